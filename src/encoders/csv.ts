@@ -1,0 +1,364 @@
+import type { Column, RowBatch } from '../row-batch.ts';
+import type { Encoder, OutputBuffer } from './encoder.ts';
+
+/** Options of the CSV format, as the configuration names them. */
+export interface CsvOptions {
+  readonly delimiter: string;
+  readonly header: boolean;
+  readonly quote: 'needed' | 'always' | 'nonNumeric';
+  readonly quoteChar: string;
+  readonly escapeChar: string;
+  readonly lineEnding: 'lf' | 'crlf';
+  readonly nullText: string;
+  readonly bom: boolean;
+  readonly escapeFormulas: boolean;
+  readonly timestampFormat: 'iso8601' | 'postgres';
+  /** What true and false are written as. */
+  readonly booleans: readonly [string, string];
+}
+
+/** How the fields of one column are written. */
+const Way = {
+  /** Its alphabet holds nothing that would need quotes: copied. */
+  copy: 0,
+  /** Copied while looking for what needs quotes. */
+  scan: 1,
+  boolean: 2,
+  /** `copy`, with the first space turned into T. */
+  timestamp: 3,
+  /** `timestamp`, with +00 turned into Z. */
+  timestamptz: 4,
+  /** Converted, checked and quoted field by field. */
+  general: 5,
+} as const;
+
+const NUMERIC_KINDS = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 'numeric']);
+/** Every byte that a value of the kind can hold, as PostgreSQL writes it, and after `timestampFormat`. */
+const NUMBER_BYTES = '0123456789+-.eNaInfity';
+const TIME_BYTES = '0123456789+-:. BCTZinfity';
+const ALPHABETS: Readonly<Record<string, string>> = {
+  int16: NUMBER_BYTES,
+  int32: NUMBER_BYTES,
+  int64: NUMBER_BYTES,
+  float32: NUMBER_BYTES,
+  float64: NUMBER_BYTES,
+  numeric: NUMBER_BYTES,
+  date: TIME_BYTES,
+  time: TIME_BYTES,
+  timestamp: TIME_BYTES,
+  timestamptz: TIME_BYTES,
+  uuid: '0123456789abcdef-',
+};
+/** A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV Injection"; the last four are full-width). */
+const FORMULA_STARTS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'].map(text =>
+  Buffer.from(text),
+);
+
+const SPACE = 0x20;
+const PLUS = 0x2b;
+const LETTER_T = 0x54;
+const LETTER_Z = 0x5a;
+const LOWER_T = 0x74;
+const APOSTROPHE = 0x27;
+
+/** CSV (RFC 4180) from row bytes. NULL is `nullText` without quotes; a text equal to `nullText` has quotes. */
+export class CsvEncoder implements Encoder {
+  readonly beginBytes: number;
+  readonly endBytes = 0;
+
+  readonly #columns: readonly Column[];
+  readonly #options: CsvOptions;
+  readonly #ways: Uint8Array;
+  readonly #quoteAlways: readonly boolean[];
+  /** 1 for each byte that may be, or may begin, something that needs quotes. */
+  readonly #special = new Uint8Array(256);
+  readonly #delimiter: Buffer;
+  readonly #lineEnding: Buffer;
+  readonly #nullText: Buffer;
+  readonly #quote: Buffer;
+  readonly #escape: Buffer;
+  readonly #head: Buffer;
+  /** What true and false become in each column, quotes included. */
+  readonly #booleans: readonly [Buffer, Buffer][];
+  readonly #boundPerByte: number;
+  readonly #boundPerRow: number;
+  #scratch = Buffer.alloc(0);
+
+  constructor(columns: readonly Column[], options: CsvOptions) {
+    this.#columns = columns;
+    this.#options = options;
+    this.#delimiter = Buffer.from(options.delimiter);
+    this.#lineEnding = Buffer.from(options.lineEnding === 'crlf' ? '\r\n' : '\n');
+    this.#nullText = Buffer.from(options.nullText);
+    this.#quote = Buffer.from(options.quoteChar);
+    this.#escape = Buffer.from(options.escapeChar);
+    for (const bytes of [this.#delimiter, this.#quote, this.#escape]) this.#special[bytes[0]!] = 1;
+    this.#special[0x0a] = 1;
+    this.#special[0x0d] = 1;
+
+    this.#quoteAlways = columns.map(
+      ({ kind }) =>
+        options.quote === 'always' || (options.quote === 'nonNumeric' && !NUMERIC_KINDS.has(kind)),
+    );
+    this.#booleans = columns.map((_, index) => [
+      this.#rendered(Buffer.from(options.booleans[0]), this.#quoteAlways[index]!),
+      this.#rendered(Buffer.from(options.booleans[1]), this.#quoteAlways[index]!),
+    ]);
+    this.#ways = Uint8Array.from(columns, (column, index) => this.#wayOf(column, this.#quoteAlways[index]!));
+
+    const texts = [this.#nullText, ...this.#booleans.flat()].map(bytes => bytes.length);
+    // Every byte may be escaped; a formula gets an apostrophe; the 4 bytes of a field's length pay nothing here.
+    this.#boundPerByte = 1 + this.#escape.length;
+    this.#boundPerRow =
+      columns.length * (2 * this.#quote.length + this.#delimiter.length + Math.max(...texts, 1) + 1) +
+      this.#lineEnding.length;
+
+    this.#head = this.#renderHead();
+    this.beginBytes = this.#head.length;
+  }
+
+  begin(out: OutputBuffer): void {
+    out.position += this.#head.copy(out.bytes, out.position);
+  }
+
+  end(): void {}
+
+  rowBytesBound(batch: RowBatch, row: number): number {
+    const bytes = batch.rowBounds[2 * row + 1]! - batch.rowBounds[2 * row]!;
+    return bytes * this.#boundPerByte + this.#boundPerRow;
+  }
+
+  encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
+    const { rowBounds } = batch;
+    const { limit } = out;
+    const boundPerByte = this.#boundPerByte;
+    const boundPerRow = this.#boundPerRow;
+    let index = from;
+    while (index < to) {
+      // As many rows as surely fit are written in one go; near the limit it is row by row.
+      let sure = out.position;
+      let last = index;
+      while (last < to) {
+        const row = rows[last]!;
+        sure += (rowBounds[2 * row + 1]! - rowBounds[2 * row]!) * boundPerByte + boundPerRow;
+        if (sure > limit) break;
+        last++;
+      }
+      if (last > index) {
+        out.position = this.#write(batch, rows, index, last, out.bytes, out.position);
+        index = last;
+      } else {
+        const bound = this.rowBytesBound(batch, rows[index]!);
+        if (this.#scratch.length < bound) this.#scratch = Buffer.allocUnsafe(bound);
+        const size = this.#write(batch, rows, index, index + 1, this.#scratch, 0);
+        if (out.position + size > limit) break;
+        this.#scratch.copy(out.bytes, out.position, 0, size);
+        out.position += size;
+        index++;
+      }
+    }
+    return index;
+  }
+
+  /** Writes rows that are known to fit; returns the position behind them. */
+  // hot: bench/row-path. Invariant: `to` has room for rowBytesBound of every row.
+  #write(
+    batch: RowBatch,
+    rows: Int32Array,
+    first: number,
+    last: number,
+    to: Buffer,
+    position: number,
+  ): number {
+    const from = batch.bytes;
+    const { rowBounds } = batch;
+    const ways = this.#ways;
+    const columnCount = ways.length;
+    const special = this.#special;
+    const quote = this.#quote[0]!;
+    const nullLength = this.#nullText.length;
+    // What has a special byte is quoted without a second look: the usual options.
+    const simple =
+      nullLength === 0 &&
+      this.#delimiter.length === 1 &&
+      this.#quote.length === 1 &&
+      this.#escape.equals(this.#quote);
+    const delimiter = this.#delimiter[0]!;
+    const delimiterLength = this.#delimiter.length;
+    const lineFeedOnly = this.#lineEnding.length === 1;
+    let at = position;
+    for (let index = first; index < last; index++) {
+      let p = rowBounds[2 * rows[index]!]!;
+      for (let column = 0; column < columnCount; column++) {
+        if (column > 0) {
+          to[at++] = delimiter;
+          if (delimiterLength > 1) at += this.#delimiter.copy(to, at, 1);
+        }
+        const length = (from[p]! << 24) | (from[p + 1]! << 16) | (from[p + 2]! << 8) | from[p + 3]!;
+        p += 4;
+        if (length < 0) {
+          if (nullLength > 0) at += this.#nullText.copy(to, at);
+          continue;
+        }
+        const end = p + length;
+        switch (ways[column]) {
+          case Way.copy:
+            while (p < end) to[at++] = from[p++]!;
+            break;
+          case Way.scan: {
+            const start = at;
+            // The empty text, and one that equals `nullText`, are told from NULL by their quotes.
+            let found = length === 0 || length === nullLength ? 1 : 0;
+            while (p < end) {
+              const byte = from[p++]!;
+              to[at++] = byte;
+              found |= special[byte]!;
+            }
+            if (found === 0) break;
+            if (!simple) {
+              at = this.#writeGeneral(column, from, end - length, end, to, start);
+              break;
+            }
+            at = start;
+            p = end - length;
+            to[at++] = quote;
+            while (p < end) {
+              const byte = from[p++]!;
+              if (byte === quote) to[at++] = quote;
+              to[at++] = byte;
+            }
+            to[at++] = quote;
+            break;
+          }
+          case Way.boolean: {
+            const text = this.#booleans[column]![from[p] === LOWER_T ? 0 : 1];
+            for (let i = 0; i < text.length; i++) to[at++] = text[i]!;
+            break;
+          }
+          case Way.timestamp:
+          case Way.timestamptz:
+            at = writeIso8601(from, p, end, to, at);
+            break;
+          default:
+            at = this.#writeGeneral(column, from, p, end, to, at);
+        }
+        p = end;
+      }
+      if (lineFeedOnly) to[at++] = 0x0a;
+      else at += this.#lineEnding.copy(to, at);
+    }
+    return at;
+  }
+
+  /** Any value under any options. */
+  #writeGeneral(column: number, from: Buffer, start: number, end: number, to: Buffer, at: number): number {
+    const { kind } = this.#columns[column]!;
+    let value = from.subarray(start, end);
+    if (kind === 'boolean') {
+      return at + this.#booleans[column]![value[0] === LOWER_T ? 0 : 1].copy(to, at);
+    }
+    if (this.#options.timestampFormat === 'iso8601' && (kind === 'timestamp' || kind === 'timestamptz')) {
+      const converted = Buffer.allocUnsafe(value.length);
+      value = converted.subarray(0, writeIso8601(value, 0, value.length, converted, 0));
+    }
+    if (this.#options.escapeFormulas && kind === 'text' && startsFormula(value)) {
+      value = Buffer.concat([Buffer.of(APOSTROPHE), value]);
+    }
+    return this.#writeQuotedWhereNeeded(value, this.#quoteAlways[column]!, to, at);
+  }
+
+  #writeQuotedWhereNeeded(value: Buffer, always: boolean, to: Buffer, at: number): number {
+    if (!always && !this.#needsQuotes(value)) return at + value.copy(to, at);
+    const quote = this.#quote;
+    const escape = this.#escape;
+    let position = at + quote.copy(to, at);
+    for (let p = 0; p < value.length; ) {
+      const special = startsWithAt(value, p, quote)
+        ? quote
+        : startsWithAt(value, p, escape)
+          ? escape
+          : undefined;
+      if (special === undefined) {
+        to[position++] = value[p++]!;
+        continue;
+      }
+      position += escape.copy(to, position);
+      position += special.copy(to, position);
+      p += special.length;
+    }
+    return position + quote.copy(to, position);
+  }
+
+  #needsQuotes(value: Buffer): boolean {
+    return (
+      value.length === 0 ||
+      value.equals(this.#nullText) ||
+      value.includes(0x0a) ||
+      value.includes(0x0d) ||
+      value.includes(this.#delimiter) ||
+      value.includes(this.#quote) ||
+      value.includes(this.#escape)
+    );
+  }
+
+  #rendered(value: Buffer, always: boolean): Buffer {
+    const room = Buffer.alloc(value.length * (1 + this.#escape.length) + 2 * this.#quote.length);
+    return room.subarray(0, this.#writeQuotedWhereNeeded(value, always, room, 0));
+  }
+
+  #renderHead(): Buffer {
+    const parts: Buffer[] = this.#options.bom ? [Buffer.from('\ufeff')] : [];
+    if (this.#options.header) {
+      this.#columns.forEach(({ name }, index) => {
+        if (index > 0) parts.push(this.#delimiter);
+        parts.push(this.#rendered(Buffer.from(name), this.#options.quote !== 'needed'));
+      });
+      parts.push(this.#lineEnding);
+    }
+    return Buffer.concat(parts);
+  }
+
+  #wayOf({ kind }: Column, quoteAlways: boolean): number {
+    if (kind === 'boolean') return Way.boolean;
+    if (quoteAlways) return Way.general;
+    const alphabet = ALPHABETS[kind];
+    if (alphabet === undefined) {
+      return this.#options.escapeFormulas && kind === 'text' ? Way.general : Way.scan;
+    }
+    // A value may equal the NULL text or meet the delimiter only if all, or any, of their bytes are in its alphabet.
+    const meets = [...alphabet].some(letter => this.#special[letter.charCodeAt(0)] === 1);
+    const mayBeNullText =
+      this.#nullText.length > 0 && [...this.#options.nullText].every(c => alphabet.includes(c));
+    if (meets || mayBeNullText) return Way.general;
+    if (this.#options.timestampFormat === 'postgres') return Way.copy;
+    return kind === 'timestamp' ? Way.timestamp : kind === 'timestamptz' ? Way.timestamptz : Way.copy;
+  }
+}
+
+/**
+ * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has no such form stays as
+ * PostgreSQL writes it: infinity, and the ` BC` behind years before 1.
+ */
+function writeIso8601(from: Buffer, start: number, end: number, to: Buffer, position: number): number {
+  let at = position;
+  let p = start;
+  while (p < end && from[p] !== SPACE) to[at++] = from[p++]!;
+  if (p === end) return at;
+  to[at++] = LETTER_T;
+  p++;
+  while (p < end && from[p] !== PLUS) to[at++] = from[p++]!;
+  if (p === end) return at;
+  to[at++] = LETTER_Z;
+  // The session's time zone is UTC: the offset is always +00.
+  p += 3;
+  while (p < end) to[at++] = from[p++]!;
+  return at;
+}
+
+function startsFormula(value: Buffer): boolean {
+  return FORMULA_STARTS.some(start => startsWithAt(value, 0, start));
+}
+
+function startsWithAt(value: Buffer, at: number, what: Buffer): boolean {
+  return value.length >= at + what.length && value.compare(what, 0, what.length, at, at + what.length) === 0;
+}

@@ -1,0 +1,213 @@
+/**
+ * Every failure that the world can cause, as data: one row per code says how the failure is
+ * classed, whether the same request may work later, and what a person can do about it.
+ *
+ * Codes never change once published: scripts and dashboards match on them.
+ */
+
+/** The six classes that an operator sorts failures by. */
+export type ErrorCategory =
+  | 'connection'
+  | 'credentials'
+  | 'rate limit'
+  | 'configuration'
+  | 'timeout'
+  | 'not found';
+
+/** Where in a run the failure arose. */
+export type ErrorStage =
+  | 'configuration'
+  | 'source'
+  | 'mapping'
+  | 'diff'
+  | 'encoding'
+  | 'destination'
+  | 'state'
+  | 'run';
+
+/** Exit codes of the command. `held` is an outcome, not an error, and has 3. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  held: 3,
+  retry: 75,
+  cancelled: 130,
+} as const;
+
+interface ErrorKind {
+  readonly category: ErrorCategory;
+  /** Whether repeating the same run unchanged may succeed. */
+  readonly retryable: boolean;
+  readonly exitCode: (typeof EXIT)[keyof typeof EXIT];
+  /** What to do, unless the thrower knows better. */
+  readonly hint: string;
+}
+
+const permanent = (category: ErrorCategory, hint: string): ErrorKind => ({
+  category,
+  retryable: false,
+  exitCode: EXIT.failed,
+  hint,
+});
+const transient = (category: ErrorCategory, hint: string): ErrorKind => ({
+  category,
+  retryable: true,
+  exitCode: EXIT.retry,
+  hint,
+});
+const usage = (hint: string): ErrorKind => ({
+  category: 'configuration',
+  retryable: false,
+  exitCode: EXIT.usage,
+  hint,
+});
+
+export const ERROR_KINDS = {
+  // configuration
+  CONFIG_INVALID: usage('mend the listed keys, then run `sluice validate --offline`'),
+  CONFIG_NOT_FOUND: usage('name the file with --config, or start from `sluice init`'),
+  CONFIG_SECRET_MISSING: usage('set the variable or write the file that the configuration refers to'),
+  USAGE: usage('see `sluice help`'),
+  NOT_AVAILABLE: usage('this part is planned but not built yet; leave it out'),
+  NAME_UNKNOWN: usage('use one of the listed names'),
+  FILE_NAME_INVALID: usage('change fileName; see the file name rules in the reference'),
+
+  // source
+  SOURCE_CONNECT_FAILED: transient(
+    'connection',
+    'check that the database is up and that host and port are right',
+  ),
+  SOURCE_CREDENTIALS: permanent(
+    'credentials',
+    'check user, password and database of the source, and pg_hba.conf',
+  ),
+  SOURCE_CONNECTION_LOST: transient('connection', 'run again; nothing was published'),
+  SOURCE_QUERY_CANCELLED: transient(
+    'timeout',
+    'run again, or raise the timeout that cancelled the statement',
+  ),
+  SOURCE_QUERY_INVALID: permanent(
+    'configuration',
+    'correct the SQL of the model or the filter of the segment',
+  ),
+  SOURCE_QUERY_FAILED: permanent(
+    'configuration',
+    'the database refused a value or an operation; see its message',
+  ),
+  SOURCE_PERMISSION: permanent(
+    'credentials',
+    'grant the right that the message names to the role of the source',
+  ),
+  SOURCE_NOT_READ_ONLY: permanent('configuration', 'a model is one statement that reads and does not write'),
+  SOURCE_RATE_LIMIT: transient(
+    'rate limit',
+    'the server has no free connection or resource; run again later',
+  ),
+  SOURCE_TRANSIENT: transient('connection', 'the database asked for a retry; run again'),
+  SOURCE_TIMEOUT: transient(
+    'timeout',
+    'the source sent nothing for too long; check the query plan and the network',
+  ),
+  SOURCE_INCOMPLETE: transient('connection', 'the end of the data could not be proven; run again'),
+  SOURCE_VALUE_TOO_LARGE: permanent(
+    'configuration',
+    'leave the column out of the mapping, or shorten it in the model',
+  ),
+
+  // mapping and diff
+  COLUMN_UNKNOWN: permanent(
+    'configuration',
+    'use one of the listed columns in the mapping or the primary key',
+  ),
+  COLUMN_DUPLICATE: permanent('configuration', 'give each column of the model a name of its own with `as`'),
+  KEY_NULL: permanent('configuration', 'mend the data, or set onNullKey: skip'),
+  KEY_DUPLICATE: permanent('configuration', 'mend the query, or set onDuplicateKey: first'),
+  SCHEMA_CHANGED: permanent(
+    'configuration',
+    'run with --full to start a new baseline, or set onSchemaChange: full',
+  ),
+  SOURCE_EMPTY: permanent('configuration', 'the source returned no rows and onEmpty is fail'),
+
+  // encoding
+  VALUE_NOT_EXPRESSIBLE: permanent(
+    'configuration',
+    'convert the column in the model, or leave it out of the mapping',
+  ),
+  ROW_TOO_LARGE: permanent('configuration', 'raise maxFileSize, or leave the large column out'),
+
+  // destination
+  DESTINATION_CONNECT_FAILED: transient(
+    'connection',
+    'check accountUrl and the network to the storage account',
+  ),
+  DESTINATION_CREDENTIALS: permanent('credentials', 'renew the SAS token or key of the destination'),
+  DESTINATION_PERMISSION: permanent('credentials', 'grant the permission that the message names'),
+  DESTINATION_NOT_FOUND: permanent('not found', 'create the container, or correct its name'),
+  DESTINATION_THROTTLED: transient('rate limit', 'the storage account is throttling; run again later'),
+  DESTINATION_TIMEOUT: transient('timeout', 'the storage account did not answer in time; run again'),
+  DESTINATION_CONFLICT: permanent('configuration', 'another writer changed the blob; see the message'),
+  DESTINATION_EXISTS: permanent(
+    'configuration',
+    'remove the blob, change fileName, or set ifExists: overwrite',
+  ),
+  DESTINATION_REFUSED: permanent('configuration', 'see the message of the storage service'),
+  DESTINATION_RESET: permanent('configuration', 'run with --full, or set onDestinationReset: full'),
+
+  // state
+  STATE_LOCKED: transient(
+    'timeout',
+    'another sluice process uses the data directory; wait for it or stop it',
+  ),
+  STATE_DAMAGED: permanent('configuration', 'restore a state backup, or run with --full'),
+  STATE_WRITE_FAILED: transient('connection', 'free disk space or mend the data directory, then run again'),
+  STATE_STALE: permanent('configuration', 'restore the state backup, or run with --full'),
+
+  // the run itself
+  CANCELLED: {
+    category: 'timeout',
+    retryable: true,
+    exitCode: EXIT.cancelled,
+    hint: 'nothing was published',
+  },
+  INTERNAL: permanent('configuration', 'this is a defect of Sluice; please report it with --verbose'),
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERROR_KINDS;
+
+export interface SluiceErrorOptions {
+  readonly cause?: unknown;
+  readonly stage?: ErrorStage;
+  /** What to do, where the thrower knows better than the table. */
+  readonly hint?: string;
+}
+
+/**
+ * A failure that the world caused. The message says what failed, on which thing, and what was
+ * seen; the hint says what to do. Neither ever holds a secret.
+ */
+export class SluiceError extends Error {
+  override readonly name = 'SluiceError';
+  readonly code: ErrorCode;
+  readonly stage: ErrorStage | undefined;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: SluiceErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.stage = options.stage;
+    this.hint = options.hint ?? ERROR_KINDS[code].hint;
+  }
+
+  get category(): ErrorCategory {
+    return ERROR_KINDS[this.code].category;
+  }
+
+  get retryable(): boolean {
+    return ERROR_KINDS[this.code].retryable;
+  }
+
+  get exitCode(): number {
+    return ERROR_KINDS[this.code].exitCode;
+  }
+}

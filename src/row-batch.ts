@@ -1,0 +1,60 @@
+/**
+ * The chunk that travels through the pipeline: many rows in the form the wire gave them.
+ *
+ * Words used here and everywhere else:
+ *   row      one tuple of the query
+ *   field    one value of a row: a 4-byte big-endian length, then that many bytes; a length of -1 is NULL.
+ *            This is the body of PostgreSQL's DataRow message (protocol 3.0, text format), so a value is
+ *            carried as the database wrote it. Other sources produce the same layout.
+ *   column   the name and type that the fields at one position share
+ *   change   what the diff says of a row
+ */
+
+/** What the diff says of a row. Numbers, because there is one per row in a typed array. */
+export const Change = { added: 0, updated: 1, removed: 2, unchanged: 3, skipped: 4 } as const;
+export type ChangeName = keyof typeof Change;
+export type Change = (typeof Change)[ChangeName];
+
+/** The types that a format may treat specially; every other type is `text`. */
+export type ColumnKind =
+  | 'boolean'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float32'
+  | 'float64'
+  | 'numeric'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'uuid'
+  | 'json'
+  | 'bytes'
+  | 'text';
+
+export interface Column {
+  /** Name in the file. */
+  readonly name: string;
+  /** Name in the model. */
+  readonly source: string;
+  readonly kind: ColumnKind;
+  /** The type as the database names it, modifiers included: `numeric(12,2)`, `character varying(40)`. */
+  readonly sourceType: string;
+  /** Digits and scale of `numeric(p,s)`; absent for unconstrained numerics and other kinds. */
+  readonly precision?: number;
+  readonly scale?: number;
+}
+
+export interface RowBatch {
+  /** Fields of the rows, one row after the other, with anything at all between rows. */
+  readonly bytes: Buffer;
+  readonly rowCount: number;
+  /**
+   * Row `i` occupies `bytes[rowBounds[2 * i] .. rowBounds[2 * i + 1]]`: first its fields in column order, then
+   * the key columns that are not among the written ones.
+   */
+  readonly rowBounds: Int32Array;
+  /** One `Change` per row, set by the diff; without a diff every row is to be written. */
+  changes: Uint8Array | undefined;
+}

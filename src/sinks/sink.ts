@@ -1,0 +1,71 @@
+import type { Change } from '../row-batch.ts';
+
+/**
+ * What the pipeline needs of a store of blobs. Azure's rules are the contract: staged blocks change nothing that a
+ * reader can see, a commit switches one blob atomically, staged blocks that a commit does not list are gone.
+ *
+ * Every method retries what can be retried within the store's own budget of time, rejects with a `SluiceError` that
+ * holds no secret, and stops when the store's signal aborts. `commitBlocks`, `putBlob` and `deleteBlob` are the
+ * exception to retrying: where the answer to one of them was lost it may have happened, so they report
+ * `unknown` and the caller looks before it repeats (commit-protocol).
+ */
+export interface BlobStore {
+  /** Idempotent. `bytes` must not change until the promise settles. Never called with no bytes. */
+  stageBlock(blob: string, blockId: string, bytes: Uint8Array): Promise<void>;
+  commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome>;
+  putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome>;
+  /** `undefined` where there is no such blob. */
+  head(blob: string): Promise<BlobProperties | undefined>;
+  getBlob(blob: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined>;
+  /** Deletes only what still has this ETag. */
+  deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'>;
+}
+
+/** A write happens only if the blob is absent, or still has the ETag. There is no unconditional write. */
+export type Precondition = { readonly ifAbsent: true } | { readonly ifMatch: string };
+
+export interface CommitOptions {
+  readonly condition: Precondition;
+  readonly properties: BlobWriteProperties;
+}
+
+/** Properties, metadata and tags that a write does not send are cleared, so each write sends all of them. */
+export interface BlobWriteProperties {
+  readonly contentType?: string;
+  readonly contentEncoding?: string;
+  readonly cacheControl?: string;
+  readonly contentMd5?: Uint8Array;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly accessTier?: string;
+  readonly encryptionScope?: string;
+}
+
+export type WriteOutcome =
+  | { readonly outcome: 'written'; readonly etag: string }
+  /** The precondition did not hold, or staged blocks are missing. */
+  | { readonly outcome: 'refused'; readonly reason: 'condition' | 'blocks missing'; readonly message: string }
+  /** No answer, or one that does not tell: look with `head`. */
+  | { readonly outcome: 'unknown'; readonly message: string };
+
+export interface BlobProperties {
+  readonly etag: string;
+  readonly bytes: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** One file of a run whose blocks are all staged, and which no reader can see yet. */
+export interface StagedFile {
+  /** Name of the blob in its container. */
+  readonly name: string;
+  /** The change whose rows it holds; absent where the file holds every row that is written. */
+  readonly change?: Change;
+  /** Counted from 1. */
+  readonly part: number;
+  readonly blockIds: readonly string[];
+  readonly rows: number;
+  /** As stored, after compression. */
+  readonly bytes: number;
+  readonly md5: Buffer;
+  readonly sha256: Buffer;
+}

@@ -1,0 +1,41 @@
+import type { Readable } from 'node:stream';
+import type { Column } from '../row-batch.ts';
+
+/**
+ * What every source promises.
+ *
+ * Calls come in this order, each once: `describe`, `read`, then, after the stream has ended without an error,
+ * `finish`. `close` comes last, at any moment, and may be called twice.
+ *
+ * A source never lets a failure look like the end of the data: a stream that ended is complete only when
+ * `finish` has resolved.
+ */
+export interface RowSource {
+  /** Opens the source and tells the columns of the model. Nothing has been read yet. */
+  describe(): Promise<SourceDescription>;
+  /**
+   * The rows, as chunks of `RowBatch`, with the fields of `columns` in that order. A destroyed stream gives up
+   * what it holds at the other side: a query is cancelled.
+   */
+  read(columns: readonly Column[]): Readable;
+  /** Proves that the stream held every row of one consistent snapshot; rejects where it cannot. */
+  finish(): Promise<EndOfData>;
+  /** Releases everything. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface SourceDescription {
+  /** Every column of the model; `name` and `source` are equal. */
+  readonly columns: readonly Column[];
+  /**
+   * What the text form of values depends on, beside the values: a server version, settings. Two descriptions
+   * with different dialects cannot be compared row by row.
+   */
+  readonly dialect: string;
+  /** The instant of the snapshot that `read` sends. */
+  readonly snapshotTime: Date;
+}
+
+export interface EndOfData {
+  readonly rows: number;
+}
