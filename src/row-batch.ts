@@ -10,10 +10,13 @@
  *   change   what the diff says of a row
  */
 
-/** What the diff says of a row. Numbers, because there is one per row in a typed array. */
-export const Change = { added: 0, updated: 1, removed: 2, unchanged: 3, skipped: 4 } as const;
-export type ChangeName = keyof typeof Change;
-export type Change = (typeof Change)[ChangeName];
+/**
+ * What the diff says of a row. Numbers, because there is one per row in a typed array. Beyond the four changes a row
+ * can be `skipped` (its key is null or repeated) or `deferred` (it will come again in a later batch, with its change).
+ */
+export const Change = { added: 0, updated: 1, removed: 2, unchanged: 3, skipped: 4, deferred: 5 } as const;
+export type Change = (typeof Change)[keyof typeof Change];
+export type ChangeName = 'added' | 'updated' | 'removed' | 'unchanged';
 
 /** The types that a format may treat specially; every other type is `text`. */
 export type ColumnKind =

@@ -1,21 +1,8 @@
-import type { Column, RowBatch } from '../row-batch.ts';
+import type { Column, ColumnKind, RowBatch } from '../row-batch.ts';
+import { type CsvOptions, csvRowBound, refuseAmbiguous } from './csv-options.ts';
 import type { Encoder, OutputBuffer } from './encoder.ts';
 
-/** Options of the CSV format, as the configuration names them. */
-export interface CsvOptions {
-  readonly delimiter: string;
-  readonly header: boolean;
-  readonly quote: 'needed' | 'always' | 'nonNumeric';
-  readonly quoteChar: string;
-  readonly escapeChar: string;
-  readonly lineEnding: 'lf' | 'crlf';
-  readonly nullText: string;
-  readonly bom: boolean;
-  readonly escapeFormulas: boolean;
-  readonly timestampFormat: 'iso8601' | 'postgres';
-  /** What true and false are written as. */
-  readonly booleans: readonly [string, string];
-}
+export type { CsvOptions } from './csv-options.ts';
 
 /** How the fields of one column are written. */
 const Way = {
@@ -23,13 +10,15 @@ const Way = {
   copy: 0,
   /** Copied while looking for what needs quotes. */
   scan: 1,
-  boolean: 2,
+  /** Quoted whatever it holds. */
+  quote: 2,
+  boolean: 3,
   /** `copy`, with the first space turned into T. */
-  timestamp: 3,
+  timestamp: 4,
   /** `timestamp`, with +00 turned into Z. */
-  timestamptz: 4,
+  timestamptz: 5,
   /** Converted, checked and quoted field by field. */
-  general: 5,
+  general: 6,
 } as const;
 
 const NUMERIC_KINDS = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 'numeric']);
@@ -54,11 +43,16 @@ const FORMULA_STARTS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－
   Buffer.from(text),
 );
 
+/** Alone in its line it ends the data of COPY FROM before PostgreSQL 18, which quotes it for that reason. */
+const END_OF_COPY = Buffer.from('\\.');
+
 const SPACE = 0x20;
 const PLUS = 0x2b;
 const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 const LOWER_T = 0x74;
+const BACKSLASH = 0x5c;
+const DOT = 0x2e;
 const APOSTROPHE = 0x27;
 
 /** CSV (RFC 4180) from row bytes. NULL is `nullText` without quotes; a text equal to `nullText` has quotes. */
@@ -73,10 +67,14 @@ export class CsvEncoder implements Encoder {
   /** 1 for each byte that may be, or may begin, something that needs quotes. */
   readonly #special = new Uint8Array(256);
   readonly #delimiter: Buffer;
+  /** Starts of the delimiter that, at the end of a value, make one with the delimiter behind it: `:` of `::`. */
+  readonly #runIns: readonly Buffer[];
   readonly #lineEnding: Buffer;
   readonly #nullText: Buffer;
   readonly #quote: Buffer;
   readonly #escape: Buffer;
+  /** What holds a special byte is quoted without a second look, by doubling: the usual options. */
+  readonly #simple: boolean;
   readonly #head: Buffer;
   /** What true and false become in each column, quotes included. */
   readonly #booleans: readonly [Buffer, Buffer][];
@@ -85,9 +83,11 @@ export class CsvEncoder implements Encoder {
   #scratch = Buffer.alloc(0);
 
   constructor(columns: readonly Column[], options: CsvOptions) {
+    refuseAmbiguous(options);
     this.#columns = columns;
     this.#options = options;
     this.#delimiter = Buffer.from(options.delimiter);
+    this.#runIns = runIns(this.#delimiter);
     this.#lineEnding = Buffer.from(options.lineEnding === 'crlf' ? '\r\n' : '\n');
     this.#nullText = Buffer.from(options.nullText);
     this.#quote = Buffer.from(options.quoteChar);
@@ -95,6 +95,11 @@ export class CsvEncoder implements Encoder {
     for (const bytes of [this.#delimiter, this.#quote, this.#escape]) this.#special[bytes[0]!] = 1;
     this.#special[0x0a] = 1;
     this.#special[0x0d] = 1;
+    this.#simple =
+      this.#nullText.length === 0 &&
+      this.#delimiter.length === 1 &&
+      this.#quote.length === 1 &&
+      this.#escape.equals(this.#quote);
 
     this.#quoteAlways = columns.map(
       ({ kind }) =>
@@ -106,13 +111,9 @@ export class CsvEncoder implements Encoder {
     ]);
     this.#ways = Uint8Array.from(columns, (column, index) => this.#wayOf(column, this.#quoteAlways[index]!));
 
-    const texts = [this.#nullText, ...this.#booleans.flat()].map(bytes => bytes.length);
-    // Every byte may be escaped; a formula gets an apostrophe; the 4 bytes of a field's length pay nothing here.
-    this.#boundPerByte = 1 + this.#escape.length;
-    this.#boundPerRow =
-      columns.length * (2 * this.#quote.length + this.#delimiter.length + Math.max(...texts, 1) + 1) +
-      this.#lineEnding.length;
-
+    const { perByte, perRow } = csvRowBound(columns.length, options);
+    this.#boundPerByte = perByte;
+    this.#boundPerRow = perRow;
     this.#head = this.#renderHead();
     this.beginBytes = this.#head.length;
   }
@@ -177,12 +178,8 @@ export class CsvEncoder implements Encoder {
     const special = this.#special;
     const quote = this.#quote[0]!;
     const nullLength = this.#nullText.length;
-    // What has a special byte is quoted without a second look: the usual options.
-    const simple =
-      nullLength === 0 &&
-      this.#delimiter.length === 1 &&
-      this.#quote.length === 1 &&
-      this.#escape.equals(this.#quote);
+    const simple = this.#simple;
+    const endOfCopyLength = columnCount === 1 ? END_OF_COPY.length : -1;
     const delimiter = this.#delimiter[0]!;
     const delimiterLength = this.#delimiter.length;
     const lineFeedOnly = this.#lineEnding.length === 1;
@@ -205,22 +202,27 @@ export class CsvEncoder implements Encoder {
           case Way.copy:
             while (p < end) to[at++] = from[p++]!;
             break;
-          case Way.scan: {
-            const start = at;
-            // The empty text, and one that equals `nullText`, are told from NULL by their quotes.
-            let found = length === 0 || length === nullLength ? 1 : 0;
-            while (p < end) {
-              const byte = from[p++]!;
-              to[at++] = byte;
-              found |= special[byte]!;
+          case Way.scan:
+          case Way.quote: {
+            if (ways[column] === Way.scan) {
+              const start = at;
+              // The empty text, and one that equals `nullText`, are told from NULL by their quotes.
+              let found = length === 0 || length === nullLength ? 1 : 0;
+              while (p < end) {
+                const byte = from[p++]!;
+                to[at++] = byte;
+                found |= special[byte]!;
+              }
+              if (found === 0) {
+                if (length !== endOfCopyLength || to[start] !== BACKSLASH || to[start + 1] !== DOT) break;
+              }
+              if (!simple) {
+                at = this.#writeGeneral(column, from, end - length, end, to, start);
+                break;
+              }
+              at = start;
+              p = end - length;
             }
-            if (found === 0) break;
-            if (!simple) {
-              at = this.#writeGeneral(column, from, end - length, end, to, start);
-              break;
-            }
-            at = start;
-            p = end - length;
             to[at++] = quote;
             while (p < end) {
               const byte = from[p++]!;
@@ -270,19 +272,19 @@ export class CsvEncoder implements Encoder {
   #writeQuotedWhereNeeded(value: Buffer, always: boolean, to: Buffer, at: number): number {
     if (!always && !this.#needsQuotes(value)) return at + value.copy(to, at);
     const quote = this.#quote;
-    const escape = this.#escape;
+    const escapeChar = this.#escape;
     let position = at + quote.copy(to, at);
     for (let p = 0; p < value.length; ) {
       const special = startsWithAt(value, p, quote)
         ? quote
-        : startsWithAt(value, p, escape)
-          ? escape
+        : startsWithAt(value, p, escapeChar)
+          ? escapeChar
           : undefined;
       if (special === undefined) {
         to[position++] = value[p++]!;
         continue;
       }
-      position += escape.copy(to, position);
+      position += escapeChar.copy(to, position);
       position += special.copy(to, position);
       p += special.length;
     }
@@ -297,7 +299,9 @@ export class CsvEncoder implements Encoder {
       value.includes(0x0d) ||
       value.includes(this.#delimiter) ||
       value.includes(this.#quote) ||
-      value.includes(this.#escape)
+      value.includes(this.#escape) ||
+      this.#runIns.some(start => endsWith(value, start)) ||
+      (this.#columns.length === 1 && value.equals(END_OF_COPY))
     );
   }
 
@@ -318,12 +322,19 @@ export class CsvEncoder implements Encoder {
     return Buffer.concat(parts);
   }
 
+  /** Whether values of the kind may be written as another text. */
+  #converts(kind: ColumnKind): boolean {
+    if (kind === 'text') return this.#options.escapeFormulas;
+    return this.#options.timestampFormat === 'iso8601' && (kind === 'timestamp' || kind === 'timestamptz');
+  }
+
   #wayOf({ kind }: Column, quoteAlways: boolean): number {
     if (kind === 'boolean') return Way.boolean;
-    if (quoteAlways) return Way.general;
     const alphabet = ALPHABETS[kind];
-    if (alphabet === undefined) {
-      return this.#options.escapeFormulas && kind === 'text' ? Way.general : Way.scan;
+    if (quoteAlways || alphabet === undefined) {
+      const converts = this.#converts(kind);
+      if (quoteAlways) return this.#simple && !converts ? Way.quote : Way.general;
+      return converts ? Way.general : Way.scan;
     }
     // A value may equal the NULL text or meet the delimiter only if all, or any, of their bytes are in its alphabet.
     const meets = [...alphabet].some(letter => this.#special[letter.charCodeAt(0)] === 1);
@@ -361,4 +372,21 @@ function startsFormula(value: Buffer): boolean {
 
 function startsWithAt(value: Buffer, at: number, what: Buffer): boolean {
   return value.length >= at + what.length && value.compare(what, 0, what.length, at, at + what.length) === 0;
+}
+
+function endsWith(value: Buffer, end: Buffer): boolean {
+  return value.length >= end.length && startsWithAt(value, value.length - end.length, end);
+}
+
+/**
+ * A value that ends with the first `n` bytes of a delimiter runs into the delimiter behind it where the delimiter,
+ * moved on by `n` bytes, meets itself.
+ */
+function runIns(delimiter: Buffer): Buffer[] {
+  const starts: Buffer[] = [];
+  for (let n = 1; n < delimiter.length; n++) {
+    if (delimiter.subarray(n).equals(delimiter.subarray(0, delimiter.length - n)))
+      starts.push(delimiter.subarray(0, n));
+  }
+  return starts;
 }

@@ -11,7 +11,7 @@ import type { Change } from '../row-batch.ts';
  */
 export interface BlobStore {
   /** Idempotent. `bytes` must not change until the promise settles. Never called with no bytes. */
-  stageBlock(blob: string, blockId: string, bytes: Uint8Array): Promise<void>;
+  stageBlock(blob: string, blockId: string, bytes: Uint8Array, options?: StageOptions): Promise<void>;
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome>;
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome>;
   /** `undefined` where there is no such blob. */
@@ -19,6 +19,15 @@ export interface BlobStore {
   getBlob(blob: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined>;
   /** Deletes only what still has this ETag. */
   deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'>;
+}
+
+export interface StageOptions {
+  /** Stops this block, besides the store's own signal. */
+  readonly signal?: AbortSignal;
+  /** Called, perhaps often, while the store is told to send less; the caller lowers its concurrency. */
+  readonly onThrottled?: () => void;
+  /** Must be the one that the commit names. */
+  readonly encryptionScope?: string;
 }
 
 /** A write happens only if the blob is absent, or still has the ETag. There is no unconditional write. */
@@ -34,7 +43,8 @@ export interface BlobWriteProperties {
   readonly contentType?: string;
   readonly contentEncoding?: string;
   readonly cacheControl?: string;
-  readonly contentMd5?: Uint8Array;
+  /** Base64; kept as a property for readers, not checked by the store. */
+  readonly contentMd5?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly tags?: Readonly<Record<string, string>>;
   readonly accessTier?: string;

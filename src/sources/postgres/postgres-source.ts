@@ -20,6 +20,7 @@ export interface PostgresSourceOptions {
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
+  /** 0 keeps what the server or the role has set. */
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   /** Rows of one Execute; 0 is all. */
@@ -94,7 +95,9 @@ export class PostgresSource implements RowSource {
       this.#connected = true;
       await this.#client.query('begin isolation level repeatable read read only');
       await this.#client.query(
-        `${PINNED_SETTINGS} set local statement_timeout = ${statementTimeoutMs}; set local lock_timeout = ${lockTimeoutMs}`,
+        PINNED_SETTINGS +
+          setTimeoutOf('statement_timeout', statementTimeoutMs) +
+          setTimeoutOf('lock_timeout', lockTimeoutMs),
       );
       const { rows } = await this.#client.query<{ version: string; at: string }>(
         `select current_setting('server_version_num') as version, extract(epoch from now())::text as at`,
@@ -236,6 +239,10 @@ export class PostgresSource implements RowSource {
       throw toSourceError(this.#latched ?? cause, query ? { ...context, query } : context);
     }
   }
+}
+
+function setTimeoutOf(setting: string, milliseconds: number): string {
+  return milliseconds > 0 ? `set local ${setting} = ${milliseconds};` : '';
 }
 
 /**

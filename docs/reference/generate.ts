@@ -1,0 +1,6 @@
+/** Writes the generated pages of this folder: `npx tsx docs/reference/generate.ts`. */
+
+import { writeFileSync } from 'node:fs';
+import { configReference } from '../../src/config/reference.ts';
+
+writeFileSync(new URL('configuration.md', import.meta.url), configReference());

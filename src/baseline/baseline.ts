@@ -1,0 +1,300 @@
+import { Level } from 'level';
+import { SluiceError } from '../errors.ts';
+import {
+  epochRanges,
+  hashPageRange,
+  kindOfKey,
+  MIXED_BUCKET,
+  PAGE_RECORDS,
+  PageKind,
+  pagesOfChunk,
+  valueInPage,
+  valueKeyOf,
+} from './baseline-pages.ts';
+import { FrameType, readDeltaLog, wordsOf } from './delta-log.ts';
+import { BUCKETS, bucketOf, type Digest, HASH_WORDS, KeyTable, MAX_REFERENCE } from './key-table.ts';
+import type { HashSeed } from './row-hash.ts';
+
+/** What the baseline is, in one record that is written last. */
+export interface BaselineState {
+  /** Counts the successful runs that made it; 0 is a baseline that no run has made yet. */
+  readonly generation: number;
+  /** The run that made this generation. */
+  readonly run: string;
+  /** Keys in it. */
+  readonly count: number;
+  readonly digest: Digest;
+  readonly seed: HashSeed;
+  /** What rows must agree in to be comparable: columns, types, key, dialect of the source. Compared as text. */
+  readonly identity: string;
+  readonly retained: Retained;
+}
+
+/** What is kept of each row beside its hashes: nothing, the fields of the key, or every field. */
+export type Retained = 'nothing' | 'key' | 'row';
+
+/** Where the pages lie; this file's own business. */
+interface Layout {
+  readonly epoch: number;
+  readonly chunks: number;
+  /** Records in the pages, outdated ones included. */
+  readonly records: number;
+}
+type StateRecord = BaselineState & { readonly layout: Layout };
+
+const STATE_KEY = Buffer.from('m');
+const SCAN_PAGES = 64;
+const SCAN_BYTES = 4 * 1024 * 1024;
+/** Compact when the pages hold more than this many records for each that counts. */
+const MAX_RECORDS_PER_KEY = 1.5;
+const COMPACTION_SLACK = 16_384;
+const COMPACTION_RECORDS = 8192;
+
+type Pages = Level<Buffer, Buffer>;
+/** On Node, `level` is classic-level, which has this beside what `level` declares. */
+interface CompactableStore {
+  compactRange(start: Buffer, end: Buffer): Promise<void>;
+}
+
+/**
+ * The state of the hash diff, on LevelDB. While a run streams it is only read; `apply` brings it forward from a sealed
+ * delta log, and a crash at any moment of that leaves the generation before or the one after.
+ */
+export class Baseline {
+  readonly #pages: Pages;
+  #state: StateRecord | undefined;
+  /** Keys of the value pages that references point into, in the order in which they were read. */
+  readonly #directory: Buffer[] = [];
+
+  private constructor(pages: Pages, state: StateRecord | undefined) {
+    this.#pages = pages;
+    this.#state = state;
+  }
+
+  static async open(directory: string): Promise<Baseline> {
+    const pages: Pages = new Level(directory, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      cacheSize: 1024 * 1024,
+      writeBufferSize: 16 * 1024 * 1024,
+      maxFileSize: 16 * 1024 * 1024,
+    });
+    try {
+      await pages.open();
+      const record = await pages.get(STATE_KEY);
+      return new Baseline(pages, record && (JSON.parse(record.toString()) as StateRecord));
+    } catch (cause) {
+      await pages.close().catch(() => {});
+      throw openError(directory, cause);
+    }
+  }
+
+  /** `undefined` before the first successful run. */
+  get state(): BaselineState | undefined {
+    return this.#state;
+  }
+
+  /** Reads the records of all buckets that the table has open. */
+  async load(table: KeyTable): Promise<void> {
+    if (this.#state === undefined) return;
+    const { epoch, chunks } = this.#state.layout;
+    await this.#scan(table, hashPageRange(epoch, [0, chunks]));
+  }
+
+  /** Reads the records of one bucket, which the table has open. */
+  async loadBucket(table: KeyTable, bucket: number): Promise<void> {
+    if (this.#state === undefined) return;
+    const { epoch, chunks } = this.#state.layout;
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      await this.#scan(table, hashPageRange(epoch, [chunk, chunk + 1], bucket));
+      await this.#scan(table, hashPageRange(epoch, [chunk, chunk + 1], MIXED_BUCKET));
+    }
+  }
+
+  /** What was retained of the rows with these references, in any order: `[index in references, bytes]`. */
+  async *values(references: Int32Array): AsyncGenerator<[number, Buffer]> {
+    const order = Uint32Array.from(references.keys()).sort((a, b) => references[a]! - references[b]!);
+    let page: Buffer | undefined;
+    let pageNumber = -1;
+    for (const index of order) {
+      const reference = references[index]!;
+      const number = Math.floor(reference / PAGE_RECORDS);
+      if (number !== pageNumber) {
+        pageNumber = number;
+        page = await this.#reading(() => this.#pages.get(this.#directory[number]!));
+        if (page === undefined) throw damaged('a page of values is missing');
+      }
+      yield [index, valueInPage(page!, reference % PAGE_RECORDS)];
+    }
+  }
+
+  /**
+   * Brings the baseline to `next` by a sealed delta log. May be repeated after a crash; does nothing when the baseline is
+   * at `next.generation` already. `replace` starts anew instead of adding to what is there.
+   */
+  async apply(
+    deltaLog: string,
+    next: BaselineState,
+    { replace }: { readonly replace: boolean },
+  ): Promise<void> {
+    const current = this.#state;
+    if (current !== undefined && current.generation >= next.generation) return;
+    const fresh = replace || current === undefined;
+    const epoch = current === undefined ? 1 : current.layout.epoch + (fresh ? 1 : 0);
+    let chunk = fresh ? 0 : current.layout.chunks;
+    let records = fresh ? 0 : current.layout.records;
+    if (fresh) await this.#clear(epoch);
+    for await (const frame of readDeltaLog(deltaLog)) {
+      if (frame.type === FrameType.footer) break;
+      const pages =
+        frame.type === FrameType.upserts
+          ? pagesOfChunk(epoch, chunk, PageKind.upserts, { ...frame, words: frame.records })
+          : pagesOfChunk(epoch, chunk, PageKind.removals, { count: frame.count, words: frame.keys });
+      await this.#write(pages);
+      chunk++;
+      records += frame.count;
+    }
+    await this.#advance({ ...next, layout: { epoch, chunks: chunk, records } });
+    if (fresh && current !== undefined) await this.#clear(current.layout.epoch);
+  }
+
+  /** Drops outdated records when there are many. Changes nothing that a reader of the baseline can see. */
+  async compact(): Promise<void> {
+    const state = this.#state;
+    if (state === undefined || state.layout.records < state.count * MAX_RECORDS_PER_KEY + COMPACTION_SLACK)
+      return;
+    const epoch = state.layout.epoch + 1;
+    await this.#clear(epoch);
+    let chunks = 0;
+    let records = 0;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      this.#directory.length = 0;
+      const table = new KeyTable();
+      table.open(bucket, state.count / BUCKETS);
+      await this.loadBucket(table, bucket);
+      const { keys: words, references } = table.records(bucket);
+      for (let from = 0, chunk = 0; from < references.length; from += COMPACTION_RECORDS, chunk++) {
+        const count = Math.min(COMPACTION_RECORDS, references.length - from);
+        const slice = words.subarray(from * HASH_WORDS, (from + count) * HASH_WORDS);
+        const kept = await this.#retainedOf(references.subarray(from, from + count));
+        await this.#write(
+          pagesOfChunk(epoch, chunk, PageKind.upserts, { count, words: slice, byBucket: true, ...kept }),
+        );
+        chunks = Math.max(chunks, chunk + 1);
+        records += count;
+      }
+    }
+    this.#directory.length = 0;
+    await this.#advance({ ...state, layout: { epoch, chunks, records } });
+    await this.#clear(state.layout.epoch);
+  }
+
+  async close(): Promise<void> {
+    await this.#pages.close();
+  }
+
+  /** Removes everything. */
+  async reset(): Promise<void> {
+    await this.#writing(() => this.#pages.clear());
+    this.#state = undefined;
+  }
+
+  async #scan(table: KeyTable, range: { gte: Buffer; lt: Buffer }): Promise<void> {
+    const keepsValues = this.#state!.retained !== 'nothing';
+    const iterator = this.#pages.iterator({ ...range, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      for (;;) {
+        const pages = await this.#reading(() => iterator.nextv(SCAN_PAGES));
+        if (pages.length === 0) return;
+        for (const [key, page] of pages) this.#loadPage(table, key, page, keepsValues);
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  #loadPage(table: KeyTable, key: Buffer, page: Buffer, keepsValues: boolean): void {
+    const words = wordsOf(page, 0, page.length >> 2);
+    if (kindOfKey(key) === PageKind.removals) {
+      for (let at = 0; at < words.length; at += 4)
+        if (table.isResident(bucketOf(words[at]!))) table.unload(words, at);
+      return;
+    }
+    let reference = 0;
+    if (keepsValues) {
+      reference = this.#directory.length * PAGE_RECORDS;
+      if (reference > MAX_REFERENCE - PAGE_RECORDS)
+        throw damaged('it has more pages than can be referred to');
+      this.#directory.push(valueKeyOf(key));
+    }
+    for (let at = 0; at < words.length; at += HASH_WORDS) {
+      if (table.isResident(bucketOf(words[at]!))) table.load(words, at, reference);
+      if (keepsValues) reference++;
+    }
+  }
+
+  async #retainedOf(references: Int32Array): Promise<{ lengths: Uint32Array; values: Buffer } | undefined> {
+    if (this.#state!.retained === 'nothing') return undefined;
+    const parts: Buffer[] = new Array(references.length);
+    for await (const [index, value] of this.values(references)) parts[index] = value;
+    return { lengths: Uint32Array.from(parts, part => part.length), values: Buffer.concat(parts) };
+  }
+
+  async #write(pages: Iterable<{ readonly key: Buffer; readonly value: Buffer }>): Promise<void> {
+    const operations = Array.from(pages, page => ({ type: 'put' as const, ...page }));
+    await this.#writing(() => this.#pages.batch(operations));
+  }
+
+  /** Makes all pages durable, then the state that refers to them. */
+  async #advance(state: StateRecord): Promise<void> {
+    await this.#writing(async () => {
+      // A synchronous put covers only the current log file; compacting an empty range first flushes what went before.
+      await (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY);
+      await this.#pages.put(STATE_KEY, Buffer.from(JSON.stringify(state)), { sync: true });
+    });
+    this.#state = state;
+  }
+
+  async #clear(epoch: number): Promise<void> {
+    await this.#writing(async () => {
+      for (const range of epochRanges(epoch)) await this.#pages.clear(range);
+    });
+  }
+
+  async #reading<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      throw damaged(`it cannot be read: ${(cause as Error).message}`, cause);
+    }
+  }
+
+  async #writing<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (cause) {
+      const message = `writing the baseline failed: ${(cause as Error).message}`;
+      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    }
+  }
+}
+
+function damaged(what: string, cause?: unknown): SluiceError {
+  return new SluiceError('STATE_DAMAGED', `the baseline is damaged: ${what}`, { cause, stage: 'state' });
+}
+
+function openError(directory: string, cause: unknown): SluiceError {
+  const inner = (cause as { cause?: Error & { code?: string } }).cause;
+  const reason = inner?.message ?? (cause as Error).message;
+  if (inner?.code === 'LEVEL_LOCKED') {
+    return new SluiceError('STATE_LOCKED', `the baseline in ${directory} is in use by another process`, {
+      cause,
+      stage: 'state',
+    });
+  }
+  const code = /Corruption|JSON/i.test(reason) ? 'STATE_DAMAGED' : 'STATE_WRITE_FAILED';
+  return new SluiceError(code, `the baseline in ${directory} cannot be opened: ${reason}`, {
+    cause,
+    stage: 'state',
+  });
+}

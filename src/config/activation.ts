@@ -1,0 +1,143 @@
+/**
+ * An activation with every name looked up, every default filled in and every unit made plain: what a run works from.
+ * The shapes follow from the schema; only keys that carry a unit are renamed, by one table.
+ */
+
+import { SluiceError } from '../errors.ts';
+import { unavailableParts } from './availability.ts';
+import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
+import { normalizeFolder } from './file-name.ts';
+import { knownNames } from './nearest-name.ts';
+import type { ActivationConfig, Config, DestinationConfig, ModelConfig, SourceConfig } from './schema.ts';
+
+/** Configuration keys that hold a quantity, and their names once it is in bytes, milliseconds or a ratio. */
+export const UNIT_NAMES = {
+  maxFileSize: 'maxFileBytes',
+  stateMemory: 'stateMemoryBytes',
+  blockSize: 'blockBytes',
+  connectTimeout: 'connectTimeoutMs',
+  inactivityTimeout: 'inactivityTimeoutMs',
+  statementTimeout: 'statementTimeoutMs',
+  lockTimeout: 'lockTimeoutMs',
+  timestampOffset: 'timestampOffsetMs',
+  every: 'everyMs',
+  sasExpiresWithin: 'sasExpiresWithinMs',
+  durationOver: 'durationOverMs',
+  noSuccessFor: 'noSuccessForMs',
+  removedRowsOver: 'removedRowsOverRatio',
+  rowsDroppedOver: 'rowsDroppedOverRatio',
+  rowsSpikedOver: 'rowsSpikedOverRatio',
+} as const;
+
+type UnitNames = typeof UNIT_NAMES;
+
+/** `T` with the keys of `UNIT_NAMES` renamed, one level deep. Distributes over unions. */
+export type WithUnits<T> = T extends unknown
+  ? { [K in keyof T as K extends keyof UnitNames ? UnitNames[K] : K]: T[K] }
+  : never;
+
+type Named<T> = DeepReadonly<T & { name: string }>;
+
+export type ResolvedSource = Named<WithUnits<SourceConfig>>;
+export type ResolvedPostgresSource = Extract<ResolvedSource, { type: 'postgres' }>;
+export type ResolvedJsonSource = Extract<ResolvedSource, { type: 'json' }>;
+
+/** Where files go. `folder` is '' or ends with one `/`. */
+export type ResolvedDestination = Named<Omit<WithUnits<DestinationConfig>, 'blob'>>;
+
+/** `sql` is '' where the source takes none. */
+export type ResolvedModel = Named<Required<Omit<ModelConfig, 'source'>>>;
+
+export type ResolvedWarnings = DeepReadonly<WithUnits<ActivationConfig['warnings']>>;
+export type ResolvedScheduleEntry = DeepReadonly<WithUnits<ActivationConfig['schedule'][number]>>;
+export type ResolvedFormat = DeepReadonly<ActivationConfig['format']>;
+export type BlobProperties = DeepReadonly<NonNullable<ActivationConfig['blob']>>;
+
+type LookedUp = 'model' | 'segment' | 'destination' | 'warnings' | 'schedule' | 'blob';
+
+/** Everything that a run needs to know, deeply frozen. */
+export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, LookedUp>> & {
+  readonly name: string;
+  readonly source: ResolvedSource;
+  readonly destination: ResolvedDestination;
+  readonly model: ResolvedModel;
+  /** The filter of the segment, when there is one. */
+  readonly where?: string;
+  readonly segmentName?: string;
+  /** Properties of every file: the destination's, overridden by the activation's. */
+  readonly blob: BlobProperties;
+  readonly warnings: ResolvedWarnings;
+  readonly schedule: readonly ResolvedScheduleEntry[];
+  /** Folder of state, run journal and history, absolute. */
+  readonly dataDirectory: string;
+};
+
+function withUnits<T extends object>(value: T): WithUnits<T> {
+  const names: Record<string, string> = UNIT_NAMES;
+  const renamed = Object.entries(value).map(([key, item]) => [names[key] ?? key, item]);
+  return Object.fromEntries(renamed) as WithUnits<T>;
+}
+
+function lookUp<T>(section: DeepReadonly<Record<string, T>>, kind: string, name: string): DeepReadonly<T> {
+  const found = Object.hasOwn(section, name) ? section[name] : undefined;
+  if (found !== undefined) return found as DeepReadonly<T>;
+  const known = knownNames(name, Object.keys(section));
+  throw new SluiceError('NAME_UNKNOWN', `there is no ${kind} ${JSON.stringify(name)}; ${known}`, {
+    stage: 'configuration',
+  });
+}
+
+function blobProperties(
+  destination: BlobProperties | undefined,
+  activation: BlobProperties | undefined,
+): BlobProperties {
+  const merged = { ...destination, ...activation };
+  if (destination?.metadata && activation?.metadata) {
+    merged.metadata = { ...destination.metadata, ...activation.metadata };
+  }
+  if (destination?.tags && activation?.tags) merged.tags = { ...destination.tags, ...activation.tags };
+  return merged;
+}
+
+/** Without the check for parts that are not built yet. */
+function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivation {
+  const activation = lookUp(config.activations, 'activation', name);
+  const { model: ownModel, segment: segmentName, destination: destinationName, ...own } = activation;
+  const segment = segmentName === undefined ? undefined : lookUp(config.segments, 'segment', segmentName);
+  const modelName = segment?.model ?? ownModel ?? '';
+  const model = lookUp(config.models, 'model', modelName);
+  const source = lookUp(config.sources, 'source', model.source);
+  const { blob: destinationBlob, ...destination } = lookUp(
+    config.destinations,
+    'destination',
+    destinationName,
+  );
+
+  return {
+    ...withUnits(own),
+    name,
+    source: { ...withUnits(source), name: model.source },
+    destination: { ...destination, name: destinationName, folder: normalizeFolder(destination.folder) },
+    model: { name: modelName, sql: model.sql ?? '', primaryKey: model.primaryKey },
+    ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
+    blob: blobProperties(destinationBlob, own.blob),
+    warnings: withUnits(own.warnings),
+    schedule: own.schedule.map(entry => withUnits(entry)),
+    dataDirectory: config.dataDirectory,
+  };
+}
+
+/**
+ * The activation of that name, ready to run.
+ *
+ * Throws NAME_UNKNOWN with the known names, or NOT_AVAILABLE when it uses parts that are not built yet.
+ */
+export function resolveActivation(config: DeepReadonly<Config>, name: string): ResolvedActivation {
+  const activation = deepFreeze(lookUpAll(config, name)) as ResolvedActivation;
+  const missing = unavailableParts(activation);
+  if (missing.length === 0) return activation;
+  const listed = missing.length === 1 ? `${missing[0]}, which is` : `${missing.join(' and ')}, which are`;
+  throw new SluiceError('NOT_AVAILABLE', `activation ${name} uses ${listed} not available yet`, {
+    stage: 'configuration',
+  });
+}

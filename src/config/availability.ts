@@ -1,0 +1,23 @@
+/** Parts that the configuration knows but that are not built yet. Delete a line when its part works. */
+
+import type { ResolvedActivation } from './activation.ts';
+
+interface MissingPart {
+  /** As the user wrote it: key and value. */
+  readonly part: string;
+  readonly usedBy: (activation: ResolvedActivation) => boolean;
+}
+
+export const NOT_AVAILABLE: readonly MissingPart[] = [
+  { part: 'format type json', usedBy: ({ format }) => format.type === 'json' },
+  { part: 'format type xml', usedBy: ({ format }) => format.type === 'xml' },
+  { part: 'format type parquet', usedBy: ({ format }) => format.type === 'parquet' },
+  { part: 'source type json', usedBy: ({ source }) => source.type === 'json' },
+  { part: 'ifExists append', usedBy: ({ ifExists }) => ifExists === 'append' },
+  { part: 'parallel above 1', usedBy: ({ parallel }) => parallel > 1 },
+];
+
+/** Names of the parts that an activation uses and that are not built yet. */
+export function unavailableParts(activation: ResolvedActivation): string[] {
+  return NOT_AVAILABLE.filter(({ usedBy }) => usedBy(activation)).map(({ part }) => part);
+}

@@ -1,0 +1,325 @@
+/**
+ * What the schema cannot say: names that must exist, combinations that cannot work, file names that would meet.
+ *
+ * Works on entries that may be broken in places: what can be judged without the broken keys is judged, so that all
+ * problems come at once.
+ */
+
+import type * as z from 'zod';
+import { commonName, type NamePattern, namePatterns } from './blob-name-patterns.ts';
+import { extensionOf, normalizeFolder } from './file-name.ts';
+import {
+  type ConfigProblem,
+  childOf,
+  type KeyPath,
+  type LocatedMap,
+  showPlace,
+  toValue,
+} from './located-tree.ts';
+import { knownNames } from './nearest-name.ts';
+import { describeAllowed, type ProblemWriter } from './problems.ts';
+import {
+  ACTIVATION_RULES,
+  containerKey,
+  DAEMON_RULES,
+  DESTINATION_RULES,
+  type Finding,
+  fileNameFault,
+  MODEL_RULES,
+  nameFault,
+  type Rule,
+} from './rules.ts';
+import {
+  type ActivationConfig,
+  configSchema,
+  type DestinationConfig,
+  NAMED_SECTIONS,
+  type NamedSection,
+} from './schema.ts';
+
+/** An entry of the configuration as far as it could be understood. */
+interface Entry<T> {
+  readonly path: readonly string[];
+  readonly value: Partial<T>;
+  /** Keys whose value, or default, can be relied on. */
+  readonly sound: ReadonlySet<string>;
+  readonly given: ReadonlySet<string>;
+}
+
+type EntryOf<S extends NamedSection> = z.output<(typeof NAMED_SECTIONS)[S]>;
+
+/** Parses a map without the keys that are broken; undefined when nothing of it can be understood. */
+function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly string[]): Entry<T> | undefined {
+  const options = { error: describeAllowed };
+  const input = toValue(node) as Record<string, unknown>;
+  const broken = new Set<string>();
+  for (const issue of schema.safeParse(input, options).error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys' && issue.path.length === 0)
+      for (const key of issue.keys) broken.add(key);
+    else if (issue.path.length > 0) broken.add(String(issue.path[0]));
+  }
+  for (const key of broken) delete input[key];
+  const parsed = schema.partial().safeParse(input, options);
+  if (!parsed.success) return undefined;
+  const sound = new Set(Object.keys(schema.shape).filter(key => !broken.has(key)));
+  return { path, value: parsed.data as Partial<T>, sound, given: new Set(node.entries.keys()) };
+}
+
+/** The schema of an entry; where several types are possible, that of the type it names. */
+function objectSchema(schema: z.ZodType, node: LocatedMap): z.ZodObject | undefined {
+  const options = 'options' in schema ? (schema.options as z.ZodObject[]) : [schema as z.ZodObject];
+  if (options.length === 1) return options[0];
+  const type = childOf(node, 'type');
+  const named = options.find(
+    option => type?.kind === 'scalar' && option.shape.type.safeParse(type.value).success,
+  );
+  return named;
+}
+
+class Checker {
+  readonly problems: ConfigProblem[] = [];
+  readonly #root: LocatedMap;
+  readonly #writer: ProblemWriter;
+  readonly #sections: { [S in NamedSection]: Map<string, Entry<EntryOf<S>>> };
+
+  constructor(root: LocatedMap, writer: ProblemWriter) {
+    this.#root = root;
+    this.#writer = writer;
+    this.#sections = {
+      sources: this.#entries('sources'),
+      destinations: this.#entries('destinations'),
+      models: this.#entries('models'),
+      segments: this.#entries('segments'),
+      activations: this.#entries('activations'),
+    };
+  }
+
+  check(): void {
+    for (const entry of this.#sections.destinations.values()) this.#apply(DESTINATION_RULES, entry);
+    for (const entry of this.#sections.models.values()) this.#apply(MODEL_RULES, entry);
+    for (const entry of this.#sections.activations.values()) this.#apply(ACTIVATION_RULES, entry);
+    const daemonNode = this.#root.entries.get('daemon');
+    if (daemonNode?.kind === 'map') {
+      const schema = configSchema.shape.daemon.def.innerType;
+      const daemon = parseSound<z.output<typeof schema>>(schema, daemonNode, ['daemon']);
+      if (daemon !== undefined) this.#apply(DAEMON_RULES, daemon);
+    }
+    this.#checkNames();
+    this.#checkModels();
+    this.#checkKeys();
+    this.#checkMail();
+    this.#checkSpelling();
+    this.#checkFileNames();
+  }
+
+  #entries<S extends NamedSection>(section: S): Map<string, Entry<EntryOf<S>>> {
+    const entries = new Map<string, Entry<EntryOf<S>>>();
+    for (const [name, node] of this.#nodes(section)) {
+      if (node.kind !== 'map') continue;
+      const schema = objectSchema(NAMED_SECTIONS[section], node);
+      const entry = schema && parseSound<EntryOf<S>>(schema, node, [section, name]);
+      if (entry !== undefined) entries.set(name, entry);
+    }
+    return entries;
+  }
+
+  #nodes(section: NamedSection): LocatedMap['entries'] {
+    const node = this.#root.entries.get(section);
+    return node?.kind === 'map' ? node.entries : new Map();
+  }
+
+  #report(path: KeyPath, message: string): void {
+    this.problems.push(this.#writer.at(path, message));
+  }
+
+  #apply<T>(rules: readonly Rule<T>[], entry: Entry<T>): void {
+    const writing = {
+      given: entry.given,
+      show: (path: KeyPath, value: string) => this.#writer.show([...entry.path, ...path], value),
+    };
+    for (const rule of rules) {
+      if (!rule.reads.every(key => entry.sound.has(key) && isPresent(entry, key))) continue;
+      const found: Finding | Finding[] | undefined = rule.check(entry.value as T, writing);
+      for (const { path, message } of found === undefined ? [] : [found].flat()) {
+        this.#report([...entry.path, ...path], message);
+      }
+    }
+  }
+
+  /** Every name that an entry uses is defined, even if what it names is broken. */
+  #checkNames(): void {
+    const { models, segments, activations } = this.#sections;
+    for (const { path, value } of models.values()) this.#checkName(path, 'source', value.source, 'sources');
+    for (const { path, value } of segments.values()) this.#checkName(path, 'model', value.model, 'models');
+    for (const { path, value } of activations.values()) {
+      this.#checkName(path, 'model', value.model, 'models');
+      this.#checkName(path, 'segment', value.segment, 'segments');
+      this.#checkName(path, 'destination', value.destination, 'destinations');
+    }
+  }
+
+  #checkName(path: readonly string[], key: string, name: string | undefined, section: NamedSection): void {
+    const known = [...this.#nodes(section).keys()];
+    if (name === undefined || known.includes(name)) return;
+    const shown = this.#writer.show([...path, key], name);
+    const names = knownNames(this.#writer.isHidden([...path, key]) ? '' : name, known);
+    this.#report([...path, key], `is ${shown}, which is not among ${section}; ${names}`);
+  }
+
+  #checkModels(): void {
+    const { models, segments, sources } = this.#sections;
+    for (const model of models.values()) {
+      const type = sources.get(model.value.source ?? '')?.value.type;
+      if (!model.sound.has('sql') || type === undefined) continue;
+      const sqlPath = [...model.path, 'sql'];
+      if (type === 'postgres' && model.value.sql === undefined) {
+        this.#report(
+          sqlPath,
+          'is required, since the source is postgres; expected one SQL statement that reads',
+        );
+      }
+      if (type === 'json' && model.value.sql !== undefined) {
+        this.#report(sqlPath, 'is set, but the source is json, which takes no SQL; leave it out');
+      }
+    }
+    for (const { path, value } of segments.values()) {
+      const model = models.get(value.model ?? '');
+      if (sources.get(model?.value.source ?? '')?.value.type === 'json') {
+        this.#report([...path, 'where'], 'is SQL, but the source of the model is json, which takes none');
+      }
+    }
+  }
+
+  #modelOf(activation: Partial<ActivationConfig>): string | undefined {
+    if (activation.segment === undefined) return activation.model;
+    return this.#sections.segments.get(activation.segment)?.value.model;
+  }
+
+  #checkKeys(): void {
+    for (const { path, value, sound } of this.#sections.activations.values()) {
+      const modelName = this.#modelOf(value);
+      const model = this.#sections.models.get(modelName ?? '');
+      if (!sound.has('runType') || value.runType !== 'full_then_delta') continue;
+      if (model === undefined || !model.sound.has('primaryKey') || model.value.primaryKey?.length !== 0)
+        continue;
+      const message = `is full_then_delta, but models.${modelName} has no primaryKey to tell rows apart by; expected one`;
+      this.#report([...path, 'runType'], message);
+    }
+  }
+
+  #checkMail(): void {
+    const daemon = this.#root.entries.get('daemon');
+    if (daemon !== undefined && childOf(daemon, 'smtp') !== undefined) return;
+    for (const { path, value } of this.#sections.activations.values()) {
+      for (const [index, notification] of (value.notify ?? []).entries()) {
+        if ('email' in notification) {
+          this.#report(
+            [...path, 'notify', index, 'email'],
+            'needs a mail server; expected the section daemon.smtp',
+          );
+        }
+      }
+    }
+  }
+
+  /** State folders are named after activations, and some file systems do not tell upper from lower case. */
+  #checkSpelling(): void {
+    const seen = new Map<string, string>();
+    for (const name of this.#nodes('activations').keys()) {
+      const other = seen.get(name.toLowerCase());
+      if (other !== undefined) {
+        this.#report(['activations', name], `differs from activation ${other} in upper and lower case only`);
+      }
+      seen.set(name.toLowerCase(), name);
+    }
+  }
+
+  #checkFileNames(): void {
+    const named: NamedFiles[] = [];
+    for (const [name, entry] of this.#sections.activations) {
+      const files = this.#filesOf(name, entry);
+      if (files === undefined) continue;
+      for (const other of named) this.#checkMeeting(other, files);
+      named.push(files);
+    }
+  }
+
+  /** The names that an activation may write, unless they are refused or cannot be known. */
+  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): NamedFiles | undefined {
+    const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
+    if (fileName === undefined || !sound.has('fileName')) return undefined;
+    const destination = this.#sections.destinations.get(value.destination ?? '');
+    const folder = this.#soundFolder(destination);
+    const extension = value.format === undefined ? '.csv' : extensionOf(value.format);
+    const model = this.#modelOf(value) ?? 'model';
+    const namePath = [...path, 'fileName'];
+    const shared = { template: fileName, extension, activation: name, model, mode: syncMode };
+    const fault = fileNameFault({ ...shared, timezone, timestampOffset, folder });
+    if (fault !== undefined) {
+      this.#report(namePath, `is ${this.#writer.show(namePath, fileName)}; a file name ${fault}`);
+      return undefined;
+    }
+    const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
+    if (container === undefined || !sound.has('format') || !sound.has('syncMode')) return undefined;
+    const hidden =
+      this.#writer.isHidden(namePath) || this.#writer.isHidden([...(destination?.path ?? []), 'folder']);
+    const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder) });
+    return { path: namePath, container, patterns, hidden };
+  }
+
+  #soundFolder(destination: Entry<DestinationConfig> | undefined): string {
+    const folder = destination?.value.folder ?? '';
+    return nameFault(() => normalizeFolder(folder)) === undefined ? folder : '';
+  }
+
+  #checkMeeting(first: NamedFiles, second: NamedFiles): void {
+    const example = first.container === second.container && firstCommonName(first.patterns, second.patterns);
+    if (example === false || example === undefined) return;
+    const shown = first.hidden || second.hidden ? '(hidden)' : JSON.stringify(example);
+    const place = showPlace(this.#writer.at(first.path, ''));
+    this.#report(
+      second.path,
+      `could give the same blob as ${first.path.join('.')} (${place}), such as ${shown}; expected names that cannot meet`,
+    );
+  }
+}
+
+/** What an activation may write, to be compared with the others. */
+interface NamedFiles {
+  readonly path: readonly string[];
+  readonly container: string;
+  readonly patterns: readonly NamePattern[];
+  /** Whether examples must not be shown. */
+  readonly hidden: boolean;
+}
+
+function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {
+  // A required key that is missing was reported by the schema; an optional one may be absent for the rules.
+  return entry.given.has(key) || entry.value[key] !== undefined || OPTIONAL_KEYS.has(key);
+}
+
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set(['model', 'segment', 'mapping', 'blob', 'accountUrl']);
+
+function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
+  return (
+    [...entry.given].every(key => entry.sound.has(key)) &&
+    ['type', 'container', 'auth'].every(key => entry.given.has(key))
+  );
+}
+
+function firstCommonName(some: readonly NamePattern[], others: readonly NamePattern[]): string | undefined {
+  for (const a of some) {
+    for (const b of others) {
+      const common = commonName(a, b);
+      if (common !== undefined) return common;
+    }
+  }
+  return undefined;
+}
+
+/** Every problem that the schema alone does not see. */
+export function checkConfig(root: LocatedMap, writer: ProblemWriter): ConfigProblem[] {
+  const checker = new Checker(root, writer);
+  checker.check();
+  return checker.problems;
+}

@@ -1,0 +1,254 @@
+/**
+ * File names: from the template of an activation and one instant to the names of blobs, and the rules that keep a
+ * name inside its container.
+ *
+ * A name is made of: FOLDER/ STEM CHANGE PART EXTENSION, as in `crm/2025/customers` `_added` `_part00002` `.csv.gz`.
+ */
+
+import { SluiceError } from '../errors.ts';
+import type { ChangeName } from '../row-batch.ts';
+import type { DeepReadonly } from './deep-freeze.ts';
+import type { FormatConfig } from './schema-formats.ts';
+
+export const MAX_NAME_CHARACTERS = 1024;
+export const MAX_NAME_SEGMENTS = 254;
+
+/** Folder of the manifests, within the folder of the destination. */
+export const MANIFEST_FOLDER = '_sluice';
+
+/** Every placeholder of a template and what it stands for. */
+export const PLACEHOLDERS = {
+  YYYY: 'year, four digits',
+  YY: 'year, last two digits',
+  MM: 'month, 01 to 12',
+  DD: 'day of the month, 01 to 31',
+  HH: 'hour, 00 to 23',
+  mm: 'minute, 00 to 59',
+  ss: 'second, 00 to 59',
+  ms: 'millisecond, 000 to 999',
+  X: 'Unix time in seconds',
+  x: 'Unix time in milliseconds',
+  run: 'id of the run',
+  activation: 'name of the activation',
+  model: 'name of the model',
+  mode: 'sync mode',
+  part: 'number of the part, 00001 and up',
+} as const;
+
+export type Placeholder = keyof typeof PLACEHOLDERS;
+export type TemplateToken = { readonly literal: string } | { readonly placeholder: Placeholder };
+
+/** The change whose rows a file of `difference` holds. */
+export type FileChange = Extract<ChangeName, 'added' | 'updated' | 'removed'>;
+
+/** A resolved name before change, part and folder are added. Plain data, so that it can be kept in a journal. */
+export interface FileName {
+  /** Holds `{part}` where the template does. */
+  readonly stem: string;
+  /** With its leading dot. */
+  readonly extension: string;
+}
+
+export interface FileNameOptions {
+  readonly template: string;
+  /** As `extensionOf` gives it. */
+  readonly extension: string;
+  /** The one instant of the run. */
+  readonly instant: Date;
+  /** IANA name; default UTC. */
+  readonly timezone?: string;
+  /** Milliseconds added to the instant first; may be negative. */
+  readonly timestampOffset?: number;
+  readonly run: string;
+  readonly activation: string;
+  readonly model: string;
+  /** The sync mode. */
+  readonly mode: string;
+}
+
+/** FILE_NAME_INVALID, with the reason apart for messages that must not show the name. */
+export class FileNameInvalidError extends SluiceError {
+  /** As it follows the name: `must not …`; holds nothing of the name. */
+  readonly reason: string;
+
+  constructor(name: string, reason: string) {
+    super('FILE_NAME_INVALID', `file name ${JSON.stringify(shortened(name))} ${reason}`, {
+      stage: 'configuration',
+    });
+    this.reason = reason;
+  }
+}
+
+function shortened(name: string): string {
+  return name.length <= 120 ? name : `${name.slice(0, 100)}… (${name.length} characters)`;
+}
+
+/** The extension that a format's files end with, dot included. */
+export function extensionOf(format: DeepReadonly<FormatConfig>): string {
+  if (format.type === 'parquet') return '.parquet';
+  const plain = format.type === 'json' && format.layout === 'lines' ? '.ndjson' : `.${format.type}`;
+  return format.compression === 'gzip' ? `${plain}.gz` : plain;
+}
+
+function isPlaceholder(word: string): word is Placeholder {
+  return Object.hasOwn(PLACEHOLDERS, word);
+}
+
+/** The literals and placeholders of a template. Throws FILE_NAME_INVALID for an unknown or unclosed placeholder. */
+export function parseTemplate(template: string): TemplateToken[] {
+  const tokens: TemplateToken[] = [];
+  for (const [piece] of template.matchAll(/\{[^{}]*\}|[^{}]+|[{}]/g)) {
+    const word = piece.slice(1, -1);
+    if (!/^[{}]/.test(piece)) tokens.push({ literal: piece });
+    else if (isPlaceholder(word)) tokens.push({ placeholder: word });
+    else {
+      const known = Object.keys(PLACEHOLDERS).map(name => `{${name}}`);
+      const why =
+        piece.length > 1 ? 'must not hold an unknown placeholder' : `must not hold a single ${piece}`;
+      throw new FileNameInvalidError(template, `${why}; there are ${known.join(' ')}`);
+    }
+  }
+  return tokens;
+}
+
+/** Cuts the extension off a name that has it already, in any case and with or without its `.gz`. */
+export function splitExtension(name: string, extension: string): FileName {
+  const lower = name.toLowerCase();
+  if (lower.endsWith(extension)) {
+    return { stem: name.slice(0, -extension.length), extension: name.slice(-extension.length) };
+  }
+  const gzip = extension.endsWith('.gz') ? '.gz' : '';
+  const plain = extension.slice(0, extension.length - gzip.length);
+  if (gzip !== '' && lower.endsWith(plain)) {
+    return { stem: name.slice(0, -plain.length), extension: name.slice(-plain.length) + gzip };
+  }
+  return { stem: name, extension };
+}
+
+type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'part'>;
+
+function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, string> {
+  const calendar = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
+    timeZone: timezone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  });
+  const parts = new Map(calendar.formatToParts(instant).map(part => [part.type, part.value]));
+  const two = (type: Intl.DateTimeFormatPartTypes) => (parts.get(type) ?? '').padStart(2, '0');
+  const year = (parts.get('year') ?? '').padStart(4, '0');
+  return {
+    YYYY: year,
+    YY: year.slice(-2),
+    MM: two('month'),
+    DD: two('day'),
+    HH: two('hour'),
+    mm: two('minute'),
+    ss: two('second'),
+    ms: String(instant.getUTCMilliseconds()).padStart(3, '0'),
+    X: String(Math.floor(instant.getTime() / 1000)),
+    x: String(instant.getTime()),
+  };
+}
+
+/**
+ * The name of a run's files. Everything but `{part}` is resolved, once.
+ *
+ * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name breaks a rule.
+ */
+export function resolveFileName(options: FileNameOptions): FileName {
+  const instant = new Date(options.instant.getTime() + (options.timestampOffset ?? 0));
+  if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is no valid date');
+  const clock = clockValues(instant, options.timezone ?? 'UTC');
+  const values: Record<Placeholder, string> = {
+    ...clock,
+    run: options.run,
+    activation: options.activation,
+    model: options.model,
+    mode: options.mode,
+    part: '{part}',
+  };
+  const resolved = parseTemplate(options.template)
+    .map(token => ('literal' in token ? token.literal : values[token.placeholder]))
+    .join('');
+  checkBlobName(resolved);
+  const name = splitExtension(resolved, options.extension);
+  if (/(?:^|\/)$/.test(name.stem))
+    throw new FileNameInvalidError(resolved, 'must have something before its extension');
+  checkBlobName(partName(name, 1));
+  return name;
+}
+
+export interface PartNameOptions {
+  /** Of a `difference` file. */
+  readonly change?: FileChange;
+  /** Of the destination, as in the configuration. */
+  readonly folder?: string;
+}
+
+/**
+ * The blob name of one part, counted from 1, folder included. Part 1 keeps the plain name unless the template has
+ * `{part}`. Throws FILE_NAME_INVALID when the whole name breaks a rule.
+ */
+export function partName(name: FileName, part: number, options: PartNameOptions = {}): string {
+  if (!Number.isInteger(part) || part < 1) throw new TypeError(`a part number is 1 or more, not ${part}`);
+  const number = String(part).padStart(5, '0');
+  const numbered = name.stem.includes('{part}');
+  const stem = name.stem.replaceAll('{part}', number);
+  const change = options.change === undefined ? '' : `_${options.change}`;
+  const suffix = numbered || part === 1 ? '' : `_part${number}`;
+  const full = `${normalizeFolder(options.folder ?? '')}${stem}${change}${suffix}${name.extension}`;
+  checkBlobName(full);
+  return full;
+}
+
+/** A folder as a prefix: '' or with one trailing `/`. Throws FILE_NAME_INVALID when it breaks the rules of names. */
+export function normalizeFolder(folder: string): string {
+  if (folder === '') return '';
+  const path = folder.endsWith('/') ? folder.slice(0, -1) : folder;
+  if (/[{}]/.test(path))
+    throw new FileNameInvalidError(folder, 'must not hold placeholders, since it is a folder');
+  checkBlobName(path);
+  return `${path}/`;
+}
+
+/** What a blob name must not be, with the reason as it ends the message. */
+const NAME_RULES: readonly (readonly [broken: (name: string) => boolean, why: string])[] = [
+  [name => name === '', 'must not be empty'],
+  [name => name.length > MAX_NAME_CHARACTERS, `must not be longer than ${MAX_NAME_CHARACTERS} characters`],
+  [name => name.startsWith('/'), 'must not start with /'],
+  [name => name.endsWith('/'), 'must not end with /'],
+  [name => name.includes('\\'), 'must not hold a backslash; folders are made with /'],
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  [name => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name), 'must not hold a control character'],
+  [name => /[\ufffe\uffff]|\p{Surrogate}/u.test(name), 'must not hold a code point that is no character'],
+  [
+    name => name.split('/').length > MAX_NAME_SEGMENTS,
+    `must not have more than ${MAX_NAME_SEGMENTS} segments`,
+  ],
+  [name => name.split('/').includes(''), 'must not have an empty segment (//)'],
+  [name => name.split('/').some(isDots), 'must not have a segment . or .., which could leave the container'],
+  [
+    name => name.split('/').some(segment => segment.endsWith('.')),
+    'must not have a segment that ends with a dot',
+  ],
+  [
+    name => name.split('/').includes(MANIFEST_FOLDER),
+    `must not have a segment ${MANIFEST_FOLDER}, kept for manifests`,
+  ],
+];
+
+/** Also in the encoded spelling, which a server may decode into a path. */
+function isDots(segment: string): boolean {
+  return /^(?:\.|%2e){1,2}$/i.test(segment);
+}
+
+/** Throws FILE_NAME_INVALID when the text cannot be the name of a blob that Sluice writes. */
+export function checkBlobName(name: string): void {
+  const broken = NAME_RULES.find(([isBroken]) => isBroken(name));
+  if (broken !== undefined) throw new FileNameInvalidError(name, broken[1]);
+}

@@ -1,0 +1,89 @@
+/**
+ * References in text values: `${NAME}`, `${NAME:-default}` and `${file:/path}`; `$${` stands for `${`.
+ *
+ * They are resolved in scalars after the file was parsed, so that a value can never become structure.
+ */
+
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ReferenceContext {
+  readonly environment: Environment;
+  /** Folder that relative `file:` paths start from. */
+  readonly directory: string;
+}
+
+export interface Expansion {
+  readonly text: string;
+  /** Whether any of the text came from a reference. */
+  readonly referenced: boolean;
+  /** Values that are secrets for where they came from: files, and variables named like secrets. */
+  readonly secrets: readonly string[];
+  /** What could not be resolved; never holds a value. */
+  readonly problems: readonly string[];
+}
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
+const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
+const SECRET_NAME = /PASS|PWD|SECRET|TOKEN|KEY|SAS|CREDENTIAL|SIGNATURE|WEBHOOK/i;
+const MAX_FILE_BYTES = 1024 * 1024;
+
+function readSecretFile(path: string): { text: string } | { problem: string } {
+  try {
+    if (statSync(path).size > MAX_FILE_BYTES)
+      return { problem: `refers to the file ${path}, which is larger than 1MiB` };
+    return { text: readFileSync(path, 'utf8').replace(/\r?\n$/, '') };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return { problem: `refers to the file ${path}, which cannot be read (${code})` };
+  }
+}
+
+function isEscape(match: string): boolean {
+  return match.startsWith('$$');
+}
+
+/** The text with its references replaced. What cannot be resolved becomes '' and a problem. */
+export function expandReferences(text: string, context: ReferenceContext): Expansion {
+  const secrets: string[] = [];
+  const problems: string[] = [];
+  let referenced = false;
+
+  const lookUp = (match: string, inner: string): string => {
+    referenced = true;
+    if (!match.endsWith('}')) {
+      problems.push(
+        `holds a reference \${ without a closing }; write $\${ for the two characters themselves`,
+      );
+      return '';
+    }
+    if (inner.startsWith('file:') && inner.length > 'file:'.length) {
+      const file = readSecretFile(resolve(context.directory, inner.slice('file:'.length)));
+      if ('problem' in file) problems.push(file.problem);
+      else secrets.push(file.text);
+      return 'text' in file ? file.text : '';
+    }
+    const [, name, fallback] = VARIABLE.exec(inner) ?? [];
+    if (name === undefined) {
+      problems.push(
+        `holds a reference that is none of \${NAME}, \${NAME:-default} and \${file:/path}; write $\${ for \${ itself`,
+      );
+      return '';
+    }
+    const set = context.environment[name];
+    const value = fallback === undefined ? set : set || fallback;
+    if (value === undefined) {
+      problems.push(`refers to the environment variable ${name}, which is not set`);
+      return '';
+    }
+    if (SECRET_NAME.test(name)) secrets.push(value);
+    return value;
+  };
+
+  const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined) =>
+    isEscape(match) ? '${' : lookUp(match, inner ?? ''),
+  );
+  return { text: expanded, referenced, secrets, problems };
+}

@@ -1,0 +1,183 @@
+/** `activations` of the configuration: what is exported where, when and how. */
+
+import * as z from 'zod';
+import { isCron } from './cron.ts';
+import { blob } from './schema-destinations.ts';
+import { format } from './schema-formats.ts';
+import { secret } from './secret-schema.ts';
+import { duration, percent, signedDuration, size, text, timezone } from './values.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+const mappedColumn = z
+  .union(
+    [
+      text().describe('A column under its own name.'),
+      z
+        .strictObject({
+          from: text().describe('Column of the model.'),
+          to: text().describe('Name in the file.'),
+        })
+        .describe('A column under another name.'),
+    ],
+    { error: 'a column name, or { from, to }' },
+  )
+  .transform(column => (typeof column === 'string' ? { from: column, to: column } : column));
+
+const scheduleEntry = z.union(
+  [
+    z
+      .strictObject({
+        cron: z
+          .string()
+          .refine(isCron, { error: 'a cron expression of five fields, such as "0 7 * * *"' })
+          .describe('Minute, hour, day of month, month, day of week.'),
+        timezone: timezone().default('UTC').describe('Time zone that the expression is read in.'),
+      })
+      .describe('At set times.'),
+    z
+      .strictObject({
+        every: duration({ min: 1000, bounds: 'at least 1s' }).describe(
+          'Time from the start of one run to the next.',
+        ),
+      })
+      .describe('At an interval.'),
+  ],
+  { error: 'either { cron, timezone } or { every }' },
+);
+
+const notification = z.union(
+  [
+    z
+      .strictObject({
+        webhook: secret({
+          expected: 'an http or https URL',
+          check: value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
+        }).describe('URL that is posted to. Secret.'),
+        style: z.enum(['generic', 'slack']).default('generic').describe('Shape of the JSON that is posted.'),
+      })
+      .describe('A webhook.'),
+    z
+      .strictObject({
+        email: z
+          .array(z.email({ error: 'an e-mail address' }))
+          .min(1)
+          .describe('Addresses that get a mail through `daemon.smtp`.'),
+      })
+      .describe('E-mail.'),
+  ],
+  { error: 'either { webhook, style } or { email: [address, …] }' },
+);
+
+const warnings = z
+  .strictObject({
+    removedRowsOver: percent()
+      .exactOptional()
+      .describe('Hold a delta run that would remove more than this share of the baseline.'),
+    emptyResult: z.boolean().default(false).describe('Warn when the source returns no rows.'),
+    sasExpiresWithin: duration()
+      .prefault('7d')
+      .describe('Warn this long before the SAS token expires; 0 never.'),
+    durationOver: duration().exactOptional().describe('Warn when a run takes longer.'),
+    rowsDroppedOver: percent()
+      .exactOptional()
+      .describe('Warn when the source returns this much fewer rows than in the last run.'),
+    rowsSpikedOver: percent({ bounds: '0% or more' })
+      .exactOptional()
+      .describe('Warn when the source returns this much more rows than in the last run.'),
+    noSuccessFor: duration().exactOptional().describe('Warn when no run has succeeded for this long.'),
+  })
+  .describe('When to warn.');
+
+export const activation = z
+  .strictObject({
+    model: text().exactOptional().describe('Name of the model to export; or `segment`.'),
+    segment: text().exactOptional().describe('Name of the segment to export; or `model`.'),
+    destination: text().describe('Name of the destination that the files go to.'),
+    fileName: text().describe(
+      'Template of the file name. Placeholders: {YYYY} {YY} {MM} {DD} {HH} {mm} {ss} {ms} {X} {x} {run} {activation} {model} {mode} {part}. The extension is added.',
+    ),
+    timezone: timezone().default('UTC').describe('Time zone of the placeholders.'),
+    timestampOffset: signedDuration({
+      min: -3_660 * 86_400_000,
+      max: 3_660 * 86_400_000,
+      bounds: 'at most ten years',
+    })
+      .prefault(0)
+      .describe(
+        'Added to the instant of the run before the placeholders are resolved; `-1d` names files by yesterday.',
+      ),
+    format: format.describe('Format of the files, chosen by `type`.'),
+    runType: z
+      .enum(['full_only', 'full_then_delta'])
+      .default('full_only')
+      .describe('Export everything every time, or everything once and then the changes.'),
+    syncMode: z
+      .enum(['snapshot', 'upsert', 'insert', 'difference'])
+      .default('snapshot')
+      .describe('Which changes are written: see run types and sync modes.'),
+    mapping: z
+      .array(mappedColumn)
+      .min(1, { error: 'at least one column' })
+      .exactOptional()
+      .describe('Columns to write, in order; without it every column under its own name.'),
+    maxFileSize: size({ min: KIB, bounds: 'at least 1KiB' })
+      .exactOptional()
+      .describe('Hard limit on the bytes of one file as stored; past it the next part begins.'),
+    maxFileRows: z
+      .int()
+      .min(1)
+      .exactOptional()
+      .describe('Hard limit on the rows of one file; past it the next part begins.'),
+    ifExists: z
+      .enum(['overwrite', 'fail', 'skip', 'append'])
+      .default('overwrite')
+      .describe('What to do when the blob is there already; `append` is for `syncMode: insert` only.'),
+    onEmpty: z
+      .enum(['write', 'skip', 'fail'])
+      .default('write')
+      .describe('Nothing to write: a valid empty file, no file, or a failed run.'),
+    onDuplicateKey: z
+      .enum(['fail', 'first'])
+      .default('fail')
+      .describe('A primary key that comes twice: fail, or keep the first row.'),
+    onNullKey: z
+      .enum(['fail', 'skip'])
+      .default('fail')
+      .describe('A primary key that is NULL: fail, or leave the row out.'),
+    onSchemaChange: z
+      .enum(['full', 'fail'])
+      .default('full')
+      .describe('Columns, key or mapping changed since the baseline: make a full run, or fail.'),
+    onDestinationReset: z
+      .enum(['fail', 'full'])
+      .default('fail')
+      .describe('The container was emptied since the baseline: fail, or make a full run.'),
+    removedRows: z
+      .enum(['values', 'keys'])
+      .default('values')
+      .describe('What `_removed` files hold: the last exported values, or the key only. For `difference`.'),
+    stateMemory: size({ min: MIB, bounds: 'at least 1MiB' })
+      .prefault('512MiB')
+      .describe('Memory that the comparison with the baseline may take.'),
+    manifest: z.boolean().default(true).describe('Whether a manifest is written after the files.'),
+    schedule: z.array(scheduleEntry).prefault([]).describe('When the daemon runs the activation by itself.'),
+    overlap: z
+      .enum(['skip', 'queue'])
+      .default('skip')
+      .describe('A scheduled run while one is running: leave it out, or run it afterwards.'),
+    warnings: warnings.prefault({}).describe('When to warn.'),
+    notify: z.array(notification).prefault([]).describe('Who is told of failures and warnings.'),
+    blob: blob.exactOptional().describe('Properties of every file; they win over those of the destination.'),
+    blockSize: size({ min: KIB, max: 4000 * MIB, bounds: '1KiB to 4000MiB' })
+      .exactOptional()
+      .describe('Bytes staged at a time; the default follows from `maxFileSize`.'),
+    parallel: z.int().min(1).max(64).default(1).describe('Connections that read the source at once.'),
+  })
+  .meta({ description: 'An export.', oneOf: [{ required: ['model'] }, { required: ['segment'] }] });
+
+export type ActivationConfig = z.output<typeof activation>;
+export type RunType = ActivationConfig['runType'];
+export type SyncMode = ActivationConfig['syncMode'];
+export type MappedColumn = NonNullable<ActivationConfig['mapping']>[number];

@@ -1,0 +1,159 @@
+/** `format` of an activation: one schema per file format, with every option and its default. */
+
+import * as z from 'zod';
+import { text } from './values.ts';
+
+const engine = z
+  .enum(['fast', 'library'])
+  .default('fast')
+  .describe("`fast` works on bytes; `library` uses the format's own package. Both write the same file.");
+
+const textCompression = {
+  compression: z.enum(['none', 'gzip']).default('none').describe('Compression of the whole file.'),
+  level: z
+    .int()
+    .min(1)
+    .max(9)
+    .exactOptional()
+    .describe('gzip level, 1 (fastest) to 9 (smallest); default 6.'),
+};
+
+const oneCharacter = z.string().refine(value => [...value].length === 1 && !/[\r\n]/.test(value), {
+  error: 'exactly one character, no line break',
+});
+
+const scalarText = z
+  .union([z.string(), z.boolean(), z.int()], { error: 'a text, a boolean or a whole number' })
+  .transform(String);
+
+export const csvFormat = z
+  .strictObject({
+    type: z.literal('csv').describe('Comma-separated values, RFC 4180.'),
+    engine,
+    delimiter: text('one or more characters, no line break')
+      .regex(/^[^\r\n]+$/, { error: 'one or more characters, no line break' })
+      .default(',')
+      .describe('What separates fields: any character, a tab (`"\\t"`) or several characters.'),
+    header: z.boolean().default(true).describe('Whether the first line holds the column names.'),
+    quote: z
+      .enum(['needed', 'always', 'nonNumeric'])
+      .default('needed')
+      .describe('Which fields are quoted: those that need it, all, or all but numbers.'),
+    quoteChar: oneCharacter.default('"').describe('Character around quoted fields.'),
+    escapeChar: oneCharacter
+      .default('"')
+      .describe('Character before a quote character within a quoted field.'),
+    lineEnding: z.enum(['lf', 'crlf']).default('lf').describe('End of each line.'),
+    nullText: z
+      .string()
+      .regex(/^[^\r\n]*$/, { error: 'text without a line break' })
+      .default('')
+      .describe('What stands for NULL, unquoted; a value equal to it is quoted.'),
+    bom: z.boolean().default(false).describe('Whether the file starts with a byte order mark, for Excel.'),
+    escapeFormulas: z
+      .boolean()
+      .default(false)
+      .describe('Whether text that a spreadsheet would run as a formula gets an apostrophe in front.'),
+    timestampFormat: z
+      .enum(['iso8601', 'postgres'])
+      .default('iso8601')
+      .describe('`2025-04-14T07:00:00Z`, or as PostgreSQL writes it.'),
+    booleans: z
+      .tuple([scalarText, scalarText])
+      .refine(([yes, no]) => yes !== no, { error: 'two different texts' })
+      .prefault([true, false])
+      .describe('What is written for true and for false.'),
+    ...textCompression,
+  })
+  .describe('CSV files.');
+
+export const jsonFormat = z
+  .strictObject({
+    type: z.literal('json').describe('JSON.'),
+    engine,
+    layout: z
+      .enum(['array', 'lines'])
+      .default('array')
+      .describe('`array`: one array of objects (`.json`); `lines`: an object per line (`.ndjson`).'),
+    numbers: z
+      .enum(['number', 'string'])
+      .default('number')
+      .describe(
+        'How 64-bit integers and numerics are written; `string` suits readers that would round them.',
+      ),
+    nulls: z
+      .enum(['include', 'omit'])
+      .default('include')
+      .describe('Whether NULL is `null` or the key is left out.'),
+    ...textCompression,
+  })
+  .describe('JSON or NDJSON files.');
+
+const xmlName = z
+  .string()
+  .regex(/^[\p{L}_][\p{L}\p{N}\p{M}._\u00b7-]*$/u, { error: 'an XML name without a colon' });
+
+export const xmlFormat = z
+  .strictObject({
+    type: z.literal('xml').describe('XML 1.0.'),
+    engine,
+    root: xmlName.default('rows').describe('Name of the root element.'),
+    row: xmlName.default('row').describe('Name of the element of each row.'),
+    declaration: z.boolean().default(true).describe('Whether the file starts with the XML declaration.'),
+    names: z
+      .enum(['encode', 'strict'])
+      .default('encode')
+      .describe('Column names that are no XML names: encode them (`_x0020_`), or fail.'),
+    nulls: z
+      .enum(['include', 'omit'])
+      .default('include')
+      .describe('Whether NULL is an element with `xsi:nil="true"` or the element is left out.'),
+    indent: z.boolean().default(false).describe('Whether elements are indented, for people.'),
+    ...textCompression,
+  })
+  .describe('XML files.');
+
+const DECIMAL = /^decimal\((\d{1,2}),\s?(\d{1,2})\)$/;
+const EXPECTED_NUMERIC = 'text, or decimal(p,s) with 1 ≤ p ≤ 38 and 0 ≤ s ≤ p';
+
+const unboundedNumeric = z
+  .string({ error: EXPECTED_NUMERIC })
+  .regex(/^(?:text|decimal\(\d{1,2},\s?\d{1,2}\))$/, { error: EXPECTED_NUMERIC })
+  .transform((value, context) => {
+    const match = DECIMAL.exec(value);
+    if (match === null) return 'text' as const;
+    const decimal = { precision: Number(match[1]), scale: Number(match[2]) };
+    if (decimal.precision >= 1 && decimal.precision <= 38 && decimal.scale <= decimal.precision)
+      return decimal;
+    context.addIssue({ code: 'custom', message: EXPECTED_NUMERIC });
+    return z.NEVER;
+  });
+
+export const parquetFormat = z
+  .strictObject({
+    type: z.literal('parquet').describe('Apache Parquet.'),
+    engine,
+    compression: z
+      .enum(['snappy', 'zstd', 'gzip', 'none'])
+      .default('snappy')
+      .describe('Compression of the column pages.'),
+    rowGroupRows: z.int().min(1).max(10_000_000).default(122_880).describe('Rows in a row group.'),
+    dictionary: z
+      .boolean()
+      .default(true)
+      .describe('Whether repeated values are written once, in a dictionary.'),
+    numeric: unboundedNumeric
+      .prefault('text')
+      .describe(
+        'Type of `numeric` columns without precision: `text`, or `decimal(p,s)`; overflow is an error.',
+      ),
+  })
+  .describe('Parquet files.');
+
+export const format = z.discriminatedUnion('type', [csvFormat, jsonFormat, xmlFormat, parquetFormat]);
+
+export type CsvFormat = z.output<typeof csvFormat>;
+export type JsonFormat = z.output<typeof jsonFormat>;
+export type XmlFormat = z.output<typeof xmlFormat>;
+export type ParquetFormat = z.output<typeof parquetFormat>;
+export type FormatConfig = z.output<typeof format>;

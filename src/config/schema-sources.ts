@@ -1,0 +1,76 @@
+/** `sources`, `models` and `segments` of the configuration: where rows come from. */
+
+import * as z from 'zod';
+import { secret } from './secret-schema.ts';
+import { duration, text } from './values.ts';
+
+function isPostgresUrl(value: string): boolean {
+  if (!/^postgres(?:ql)?:\/\//.test(value)) return false;
+  // Several hosts and socket folders are legal for PostgreSQL and not for WHATWG URLs; the driver judges those.
+  return !/\s/.test(value);
+}
+
+export const postgresSource = z
+  .strictObject({
+    type: z.literal('postgres').describe('Rows come from a PostgreSQL query.'),
+    url: secret({
+      expected: 'a URL that starts with postgres:// or postgresql://, without spaces',
+      check: isPostgresUrl,
+    }).describe(
+      'Connection URL. TLS is chosen in it: `?sslmode=verify-full&sslrootcert=/path/ca.pem`. Secret.',
+    ),
+    connectTimeout: duration({ min: 1, bounds: 'more than 0' })
+      .prefault('10s')
+      .describe('How long connecting and logging in may take.'),
+    inactivityTimeout: duration()
+      .prefault('30m')
+      .describe('How long the source may send nothing before the run is given up; 0 waits for ever.'),
+    statementTimeout: duration()
+      .prefault(0)
+      .describe('PostgreSQL `statement_timeout` of the run; 0 keeps the setting of the server.'),
+    lockTimeout: duration()
+      .prefault(0)
+      .describe('PostgreSQL `lock_timeout` of the run; 0 keeps the setting of the server.'),
+    fetchSize: z
+      .int()
+      .min(0)
+      .max(2_147_483_647)
+      .default(0)
+      .describe('Rows asked for at a time; 0 asks for all and lets the network hold the server back.'),
+    applicationName: text()
+      .max(63)
+      .default('sluice')
+      .describe('`application_name` that the database shows for the connection.'),
+  })
+  .describe('A PostgreSQL database.');
+
+export const jsonSource = z
+  .strictObject({
+    type: z.literal('json').describe('Rows come from JSON files.'),
+    path: text().describe(
+      'A `.json` array, an `.ndjson` file or gzip of either; a path or a glob, relative to the configuration file.',
+    ),
+  })
+  .describe('JSON or NDJSON files.');
+
+export const source = z.discriminatedUnion('type', [postgresSource, jsonSource]);
+
+export const model = z
+  .strictObject({
+    source: text().describe('Name of the source that the rows come from.'),
+    sql: text()
+      .exactOptional()
+      .describe('One SQL statement that reads. Required for a postgres source; a json source takes none.'),
+    primaryKey: z
+      .array(text())
+      .default([])
+      .describe('Columns that identify a row. Required by `runType: full_then_delta`.'),
+  })
+  .describe('A named query and its key.');
+
+export const segment = z
+  .strictObject({
+    model: text().describe('Name of the model to filter.'),
+    where: text().describe("SQL condition over the model's columns, such as `country = 'FR'`."),
+  })
+  .describe('A model with a filter.');

@@ -1,0 +1,47 @@
+/**
+ * The one schema of `sluice.yaml`: types, defaults, errors, the editor's JSON Schema and the reference page
+ * all come from here. Rules that look at several keys are in rules.ts.
+ */
+
+import * as z from 'zod';
+import { activation } from './schema-activations.ts';
+import { daemon } from './schema-daemon.ts';
+import { destination } from './schema-destinations.ts';
+import { model, segment, source } from './schema-sources.ts';
+import { entryName, text } from './values.ts';
+
+export type { ActivationConfig, MappedColumn, RunType, SyncMode } from './schema-activations.ts';
+export type { DaemonConfig } from './schema-daemon.ts';
+export type { DestinationAuth, DestinationConfig } from './schema-destinations.ts';
+export type { CsvFormat, FormatConfig, JsonFormat, ParquetFormat, XmlFormat } from './schema-formats.ts';
+
+/** Sections whose entries are named by the user. */
+export const NAMED_SECTIONS = {
+  sources: source,
+  destinations: destination,
+  models: model,
+  segments: segment,
+  activations: activation,
+} as const;
+export type NamedSection = keyof typeof NAMED_SECTIONS;
+
+export const configSchema = z
+  .strictObject({
+    version: z.literal(1, { error: '1' }).describe('Version of the configuration format.'),
+    dataDirectory: text()
+      .default('./.sluice')
+      .describe('Folder of state, run journal and history, relative to the configuration file.'),
+    sources: z.record(entryName, source).default({}).describe('Connections that rows come from, by name.'),
+    destinations: z.record(entryName, destination).default({}).describe('Where files go, by name.'),
+    models: z.record(entryName, model).default({}).describe('Queries, by name.'),
+    segments: z.record(entryName, segment).default({}).describe('Models with a filter, by name.'),
+    activations: z.record(entryName, activation).default({}).describe('Exports, by name.'),
+    daemon: daemon.prefault({}).describe('Settings of `sluice serve`.'),
+  })
+  .describe('Configuration of Sluice.');
+
+/** A parsed configuration: defaults filled in, sizes in bytes, durations in milliseconds, secrets wrapped. */
+export type Config = z.output<typeof configSchema>;
+export type SourceConfig = z.output<typeof source>;
+export type ModelConfig = z.output<typeof model>;
+export type SegmentConfig = z.output<typeof segment>;

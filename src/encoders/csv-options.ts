@@ -1,0 +1,62 @@
+import { SluiceError } from '../errors.ts';
+
+/** Options of the CSV format, as the configuration names them. */
+export interface CsvOptions {
+  readonly delimiter: string;
+  readonly header: boolean;
+  readonly quote: 'needed' | 'always' | 'nonNumeric';
+  readonly quoteChar: string;
+  readonly escapeChar: string;
+  readonly lineEnding: 'lf' | 'crlf';
+  readonly nullText: string;
+  readonly bom: boolean;
+  readonly escapeFormulas: boolean;
+  readonly timestampFormat: 'iso8601' | 'postgres';
+  /** What true and false are written as. */
+  readonly booleans: readonly [string, string];
+}
+
+/** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
+export interface CsvRowBound {
+  readonly perByte: number;
+  readonly perRow: number;
+}
+
+/** The bound that holds for every value under the options. */
+export function csvRowBound(columnCount: number, options: CsvOptions): CsvRowBound {
+  const bytes = (text: string): number => Buffer.byteLength(text);
+  // Each byte may be a character that is escaped, the apostrophe before a formula too.
+  const perByte = 1 + bytes(options.escapeChar);
+  const apostrophe = options.escapeFormulas ? perByte : 0;
+  const booleans = Math.max(...options.booleans.map(bytes)) * perByte;
+  const perField =
+    2 * bytes(options.quoteChar) +
+    bytes(options.delimiter) +
+    Math.max(apostrophe, booleans, bytes(options.nullText));
+  // The 4 bytes of a field's length, which the fields are counted with, are not written.
+  const perRow = columnCount * (perField - 4 * perByte) + (options.lineEnding === 'crlf' ? 2 : 1);
+  return { perByte, perRow };
+}
+
+/** Throws where the options together make a file that cannot be read back, whoever reads it. */
+export function refuseAmbiguous({ delimiter, quoteChar, nullText }: CsvOptions): void {
+  const shown = (text: string): string => JSON.stringify(text);
+  if (delimiter.includes(quoteChar)) {
+    throw ambiguous(`the delimiter ${shown(delimiter)} holds the quoteChar ${shown(quoteChar)}`);
+  }
+  if (nullText.includes(quoteChar)) {
+    throw ambiguous(`the nullText ${shown(nullText)} holds the quoteChar ${shown(quoteChar)}`);
+  }
+  // NULL is never quoted. `a:` before the delimiter `::` would be read as `a` before `:`.
+  if ((nullText + delimiter).indexOf(delimiter) < nullText.length) {
+    throw ambiguous(`the nullText ${shown(nullText)} runs into the delimiter ${shown(delimiter)}`);
+  }
+}
+
+function ambiguous(what: string): SluiceError {
+  const hint = 'choose a delimiter, a quoteChar and a nullText that can be told apart';
+  return new SluiceError('CONFIG_INVALID', `a CSV file of these options cannot be read: ${what}`, {
+    stage: 'configuration',
+    hint,
+  });
+}

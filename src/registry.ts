@@ -1,0 +1,69 @@
+import type {
+  ResolvedDestination,
+  ResolvedFormat,
+  ResolvedModel,
+  ResolvedSource,
+} from './config/activation.ts';
+import { CsvEncoder } from './encoders/csv.ts';
+import type { Encoder } from './encoders/encoder.ts';
+import { CsvLibraryEncoder } from './encoders/library/csv.ts';
+import { SluiceError } from './errors.ts';
+import type { Column } from './row-batch.ts';
+import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
+import type { BlobStore } from './sinks/sink.ts';
+import { PostgresSource } from './sources/postgres/postgres-source.ts';
+import type { RowSource } from './sources/source.ts';
+
+/** Every kind of part, one entry each: the only place that names them all. */
+
+type SourceType = ResolvedSource['type'];
+type FormatType = ResolvedFormat['type'];
+type DestinationType = ResolvedDestination['type'];
+type Of<Union extends { type: string }, Type> = Extract<Union, { type: Type }>;
+
+export interface SourceRequest<Source> {
+  readonly source: Source;
+  readonly model: ResolvedModel;
+  readonly where: string | undefined;
+}
+
+export interface FormatPart<Format> {
+  readonly contentType: string;
+  readonly fast: (columns: readonly Column[], format: Format) => Encoder;
+  readonly library: (columns: readonly Column[], format: Format) => Encoder;
+}
+
+const notBuilt = (what: string): never => {
+  throw new SluiceError('NOT_AVAILABLE', `${what} is not available yet`, { stage: 'configuration' });
+};
+
+export const SOURCES: {
+  readonly [Type in SourceType]: (request: SourceRequest<Of<ResolvedSource, Type>>) => RowSource;
+} = {
+  postgres: ({ source, model, where }) =>
+    new PostgresSource({
+      ...source,
+      url: source.url.reveal(),
+      modelName: model.name,
+      sql: model.sql,
+      where,
+    }),
+  json: () => notBuilt('source type json'),
+};
+
+export const FORMATS: { readonly [Type in FormatType]?: FormatPart<Of<ResolvedFormat, Type>> } = {
+  csv: {
+    contentType: 'text/csv; charset=utf-8',
+    fast: (columns, format) => new CsvEncoder(columns, format),
+    library: (columns, format) => new CsvLibraryEncoder(columns, format),
+  },
+};
+
+export const DESTINATIONS: {
+  readonly [Type in DestinationType]: (
+    destination: Of<ResolvedDestination, Type>,
+    signal: AbortSignal,
+  ) => BlobStore & { checkAccess(): Promise<void> };
+} = {
+  'azure-blob': (destination, signal) => new AzureBlobStore({ ...destination, signal }),
+};

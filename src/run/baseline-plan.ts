@@ -1,0 +1,101 @@
+import { randomInt } from 'node:crypto';
+import type { BaselineState, Retained } from '../baseline/baseline.ts';
+import type { HashSeed } from '../baseline/row-hash.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import { SluiceError } from '../errors.ts';
+import type { SourceDescription } from '../sources/source.ts';
+import type { MappingPlan } from '../transforms/map-columns.ts';
+import type { Manifest } from './manifest.ts';
+import type { RunWarning } from './run-record.ts';
+
+/** What a run is taken against and what it makes. */
+export interface BaselinePlan {
+  /** Every row, rather than the changes since the baseline. */
+  readonly full: boolean;
+  /** Whether the run makes a baseline: run type `full_then_delta`. */
+  readonly keepsState: boolean;
+  readonly previousGeneration: number;
+  readonly generation: number;
+  readonly seed: HashSeed;
+  readonly identity: string;
+  readonly retained: Retained;
+  readonly warnings: readonly RunWarning[];
+}
+
+export interface BaselinePlanOptions {
+  readonly activation: ResolvedActivation;
+  readonly fullAsked: boolean;
+  readonly local: BaselineState | undefined;
+  /** What `latest.json` says; `undefined` where there is none or manifests are off. */
+  readonly latest: Manifest | undefined;
+  readonly description: SourceDescription;
+  readonly mapping: MappingPlan;
+}
+
+/** Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET. */
+export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
+  const { activation, fullAsked, local, latest, description, mapping } = options;
+  const { runType, syncMode, removedRows, onSchemaChange, onDestinationReset, manifest, name } = activation;
+  const keepsState = runType === 'full_then_delta';
+  const remoteGeneration = latest?.generation ?? 0;
+  const localGeneration = keepsState ? (local?.generation ?? 0) : 0;
+  const retained = syncMode !== 'difference' ? 'nothing' : removedRows === 'values' ? 'row' : 'key';
+  const identity = identityOf(syncMode === 'insert', retained, description, mapping);
+  const warnings: RunWarning[] = [];
+  let full = !keepsState || fullAsked || local === undefined;
+
+  if (!full && local !== undefined && local.identity !== identity) {
+    const message = `columns, types, key, sync mode or server of ${name} are not those of its baseline`;
+    if (onSchemaChange === 'fail') throw new SluiceError('SCHEMA_CHANGED', message, { stage: 'diff' });
+    warnings.push({
+      code: 'COLUMNS_CHANGED',
+      message: `${message}: this run is a full one and a new baseline`,
+    });
+    full = true;
+  }
+  if (!full && manifest && remoteGeneration > localGeneration) {
+    const message = `the destination has generation ${remoteGeneration} of ${name}, the local state is at ${localGeneration}`;
+    throw new SluiceError('STATE_STALE', message, { stage: 'state' });
+  }
+  if (!full && manifest && remoteGeneration < localGeneration) {
+    const what = latest === undefined ? 'has no manifest' : `is at generation ${remoteGeneration}`;
+    const message = `the destination ${what} of ${name}, though the local state is at generation ${localGeneration}`;
+    if (onDestinationReset === 'fail')
+      throw new SluiceError('DESTINATION_RESET', message, { stage: 'destination' });
+    warnings.push({ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` });
+    full = true;
+  }
+  const previousGeneration = Math.max(localGeneration, remoteGeneration);
+  return {
+    full,
+    keepsState,
+    previousGeneration,
+    generation: previousGeneration + 1,
+    seed: full || local === undefined ? newSeed() : local.seed,
+    identity,
+    retained,
+    warnings,
+  };
+}
+
+/** Rows can be compared only with rows of which all this was the same. */
+function identityOf(
+  keysOnly: boolean,
+  retained: Retained,
+  { dialect }: SourceDescription,
+  { fields, written, keyFields }: MappingPlan,
+): string {
+  return JSON.stringify({
+    columns: fields.map(({ name, source, sourceType }) => [name, source, sourceType]),
+    written: written.length,
+    key: keyFields,
+    keysOnly,
+    retained,
+    dialect,
+  });
+}
+
+function newSeed(): HashSeed {
+  const lane = (): number => randomInt(0x1_0000_0000) | 0;
+  return [lane(), lane(), lane(), lane()];
+}

@@ -1,0 +1,213 @@
+import type { BaselineState } from '../baseline/baseline.ts';
+import { SluiceError } from '../errors.ts';
+import type {
+  BlobStore,
+  BlobWriteProperties,
+  CommitOptions,
+  Precondition,
+  WriteOutcome,
+} from '../sinks/sink.ts';
+import type { Journal } from './journal.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import type { RunFile, RunRecord, RunWarning } from './run-record.ts';
+
+/**
+ * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
+ *
+ *   PREPARED    the decision is durable in the journal
+ *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated
+ *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap
+ *   APPLIED     the baseline is at the new generation
+ *   CLEAN       stale parts are deleted, the journal's folder is gone
+ *
+ * Every step may be repeated from the start after a crash: it looks whether it is done before it does it.
+ */
+
+/** Everything that finishing the run takes: it is read back by another process after a crash. */
+export interface Decision {
+  readonly version: 1;
+  /** The run as it will be recorded; its files have no ETags yet. */
+  readonly record: RunRecord;
+  /** Where the files go, to notice a changed configuration. */
+  readonly target: string;
+  readonly files: readonly DecidedFile[];
+  readonly manifest: DecidedManifest | undefined;
+  /** The baseline to come, where the activation has one. */
+  readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
+  /** Parts of an earlier run of the same name that this run no longer has. */
+  readonly stale: readonly { readonly name: string; readonly etag: string }[];
+}
+
+export interface DecidedFile {
+  readonly name: string;
+  readonly blockIds: readonly string[];
+  readonly bytes: number;
+  readonly condition: Precondition;
+  readonly properties: BlobWriteProperties;
+}
+
+export interface DecidedManifest {
+  readonly names: { readonly run: string; readonly latest: string };
+  /** The precondition of `latest.json`: the ETag that was seen when the run began. */
+  readonly latest: Precondition;
+  /** Complete but for the ETags of files and the end time. */
+  readonly content: Manifest;
+}
+
+/** The part of the baseline that the protocol needs. */
+export interface ApplicableBaseline {
+  apply(deltaLog: string, next: BaselineState, options: { readonly replace: boolean }): Promise<void>;
+}
+
+export interface CommitParts {
+  readonly store: BlobStore;
+  readonly journal: Journal;
+  readonly baseline: ApplicableBaseline;
+  readonly clock: Clock;
+}
+
+export interface Clock {
+  now(): Date;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export const DELTA_LOG = 'delta.log';
+
+/** An unanswered commit is looked up and repeated so often before the run is left for the next start. */
+const MAX_COMMIT_ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 10_000;
+
+/**
+ * Finishes a decided run. Rejects with a retryable error where the store cannot be reached: the decision stays, and the
+ * next start goes on. Rejects with DESTINATION_CONFLICT or DESTINATION_EXISTS, and drops the run, where nothing has been
+ * published and never can be.
+ */
+export async function rollForward(decision: Decision, parts: CommitParts): Promise<RunRecord> {
+  const { store, journal, baseline } = parts;
+  const { run } = decision.record;
+  const warnings: RunWarning[] = [...decision.record.warnings];
+  const etags: string[] = [];
+  for (const file of decision.files) {
+    try {
+      etags.push(await publishFile(file, run, parts));
+    } catch (error) {
+      const impossible = error instanceof SluiceError && !error.retryable && isRefusal(error);
+      if (impossible && etags.length === 0) await journal.remove(run);
+      throw error;
+    }
+  }
+  const files = decision.record.files.map((file, index): RunFile => ({ ...file, etag: etags[index]! }));
+  const endedAt = parts.clock.now().toISOString();
+  if (decision.manifest) await publishManifest(decision.manifest, files, endedAt, parts);
+  if (decision.baseline) {
+    const { next, replace } = decision.baseline;
+    await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
+  }
+  for (const { name, etag } of decision.stale) {
+    const left = await deleteStale(store, name, etag);
+    if (left !== undefined)
+      warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${left}` });
+  }
+  await journal.remove(run);
+  return { ...decision.record, state: 'succeeded', files, warnings, endedAt };
+}
+
+function isRefusal({ code }: SluiceError): boolean {
+  return code === 'DESTINATION_CONFLICT' || code === 'DESTINATION_EXISTS';
+}
+
+/** Commits one file, or finds that it has been committed. Returns its ETag. */
+async function publishFile(file: DecidedFile, run: string, parts: CommitParts): Promise<string> {
+  const { store } = parts;
+  const options = { condition: file.condition, properties: file.properties };
+  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(file.name, file.blockIds, options);
+  const isOurs = async (): Promise<string | undefined> => {
+    const there = await store.head(file.name);
+    return there?.metadata['run'] === run && there.bytes === file.bytes ? there.etag : undefined;
+  };
+  const { etag, refusal } = await writeOnce(attempt, isOurs, parts.clock, file.name);
+  if (etag !== undefined) return etag;
+  if (refusal!.reason === 'blocks missing') {
+    const message = `${file.name}: the blocks that were staged for it are gone`;
+    throw new SluiceError('DESTINATION_CONFLICT', message, {
+      stage: 'destination',
+      hint: 'run again: the same changes are derived anew',
+    });
+  }
+  if ('ifAbsent' in file.condition) {
+    throw new SluiceError('DESTINATION_EXISTS', `${file.name} came into being while the run was under way`, {
+      stage: 'destination',
+    });
+  }
+  throw new SluiceError('DESTINATION_CONFLICT', `${file.name} was changed by another writer during the run`, {
+    stage: 'destination',
+    hint: 'let no other program write this name, then run again',
+  });
+}
+
+async function publishManifest(
+  { names, latest, content }: DecidedManifest,
+  files: readonly RunFile[],
+  endedAt: string,
+  { store, clock }: CommitParts,
+): Promise<void> {
+  const bytes = Buffer.from(JSON.stringify({ ...content, files, endedAt }, undefined, 2));
+  const write = async (name: string, condition: Precondition): Promise<void> => {
+    const options: CommitOptions = { condition, properties: { contentType: 'application/json' } };
+    const isOurs = async (): Promise<string | undefined> => {
+      const there = await store.getBlob(name);
+      return there && parseManifest(there.bytes)?.run === content.run ? there.etag : undefined;
+    };
+    const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, clock, name);
+    if (etag !== undefined) return;
+    throw new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
+      stage: 'destination',
+      hint: 'let only one data directory serve an activation; the files of this run are in place',
+    });
+  };
+  await write(names.run, { ifAbsent: true });
+  await write(names.latest, latest);
+}
+
+type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
+
+/**
+ * Sends a conditional write until it is known to have happened or to be refused. Whatever the answer, the blob is looked
+ * at before the write is sent again, and it is sent with the same precondition: a delayed first request can never take
+ * effect a second time.
+ */
+async function writeOnce(
+  attempt: () => Promise<WriteOutcome>,
+  isOurs: () => Promise<string | undefined>,
+  clock: Clock,
+  name: string,
+): Promise<{ etag: string; refusal?: undefined } | { etag?: undefined; refusal: Refusal }> {
+  for (let attempts = 1; ; attempts++) {
+    const outcome = await attempt();
+    if (outcome.outcome === 'written') return { etag: outcome.etag };
+    const etag = await isOurs();
+    if (etag !== undefined) return { etag };
+    if (outcome.outcome === 'refused') return { refusal: outcome };
+    if (attempts === MAX_COMMIT_ATTEMPTS) {
+      const message = `publishing ${name} was not answered ${attempts} times: ${outcome.message}`;
+      throw new SluiceError('DESTINATION_TIMEOUT', message, {
+        stage: 'destination',
+        hint: 'the run is decided; the next start finishes it',
+      });
+    }
+    await clock.sleep(Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)));
+  }
+}
+
+/** Returns why the part is still there, or undefined. */
+async function deleteStale(store: BlobStore, name: string, etag: string): Promise<string | undefined> {
+  try {
+    const outcome = await store.deleteBlob(name, etag);
+    if (outcome === 'changed') return 'another writer has changed it';
+    return outcome === 'unknown' ? 'the delete was not answered' : undefined;
+  } catch (error) {
+    if (error instanceof SluiceError) return error.message;
+    throw error;
+  }
+}

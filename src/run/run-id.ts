@@ -1,0 +1,18 @@
+import { randomInt } from 'node:crypto';
+
+const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
+const RANDOM_DIGITS = 6;
+
+/**
+ * `20250414-070000-123-k3f9ab`: the instant in UTC, so that ids sort by time, and 31 random bits, so that none is used
+ * twice. All have one length, which block ids rely on.
+ */
+export function newRunId(instant: Date): string {
+  const [date, time] = instant.toISOString().slice(0, 23).split('T') as [string, string];
+  const stamp = `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('.', '-')}`;
+  let random = '';
+  for (let digit = 0; digit < RANDOM_DIGITS; digit++) random += DIGITS[randomInt(DIGITS.length)];
+  return `${stamp}-${random}`;
+}
+
+export const RUN_ID = /^\d{8}-\d{6}-\d{3}-[0-9a-z]{6}$/;

@@ -1,0 +1,97 @@
+import type { ErrorCategory, ErrorCode } from '../errors.ts';
+
+/** What is known of a run; the same for logs, history, HTTP and the console. Plain data. */
+export interface RunRecord {
+  readonly run: string;
+  readonly activation: string;
+  readonly trigger: 'command' | 'schedule' | 'http' | 'demo';
+  readonly state: RunState;
+  readonly runType: 'full_only' | 'full_then_delta';
+  readonly syncMode: 'snapshot' | 'upsert' | 'insert' | 'difference';
+  /** Whether every row was exported rather than the changes since the baseline. */
+  readonly full: boolean;
+  /** The generation that the run made, and the one it was taken against; 0 is none. */
+  readonly generation: number;
+  readonly previousGeneration: number;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly snapshotTime?: string;
+  readonly counts: RunCounts;
+  readonly files: readonly RunFile[];
+  readonly warnings: readonly RunWarning[];
+  readonly error?: RunError;
+}
+
+export type RunState =
+  | 'queued'
+  | 'reading'
+  | 'publishing'
+  | 'succeeded'
+  | 'failed'
+  | 'held'
+  | 'cancelled'
+  | 'recovered';
+
+export interface RunCounts {
+  readonly read: number;
+  readonly added: number;
+  readonly updated: number;
+  readonly removed: number;
+  readonly unchanged: number;
+  /** Rows left out for a null or repeated key. */
+  readonly skipped: number;
+  readonly written: number;
+  /** As stored, after compression. */
+  readonly bytes: number;
+}
+
+export interface RunFile {
+  /** Name of the blob in its container. */
+  readonly name: string;
+  readonly change?: 'added' | 'updated' | 'removed';
+  /** Counted from 1. */
+  readonly part: number;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly md5: string;
+  readonly sha256: string;
+  readonly etag?: string;
+}
+
+/** Warnings that a run can carry. Codes never change. */
+export type WarningCode =
+  | 'COLUMNS_CHANGED'
+  | 'DUPLICATE_KEYS'
+  | 'NULL_KEYS'
+  | 'EMPTY_RESULT'
+  | 'FOREIGN_BLOB_OVERWRITTEN'
+  | 'STALE_PARTS_LEFT'
+  | 'EXISTS_SKIPPED'
+  | 'DESTINATION_RESET'
+  | 'HELD';
+
+export interface RunWarning {
+  readonly code: WarningCode;
+  readonly message: string;
+}
+
+export interface RunError {
+  readonly code: ErrorCode;
+  readonly category: ErrorCategory;
+  readonly message: string;
+  readonly hint: string;
+  readonly retryable: boolean;
+}
+
+export const NO_COUNTS: RunCounts = {
+  read: 0,
+  added: 0,
+  updated: 0,
+  removed: 0,
+  unchanged: 0,
+  skipped: 0,
+  written: 0,
+  bytes: 0,
+};

@@ -1,0 +1,268 @@
+import { randomBytes } from 'node:crypto';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { BlockBlobClient } from '@azure/storage-blob';
+import { SluiceError } from '../../errors.ts';
+import type { BlobProperties, BlobStore, CommitOptions, StageOptions, WriteOutcome } from '../sink.ts';
+import { type AzureAddress, type AzureConnection, connectContainer } from './azure-connection.ts';
+import {
+  type AzureFailure,
+  describeFailure,
+  type FailureContext,
+  toDestinationError,
+} from './azure-errors.ts';
+import { type RetryClock, withRetries } from './retry.ts';
+import { checkSas, type SasDescription } from './sas.ts';
+import { writeOptions } from './write-options.ts';
+
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+const DEFAULT_RETRY_BUDGET_MS = 300_000;
+/** A body may take its time: what a slow line with several blocks in flight still moves. */
+const SLOWEST_BYTES_PER_MS = 128;
+
+export interface Throttling {
+  readonly doing: string;
+  readonly status: number | undefined;
+  /** Time until the request is repeated. */
+  readonly delayMs: number;
+}
+
+export interface AzureBlobStoreOptions extends AzureAddress {
+  /** An attempt without an answer is given up after this; one with a body gets more by its size. Default 30 s. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** No attempt of one request begins later than this after the first. Default 5 min. */
+  readonly retryBudgetMs?: number | undefined;
+  /** Told each time the service asks for less. */
+  readonly onThrottled?: ((throttling: Throttling) => void) | undefined;
+  /** Stops everything. */
+  readonly signal?: AbortSignal | undefined;
+  readonly clock?: RetryClock | undefined;
+}
+
+interface Request<T> {
+  /** As in "staging a block of exports/a.csv". */
+  readonly doing: string;
+  /** Letter of the permission that it takes. */
+  readonly permission: string;
+  readonly attempt: (abortSignal: AbortSignal) => Promise<T>;
+  readonly bodyBytes?: number;
+  readonly options?: StageOptions | undefined;
+  /** Which failures may be repeated; those that the service calls temporary unless told. */
+  readonly mayRepeat?: (failure: AzureFailure) => boolean;
+}
+
+/** A container of Azure Blob Storage. */
+export class AzureBlobStore implements BlobStore {
+  readonly #options: AzureBlobStoreOptions;
+  readonly #connection: AzureConnection;
+  /** Whether the service ever answered: until then an unknown host is a mistake, later a failure of the network. */
+  #reached = false;
+
+  /** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
+  constructor(options: AzureBlobStoreOptions) {
+    this.#options = options;
+    this.#connection = connectContainer(options);
+  }
+
+  /** What the SAS token says of itself, where there is one. */
+  get sas(): SasDescription | undefined {
+    return this.#connection.sas;
+  }
+
+  /**
+   * Makes sure, without writing, that blobs can be written: looks at the SAS token and asks for a blob that does not
+   * exist, whose answer tells whether the container does. Credentials that may not read are not asked further.
+   */
+  async checkAccess(): Promise<void> {
+    const { sas, url } = this.#connection;
+    if (sas) checkSas(sas, url, new Date());
+    const mayRead = sas?.permissions?.includes('r') ?? true;
+    if (!mayRead) return;
+    const name = `_sluice/access-check-${randomBytes(8).toString('hex')}`;
+    await this.#head(name, `checking container ${url}`);
+  }
+
+  async stageBlock(blob: string, blockId: string, bytes: Uint8Array, options?: StageOptions): Promise<void> {
+    const client = this.#blob(blob);
+    const encryption = options?.encryptionScope && { encryptionScope: options.encryptionScope };
+    await this.#request({
+      doing: `staging a block of ${blob}`,
+      permission: 'w',
+      bodyBytes: bytes.byteLength,
+      options,
+      attempt: abortSignal =>
+        client.stageBlock(blockId, bytes, bytes.byteLength, { abortSignal, ...encryption }),
+    });
+  }
+
+  commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
+    const client = this.#blob(blob);
+    return this.#write(`committing ${blob}`, 0, abortSignal =>
+      client.commitBlockList([...blockIds], { abortSignal, ...writeOptions(options) }),
+    );
+  }
+
+  putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome> {
+    const client = this.#blob(blob);
+    return this.#write(`writing ${blob}`, bytes.byteLength, abortSignal =>
+      client.upload(bytes, bytes.byteLength, { abortSignal, ...writeOptions(options) }),
+    );
+  }
+
+  head(blob: string): Promise<BlobProperties | undefined> {
+    return this.#head(blob, `looking up ${blob}`);
+  }
+
+  async getBlob(blob: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
+    const client = this.#blob(blob);
+    return this.#orAbsent({
+      doing: `reading ${blob}`,
+      permission: 'r',
+      attempt: async abortSignal => {
+        const answer = await client.download(0, undefined, { abortSignal, maxRetryRequests: 0 });
+        const body = addAbortSignal(abortSignal, answer.readableStreamBody as Readable);
+        return { bytes: await buffer(body), etag: answer.etag ?? '' };
+      },
+    });
+  }
+
+  async deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'> {
+    const client = this.#blob(blob);
+    const context = { doing: `deleting ${blob}`, permission: 'd' };
+    try {
+      await this.#attemptOnce({
+        ...context,
+        attempt: abortSignal => client.delete({ abortSignal, conditions: { ifMatch } }),
+      });
+      return 'deleted';
+    } catch (error) {
+      const failure = describeFailure(error);
+      if (isAbsence(failure)) return 'absent';
+      if (isConditionFailure(failure)) return 'changed';
+      if (isUnknown(failure)) return 'unknown';
+      throw this.#wrapped(error, context);
+    }
+  }
+
+  #blob(name: string): BlockBlobClient {
+    // The SDK resolves such names as a path, out of the container.
+    if (name === '' || /[\\\p{Cc}]/u.test(name) || name.split('/').some(part => /^\.{0,2}$/.test(part))) {
+      throw new SluiceError('FILE_NAME_INVALID', `${JSON.stringify(name)} cannot be the name of a blob`, {
+        stage: 'destination',
+      });
+    }
+    return this.#connection.client.getBlockBlobClient(name);
+  }
+
+  #head(blob: string, doing: string): Promise<BlobProperties | undefined> {
+    const client = this.#blob(blob);
+    return this.#orAbsent({
+      doing,
+      permission: 'r',
+      attempt: async abortSignal => {
+        const { etag = '', contentLength = 0, metadata = {} } = await client.getProperties({ abortSignal });
+        return { etag, bytes: contentLength, metadata };
+      },
+    });
+  }
+
+  async #orAbsent<T>(request: Request<T>): Promise<T | undefined> {
+    try {
+      return await this.#repeated(request);
+    } catch (error) {
+      if (isAbsence(describeFailure(error))) return undefined;
+      throw this.#wrapped(error, request);
+    }
+  }
+
+  async #write(
+    doing: string,
+    bodyBytes: number,
+    attempt: (abortSignal: AbortSignal) => Promise<{ etag?: string }>,
+  ): Promise<WriteOutcome> {
+    const context = { doing, permission: 'w' };
+    try {
+      const { etag } = await this.#attemptOnce({ ...context, bodyBytes, attempt });
+      if (etag) return { outcome: 'written', etag };
+      return { outcome: 'unknown', message: `${doing}: the answer has no ETag` };
+    } catch (error) {
+      const failure = describeFailure(error);
+      const { message } = this.#wrapped(error, context);
+      if (failure.code === 'ConditionNotMet' || failure.code === 'BlobAlreadyExists') {
+        return { outcome: 'refused', reason: 'condition', message };
+      }
+      if (failure.code === 'InvalidBlockList')
+        return { outcome: 'refused', reason: 'blocks missing', message };
+      if (isUnknown(failure)) return { outcome: 'unknown', message };
+      throw this.#wrapped(error, context);
+    }
+  }
+
+  async #request<T>(request: Request<T>): Promise<T> {
+    try {
+      return await this.#repeated(request);
+    } catch (error) {
+      throw this.#wrapped(error, request);
+    }
+  }
+
+  /** Repeats only what the service has certainly not done. */
+  #attemptOnce<T>(request: Request<T>): Promise<T> {
+    return this.#repeated({ ...request, mayRepeat: failure => failure.neverDone });
+  }
+
+  /** Rejects with what the SDK reported, or with CANCELLED. */
+  async #repeated<T>(request: Request<T>): Promise<T> {
+    const { doing, bodyBytes = 0, options } = request;
+    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, retryBudgetMs = DEFAULT_RETRY_BUDGET_MS } =
+      this.#options;
+    const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
+    try {
+      const result = await withRetries(request.attempt, {
+        budgetMs: retryBudgetMs,
+        attemptTimeoutMs: requestTimeoutMs + Math.ceil(bodyBytes / SLOWEST_BYTES_PER_MS),
+        signals,
+        clock: this.#options.clock,
+        judge: error => this.#judge(error, request),
+        onRetry: ({ throttled }, delayMs, error) => {
+          if (!throttled) return;
+          options?.onThrottled?.();
+          this.#options.onThrottled?.({ doing, status: describeFailure(error).status, delayMs });
+        },
+      });
+      this.#reached = true;
+      return result;
+    } catch (error) {
+      if (signals.some(({ aborted }) => aborted)) {
+        throw new SluiceError('CANCELLED', `${doing}: cancelled`, { stage: 'destination' });
+      }
+      throw error;
+    }
+  }
+
+  #judge(error: unknown, { mayRepeat }: Pick<Request<unknown>, 'mayRepeat'>): AzureFailure {
+    const failure = describeFailure(error);
+    if (failure.status !== undefined) this.#reached = true;
+    const wrongHost = failure.code === 'ENOTFOUND' && !this.#reached;
+    return { ...failure, retryable: failure.retryable && !wrongHost && (mayRepeat?.(failure) ?? true) };
+  }
+
+  #wrapped(error: unknown, { doing, permission }: Pick<FailureContext, 'doing' | 'permission'>): SluiceError {
+    const { redact, sas } = this.#connection;
+    return toDestinationError(error, { doing, permission, redact, sas });
+  }
+}
+
+/** 404 for the blob, not for the container. */
+function isAbsence({ status, code }: AzureFailure): boolean {
+  return status === 404 && !code?.startsWith('Container');
+}
+
+function isConditionFailure({ status, code }: AzureFailure): boolean {
+  return code === 'ConditionNotMet' || code === 'BlobAlreadyExists' || (status === 412 && code === undefined);
+}
+
+/** The request may have had its effect. */
+function isUnknown({ retryable, neverDone }: AzureFailure): boolean {
+  return retryable && !neverDone;
+}

@@ -1,0 +1,116 @@
+import { SluiceError } from '../../errors.ts';
+
+/** What a shared access signature says about itself. Nothing of it is secret. */
+export interface SasDescription {
+  readonly kind: 'service' | 'user delegation' | 'account';
+  /** Letters such as `rw`; undefined where a stored access policy holds them. */
+  readonly permissions: string | undefined;
+  readonly startsOn: Date | undefined;
+  /** Undefined where a stored access policy holds it. */
+  readonly expiresOn: Date | undefined;
+  readonly protocol: 'https' | 'https,http';
+  /** An address or a range of them, the only ones that may use the signature. */
+  readonly ipRange: string | undefined;
+  /** What it is for. */
+  readonly resource: 'container' | 'blob' | 'directory' | 'account' | 'other';
+  /** Of an account's signature: services (`b` is blobs) and types (`o` is objects). */
+  readonly services: string | undefined;
+  readonly resourceTypes: string | undefined;
+  /** The stored access policy that completes it. */
+  readonly policy: string | undefined;
+}
+
+const RESOURCES: Readonly<Record<string, SasDescription['resource']>> = {
+  c: 'container',
+  b: 'blob',
+  d: 'directory',
+};
+
+const PERMISSION_NAMES: Readonly<Record<string, string>> = {
+  r: 'read',
+  w: 'write',
+  d: 'delete',
+  l: 'list',
+  t: 'tags',
+};
+
+/** The token itself, of what people paste: a whole URL, a leading `?`, white space around. */
+export function sasQuery(token: string): string {
+  const trimmed = token.trim();
+  return trimmed.slice(trimmed.lastIndexOf('?') + 1);
+}
+
+/** Parses a SAS token. Fails with DESTINATION_CREDENTIALS, without quoting it, where it is none. */
+export function describeSas(token: string): SasDescription {
+  const query = new URLSearchParams(sasQuery(token));
+  const text = (name: string): string | undefined => query.get(name) || undefined;
+  if (!text('sig') || !text('sv')) {
+    throw unusable('it has no `sig` and `sv`, so it is no SAS token');
+  }
+  const services = text('ss');
+  const account = services !== undefined;
+  const date = (name: string, meaning: string): Date | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const parsed = new Date(value);
+    if (Number.isNaN(parsed.getTime())) throw unusable(`its ${meaning} (\`${name}\`) is not a time`);
+    return parsed;
+  };
+  return {
+    kind: account ? 'account' : text('skoid') ? 'user delegation' : 'service',
+    permissions: text('sp'),
+    startsOn: date('st', 'start'),
+    expiresOn: date('se', 'expiry'),
+    protocol: text('spr') === 'https' ? 'https' : 'https,http',
+    ipRange: text('sip'),
+    resource: account ? 'account' : (RESOURCES[text('sr') ?? ''] ?? 'other'),
+    services,
+    resourceTypes: text('srt'),
+    policy: text('si'),
+  };
+}
+
+/** Fails where the signature cannot serve for writing blobs at `accountUrl`, whatever the service would say. */
+export function checkSas(sas: SasDescription, accountUrl: string, now: Date): void {
+  const { startsOn, expiresOn } = sas;
+  if (expiresOn && expiresOn <= now) throw unusable(`it expired at ${time(expiresOn)}; now is ${time(now)}`);
+  if (startsOn && startsOn > now) {
+    throw unusable(`it is not valid before ${time(startsOn)}; now is ${time(now)}`);
+  }
+  if (sas.protocol === 'https' && !accountUrl.startsWith('https:')) {
+    throw unusable('it allows https only, and accountUrl is http');
+  }
+  if (sas.permissions !== undefined && !sas.permissions.includes('w')) {
+    throw lacking(`${permissionName('w')}; it has \`${sas.permissions}\``);
+  }
+  if (sas.services !== undefined && !sas.services.includes('b')) {
+    throw lacking(`the blob service (\`ss=b\`); it has \`${sas.services}\``);
+  }
+  if (sas.kind === 'account' && !sas.resourceTypes?.includes('o')) {
+    throw lacking(`objects (\`srt=o\`); it has \`${sas.resourceTypes ?? ''}\``);
+  }
+  if (sas.resource === 'blob') throw lacking('a container; it is for a single blob');
+}
+
+/** As in `write (w)`. */
+export function permissionName(letter: string): string {
+  return `${PERMISSION_NAMES[letter] ?? 'permission'} (${letter})`;
+}
+
+function unusable(why: string): SluiceError {
+  return new SluiceError('DESTINATION_CREDENTIALS', `the SAS token cannot be used: ${why}`, {
+    stage: 'destination',
+    hint: 'make a new SAS token for the destination',
+  });
+}
+
+function lacking(what: string): SluiceError {
+  return new SluiceError('DESTINATION_PERMISSION', `the SAS token lacks ${what}`, {
+    stage: 'destination',
+    hint: 'make a SAS token for the container with the permissions write (w) and read (r)',
+  });
+}
+
+function time(date: Date): string {
+  return date.toISOString();
+}

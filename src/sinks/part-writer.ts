@@ -1,0 +1,122 @@
+import { constants } from 'node:buffer';
+import type { Encoder } from '../encoders/encoder.ts';
+import { SluiceError } from '../errors.ts';
+import type { Change, RowBatch } from '../row-batch.ts';
+import type { PartBody } from './part-body.ts';
+import { MAX_BLOCK_BYTES, type RollPolicy } from './roll-policy.ts';
+import type { StagedFile } from './sink.ts';
+import type { StagedBlob } from './staged-blob.ts';
+
+export interface PartWriterOptions {
+  readonly blob: StagedBlob;
+  readonly body: PartBody;
+  readonly encoder: Encoder;
+  readonly policy: RollPolicy;
+  readonly part: number;
+  readonly change: Change | undefined;
+}
+
+/** One file: takes rows until one of its limits is reached, never past it. */
+export class PartWriter {
+  rows = 0;
+  readonly #options: PartWriterOptions;
+
+  static async open(options: PartWriterOptions): Promise<PartWriter> {
+    const writer = new PartWriter(options);
+    await writer.#begin();
+    return writer;
+  }
+
+  private constructor(options: PartWriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Writes `rows[from] … rows[to - 1]` of the batch, as many as the file takes: at least one if it has none yet.
+   * @param rowsBefore rows of the run before this batch, to name a row that is too large for any file
+   * @returns the index in `rows` of the first row that was not written, or `to`; less than `to`: the file is full
+   */
+  async write(
+    batch: RowBatch,
+    rows: Int32Array,
+    from: number,
+    to: number,
+    rowsBefore: number,
+  ): Promise<number> {
+    const { body, encoder, policy } = this.#options;
+    const last = Math.min(to, from + policy.maxFileRows - this.rows);
+    let index = from;
+    while (index < last) {
+      const next = encoder.encode(batch, rows, index, last, body.out);
+      this.rows += next - index;
+      index = next;
+      if (index === last) break;
+      const bound = encoder.rowBytesBound(batch, rows[index]!);
+      if (await body.makeRoom(bound)) continue;
+      if (this.rows > 0) break;
+      if (!(await this.#writeAlone(batch, rows, index, bound))) {
+        throw this.#rowTooLarge(batch, rows, index, rowsBefore);
+      }
+      index++;
+    }
+    return index;
+  }
+
+  /** Ends the file. Its blocks are handed over then, not yet all acknowledged. */
+  async close(): Promise<StagedFile> {
+    const { blob, body, encoder, part, change } = this.#options;
+    await body.finish(encoder);
+    return {
+      name: blob.name,
+      ...(change !== undefined && { change }),
+      part,
+      blockIds: blob.blockIds,
+      rows: this.rows,
+      bytes: blob.bytes,
+      ...blob.digest(),
+    };
+  }
+
+  async #begin(): Promise<void> {
+    const { blob, body, encoder, policy } = this.#options;
+    const { beginBytes } = encoder;
+    if (body.out.limit < beginBytes) {
+      if (!(await body.makeRoom(beginBytes)) || body.out.limit < beginBytes) {
+        throw new SluiceError(
+          'ROW_TOO_LARGE',
+          `${blob.name}: what precedes and follows the rows takes ${beginBytes + encoder.endBytes} bytes, and a file may have ${policy.maxFileBytes}`,
+          { stage: 'destination', hint: 'raise maxFileSize' },
+        );
+      }
+    }
+    encoder.begin(body.out);
+  }
+
+  /** The row may still fit a file of its own once its compressed size is known. */
+  async #writeAlone(batch: RowBatch, rows: Int32Array, index: number, bound: number): Promise<boolean> {
+    const { body, encoder } = this.#options;
+    if (!(await body.makeUncertainRoom(bound))) return false;
+    if (encoder.encode(batch, rows, index, index + 1, body.out) === index) return false;
+    this.rows++;
+    return body.fits();
+  }
+
+  #rowTooLarge(batch: RowBatch, rows: Int32Array, index: number, rowsBefore: number): SluiceError {
+    const { blob, encoder, policy } = this.#options;
+    const bytes = measure(encoder, batch, rows, index);
+    const limit = Math.min(policy.maxFileBytes, MAX_BLOCK_BYTES);
+    return new SluiceError(
+      'ROW_TOO_LARGE',
+      `${blob.name}: row ${rowsBefore + rows[index]! + 1} of the run takes ${bytes} bytes before compression and does not fit a file of its own, which may have ${limit} bytes with what precedes and follows the rows`,
+      { stage: 'destination' },
+    );
+  }
+}
+
+function measure(encoder: Encoder, batch: RowBatch, rows: Int32Array, index: number): string {
+  const bound = encoder.rowBytesBound(batch, rows[index]!);
+  if (bound > constants.MAX_LENGTH) return `up to ${bound}`;
+  const out = { bytes: Buffer.allocUnsafeSlow(bound), position: 0, limit: bound };
+  encoder.encode(batch, rows, index, index + 1, out);
+  return `${out.position}`;
+}

@@ -1,0 +1,200 @@
+import { Writable } from 'node:stream';
+import type { Encoder } from '../encoders/encoder.ts';
+import { SluiceError } from '../errors.ts';
+import type { Change, RowBatch } from '../row-batch.ts';
+import { blockIds } from './block-ids.ts';
+import { BlockStager } from './block-stager.ts';
+import { DeflatePool } from './deflate-pool.ts';
+import { GzipBody } from './gzip-body.ts';
+import type { PartBody } from './part-body.ts';
+import { PartWriter } from './part-writer.ts';
+import { PlainBody } from './plain-body.ts';
+import { type RollOptions, type RollPolicy, rollPolicy } from './roll-policy.ts';
+import { changeBits, RowSelector } from './row-selection.ts';
+import type { BlobStore, StagedFile } from './sink.ts';
+import { StagedBlob } from './staged-blob.ts';
+
+/** A file, or its parts, and the rows that go into it. */
+export interface Series {
+  /** What `nameOf`, `createEncoder` and the staged files call it by; absent where there is one series only. */
+  readonly change?: Change;
+  /** Batches without changes go whole into the only series, whatever it wants. */
+  readonly wants: readonly Change[];
+}
+
+export interface RollingBlobSinkOptions extends RollOptions {
+  readonly store: Pick<BlobStore, 'stageBlock'>;
+  readonly series: readonly Series[];
+  /** Called once per part. */
+  createEncoder(change: Change | undefined): Encoder;
+  /** The full name in the container. `part` counts from 1. */
+  nameOf(change: Change | undefined, part: number): string;
+  readonly runId: string;
+  /** Default 0; see `blockIds`. */
+  readonly attempt?: number | undefined;
+  readonly compression: 'none' | 'gzip';
+  /** Of gzip: 0-9, zlib's default otherwise. */
+  readonly level?: number | undefined;
+  /** Default 4. */
+  readonly blocksInFlight?: number | undefined;
+  /** Whether a series without rows gives a file, which holds what the format writes for no rows. */
+  readonly emptyFiles: 'write' | 'skip';
+  readonly encryptionScope?: string | undefined;
+}
+
+interface OpenSeries {
+  readonly change: Change | undefined;
+  readonly wanted: number;
+  part: PartWriter | undefined;
+  /** Parts opened. */
+  parts: number;
+  readonly files: StagedFile[];
+}
+
+/**
+ * Stages row batches as the blocks of files and begins the next part where a file is full. Nothing becomes visible:
+ * after `finish`, when every block is acknowledged, `files` says what a commit has to list.
+ *
+ * A failed block destroys the sink at once, also while no row comes. `close` is emitted when no request and no
+ * compression uses memory of the sink any more; requests under way are aborted for that.
+ */
+export class RollingBlobSink extends Writable {
+  /** Rows written to files so far. */
+  rowsWritten = 0;
+
+  readonly #options: RollingBlobSinkOptions;
+  readonly #policy: RollPolicy;
+  readonly #series: readonly OpenSeries[];
+  readonly #selector = new RowSelector();
+  readonly #stager: BlockStager;
+  readonly #deflatePool: DeflatePool | undefined;
+  #work: Promise<void> = Promise.resolve();
+  #rowsSeen = 0;
+  #filesOpened = 0;
+  #part = 0;
+  #files: readonly StagedFile[] | undefined;
+
+  constructor(options: RollingBlobSinkOptions) {
+    super({ objectMode: true, highWaterMark: 2 });
+    if (options.series.length === 0) throw new TypeError('a sink needs a series');
+    this.#options = options;
+    this.#policy = rollPolicy(options);
+    this.#series = options.series.map(({ change, wants }) => ({
+      change,
+      wanted: changeBits(wants),
+      part: undefined,
+      parts: 0,
+      files: [],
+    }));
+    const { length: seriesCount } = options.series;
+    this.#stager = new BlockStager({
+      store: options.store,
+      blockBytes: this.#policy.blockBytes,
+      blocksInFlight: options.blocksInFlight,
+      buffersBeingFilled: seriesCount,
+      encryptionScope: options.encryptionScope,
+      onFailure: failure => void this.destroy(failure),
+    });
+    this.#deflatePool =
+      options.compression === 'gzip'
+        ? new DeflatePool({ level: options.level, chunksBeingFilled: seriesCount })
+        : undefined;
+  }
+
+  /** What was staged, in the order of series and part; known once the sink has finished. */
+  get files(): readonly StagedFile[] {
+    if (!this.#files) throw new TypeError('the files are known once the sink has finished');
+    return this.#files;
+  }
+
+  /** Blocks and bytes that the store has acknowledged. */
+  get blocksStaged(): number {
+    return this.#stager.blocksStaged;
+  }
+
+  get bytesStaged(): number {
+    return this.#stager.bytesStaged;
+  }
+
+  /** Number of the part that is being written; of the furthest series where there are several. */
+  get part(): number {
+    return this.#part;
+  }
+
+  override _write(batch: RowBatch, _encoding: BufferEncoding, callback: (error?: Error) => void): void {
+    this.#run(this.#takeBatch(batch), callback);
+  }
+
+  override _final(callback: (error?: Error) => void): void {
+    this.#run(this.#finish(), callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#stager.stop(error ?? new SluiceError('CANCELLED', 'writing files: cancelled'));
+    const idle = [this.#work, this.#stager.idle(), this.#deflatePool?.idle()];
+    void Promise.allSettled(idle).then(() => callback(error));
+  }
+
+  #run(work: Promise<void>, callback: (error?: Error) => void): void {
+    this.#work = work;
+    work.then(() => callback(), callback);
+  }
+
+  async #takeBatch(batch: RowBatch): Promise<void> {
+    for (const series of this.#series) await this.#writeSelected(series, batch);
+    this.#rowsSeen += batch.rowCount;
+  }
+
+  async #writeSelected(series: OpenSeries, batch: RowBatch): Promise<void> {
+    const { changes } = batch;
+    if (!changes && this.#series.length > 1) {
+      throw new TypeError('rows without changes cannot be told apart into several series');
+    }
+    const { rows, count } = changes
+      ? this.#selector.pick(changes, batch.rowCount, series.wanted)
+      : this.#selector.all(batch);
+    let index = 0;
+    while (index < count) {
+      series.part ??= await this.#openPart(series);
+      const next = await series.part.write(batch, rows, index, count, this.#rowsSeen);
+      this.rowsWritten += next - index;
+      index = next;
+      if (index < count) await this.#closePart(series);
+    }
+  }
+
+  async #finish(): Promise<void> {
+    for (const series of this.#series) {
+      if (series.parts === 0 && this.#options.emptyFiles === 'write') {
+        series.part = await this.#openPart(series);
+      }
+      await this.#closePart(series);
+    }
+    await this.#stager.drain();
+    this.#files = this.#series.flatMap(({ files }) => files);
+  }
+
+  async #openPart(series: OpenSeries): Promise<PartWriter> {
+    const { change } = series;
+    const part = ++series.parts;
+    this.#part = Math.max(this.#part, part);
+    const encoder = this.#options.createEncoder(change);
+    const { runId, attempt = 0 } = this.#options;
+    const blockId = blockIds({ runId, fileIndex: this.#filesOpened++, attempt });
+    const blob = new StagedBlob(this.#options.nameOf(change, part), this.#stager, blockId);
+    const body = await this.#openBody(blob, encoder);
+    return PartWriter.open({ blob, body, encoder, policy: this.#policy, part, change });
+  }
+
+  #openBody(blob: StagedBlob, encoder: Encoder): Promise<PartBody> {
+    return this.#deflatePool
+      ? GzipBody.open(blob, this.#policy, encoder, this.#deflatePool)
+      : PlainBody.open(blob, this.#policy, encoder);
+  }
+
+  async #closePart(series: OpenSeries): Promise<void> {
+    if (!series.part) return;
+    series.files.push(await series.part.close());
+    series.part = undefined;
+  }
+}

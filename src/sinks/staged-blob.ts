@@ -1,0 +1,49 @@
+import type { BlockStager } from './block-stager.ts';
+import { type Digests, FileDigest } from './file-digest.ts';
+
+/** The blocks of one file: names, counts, checks and hands over each. The order of `append` is that of the file. */
+export class StagedBlob {
+  readonly name: string;
+  readonly blockIds: string[] = [];
+  bytes = 0;
+
+  readonly #stager: BlockStager;
+  readonly #blockId: (index: number) => string;
+  readonly #digest = new FileDigest();
+
+  constructor(name: string, stager: BlockStager, blockId: (index: number) => string) {
+    this.name = name;
+    this.#stager = stager;
+    this.#blockId = blockId;
+  }
+
+  get blockBytes(): number {
+    return this.#stager.blockBytes;
+  }
+
+  acquire(bytes?: number): Promise<Buffer> {
+    return this.#stager.acquire(bytes);
+  }
+
+  /** Appends the first `length` bytes as the next block; with no bytes the buffer is just given back. */
+  append(buffer: Buffer, length: number): void {
+    if (length === 0) {
+      this.#stager.release(buffer);
+      return;
+    }
+    const blockId = this.#blockId(this.blockIds.length);
+    this.#digest.update(buffer.subarray(0, length));
+    this.#stager.stage(this.name, blockId, buffer, length);
+    this.blockIds.push(blockId);
+    this.bytes += length;
+  }
+
+  /** Gives back a buffer that was acquired and is not needed. */
+  release(buffer: Buffer): void {
+    this.#stager.release(buffer);
+  }
+
+  digest(): Digests {
+    return this.#digest.digest();
+  }
+}

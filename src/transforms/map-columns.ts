@@ -1,0 +1,101 @@
+import { SluiceError } from '../errors.ts';
+import type { Column, RowBatch } from '../row-batch.ts';
+import type { RowTransform } from './transform.ts';
+
+/** What a mapping asks of the rows. */
+export interface MappingPlan {
+  /** Fields of a mapped row, in order: the columns that are written, then key columns that are not. */
+  readonly fields: readonly Column[];
+  /** The first of `fields`: what files hold, under the names that files use. */
+  readonly written: readonly Column[];
+  /** Places in `fields` of the primary key's columns, in the order of the key. */
+  readonly keyFields: readonly number[];
+}
+
+export interface MappingOptions {
+  /** Name of the model, for messages. */
+  readonly modelName: string;
+  /** Every column of the model. */
+  readonly columns: readonly Column[];
+  /** Columns to write, in order; without it every column under its own name. */
+  readonly mapping: readonly { readonly from: string; readonly to: string }[] | undefined;
+  readonly primaryKey: readonly string[];
+}
+
+/** Selects, renames and reorders columns; finds the key. Throws COLUMN_UNKNOWN or COLUMN_DUPLICATE. */
+export function planMapping({ modelName, columns, mapping, primaryKey }: MappingOptions): MappingPlan {
+  const wanted = mapping ?? columns.map(({ name }) => ({ from: name, to: name }));
+  const names = [...wanted.map(({ from }) => from), ...primaryKey];
+  const unknown = [...new Set(names)].filter(name => !columns.some(column => column.source === name));
+  if (unknown.length > 0) {
+    const has = columns.map(column => column.source).join(', ');
+    const message = `model ${modelName} has no column ${unknown.map(quoted).join(', ')}; it has ${has}`;
+    throw new SluiceError('COLUMN_UNKNOWN', message, { stage: 'mapping' });
+  }
+  const repeated = wanted.find(({ to }, index) => wanted.findIndex(other => other.to === to) !== index);
+  if (repeated !== undefined) {
+    const message = `two columns would be written as ${quoted(repeated.to)}`;
+    throw new SluiceError('COLUMN_DUPLICATE', message, {
+      stage: 'mapping',
+      hint: 'give each column of the mapping a name of its own',
+    });
+  }
+  const columnOf = (source: string): Column => columns.find(column => column.source === source)!;
+  const written = wanted.map(({ from, to }) => ({ ...columnOf(from), name: to }));
+  const unwritten = primaryKey.filter(name => !wanted.some(({ from }) => from === name)).map(columnOf);
+  const fields = [...written, ...unwritten];
+  return {
+    fields,
+    written,
+    keyFields: primaryKey.map(name => fields.findIndex(({ source }) => source === name)),
+  };
+}
+
+/**
+ * The mapping stage: brings the fields of each row into the order of the plan. A source that can select for itself was
+ * asked for just that, and its batches pass as they are; of any other source's rows the fields are copied. `onRows` is
+ * told of the rows of each batch.
+ */
+export function mapColumns(
+  sent: readonly Column[],
+  plan: MappingPlan,
+  onRows?: (count: number) => void,
+): RowTransform {
+  const places = plan.fields.map(field => sent.findIndex(({ source }) => source === field.source));
+  const same =
+    sent.length === places.length && sent.every(({ source }, index) => source === plan.fields[index]!.source);
+  return async function* map(batches) {
+    for await (const batch of batches) {
+      onRows?.(batch.rowCount);
+      yield same ? batch : pick(batch, places, sent.length);
+    }
+  };
+}
+
+function pick(batch: RowBatch, places: readonly number[], fieldCount: number): RowBatch {
+  const { bytes: from, rowBounds, rowCount } = batch;
+  const starts = new Int32Array(fieldCount + 1);
+  const parts: Buffer[] = [];
+  const bounds = new Int32Array(rowCount * 2);
+  let at = 0;
+  for (let row = 0; row < rowCount; row++) {
+    let p = rowBounds[2 * row]!;
+    for (let field = 0; field < fieldCount; field++) {
+      starts[field] = p;
+      p += 4 + Math.max(0, from.readInt32BE(p));
+    }
+    starts[fieldCount] = p;
+    bounds[2 * row] = at;
+    for (const place of places) {
+      const field = from.subarray(starts[place]!, starts[place + 1]!);
+      parts.push(field);
+      at += field.length;
+    }
+    bounds[2 * row + 1] = at;
+  }
+  return { bytes: Buffer.concat(parts, at), rowCount, rowBounds: bounds, changes: batch.changes };
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name);
+}

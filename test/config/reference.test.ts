@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import test from 'node:test';
+import { configJsonSchema, type JsonSchema, secretPaths } from '../../src/config/json-schema.ts';
+import { configReference } from '../../src/config/reference.ts';
+
+function* keysOf(schema: JsonSchema, path = ''): Generator<[path: string, schema: JsonSchema]> {
+  for (const [key, child] of Object.entries(schema.properties ?? {})) {
+    yield [`${path}.${key}`, child];
+    yield* keysOf(child, `${path}.${key}`);
+  }
+  const items = schema.items === undefined ? [] : ([schema.items].flat() as JsonSchema[]);
+  const more = typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : [];
+  for (const child of [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...items, ...more])
+    yield* keysOf(child, path);
+}
+
+test('the committed reference page is the one that the schema gives', () => {
+  const page = readFileSync(new URL('../../docs/reference/configuration.md', import.meta.url), 'utf8');
+  assert.equal(page, configReference(), 'run: npx tsx docs/reference/generate.ts');
+});
+
+test('every key is described, in the JSON Schema and on the page', () => {
+  const page = configReference();
+  const keys = [...keysOf(configJsonSchema())];
+  assert.ok(keys.length > 100);
+  for (const [path, schema] of keys) {
+    assert.ok(schema.description, `${path} has no description`);
+    const key = path.slice(path.lastIndexOf('.') + 1);
+    assert.ok(page.includes(`| \`${key}\` | `), `${path} is not on the page`);
+  }
+});
+
+test('the JSON Schema has defaults, refuses unknown keys and asks for model or segment', () => {
+  const schema = configJsonSchema();
+  const activation = schema.properties?.['activations']?.additionalProperties as JsonSchema;
+  assert.equal(activation.properties?.['stateMemory']?.default, '512MiB');
+  assert.equal(activation.properties?.['runType']?.default, 'full_only');
+  assert.equal(activation.additionalProperties, false);
+  assert.deepEqual(activation.oneOf, [{ required: ['model'] }, { required: ['segment'] }]);
+  assert.deepEqual(schema.required, ['version']);
+  assert.doesNotThrow(() => JSON.stringify(schema));
+});
+
+test('the schema marks every key that holds a secret', () => {
+  assert.deepEqual(
+    secretPaths()
+      .map(path => path.join('.'))
+      .sort(),
+    [
+      'activations.*.notify.*.webhook',
+      'daemon.smtp.password',
+      'daemon.tokens.read.*',
+      'daemon.tokens.write.*',
+      'destinations.*.auth.accountKey',
+      'destinations.*.auth.connectionString',
+      'destinations.*.auth.sasToken',
+      'sources.*.url',
+    ],
+  );
+});

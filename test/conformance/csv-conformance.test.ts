@@ -1,0 +1,6 @@
+import { CsvEncoder } from '../../src/encoders/csv.ts';
+import { CsvLibraryEncoder } from '../../src/encoders/library/csv.ts';
+import { csvConformance } from './csv-conformance.ts';
+
+csvConformance('fast', (columns, options) => new CsvEncoder(columns, options));
+csvConformance('library', (columns, options) => new CsvLibraryEncoder(columns, options));

@@ -1,0 +1,265 @@
+/**
+ * What every engine of the CSV format has to pass, on rows that come from PostgreSQL through the project's own source.
+ * Three oracles that share no code with the engines: PostgreSQL's COPY writes the same file; csv-parse reads the same
+ * values; the values themselves are asked of the server.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
+import fc from 'fast-check';
+import type pg from 'pg';
+import type { CsvOptions } from '../../src/encoders/csv-options.ts';
+import type { Encoder } from '../../src/encoders/encoder.ts';
+import type { Column } from '../../src/row-batch.ts';
+import { getPostgres, type TestDatabase } from '../support/postgres.ts';
+import { asWritten, copyModel } from './copy-out.ts';
+import { csvOptions, DEFAULT_CSV_OPTIONS, textValue } from './csv-arbitraries.ts';
+import { encodePart, outputOf } from './encoding.ts';
+import { EXTREME_TYPES_SETUP, extremeValuesModel } from './extreme-values.ts';
+import { type ModelRows, readModel } from './read-model.ts';
+
+export type CreateCsvEncoder = (columns: readonly Column[], options: CsvOptions) => Encoder;
+
+/** What a session of this database would write is nothing like what is wanted. */
+const HOSTILE_SETTINGS = {
+  TimeZone: 'Asia/Kathmandu',
+  DateStyle: 'SQL, DMY',
+  IntervalStyle: 'sql_standard',
+  extra_float_digits: '-15',
+  bytea_output: 'escape',
+};
+const GENERATED_ROWS = 150;
+const SEED = 20250414;
+
+export function csvConformance(engine: string, create: CreateCsvEncoder): void {
+  describe(`the CSV engine ${engine}`, () => {
+    let database: TestDatabase;
+    let client: pg.Client;
+
+    before(async () => {
+      database = await (await getPostgres()).createDatabase({ settings: HOSTILE_SETTINGS });
+      client = await database.connect();
+      await client.query(EXTREME_TYPES_SETUP);
+      await client.query(`create table extremes as ${extremeValuesModel()}`);
+      await createGeneratedRows(client);
+    });
+    after(async () => {
+      await client.end();
+      await database.drop();
+    });
+
+    async function assertSameAsCopy(model: string, rooms = [1, 100, 1 << 16, 1 << 22]): Promise<void> {
+      const { columns, batches } = await readModel(database.url, model);
+      const expected = await copyModel(client, model, columns);
+      for (const roomBytes of rooms) {
+        assertSameBytes(encodePart(create(columns, DEFAULT_CSV_OPTIONS), batches, { roomBytes }), expected);
+      }
+    }
+
+    test('writes every type at its extremes as COPY does', async () => {
+      await assertSameAsCopy('select * from extremes order by row');
+    });
+
+    test('writes every type at its extremes, alone in its file, as COPY does', async () => {
+      const { columns } = await readModel(database.url, 'select * from extremes where false');
+      for (const { name } of columns) {
+        const field = `"${name.replaceAll('"', '""')}"`;
+        await assertSameAsCopy(`select ${field} from extremes order by row`, [1, 1 << 20]);
+      }
+    });
+
+    test('writes control characters, quotes, delimiters and line breaks as COPY does', async () => {
+      const codes = '(select generate_series(1, 300) union all values (8232), (65279), (65534), (1114111))';
+      await assertSameAsCopy(
+        `select code, chr(code) as alone, 'a' || chr(code) || 'b' as inside, chr(code) || chr(code) as twice
+           from ${codes} as codes (code) order by code`,
+      );
+    });
+
+    test('writes generated texts as COPY does', async () => {
+      await assertSameAsCopy('select * from generated order by id');
+      await assertSameAsCopy('select a from generated order by id');
+    });
+
+    test('writes values of a megabyte as COPY does', async () => {
+      await assertSameAsCopy(
+        `select n, repeat('x', 1 << 20) as plain, repeat('"', 1 << 20) as quotes, null::text as "null",
+                repeat(E'é,\\r\\n', 1 << 18) as mixed, repeat('x', 1 << 20) || ',' as "last"
+           from generate_series(1, 2) as n`,
+        [1 << 20, 1 << 24],
+      );
+    });
+
+    test('writes 1,600 columns as COPY does', async () => {
+      const fields = ["n || ',' || ", 'n + ', "nullif('', '') || ", "repeat('', n) || ", 'n > '];
+      const columns = Array.from({ length: 1600 }, (_, i) => `${fields[i % fields.length]}${i} as c${i}`);
+      await assertSameAsCopy(`select ${columns.join(', ')} from generate_series(1, 3) as n`);
+    });
+
+    test('writes no rows as COPY does: the header alone', async () => {
+      await assertSameAsCopy('select 1 as "a,b", 2 as "c""d", 3 as "Ünicode", 4 as "NULL" where false');
+      const { columns, batches } = await readModel(database.url, 'select 1 as a where false');
+      assert.equal(encodePart(create(columns, { ...DEFAULT_CSV_OPTIONS, header: false }), batches).length, 0);
+    });
+
+    test('tells NULL from the empty text, alone in a line and among others, as COPY does', async () => {
+      const values = `(values (1, null), (2, ''), (3, '\\.'), (4, null), (5, ' '), (6, null)) as t (n, a)`;
+      await assertSameAsCopy(`select a from ${values} order by n`);
+      await assertSameAsCopy(`select a, a as b, a as c from ${values} order by n`);
+      await assertSameAsCopy(`select a as "\\." from ${values} order by n`);
+    });
+
+    test('fills a part with as many rows as fit, and no byte more, at every count of rows from 0 to 20', async () => {
+      const model = `select n, case n % 4 when 0 then repeat('"', n) when 1 then null else repeat('é,', n) end as a,
+                            n % 2 = 0 as b from generate_series(1, 20) as n`;
+      const { columns, batches } = await readModel(database.url, model);
+      const [batch, ...others] = batches;
+      assert.ok(batch !== undefined && others.length === 0);
+      const options = { ...DEFAULT_CSV_OPTIONS, header: false };
+      const all = encodePart(create(columns, options), batches);
+      const rows = Int32Array.from({ length: 20 }, (_, index) => index);
+      const ends = [0];
+      for (const row of rows) {
+        const out = outputOf(all.length);
+        create(columns, options).encode(batch, rows, row, row + 1, out);
+        ends.push(ends.at(-1)! + out.written().length);
+      }
+      assert.equal(ends.at(-1), all.length);
+      for (let count = 0; count <= 20; count++) {
+        for (const roomBytes of new Set(ends.flatMap(end => [end - 1, end, end + 1]))) {
+          if (roomBytes < 0) continue;
+          const out = outputOf(roomBytes);
+          const reached = create(columns, options).encode(batch, rows, 0, count, out);
+          assert.equal(
+            reached,
+            Math.min(
+              count,
+              ends.findLastIndex(end => end <= roomBytes),
+            ),
+          );
+          assertSameBytes(out.written(), all.subarray(0, ends[reached]));
+        }
+      }
+    });
+
+    test('csv-parse reads the same texts and NULLs back under all options', async () => {
+      const model = 'select * from generated order by id';
+      const table = await readModel(database.url, model);
+      const expected = await textsOf(client, table);
+      const property = fc.property(csvOptions(), options => {
+        const file = encodePart(create(table.columns, options), table.batches);
+        assertReadsBack(file, table.columns, expected, options);
+      });
+      fc.assert(property, { numRuns: 200, includeErrorInReport: true });
+    });
+  });
+}
+
+/** Rows of generated texts, beside types that an option or a delimiter may change. */
+async function createGeneratedRows(client: pg.Client): Promise<void> {
+  // PostgreSQL holds every character but NUL.
+  const value = fc.option(
+    textValue().map(text => text.replaceAll('\0', '')),
+    { freq: 8 },
+  );
+  const rows = fc.sample(fc.tuple(value, value), { numRuns: GENERATED_ROWS, seed: SEED });
+  await client.query(`
+    create table generated (
+      id int primary key, a text, "b,""|" text, flag boolean, big int8, "float" float8, exact numeric, day date,
+      local timestamp, zoned timestamptz, bytes bytea
+    )`);
+  await client.query(
+    `insert into generated
+     select n, a, b, nullif(n % 3, 0) = 1, (n - 75) * 100000000000000000::int8,
+            (array ['NaN', 'Infinity', '-0', '1e300', '0.1'])[n % 6]::float8, nullif(n % 7, 0) / 8.00,
+            (array ['infinity', '0044-03-15 BC', '2020-02-29'])[n % 4]::date,
+            (array ['-infinity', '0044-03-15 01:02:03 BC', '2020-02-29 23:59:59'])[n % 4]::timestamp,
+            (array ['-infinity', '0044-03-15 01:02:03Z BC', '2020-02-29 23:59:59Z'])[n % 4]::timestamptz,
+            decode(md5(n::text), 'hex')
+       from unnest($1::text[], $2::text[]) with ordinality as t (a, b, n)`,
+    [rows.map(([a]) => a), rows.map(([, b]) => b)],
+  );
+}
+
+interface Texts {
+  readonly iso8601: readonly (readonly (string | null)[])[];
+  readonly postgres: readonly (readonly (string | null)[])[];
+}
+
+/** The fields as text, from the server's casts. */
+async function textsOf(client: pg.Client, { columns }: ModelRows): Promise<Texts> {
+  await client.query(
+    `set datestyle = 'ISO, YMD'; set timezone = 'UTC'; set bytea_output = 'hex'; set extra_float_digits = 3`,
+  );
+  const select = (fieldOf: (column: Column) => string) =>
+    client.query<(string | null)[]>({
+      text: `select ${columns.map(column => `(${fieldOf(column)})::text`).join(', ')} from generated order by generated.id`,
+      rowMode: 'array',
+    });
+  const quoted = ({ name }: Column): string => `"${name.replaceAll('"', '""')}"`;
+  return {
+    iso8601: (await select(column => asWritten(quoted(column), column.sourceType))).rows,
+    postgres: (await select(quoted)).rows,
+  };
+}
+
+interface ReadField {
+  readonly text: string;
+  readonly quoted: boolean;
+}
+
+const NUMBERS = new Set(['integer', 'bigint', 'double precision', 'numeric']);
+
+function assertReadsBack(file: Buffer, columns: readonly Column[], texts: Texts, options: CsvOptions): void {
+  const records = parse(file, {
+    delimiter: options.delimiter,
+    quote: options.quoteChar,
+    escape: options.escapeChar,
+    record_delimiter: options.lineEnding === 'crlf' ? '\r\n' : '\n',
+    bom: options.bom,
+    cast: (text, { quoting }): ReadField => ({ text, quoted: quoting }),
+  }) as unknown as ReadField[][]; // its types know no cast
+  assert.equal(file.subarray(0, 3).equals(Buffer.from('\ufeff')), options.bom);
+  if (options.header) {
+    const names = records.shift() ?? [];
+    assert.deepEqual(
+      names.map(({ text }) => text),
+      columns.map(({ name }) => name),
+    );
+    if (options.quote !== 'needed') assert.ok(names.every(({ quoted }) => quoted));
+  }
+  const expected = texts[options.timestampFormat];
+  assert.equal(records.length, expected.length);
+  records.forEach((record, row) => {
+    assert.equal(record.length, columns.length);
+    record.forEach(({ text, quoted }, index) => {
+      const place = `row ${row}, column ${columns[index]!.name}`;
+      const value = expected[row]![index]!;
+      const isNull = !quoted && text === options.nullText;
+      assert.equal(
+        isNull ? null : text,
+        value === null ? null : written(value, columns[index]!, options),
+        place,
+      );
+      if (value === null || options.quote === 'needed') return;
+      if (options.quote === 'always' || !NUMBERS.has(columns[index]!.sourceType)) assert.ok(quoted, place);
+    });
+  });
+}
+
+function written(value: string, { sourceType }: Column, { booleans, escapeFormulas }: CsvOptions): string {
+  if (sourceType === 'boolean') return value === 'true' ? booleans[0] : booleans[1];
+  const formula =
+    escapeFormulas && sourceType === 'text' && '=+-@\t\r\n＝＋－＠'.includes(value.charAt(0) || 'no');
+  return formula ? `'${value}` : value;
+}
+
+/** Says where two files part, not all that they hold. */
+function assertSameBytes(actual: Buffer, expected: Buffer): void {
+  if (actual.equals(expected)) return;
+  let at = 0;
+  while (actual[at] === expected[at]) at++;
+  const around = (bytes: Buffer): string => bytes.subarray(Math.max(0, at - 60), at + 60).toString();
+  assert.equal(around(actual), around(expected), `first difference at byte ${at} of ${expected.length}`);
+  assert.fail(`the files differ at byte ${at}`);
+}

@@ -1,0 +1,104 @@
+/** Batches made of texts, and a stand-in for the sink that catches an encoder that breaks its contract. */
+import assert from 'node:assert/strict';
+import type { Encoder, OutputBuffer } from '../../src/encoders/encoder.ts';
+import type { Column, ColumnKind, RowBatch } from '../../src/row-batch.ts';
+
+/** One field: the text or the bytes that the database would send; null is NULL. */
+export type FieldValue = string | Buffer | null;
+
+export function column(name: string, kind: ColumnKind = 'text'): Column {
+  return { name, source: name, kind, sourceType: kind };
+}
+
+/** What stands between rows may be anything at all. */
+const BETWEEN_ROWS = Buffer.from('"\r\n,\u0000between rows');
+
+/** Rows as a source sends them. Fields beyond the encoder's columns are key columns that are not written. */
+export function batchOf(rows: readonly (readonly FieldValue[])[]): RowBatch {
+  const parts: Buffer[] = [];
+  const rowBounds = new Int32Array(rows.length * 2);
+  let at = 0;
+  const add = (bytes: Buffer): void => {
+    parts.push(bytes);
+    at += bytes.length;
+  };
+  rows.forEach((row, index) => {
+    add(BETWEEN_ROWS);
+    rowBounds[2 * index] = at;
+    for (const value of row) {
+      const bytes = value === null ? null : Buffer.from(value);
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(bytes?.length ?? -1);
+      add(length);
+      if (bytes !== null) add(bytes);
+    }
+    rowBounds[2 * index + 1] = at;
+  });
+  return { bytes: Buffer.concat(parts), rowCount: rows.length, rowBounds, changes: undefined };
+}
+
+/** Byte values that an encoder must leave alone on both sides of the room it is given. */
+const GUARD = 0xa7;
+const GUARD_BYTES = 64;
+
+interface GuardedOutput extends OutputBuffer {
+  /** What was written, after a look at the guards. */
+  written(): Buffer;
+}
+
+/** Room for exactly `roomBytes`. */
+export function outputOf(roomBytes: number): GuardedOutput {
+  const bytes = Buffer.alloc(roomBytes + 2 * GUARD_BYTES, GUARD);
+  return {
+    bytes,
+    position: GUARD_BYTES,
+    limit: GUARD_BYTES + roomBytes,
+    written() {
+      assert.ok(this.position >= GUARD_BYTES && this.position <= this.limit, 'position is within the room');
+      const untouched = (part: Buffer): boolean => part.every(byte => byte === GUARD);
+      assert.ok(untouched(bytes.subarray(0, GUARD_BYTES)), 'nothing was written before position');
+      assert.ok(untouched(bytes.subarray(GUARD_BYTES + roomBytes)), 'nothing was written past limit');
+      return bytes.subarray(GUARD_BYTES, this.position);
+    },
+  };
+}
+
+export interface EncodeOptions {
+  /** Room of one call of `encode`; a row that does not fit gets `rowBytesBound`. */
+  readonly roomBytes?: number;
+}
+
+/** One whole part, written through rooms of `roomBytes`. */
+export function encodePart(
+  encoder: Encoder,
+  batches: readonly RowBatch[],
+  { roomBytes = 64 * 1024 }: EncodeOptions = {},
+): Buffer {
+  const begin = outputOf(encoder.beginBytes);
+  encoder.begin(begin);
+  const chunks = [begin.written()];
+  for (const batch of batches) {
+    const rows = Int32Array.from({ length: batch.rowCount }, (_, index) => index);
+    let next = 0;
+    let room = roomBytes;
+    while (next < rows.length) {
+      const out = outputOf(room);
+      const reached = encoder.encode(batch, rows, next, rows.length, out);
+      const written = out.written();
+      if (reached > next) {
+        chunks.push(written);
+        next = reached;
+        room = roomBytes;
+        continue;
+      }
+      assert.equal(written.length, 0, 'a row that does not fit leaves nothing behind');
+      const bound = encoder.rowBytesBound(batch, rows[next]!);
+      assert.ok(bound > room, `row ${next} did not fit in ${room} bytes, though its bound is ${bound}`);
+      room = bound;
+    }
+  }
+  const end = outputOf(encoder.endBytes);
+  encoder.end(end);
+  chunks.push(end.written());
+  return Buffer.concat(chunks);
+}

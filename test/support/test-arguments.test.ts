@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseTestArguments } from './test-arguments.ts';
+
+const self = 'test/support/test-arguments.test.ts';
+
+test('finds all test files when none is named', () => {
+  const { files, unmatched } = parseTestArguments([]);
+  assert.ok(files.includes(self));
+  assert.ok(files.every(file => file.endsWith('.test.ts')));
+  assert.deepEqual(unmatched, []);
+});
+
+test('takes files, folders and globs, each file once', () => {
+  for (const pattern of [self, 'test/**/test-arguments.test.ts', './test/s*/test-argument?.test.ts']) {
+    assert.deepEqual(parseTestArguments([pattern, self]).files, [self], pattern);
+  }
+  assert.ok(parseTestArguments(['test/support']).files.includes(self));
+  assert.ok(parseTestArguments(['test']).files.includes(self));
+});
+
+test('hands flags through with their values and does not take these for files', () => {
+  const args = ['--test-name-pattern', 'hands flags', '--test-only', self, '--test-reporter=tap'];
+  assert.deepEqual(parseTestArguments(args), {
+    flags: ['--test-name-pattern=hands flags', '--test-only', '--test-reporter=tap'],
+    files: [self],
+    unmatched: [],
+  });
+});
+
+test('names what matches no file instead of running nothing', () => {
+  assert.deepEqual(parseTestArguments(['test/absent/*.test.ts', 'absent.test.ts']).unmatched, [
+    'test/absent/*.test.ts',
+    'absent.test.ts',
+  ]);
+});
