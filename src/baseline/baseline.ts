@@ -49,6 +49,7 @@ const SCAN_BYTES = 4 * 1024 * 1024;
 const MAX_RECORDS_PER_KEY = 1.5;
 const COMPACTION_SLACK = 16_384;
 const COMPACTION_RECORDS = 8192;
+const SMALL_BASELINE_RECORDS = 1_000_000;
 
 type Pages = Level<Buffer, Buffer>;
 /** On Node, `level` is classic-level, which has this beside what `level` declares. */
@@ -158,20 +159,29 @@ export class Baseline {
     if (fresh && current !== undefined) await this.#clear(current.layout.epoch);
   }
 
-  /** Drops outdated records when there are many. Changes nothing that a reader of the baseline can see. */
-  async compact(): Promise<void> {
+  /** Drops outdated records when there are many of them, or `always`. Changes nothing that a reader of the baseline can see. */
+  async compact({ always = false } = {}): Promise<void> {
     const state = this.#state;
-    if (state === undefined || state.layout.records < state.count * MAX_RECORDS_PER_KEY + COMPACTION_SLACK)
-      return;
+    if (state === undefined) return;
+    if (!always && state.layout.records < state.count * MAX_RECORDS_PER_KEY + COMPACTION_SLACK) return;
     const epoch = state.layout.epoch + 1;
     await this.#clear(epoch);
     let chunks = 0;
     let records = 0;
+    // A small baseline is read once as a whole, a large one bucket by bucket.
+    const isSmall = state.count <= SMALL_BASELINE_RECORDS;
+    const table = new KeyTable();
+    this.#directory.length = 0;
+    if (isSmall) {
+      for (let bucket = 0; bucket < BUCKETS; bucket++) table.open(bucket, state.count / BUCKETS);
+      await this.load(table);
+    }
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      this.#directory.length = 0;
-      const table = new KeyTable();
-      table.open(bucket, state.count / BUCKETS);
-      await this.loadBucket(table, bucket);
+      if (!isSmall) {
+        this.#directory.length = 0;
+        table.open(bucket, state.count / BUCKETS);
+        await this.loadBucket(table, bucket);
+      }
       const { keys: words, references } = table.records(bucket);
       for (let from = 0, chunk = 0; from < references.length; from += COMPACTION_RECORDS, chunk++) {
         const count = Math.min(COMPACTION_RECORDS, references.length - from);
@@ -183,6 +193,7 @@ export class Baseline {
         chunks = Math.max(chunks, chunk + 1);
         records += count;
       }
+      table.close(bucket);
     }
     this.#directory.length = 0;
     await this.#advance({ ...state, layout: { epoch, chunks, records } });

@@ -20,6 +20,7 @@ type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 /** A frame is written when it holds so many records, or so many bytes of values. */
 const FRAME_RECORDS = 131_072;
+const FIRST_RECORDS = 1024;
 const FRAME_VALUE_BYTES = 8 * 1024 * 1024;
 const MAX_PAYLOAD_BYTES = 0x7fffffff;
 
@@ -47,10 +48,11 @@ export interface FooterFrame {
 export class DeltaLogWriter {
   readonly #file: FileHandle;
   readonly #keepsValues: boolean;
-  readonly #records = new Int32Array(FRAME_RECORDS * HASH_WORDS);
-  readonly #removals = new Int32Array(FRAME_RECORDS * 4);
-  readonly #lengths: Uint32Array;
-  #values: Buffer;
+  // These grow as they fill, up to a frame: most runs change little.
+  #records = new Int32Array(FIRST_RECORDS * HASH_WORDS);
+  #removals = new Int32Array(FIRST_RECORDS * 4);
+  #lengths = new Uint32Array(FIRST_RECORDS);
+  #values = Buffer.alloc(0);
   #recordCount = 0;
   #removalCount = 0;
   #valueBytes = 0;
@@ -58,8 +60,6 @@ export class DeltaLogWriter {
   private constructor(file: FileHandle, keepsValues: boolean) {
     this.#file = file;
     this.#keepsValues = keepsValues;
-    this.#lengths = new Uint32Array(keepsValues ? FRAME_RECORDS : 0);
-    this.#values = Buffer.alloc(keepsValues ? FRAME_VALUE_BYTES : 0);
   }
 
   static async create(path: string, options: { readonly keepsValues: boolean }): Promise<DeltaLogWriter> {
@@ -79,6 +79,7 @@ export class DeltaLogWriter {
   /** Notes that the row with these hashes is to be in the baseline; `values` are kept where the log keeps values. */
   upsert(hashes: Int32Array, at: number, bytes: Buffer, start: number, end: number): void {
     const to = this.#recordCount * HASH_WORDS;
+    if (to === this.#records.length) this.#records = doubled(this.#records);
     for (let word = 0; word < HASH_WORDS; word++) this.#records[to + word] = hashes[at + word]!;
     if (this.#keepsValues) {
       const length = end - start;
@@ -88,6 +89,7 @@ export class DeltaLogWriter {
         this.#values = grown;
       }
       bytes.copy(this.#values, this.#valueBytes, start, end);
+      if (this.#recordCount === this.#lengths.length) this.#lengths = doubled(this.#lengths);
       this.#lengths[this.#recordCount] = length;
       this.#valueBytes += length;
     }
@@ -96,6 +98,7 @@ export class DeltaLogWriter {
 
   /** Notes that the key is to leave the baseline. */
   remove(keys: Int32Array, at: number): void {
+    if (this.#removalCount * 4 === this.#removals.length) this.#removals = doubled(this.#removals);
     this.#removals.set(keys.subarray(at, at + 4), this.#removalCount * 4);
     this.#removalCount++;
   }
@@ -199,6 +202,12 @@ export function wordsOf(bytes: Buffer, at: number, words: number): Int32Array {
   const start = bytes.byteOffset + at;
   if (start % 4 === 0) return new Int32Array(bytes.buffer, start, words);
   return new Int32Array(bytes.buffer.slice(start, start + words * 4));
+}
+
+function doubled<Words extends Int32Array | Uint32Array>(words: Words): Words {
+  const larger = new (words.constructor as new (length: number) => Words)(words.length * 2);
+  larger.set(words);
+  return larger;
 }
 
 function bytesOf(words: Int32Array | Uint32Array): Buffer {

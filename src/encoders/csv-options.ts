@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import type { Column } from '../row-batch.ts';
 
 /** Options of the CSV format, as the configuration names them. */
 export interface CsvOptions {
@@ -23,18 +24,20 @@ export interface CsvRowBound {
 }
 
 /** The bound that holds for every value under the options. */
-export function csvRowBound(columnCount: number, options: CsvOptions): CsvRowBound {
+export function csvRowBound(columns: readonly Column[], options: CsvOptions): CsvRowBound {
   const bytes = (text: string): number => Buffer.byteLength(text);
-  // Each byte may be a character that is escaped, the apostrophe before a formula too.
+  // Each byte may be a character that is escaped.
   const perByte = 1 + bytes(options.escapeChar);
-  const apostrophe = options.escapeFormulas ? perByte : 0;
   const booleans = Math.max(...options.booleans.map(bytes)) * perByte;
-  const perField =
-    2 * bytes(options.quoteChar) +
-    bytes(options.delimiter) +
-    Math.max(apostrophe, booleans, bytes(options.nullText));
-  // The 4 bytes of a field's length, which the fields are counted with, are not written.
-  const perRow = columnCount * (perField - 4 * perByte) + (options.lineEnding === 'crlf' ? 2 : 1);
+  const apostrophe = options.escapeFormulas ? perByte : 0;
+  let perRow = options.lineEnding === 'crlf' ? 2 : 1;
+  for (const { kind } of columns) {
+    const added = kind === 'boolean' ? booleans : kind === 'text' ? apostrophe : 0;
+    perRow +=
+      2 * bytes(options.quoteChar) + Math.max(added, bytes(options.nullText)) + bytes(options.delimiter);
+    // The 4 bytes of a field's length, which the fields are counted with, are not written.
+    perRow -= 4 * perByte;
+  }
   return { perByte, perRow };
 }
 

@@ -111,7 +111,7 @@ export class CsvEncoder implements Encoder {
     ]);
     this.#ways = Uint8Array.from(columns, (column, index) => this.#wayOf(column, this.#quoteAlways[index]!));
 
-    const { perByte, perRow } = csvRowBound(columns.length, options);
+    const { perByte, perRow } = csvRowBound(columns, options);
     this.#boundPerByte = perByte;
     this.#boundPerRow = perRow;
     this.#head = this.#renderHead();

@@ -30,7 +30,7 @@ export class CsvLibraryEncoder implements Encoder {
     }
     this.#columns = columns;
     this.#stringifyOptions = stringifyOptions(columns, options);
-    this.#bound = csvRowBound(columns.length, options);
+    this.#bound = csvRowBound(columns, options);
     this.#head = Buffer.from(
       stringify([], {
         ...this.#stringifyOptions,
