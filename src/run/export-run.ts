@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Assembly, assemble } from '../assemble.ts';
-import type { BaselineState } from '../baseline/baseline.ts';
 import { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { Spill } from '../baseline/spill.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
@@ -12,9 +11,10 @@ import { RollingBlobSink, type Series } from '../sinks/rolling-blob-sink.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
-import { type Clock, DELTA_LOG, type Decision, rollForward } from './commit.ts';
-import { changeName, decideFiles, existsError, staleParts, toRunFile } from './decide.ts';
-import { type Manifest, manifestNames, parseManifest, toManifestColumn } from './manifest.ts';
+import { type Clock, DELTA_LOG } from './commit.ts';
+import { changeName, existsError } from './decide.ts';
+import { type Manifest, toManifestColumn } from './manifest.ts';
+import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { newRunId } from './run-id.ts';
 import { NO_COUNTS, type RunCounts, type RunError, type RunRecord, type RunWarning } from './run-record.ts';
 import { Workspace } from './workspace.ts';
@@ -76,7 +76,6 @@ class ExportRun {
   readonly #onAbort = (): void => this.#abort.abort();
   /** What was acquired, released last in, first out. */
   readonly #releases: (() => Promise<void>)[] = [];
-  readonly #warnings: RunWarning[] = [];
   #record: RunRecord;
   #workspace: Workspace | undefined;
   recovered: readonly RunRecord[] = [];
@@ -99,7 +98,7 @@ class ExportRun {
       startedAt: started.toISOString(),
       counts: NO_COUNTS,
       files: [],
-      warnings: this.#warnings,
+      warnings: [],
     };
     request.signal.addEventListener('abort', this.#onAbort);
     if (request.signal.aborted) this.#onAbort();
@@ -108,90 +107,74 @@ class ExportRun {
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
     const assembly = assemble(activation, this.#abort.signal);
-    const { source, store, target } = assembly;
+    const { store, target, contentType } = assembly;
     const workspace = await Workspace.open(activation.dataDirectory, activation.name);
     this.#workspace = workspace;
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
-    this.recovered = await workspace.recover(store, target, this.#clock);
+    const { journal, baseline } = workspace;
+    const parts: ProtocolParts = { store, journal, baseline, clock: this.#clock, target };
+    this.recovered = await recover(parts);
     for (const record of this.recovered) await workspace.remember(record);
 
     const fileName = this.#resolveName();
     if (await this.#skipsExisting(assembly, fileName)) return this.#succeed(this.#record);
+    let mapping: MappingPlan | undefined;
+    const record = await exportOnce(
+      {
+        activation,
+        record: this.#record,
+        fileName,
+        contentType,
+        plan: async latest => {
+          const opened = await this.#plan(assembly, latest);
+          mapping = opened.mapping;
+          return opened.plan;
+        },
+        stream: plan => this.#stream(assembly, mapping!, plan, fileName),
+        beforeDecision: () => {
+          this.#abort.signal.throwIfAborted();
+          // From here on a wish to cancel comes too late: what is decided is finished.
+          this.#request.signal.removeEventListener('abort', this.#onAbort);
+          this.#record = { ...this.#record, state: 'publishing' };
+        },
+      },
+      parts,
+    );
+    return this.#succeed(record);
+  }
+
+  /** Opens the source, maps its columns and decides what the run is taken against. */
+  async #plan(
+    { source }: Assembly,
+    latest: Manifest | undefined,
+  ): Promise<{ mapping: MappingPlan; plan: RunPlan }> {
+    const activation = this.#activation;
+    const { model } = activation;
     this.#releases.push(() => source.close());
     const description = await source.describe();
-    const mapping = planMapping({
-      modelName: activation.model.name,
-      columns: description.columns,
+    const { columns } = description;
+    const options = {
+      modelName: model.name,
+      columns,
       mapping: activation.mapping,
-      primaryKey: activation.model.primaryKey,
-    });
-    const names = manifestNames(activation.destination.folder, activation.name, this.#record.run);
-    const latest = activation.manifest ? await store.getBlob(names.latest) : undefined;
-    const previous = latest && parseManifest(latest.bytes);
-    const plan = planBaseline({
-      activation,
-      fullAsked: this.#request.full === true,
-      local: workspace.baseline.state,
-      latest: previous,
-      description,
-      mapping,
-    });
-    this.#warnings.push(...plan.warnings);
+      primaryKey: model.primaryKey,
+    };
+    const mapping = planMapping(options);
+    const fullAsked = this.#request.full === true;
+    const local = this.#workspace!.baseline.state;
+    const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping });
     const { full, generation, previousGeneration } = plan;
     const snapshotTime = description.snapshotTime.toISOString();
-    this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime };
-
-    await workspace.journal.create(this.#record.run);
-    await workspace.journal.write(this.#record.run, 'intent.json', {
-      activation: activation.name,
+    this.#record = {
+      ...this.#record,
+      full,
       generation,
-    });
-    const { sink, baseline } = await this.#stream(assembly, mapping, plan, fileName);
-    const staged = sink.files;
-    const decided = await decideFiles({
-      activation,
-      run: this.#record.run,
-      generation,
-      staged,
-      contentType: assembly.contentType,
-      store,
-    });
-    this.#warnings.push(...decided.warnings);
-    this.#record = { ...this.#record, state: 'publishing', files: staged.map(toRunFile) };
-    const { warnings, ...record } = this.#record;
-    const content: Manifest = {
-      version: 1,
-      ...record,
-      warnings,
+      previousGeneration,
       snapshotTime,
-      endedAt: snapshotTime,
-      columns: mapping.written.map(toManifestColumn),
+      warnings: plan.warnings,
     };
-    const decision: Decision = {
-      version: 1,
-      record: this.#record,
-      target,
-      files: decided.files,
-      manifest: activation.manifest
-        ? { names, latest: latest ? { ifMatch: latest.etag } : { ifAbsent: true }, content }
-        : undefined,
-      baseline: baseline && { next: baseline, replace: full },
-      stale: staleParts(previous, fileName, activation.destination.folder, staged),
-    };
-    this.#abort.signal.throwIfAborted();
-    await workspace.journal.write(this.#record.run, 'commit.json', decision);
-    // Decided: from here on a wish to cancel comes too late, and nothing is aborted any more.
-    this.#request.signal.removeEventListener('abort', this.#onAbort);
-    const { journal } = workspace;
-    const done = await rollForward(decision, {
-      store,
-      journal,
-      baseline: workspace.baseline,
-      clock: this.#clock,
-    });
-    await workspace.baseline.compact();
-    return this.#succeed(done);
+    return { mapping, plan: { ...plan, snapshotTime, columns: mapping.written.map(toManifestColumn) } };
   }
 
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
@@ -200,56 +183,16 @@ class ExportRun {
     mapping: MappingPlan,
     plan: BaselinePlan,
     fileName: FileName,
-  ): Promise<{ sink: RollingBlobSink; baseline: BaselineState | undefined }> {
-    const activation = this.#activation;
-    const { run } = this.#record;
-    const { journal, baseline } = this.#workspace!;
-    const { format, destination, onEmpty } = activation;
-    const sink = new RollingBlobSink({
-      store: assembly.store,
-      series: seriesOf(activation),
-      createEncoder: () => assembly.createEncoder(mapping.written),
-      nameOf: (change, part) => this.#nameOf(fileName, change, part),
-      runId: run,
-      compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
-      level: format.type === 'parquet' ? undefined : format.level,
-      maxFileBytes: activation.maxFileBytes,
-      maxFileRows: activation.maxFileRows,
-      blockBytes: activation.blockBytes,
-      emptyFiles: onEmpty === 'write' ? 'write' : 'skip',
-      encryptionScope: activation.blob.encryptionScope,
-    });
+  ): Promise<SealedRun> {
+    const { source } = assembly;
+    const sink = this.#createSink(assembly, mapping, fileName);
     let rowsRead = 0;
-    const transforms = [mapColumns(mapping.fields, mapping, rows => (rowsRead += rows))];
-    const deltaLog = plan.keepsState
-      ? await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
-          keepsValues: plan.retained !== 'nothing',
-        })
-      : undefined;
-    let diff: HashDiff | undefined;
-    if (deltaLog) {
-      const spill = new Spill(journal.path(run, 'spill'));
-      this.#releases.push(
-        () => deltaLog.close(),
-        () => spill.remove(),
-      );
-      diff = new HashDiff({
-        baseline: plan.full ? undefined : baseline,
-        deltaLog,
-        spill,
-        seed: plan.seed,
-        keyFields: mapping.keyFields,
-        keyNames: activation.model.primaryKey,
-        fieldCount: mapping.fields.length,
-        retained: plan.retained,
-        keysOnly: activation.syncMode === 'insert',
-        sendsRemoved: activation.syncMode === 'difference',
-        onNullKey: activation.onNullKey,
-        onDuplicateKey: activation.onDuplicateKey,
-        stateMemoryBytes: activation.stateMemoryBytes,
-      });
-      transforms.push(batches => diff!.transform(batches));
-    }
+    const countRows = (count: number): void => {
+      rowsRead += count;
+    };
+    const transforms = [mapColumns(mapping.fields, mapping, countRows)];
+    const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
+    if (comparison) transforms.push(batches => comparison.diff.transform(batches));
     this.#request.observe?.(() => ({
       phase: this.#record.state === 'publishing' ? 'publishing' : rowsRead > 0 ? 'reading' : 'connecting',
       rowsRead,
@@ -259,23 +202,87 @@ class ExportRun {
       part: sink.part,
     }));
 
-    const { source } = assembly;
     const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
-    const counts = countsOf(rowsRead, diff, sink);
-    this.#record = { ...this.#record, counts };
-    this.#noteKeys(diff);
+    const counts = countsOf(rowsRead, comparison?.diff, sink);
+    const warnings = keyWarnings(comparison?.diff);
+    this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     this.#checkGates(counts, plan);
-    if (!deltaLog || !diff) return { sink, baseline: undefined };
+    const staged = sink.files;
+    if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
-    const before = plan.full ? 0 : (baseline.state?.count ?? 0);
-    const count = before + counts.added - counts.removed;
-    await deltaLog.seal({ counts, digest: diff.digest });
+    const { digest } = comparison.diff;
+    await comparison.deltaLog.seal({ counts, digest });
+    const before = plan.full ? 0 : (this.#workspace!.baseline.state?.count ?? 0);
     const { generation, seed, identity, retained } = plan;
-    return { sink, baseline: { generation, run, count, digest: diff.digest, seed, identity, retained } };
+    const count = before + counts.added - counts.removed;
+    const { run } = this.#record;
+    return {
+      staged,
+      counts,
+      warnings,
+      baseline: { generation, run, count, digest, seed, identity, retained },
+    };
+  }
+
+  #createSink(
+    { store, createEncoder }: Assembly,
+    { written }: MappingPlan,
+    fileName: FileName,
+  ): RollingBlobSink {
+    const activation = this.#activation;
+    const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
+    return new RollingBlobSink({
+      store,
+      series: seriesOf(activation),
+      createEncoder: () => createEncoder(written),
+      nameOf: (change, part) => this.#nameOf(fileName, change, part),
+      runId: this.#record.run,
+      compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
+      level: format.type === 'parquet' ? undefined : format.level,
+      maxFileBytes,
+      maxFileRows,
+      blockBytes,
+      emptyFiles: onEmpty === 'write' ? 'write' : 'skip',
+      encryptionScope: activation.blob.encryptionScope,
+    });
+  }
+
+  async #createDiff(
+    mapping: MappingPlan,
+    plan: BaselinePlan,
+  ): Promise<{ diff: HashDiff; deltaLog: DeltaLogWriter }> {
+    const { syncMode, model, onNullKey, onDuplicateKey, stateMemoryBytes } = this.#activation;
+    const { journal, baseline } = this.#workspace!;
+    const { run } = this.#record;
+    const { retained, seed } = plan;
+    const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
+      keepsValues: retained !== 'nothing',
+    });
+    const spill = new Spill(journal.path(run, 'spill'));
+    this.#releases.push(
+      () => deltaLog.close(),
+      () => spill.remove(),
+    );
+    const diff = new HashDiff({
+      baseline: plan.full ? undefined : baseline,
+      deltaLog,
+      spill,
+      seed,
+      keyFields: mapping.keyFields,
+      keyNames: model.primaryKey,
+      fieldCount: mapping.fields.length,
+      retained,
+      keysOnly: syncMode === 'insert',
+      sendsRemoved: syncMode === 'difference',
+      onNullKey,
+      onDuplicateKey,
+      stateMemoryBytes,
+    });
+    return { diff, deltaLog };
   }
 
   #checkGates(counts: RunCounts, plan: BaselinePlan): void {
@@ -294,26 +301,6 @@ class ExportRun {
       throw new SluiceError('SOURCE_EMPTY', `there is nothing to write for ${name}, and onEmpty is fail`, {
         stage: 'run',
       });
-    }
-  }
-
-  #noteKeys(diff: HashDiff | undefined): void {
-    if (!diff) return;
-    const { nullKeys, duplicateKeys } = diff.counts;
-    const shown = (problem: 'null' | 'duplicate'): string =>
-      diff.samples
-        .filter(sample => sample.problem === problem)
-        .map(({ key }) => `(${key.map(text => text ?? 'NULL').join(', ')})`)
-        .join(' ');
-    if (nullKeys > 0) {
-      this.#warnings.push({
-        code: 'NULL_KEYS',
-        message: `${nullKeys} rows have a null key: ${shown('null')}`,
-      });
-    }
-    if (duplicateKeys > 0) {
-      const message = `${duplicateKeys} rows repeat a key: ${shown('duplicate')}`;
-      this.#warnings.push({ code: 'DUPLICATE_KEYS', message });
     }
   }
 
@@ -346,7 +333,11 @@ class ExportRun {
       const name = this.#nameOf(fileName, change, 1);
       if ((await store.head(name)) === undefined) continue;
       if (ifExists === 'fail') throw existsError(name);
-      this.#warnings.push({ code: 'EXISTS_SKIPPED', message: `${name} exists: nothing was read or written` });
+      const warning: RunWarning = {
+        code: 'EXISTS_SKIPPED',
+        message: `${name} exists: nothing was read or written`,
+      };
+      this.#record = { ...this.#record, warnings: [warning] };
       return true;
     }
     return false;
@@ -359,18 +350,16 @@ class ExportRun {
   }
 
   async fail(error: SluiceError | Held): Promise<RunRecord> {
-    const decided = this.#record.state === 'publishing';
-    const state = error instanceof Held ? 'held' : error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-    const endedAt = this.#clock.now().toISOString();
-    this.#record = {
-      ...this.#record,
-      state,
-      endedAt,
-      ...(error instanceof Held ? {} : { error: toRunError(error) }),
-    };
-    if (error instanceof Held) this.#warnings.push({ code: 'HELD', message: error.message });
     this.#abort.abort();
-    if (!decided) await this.#workspace?.journal.remove(this.#record.run).catch(() => {});
+    const endedAt = this.#clock.now().toISOString();
+    if (error instanceof Held) {
+      const warnings: RunWarning[] = [...this.#record.warnings, { code: 'HELD', message: error.message }];
+      this.#record = { ...this.#record, state: 'held', endedAt, warnings };
+    } else {
+      const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+      this.#record = { ...this.#record, state, endedAt, error: toRunError(error) };
+    }
+    // The run's own failure is what is reported, whether or not it can be kept.
     await this.#workspace?.remember(this.#record).catch(() => {});
     return this.#record;
   }
@@ -395,6 +384,26 @@ function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSin
   if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
   const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
   return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
+}
+
+function keyWarnings(diff: HashDiff | undefined): RunWarning[] {
+  const warnings: RunWarning[] = [];
+  const shown = (problem: 'null' | 'duplicate'): string =>
+    diff!.samples
+      .filter(sample => sample.problem === problem)
+      .map(({ key }) => `(${key.map(text => text ?? 'NULL').join(', ')})`)
+      .join(' ');
+  const { nullKeys = 0, duplicateKeys = 0 } = diff?.counts ?? {};
+  if (nullKeys > 0) {
+    warnings.push({ code: 'NULL_KEYS', message: `${nullKeys} rows have a null key: ${shown('null')}` });
+  }
+  if (duplicateKeys > 0) {
+    warnings.push({
+      code: 'DUPLICATE_KEYS',
+      message: `${duplicateKeys} rows repeat a key: ${shown('duplicate')}`,
+    });
+  }
+  return warnings;
 }
 
 function toSluiceError(cause: unknown, signal: AbortSignal): SluiceError | Held {

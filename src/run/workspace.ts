@@ -2,8 +2,6 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Baseline } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
-import type { BlobStore } from '../sinks/sink.ts';
-import { type Clock, type Decision, rollForward } from './commit.ts';
 import { DiskJournal, type Journal } from './journal.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -30,33 +28,6 @@ export class Workspace {
     }
     const baseline = await Baseline.open(join(folder, 'baseline'));
     return new Workspace(baseline, new DiskJournal(join(folder, 'runs')), history);
-  }
-
-  /** Finishes or drops what an earlier process left behind. Returns the runs that were finished. */
-  async recover(store: BlobStore, target: string, clock: Clock): Promise<RunRecord[]> {
-    const recovered: RunRecord[] = [];
-    for (const run of await this.journal.list()) {
-      const decision = (await this.journal.read(run, 'commit.json')) as Decision | undefined;
-      if (decision === undefined) {
-        await this.journal.remove(run);
-        continue;
-      }
-      if (decision.target !== target) {
-        const message = `run ${run} was decided for ${decision.target}, but the destination now is ${target}`;
-        throw new SluiceError('STATE_STALE', message, {
-          stage: 'state',
-          hint: 'restore the destination until that run is finished, or reset the state of the activation',
-        });
-      }
-      const record = await rollForward(decision, {
-        store,
-        journal: this.journal,
-        baseline: this.baseline,
-        clock,
-      });
-      recovered.push({ ...record, state: 'recovered' });
-    }
-    return recovered;
   }
 
   /** Keeps the record of a run. */

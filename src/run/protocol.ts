@@ -1,0 +1,169 @@
+import type { BaselineState } from '../baseline/baseline.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { FileName } from '../config/file-name.ts';
+import { SluiceError } from '../errors.ts';
+import type { BlobStore, StagedFile } from '../sinks/sink.ts';
+import type { BaselinePlan } from './baseline-plan.ts';
+import { type ApplicableBaseline, type Clock, type Decision, rollForward } from './commit.ts';
+import { decideFiles, staleParts, toRunFile } from './decide.ts';
+import type { Journal } from './journal.ts';
+import { type Manifest, type ManifestColumn, manifestNames, parseManifest } from './manifest.ts';
+import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
+
+/**
+ * How a run becomes visible, exactly once: stage everything, decide once on local disk, then only roll forward.
+ *
+ *   state        what becomes durable                                        a crash after it
+ *   OPEN         intent.json                                                 drops the run
+ *   STREAMING    staged blocks, delta.log; the baseline is only read         drops the run
+ *   SEALED       the end of data is proven, delta.log is on disk             drops the run
+ *   PREPARED     commit.json                                                 rolls forward, from here on
+ *   PUBLISHING   each file by one conditional commit                         looks each one up, commits the rest
+ *   PUBLISHED    manifest, then latest.json by compare-and-swap              looks, writes what is missing
+ *   APPLIED      the baseline at the new generation                          does nothing, it is there
+ *   CLEAN        stale parts deleted, the journal's folder removed
+ *
+ * The first half is here, the second, which recovery shares, in commit.ts. Both speak to disk, store, baseline and clock
+ * through interfaces only, so that a simulator can put a crash between any two of their steps.
+ */
+export interface ProtocolParts {
+  readonly store: BlobStore;
+  readonly journal: Journal;
+  readonly baseline: ProtocolBaseline;
+  readonly clock: Clock;
+  /** Account and container; a decision is only ever finished where it was made for. */
+  readonly target: string;
+}
+
+export interface ProtocolBaseline extends ApplicableBaseline {
+  readonly state: BaselineState | undefined;
+  /** Housekeeping after a run. */
+  compact(): Promise<void>;
+}
+
+/** What is particular to a run: how it is planned and where its rows come from. */
+export interface RunSteps {
+  readonly activation: ResolvedActivation;
+  readonly record: RunRecord;
+  readonly fileName: FileName;
+  readonly contentType: string;
+  /** OPEN: decides between all rows and changes, by what was published last. */
+  plan(latest: Manifest | undefined): Promise<RunPlan>;
+  /** STREAMING to SEALED: all blocks acknowledged, the end of data proven, the delta log durable, the gates passed. */
+  stream(plan: RunPlan): Promise<SealedRun>;
+  /** PREPARED: the last moment at which the run can be dropped. Throws to drop it. */
+  beforeDecision(): void;
+}
+
+export interface RunPlan extends BaselinePlan {
+  readonly columns: readonly ManifestColumn[];
+  readonly snapshotTime: string;
+}
+
+export interface SealedRun {
+  readonly staged: readonly StagedFile[];
+  readonly counts: RunCounts;
+  /** The baseline to come; absent for runs without one. */
+  readonly baseline: BaselineState | undefined;
+  readonly warnings: readonly RunWarning[];
+}
+
+/** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
+export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise<RunRecord> {
+  const { store, journal, baseline, target } = parts;
+  const { activation, fileName } = steps;
+  const { run } = steps.record;
+  const { folder } = activation.destination;
+  const names = manifestNames(folder, activation.name, run);
+  const latest = activation.manifest ? await store.getBlob(names.latest) : undefined;
+  const previous = latest && parseManifest(latest.bytes);
+  const plan = await steps.plan(previous);
+
+  let decision: Decision;
+  try {
+    await journal.create(run);
+    await journal.write(run, 'intent.json', { activation: activation.name, generation: plan.generation });
+    const sealed = await steps.stream(plan);
+    const { contentType } = steps;
+    const { generation, previousGeneration, full, snapshotTime } = plan;
+    const decided = await decideFiles({
+      activation,
+      run,
+      generation,
+      staged: sealed.staged,
+      contentType,
+      store,
+    });
+    const record: RunRecord = {
+      ...steps.record,
+      state: 'publishing',
+      full,
+      generation,
+      previousGeneration,
+      snapshotTime,
+      counts: sealed.counts,
+      files: sealed.staged.map(toRunFile),
+      warnings: [...plan.warnings, ...sealed.warnings, ...decided.warnings],
+    };
+    const latestCondition = latest ? { ifMatch: latest.etag } : ({ ifAbsent: true } as const);
+    decision = {
+      version: 1,
+      record,
+      target,
+      files: decided.files,
+      manifest: activation.manifest
+        ? { names, latest: latestCondition, content: manifestOf(record, plan) }
+        : undefined,
+      baseline: sealed.baseline && { next: sealed.baseline, replace: full },
+      stale: staleParts(previous, fileName, folder, sealed.staged),
+    };
+    steps.beforeDecision();
+    await journal.write(run, 'commit.json', decision);
+  } catch (error) {
+    // Should this fail too, the next start finds a run without a decision and drops it then.
+    await dropUndecided(journal, run);
+    throw error;
+  }
+  const record = await rollForward(decision, parts);
+  await baseline.compact();
+  return record;
+}
+
+/** Finishes or drops what an earlier process left behind. Returns the runs that were finished. */
+export async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
+  const { journal, target } = parts;
+  const finished: RunRecord[] = [];
+  for (const run of await journal.list()) {
+    const decision = (await journal.read(run, 'commit.json')) as Decision | undefined;
+    if (decision === undefined) {
+      await journal.remove(run);
+      continue;
+    }
+    if (decision.target !== target) {
+      const message = `run ${run} was decided for ${decision.target}, but the destination now is ${target}`;
+      throw new SluiceError('STATE_STALE', message, {
+        stage: 'state',
+        hint: 'restore the destination until that run is finished, or reset the state of the activation',
+      });
+    }
+    finished.push({ ...(await rollForward(decision, parts)), state: 'recovered' });
+  }
+  return finished;
+}
+
+/**
+ * The write of commit.json may have failed after it took effect (a failed sync of its folder): then the run is decided as
+ * far as the next start can tell, and must not be dropped behind its back.
+ */
+async function dropUndecided(journal: Journal, run: string): Promise<void> {
+  try {
+    if ((await journal.read(run, 'commit.json')) === undefined) await journal.remove(run);
+  } catch {
+    // The error that brought us here says more.
+  }
+}
+
+function manifestOf(record: RunRecord, { columns, snapshotTime }: RunPlan): Manifest {
+  const { state: _, error: __, endedAt: ___, ...told } = record;
+  return { version: 1, ...told, snapshotTime, endedAt: snapshotTime, columns };
+}
