@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { withExporter } from '../support/exporter.ts';
+
+const TABLE = `create table t (id int primary key, name text); insert into t select i, 'name ' || i from generate_series(1, 1000) i`;
+const EMPTY = 'create table t (id int primary key, name text)';
+
+test('a split file keeps its name in part 1, numbers the others, and every part is a complete file', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const { record } = await exporter.run(exporter.activation({ fileName: 'a/b', maxFileRows: 400 }));
+    assert.deepEqual(await exporter.files(), ['a/b.csv', 'a/b_part00002.csv', 'a/b_part00003.csv']);
+    const parts = await Promise.all(record.files.map(({ name }) => exporter.lines(name)));
+    assert.deepEqual(
+      parts.map(lines => lines[0]),
+      ['id,name', 'id,name', 'id,name'],
+    );
+    assert.deepEqual(
+      parts.map(lines => lines.length - 1),
+      [400, 400, 200],
+    );
+  }));
+
+for (const compression of ['none', 'gzip']) {
+  test(`no part exceeds maxFileSize as stored, and together they hold every row once (${compression})`, () =>
+    withExporter(async exporter => {
+      await exporter.database.sql(
+        `create table t as select i as id, md5(i::text) as name from generate_series(1, 3000) i`,
+      );
+      const { record } = await exporter.run(
+        exporter.activation({ maxFileSize: 8000, format: { type: 'csv', compression } }),
+      );
+      assert.ok(record.files.length > 5, `${record.files.length} parts`);
+      const ids: number[] = [];
+      for (const file of record.files) {
+        const stored = await exporter.container.download(file.name);
+        assert.ok(stored.length <= 8000, `${file.name} has ${stored.length} bytes`);
+        assert.equal(file.bytes, stored.length);
+        const text = (compression === 'gzip' ? gunzipSync(stored) : stored).toString();
+        const rows = text.trimEnd().split('\n').slice(1);
+        assert.equal(rows.length, file.rows);
+        ids.push(...rows.map(row => Number(row.split(',')[0])));
+      }
+      assert.deepEqual(
+        ids.sort((a, b) => a - b),
+        Array.from({ length: 3000 }, (_, index) => index + 1),
+      );
+    }));
+}
+
+test('stale parts that Sluice wrote are deleted when a later run has fewer, parts of others are left', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const activation = exporter.activation({ maxFileRows: 250 });
+    await exporter.run(activation);
+    await exporter.container.client.getBlockBlobClient('out_part00004.csv').upload('changed by someone', 18);
+    await exporter.container.client.getBlockBlobClient('out_part00005.csv').upload('foreign', 7);
+    await exporter.database.sql('delete from t where id > 300');
+    const { record } = await exporter.run(activation);
+    assert.deepEqual(await exporter.files(), [
+      'out.csv',
+      'out_part00002.csv',
+      'out_part00004.csv',
+      'out_part00005.csv',
+    ]);
+    assert.deepEqual(
+      record.warnings.map(({ code }) => code),
+      ['STALE_PARTS_LEFT'],
+    );
+    assert.match(record.warnings[0]!.message, /out_part00004.csv .*another writer has changed it/);
+  }));
+
+test('a blob that Sluice did not write is overwritten with a warning, its own without', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    await exporter.container.client.getBlockBlobClient('out.csv').upload('foreign', 7);
+    const activation = exporter.activation({});
+    const { record } = await exporter.run(activation);
+    assert.deepEqual(
+      record.warnings.map(({ code }) => code),
+      ['FOREIGN_BLOB_OVERWRITTEN'],
+    );
+    assert.deepEqual((await exporter.run(activation)).record.warnings, []);
+  }));
+
+test('ifExists: fail refuses an existing file before reading, skip leaves it and succeeds', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    await exporter.container.client.getBlockBlobClient('out.csv').upload('there', 5);
+    const failing = await exporter.run(exporter.activation({ ifExists: 'fail' }));
+    assert.equal(failing.record.error?.code, 'DESTINATION_EXISTS');
+    assert.match(failing.record.error!.message, /^out.csv exists/);
+    const skipped = await exporter.run(exporter.activation({ ifExists: 'skip' }));
+    assert.equal(skipped.record.state, 'succeeded');
+    assert.deepEqual(
+      skipped.record.warnings.map(({ code }) => code),
+      ['EXISTS_SKIPPED'],
+    );
+    assert.equal((await exporter.container.download('out.csv')).toString(), 'there');
+  }));
+
+test('nothing to write gives a file with its header, no file, or a failed run, as onEmpty says', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(EMPTY);
+    const written = await exporter.run(exporter.activation({ onEmpty: 'write' }));
+    assert.equal(written.record.counts.written, 0);
+    assert.equal((await exporter.container.download('out.csv')).toString(), 'id,name\n');
+    const skipped = await exporter.run(exporter.activation({ onEmpty: 'skip', fileName: 'none' }));
+    assert.deepEqual([skipped.record.state, skipped.record.files], ['succeeded', []]);
+    const failed = await exporter.run(exporter.activation({ onEmpty: 'fail', fileName: 'none' }));
+    assert.equal(failed.record.error?.code, 'SOURCE_EMPTY');
+    assert.deepEqual(await exporter.files(), ['out.csv']);
+  }));
+
+test('an empty file without a header is a blob without bytes', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(EMPTY);
+    const { record } = await exporter.run(exporter.activation({ format: { type: 'csv', header: false } }));
+    assert.equal(record.state, 'succeeded');
+    assert.equal((await exporter.container.download('out.csv')).length, 0);
+  }));
+
+test('the file name is resolved once from the start of the run, in UTC, below the folder of the destination', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const instant = new Date('2025-04-14T23:59:59.007Z');
+    const clock = { now: () => instant, sleep: async () => {} };
+    const activation = exporter.activation({
+      fileName: '{YYYY}/{MM}/{DD}/{YY}-{MM}-{DD}_{HH}{mm}{ss}{ms}_{X}_{x}_{activation}_{model}_{mode}_{part}',
+      maxFileRows: 600,
+      destination: { folder: 'crm/' },
+    });
+    await exporter.run(activation, { clock });
+    const name = `crm/2025/04/14/25-04-14_235959007_${instant.getTime() / 1000 - 0.007}_${instant.getTime()}_exported_m_snapshot`;
+    assert.deepEqual(await exporter.files(), [`${name}_00001.csv`, `${name}_00002.csv`]);
+  }));
+
+test('properties, metadata and tags go onto every file, with what Sluice notes of the run', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const blob = {
+      contentType: 'text/x-own',
+      cacheControl: 'no-store',
+      metadata: { team: 'crm' },
+      tags: { kind: 'export' },
+      accessTier: 'Cool',
+    };
+    const { record } = await exporter.run(exporter.activation({ blob, maxFileRows: 500 }));
+    for (const file of record.files) {
+      const client = exporter.container.client.getBlobClient(file.name);
+      const { contentType, cacheControl, metadata, contentMD5, accessTier, etag } =
+        await client.getProperties();
+      assert.deepEqual(
+        [contentType, cacheControl, accessTier, etag],
+        ['text/x-own', 'no-store', 'Cool', file.etag],
+      );
+      assert.deepEqual(metadata, {
+        team: 'crm',
+        sluice: 'exported',
+        run: record.run,
+        generation: '1',
+        part: String(file.part),
+      });
+      assert.deepEqual((await client.getTags()).tags, { kind: 'export' });
+      const stored = await exporter.container.download(file.name);
+      assert.equal(createHash('md5').update(stored).digest('hex'), file.md5);
+      assert.equal(Buffer.from(contentMD5!).toString('hex'), file.md5);
+      assert.equal(createHash('sha256').update(stored).digest('hex'), file.sha256);
+    }
+  }));
+
+test('the manifest names run, generations, columns and files, and latest.json is the same', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const mapping = ['id', { from: 'name', to: 'full name' }];
+    const { record } = await exporter.run(exporter.activation({ maxFileRows: 600, mapping }));
+    const manifest = await exporter.manifest('exported', record.run);
+    assert.deepEqual(await exporter.manifest('exported'), manifest);
+    const {
+      run,
+      activation,
+      generation,
+      previousGeneration,
+      runType,
+      syncMode,
+      trigger,
+      full,
+      counts,
+      files,
+      columns,
+    } = manifest;
+    assert.deepEqual(
+      { run, activation, generation, previousGeneration, runType, syncMode, trigger, full, counts, files },
+      {
+        run: record.run,
+        activation: 'exported',
+        generation: 1,
+        previousGeneration: 0,
+        runType: 'full_only',
+        syncMode: 'snapshot',
+        trigger: 'command',
+        full: true,
+        counts: record.counts,
+        files: record.files,
+      },
+    );
+    assert.deepEqual(columns, [
+      { name: 'id', source: 'id', sourceType: 'integer', kind: 'int32' },
+      { name: 'full name', source: 'name', sourceType: 'text', kind: 'text' },
+    ]);
+    assert.ok(record.files.every(({ etag }) => etag !== undefined));
+  }));
+
+test('manifest: false writes no manifest', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    await exporter.run(exporter.activation({ manifest: false }));
+    assert.deepEqual(await exporter.container.list(), ['out.csv']);
+  }));
+
+test('a row that does not fit a file of maxFileSize is refused by file, row and size', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(`create table t as select 1 as id, repeat('x', 5000) as name`);
+    const { record } = await exporter.run(exporter.activation({ maxFileSize: 2000 }));
+    assert.equal(record.error?.code, 'ROW_TOO_LARGE');
+    assert.match(record.error!.message, /out.csv.*row 1/s);
+    assert.deepEqual(await exporter.container.list(), []);
+  }));
