@@ -3,13 +3,14 @@ import { BUCKETS, bucketOf, HASH_WORDS } from './key-table.ts';
 /**
  * How the baseline lies in LevelDB: as the frames of the delta logs that made it, cut into pages.
  *
- *   key   = 'r' or 'v', epoch u32, chunk u32, bucket u16, kind u8, sequence u16      (big-endian, so that they sort)
- *   'r'   hashes: kind 0 has 24-byte records of keys that came or changed, kind 1 has 16-byte keys that left
- *   'v'   values of the page of the same key: count u32, count + 1 offsets u32, bytes
+ *   key      = 'p', epoch u32, chunk u32, section u8, bucket u16, kind u8, sequence u16   (big-endian, so that they sort)
+ *   section  0, hashes: kind 0 has 24-byte records of keys that came or changed, kind 1 has 16-byte keys that left
+ *            1, values of the hash page of otherwise the same key: count u32, count + 1 offsets u32, bytes
  *
  * A chunk is one frame. Chunks apply in order: a later record of a key replaces an earlier one. A large chunk is sorted
  * by bucket, so that one bucket can be read alone; a small one is not, and has `MIXED_BUCKET`. An epoch is one life of
- * the whole: a new baseline or a compaction writes a new epoch beside the old one.
+ * the whole: a new baseline or a compaction writes a new epoch beside the old one. Keys grow with time, so LevelDB's files
+ * do not overlap and it has nothing to merge.
  */
 export const MIXED_BUCKET = 0xffff;
 export const PAGE_RECORDS = 1024;
@@ -19,9 +20,12 @@ const SMALL_CHUNK_RECORDS = 4096;
 export const PageKind = { upserts: 0, removals: 1 } as const;
 export type PageKind = (typeof PageKind)[keyof typeof PageKind];
 
-const HASHES = 0x72;
-const VALUES = 0x76;
-const KEY_BYTES = 14;
+const PREFIX = 0x70;
+const HASHES = 0;
+const VALUES = 1;
+const KEY_BYTES = 15;
+const SECTION_AT = 9;
+const KIND_AT = 12;
 
 export interface PageAddress {
   readonly epoch: number;
@@ -34,49 +38,46 @@ export interface PageAddress {
 export function hashPageKey(address: PageAddress): Buffer {
   return encodeKey(HASHES, address);
 }
-export function valuePageKey(address: PageAddress): Buffer {
-  return encodeKey(VALUES, address);
-}
 /** The value page that belongs to the hash page with this key. */
 export function valueKeyOf(hashKey: Buffer): Buffer {
   const key = Buffer.from(hashKey);
-  key[0] = VALUES;
+  key[SECTION_AT] = VALUES;
   return key;
 }
 export function kindOfKey(key: Buffer): number {
-  return key[11]!;
+  return key[KIND_AT]!;
 }
 
-/** All pages of an epoch, of one of its chunks, or of one bucket of that, as bounds for LevelDB. */
-export function hashPageRange(
-  epoch: number,
-  chunks: readonly [number, number],
-  bucket?: number,
-): { gte: Buffer; lt: Buffer } {
-  const at = (chunk: number, inBucket: number): Buffer =>
-    encodeKey(HASHES, { epoch, chunk, bucket: inBucket, kind: 0, sequence: 0 });
-  if (bucket === undefined) return { gte: at(chunks[0], 0), lt: at(chunks[1], 0) };
-  return bucket === MIXED_BUCKET
-    ? { gte: at(chunks[0], bucket), lt: at(chunks[0] + 1, 0) }
-    : { gte: at(chunks[0], bucket), lt: at(chunks[0], bucket + 1) };
+interface KeyRange {
+  readonly gte: Buffer;
+  readonly lt: Buffer;
 }
 
-/** Everything that an epoch has, as two ranges. */
-export function epochRanges(epoch: number): { gte: Buffer; lt: Buffer }[] {
-  return [HASHES, VALUES].map(prefix => ({
-    gte: encodeKey(prefix, { epoch, chunk: 0, bucket: 0, kind: 0, sequence: 0 }),
-    lt: encodeKey(prefix, { epoch: epoch + 1, chunk: 0, bucket: 0, kind: 0, sequence: 0 }),
-  }));
+/** The hash pages of a chunk, or of one bucket of it, as bounds for LevelDB. */
+export function hashPageRange(epoch: number, chunk: number, bucket?: number): KeyRange {
+  const at = (section: number, from: number): Buffer =>
+    encodeKey(section, { epoch, chunk, bucket: from, kind: 0, sequence: 0 });
+  if (bucket === undefined || bucket === MIXED_BUCKET)
+    return { gte: at(HASHES, bucket ?? 0), lt: at(VALUES, 0) };
+  return { gte: at(HASHES, bucket), lt: at(HASHES, bucket + 1) };
 }
 
-function encodeKey(prefix: number, { epoch, chunk, bucket, kind, sequence }: PageAddress): Buffer {
+/** Everything that an epoch has. */
+export function epochRange(epoch: number): KeyRange {
+  const at = (from: number): Buffer =>
+    encodeKey(HASHES, { epoch: from, chunk: 0, bucket: 0, kind: 0, sequence: 0 });
+  return { gte: at(epoch), lt: at(epoch + 1) };
+}
+
+function encodeKey(section: number, { epoch, chunk, bucket, kind, sequence }: PageAddress): Buffer {
   const key = Buffer.alloc(KEY_BYTES);
-  key[0] = prefix;
+  key[0] = PREFIX;
   key.writeUInt32BE(epoch, 1);
   key.writeUInt32BE(chunk, 5);
-  key.writeUInt16BE(bucket, 9);
-  key[11] = kind;
-  key.writeUInt16BE(sequence, 12);
+  key[SECTION_AT] = section;
+  key.writeUInt16BE(bucket, 10);
+  key[KIND_AT] = kind;
+  key.writeUInt16BE(sequence, 13);
   return key;
 }
 
@@ -134,8 +135,9 @@ export function* pagesOfChunk(
         pageValues.push(values.subarray(start, start + lengths[record]!));
       }
     }
-    yield { key: hashPageKey(address), value: Buffer.from(page.buffer) };
-    if (lengths) yield { key: valuePageKey(address), value: encodeValuePage(pageValues) };
+    const key = hashPageKey(address);
+    yield { key, value: Buffer.from(page.buffer) };
+    if (lengths) yield { key: valueKeyOf(key), value: encodeValuePage(pageValues) };
     index = end;
   }
 }

@@ -1,7 +1,7 @@
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
 import {
-  epochRanges,
+  epochRange,
   hashPageRange,
   kindOfKey,
   MIXED_BUCKET,
@@ -48,6 +48,8 @@ const SCAN_BYTES = 4 * 1024 * 1024;
 /** Compact when the pages hold more than this many records for each that counts. */
 const MAX_RECORDS_PER_KEY = 1.5;
 const COMPACTION_SLACK = 16_384;
+/** Compact when there are many chunks, and small ones: each costs a seek at the start of a run. */
+const MAX_CHUNKS = 512;
 const COMPACTION_RECORDS = 8192;
 const SMALL_BASELINE_RECORDS = 1_000_000;
 
@@ -77,8 +79,8 @@ export class Baseline {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       cacheSize: 1024 * 1024,
-      writeBufferSize: 16 * 1024 * 1024,
-      maxFileSize: 16 * 1024 * 1024,
+      // LevelDB maps its files into memory, at least 64 of them: few and small ones keep that bounded.
+      maxOpenFiles: 74,
     });
     try {
       await pages.open();
@@ -99,7 +101,7 @@ export class Baseline {
   async load(table: KeyTable): Promise<void> {
     if (this.#state === undefined) return;
     const { epoch, chunks } = this.#state.layout;
-    await this.#scan(table, hashPageRange(epoch, [0, chunks]));
+    for (let chunk = 0; chunk < chunks; chunk++) await this.#scan(table, hashPageRange(epoch, chunk));
   }
 
   /** Reads the records of one bucket, which the table has open. */
@@ -107,8 +109,8 @@ export class Baseline {
     if (this.#state === undefined) return;
     const { epoch, chunks } = this.#state.layout;
     for (let chunk = 0; chunk < chunks; chunk++) {
-      await this.#scan(table, hashPageRange(epoch, [chunk, chunk + 1], bucket));
-      await this.#scan(table, hashPageRange(epoch, [chunk, chunk + 1], MIXED_BUCKET));
+      await this.#scan(table, hashPageRange(epoch, chunk, bucket));
+      await this.#scan(table, hashPageRange(epoch, chunk, MIXED_BUCKET));
     }
   }
 
@@ -163,41 +165,40 @@ export class Baseline {
   async compact({ always = false } = {}): Promise<void> {
     const state = this.#state;
     if (state === undefined) return;
-    if (!always && state.layout.records < state.count * MAX_RECORDS_PER_KEY + COMPACTION_SLACK) return;
-    const epoch = state.layout.epoch + 1;
+    const { layout } = state;
+    const outdated = layout.records > state.count * MAX_RECORDS_PER_KEY + COMPACTION_SLACK;
+    const scattered = layout.chunks > MAX_CHUNKS && layout.chunks * COMPACTION_RECORDS > layout.records;
+    if (!always && !outdated && !scattered) return;
+    const epoch = layout.epoch + 1;
     await this.#clear(epoch);
     let chunks = 0;
     let records = 0;
-    // A small baseline is read once as a whole, a large one bucket by bucket.
-    const isSmall = state.count <= SMALL_BASELINE_RECORDS;
-    const table = new KeyTable();
-    this.#directory.length = 0;
-    if (isSmall) {
-      for (let bucket = 0; bucket < BUCKETS; bucket++) table.open(bucket, state.count / BUCKETS);
-      await this.load(table);
-    }
-    for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      if (!isSmall) {
-        this.#directory.length = 0;
-        table.open(bucket, state.count / BUCKETS);
-        await this.loadBucket(table, bucket);
+    // A small baseline is read at once, a large one bucket by bucket.
+    const together = state.count <= SMALL_BASELINE_RECORDS ? BUCKETS : 1;
+    for (let first = 0; first < BUCKETS; first += together) {
+      this.#directory.length = 0;
+      const table = new KeyTable();
+      for (let bucket = first; bucket < first + together; bucket++) table.open(bucket, state.count / BUCKETS);
+      if (together === 1) await this.loadBucket(table, first);
+      else await this.load(table);
+      for (let bucket = first; bucket < first + together; bucket++) {
+        const { keys: words, references } = table.records(bucket);
+        for (let from = 0; from < references.length; from += COMPACTION_RECORDS) {
+          const count = Math.min(COMPACTION_RECORDS, references.length - from);
+          const slice = words.subarray(from * HASH_WORDS, (from + count) * HASH_WORDS);
+          const kept = await this.#retainedOf(references.subarray(from, from + count));
+          const chunk = together === 1 ? chunks++ : Math.floor(from / COMPACTION_RECORDS);
+          await this.#write(
+            pagesOfChunk(epoch, chunk, PageKind.upserts, { count, words: slice, byBucket: true, ...kept }),
+          );
+          chunks = Math.max(chunks, chunk + 1);
+          records += count;
+        }
       }
-      const { keys: words, references } = table.records(bucket);
-      for (let from = 0, chunk = 0; from < references.length; from += COMPACTION_RECORDS, chunk++) {
-        const count = Math.min(COMPACTION_RECORDS, references.length - from);
-        const slice = words.subarray(from * HASH_WORDS, (from + count) * HASH_WORDS);
-        const kept = await this.#retainedOf(references.subarray(from, from + count));
-        await this.#write(
-          pagesOfChunk(epoch, chunk, PageKind.upserts, { count, words: slice, byBucket: true, ...kept }),
-        );
-        chunks = Math.max(chunks, chunk + 1);
-        records += count;
-      }
-      table.close(bucket);
     }
     this.#directory.length = 0;
     await this.#advance({ ...state, layout: { epoch, chunks, records } });
-    await this.#clear(state.layout.epoch);
+    await this.#clear(layout.epoch);
   }
 
   async close(): Promise<void> {
@@ -267,9 +268,7 @@ export class Baseline {
   }
 
   async #clear(epoch: number): Promise<void> {
-    await this.#writing(async () => {
-      for (const range of epochRanges(epoch)) await this.#pages.clear(range);
-    });
+    await this.#writing(() => this.#pages.clear(epochRange(epoch)));
   }
 
   async #reading<T>(act: () => Promise<T>): Promise<T> {

@@ -54,9 +54,7 @@ export class PartWriter {
       const bound = encoder.rowBytesBound(batch, rows[index]!);
       if (await body.makeRoom(bound)) continue;
       if (this.rows > 0) break;
-      if (!(await this.#writeAlone(batch, rows, index, bound))) {
-        throw this.#rowTooLarge(batch, rows, index, rowsBefore);
-      }
+      await this.#writeAlone(batch, rows, index, rowsBefore);
       index++;
     }
     return index;
@@ -92,20 +90,22 @@ export class PartWriter {
     encoder.begin(body.out);
   }
 
-  /** The row may still fit a file of its own once its compressed size is known. */
-  async #writeAlone(batch: RowBatch, rows: Int32Array, index: number, bound: number): Promise<boolean> {
-    const { body, encoder } = this.#options;
-    if (!(await body.makeUncertainRoom(bound))) return false;
-    if (encoder.encode(batch, rows, index, index + 1, body.out) === index) return false;
-    this.rows++;
-    return body.fits();
-  }
-
-  #rowTooLarge(batch: RowBatch, rows: Int32Array, index: number, rowsBefore: number): SluiceError {
-    const { blob, encoder, policy } = this.#options;
-    const bytes = measure(encoder, batch, rows, index);
+  /** The row may still fit a file without other rows, once its compressed size is known. */
+  async #writeAlone(batch: RowBatch, rows: Int32Array, index: number, rowsBefore: number): Promise<void> {
+    const { blob, body, encoder, policy } = this.#options;
+    const bound = encoder.rowBytesBound(batch, rows[index]!);
+    let bytes: string;
+    if (await body.makeUncertainRoom(bound)) {
+      const { position } = body.out;
+      const written = encoder.encode(batch, rows, index, index + 1, body.out) - index;
+      this.rows += written;
+      bytes = `${body.out.position - position}`;
+      if (written === 1 && (await body.fits())) return;
+    } else {
+      bytes = measure(encoder, batch, rows, index);
+    }
     const limit = Math.min(policy.maxFileBytes, MAX_BLOCK_BYTES);
-    return new SluiceError(
+    throw new SluiceError(
       'ROW_TOO_LARGE',
       `${blob.name}: row ${rowsBefore + rows[index]! + 1} of the run takes ${bytes} bytes before compression and does not fit a file of its own, which may have ${limit} bytes with what precedes and follows the rows`,
       { stage: 'destination' },
@@ -113,6 +113,7 @@ export class PartWriter {
   }
 }
 
+/** Bytes of a row that was not written. The encoder is of no use afterwards. */
 function measure(encoder: Encoder, batch: RowBatch, rows: Int32Array, index: number): string {
   const bound = encoder.rowBytesBound(batch, rows[index]!);
   if (bound > constants.MAX_LENGTH) return `up to ${bound}`;

@@ -138,9 +138,19 @@ export class AzureBlobStore implements BlobStore {
     } catch (error) {
       const failure = describeFailure(error);
       if (isAbsence(failure)) return 'absent';
-      if (isConditionFailure(failure)) return 'changed';
+      // A blob that is not there has no ETag to match either.
+      if (isConditionFailure(failure)) return (await this.#isSurelyAbsent(blob)) ? 'absent' : 'changed';
       if (isUnknown(failure)) return 'unknown';
       throw this.#wrapped(error, context);
+    }
+  }
+
+  async #isSurelyAbsent(blob: string): Promise<boolean> {
+    try {
+      return (await this.head(blob)) === undefined;
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === 'CANCELLED') throw error;
+      return false; // credentials that may delete but not read
     }
   }
 

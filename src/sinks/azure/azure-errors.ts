@@ -139,7 +139,7 @@ export function describeFailure(error: unknown): AzureFailure {
     };
   }
   // Without a status: the connection failed, was cut, or gave an answer that could not be read to its end.
-  const retryable = code !== undefined && CONNECTION_FAILURE.test(code);
+  const retryable = isConnectionFailure(error, code);
   return { code, retryable, throttled: false, neverDone: NEVER_SENT.has(code ?? '') };
 }
 
@@ -199,10 +199,16 @@ function meaningOf(error: unknown, { status, code }: AzureFailure): Meaning {
   if (TLS_FAILURE.test(code ?? '')) {
     return meaning('DESTINATION_CONNECT_FAILED', 'no secure connection to the storage account could be made');
   }
-  if (CONNECTION_FAILURE.test(code ?? '')) {
+  if (isConnectionFailure(error, code)) {
     return meaning('DESTINATION_CONNECT_FAILED', 'the connection to the storage account failed');
   }
   return meaning('DESTINATION_REFUSED', `the request could not be made: ${firstLineOf(error)}`);
+}
+
+function isConnectionFailure(error: unknown, code: string | undefined): boolean {
+  if (CONNECTION_FAILURE.test(code ?? '')) return true;
+  // Ours are told apart before; the SDK also calls it so when a body is cut short.
+  return ((error ?? {}) as RestErrorLike).name === 'AbortError';
 }
 
 /** Of @azure/identity. */
@@ -230,7 +236,5 @@ function sanitized(error: unknown, failure: AzureFailure, redact: Redact): Error
   const { status, code, requestId } = failure;
   const cause = new Error(shortened(redact(firstLineOf(error))));
   cause.name = typeof name === 'string' ? name : 'Error';
-  // Its stack would begin with the message as it was, and shows only where this copy was made.
-  delete cause.stack;
   return Object.assign(cause, { code, status, requestId });
 }

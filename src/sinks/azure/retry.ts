@@ -45,7 +45,7 @@ export class AttemptTimeout extends Error {
   override readonly name = 'AttemptTimeout';
 
   constructor(timeoutMs: number) {
-    super(`no answer within ${timeoutMs / 1000} s`);
+    super(`no answer within ${Math.ceil(timeoutMs / 1000)} s`);
   }
 }
 

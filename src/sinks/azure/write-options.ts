@@ -24,6 +24,6 @@ function httpHeadersOf(properties: BlobWriteProperties): BlobHTTPHeaders {
   if (contentType) headers.blobContentType = contentType;
   if (contentEncoding) headers.blobContentEncoding = contentEncoding;
   if (cacheControl) headers.blobCacheControl = cacheControl;
-  if (contentMd5) headers.blobContentMD5 = contentMd5;
+  if (contentMd5) headers.blobContentMD5 = Buffer.from(contentMd5, 'base64');
   return headers;
 }

@@ -1,0 +1,59 @@
+/** What is measured, as data: an activation each, what its source must look like, and the ratio it has to reach. */
+
+export interface BenchCase {
+  /** Also the name of its activation. */
+  readonly name: string;
+  readonly title: string;
+  /** Lowest ratio to `psql \copy`, of rows per second. */
+  readonly bar: number;
+  readonly destination: 'discard' | 'emulator';
+  readonly format: Readonly<Record<string, unknown>>;
+  /** Share of the rows that differ from one run to the next; absent for full exports. */
+  readonly changed?: 0 | 0.01 | 0.2;
+}
+
+const delta = (changed: 0 | 0.01 | 0.2, title: string, bar: number): BenchCase => ({
+  name: `delta_${changed * 100}`,
+  title: `delta, ${title}`,
+  bar,
+  destination: 'discard',
+  format: { type: 'csv' },
+  changed,
+});
+
+export const CASES: readonly BenchCase[] = [
+  { name: 'csv', title: 'full CSV', bar: 1.1, destination: 'discard', format: { type: 'csv' } },
+  {
+    name: 'csv_emulator',
+    title: 'full CSV, emulator',
+    bar: 0.7,
+    destination: 'emulator',
+    format: { type: 'csv' },
+  },
+  delta(0, 'nothing changed', 1.05),
+  delta(0.01, '1 % changed', 1.05),
+  delta(0.2, '20 % changed', 0.9),
+  {
+    name: 'ndjson',
+    title: 'full NDJSON',
+    bar: 0.95,
+    destination: 'discard',
+    format: { type: 'json', layout: 'lines' },
+  },
+  { name: 'json', title: 'full JSON', bar: 0.95, destination: 'discard', format: { type: 'json' } },
+  { name: 'xml', title: 'full XML', bar: 0.8, destination: 'discard', format: { type: 'xml' } },
+  {
+    name: 'parquet',
+    title: 'full Parquet, snappy',
+    bar: 0.6,
+    destination: 'discard',
+    format: { type: 'parquet' },
+  },
+  {
+    name: 'parquet_zstd',
+    title: 'full Parquet, zstd',
+    bar: 0.4,
+    destination: 'discard',
+    format: { type: 'parquet', compression: 'zstd' },
+  },
+];
