@@ -22,6 +22,8 @@ interface Block {
   readonly blockId: string;
   readonly buffer: Buffer;
   readonly length: number;
+  /** Somebody else who reads the bytes. */
+  readonly otherReader: Promise<void> | undefined;
 }
 
 interface Waiter {
@@ -91,11 +93,15 @@ export class BlockStager {
     if (waiter) waiter.resolve(this.#take(waiter.bytes));
   }
 
-  /** Sends the first `length` bytes of an acquired buffer, which is the stager's again from here on. */
-  stage(blob: string, blockId: string, buffer: Buffer, length: number): void {
+  /**
+   * Sends the first `length` bytes of an acquired buffer, which is the stager's again from here on. It is not reused while
+   * `otherReader` is pending either; its failure is one of the stager's.
+   */
+  stage(blob: string, blockId: string, buffer: Buffer, length: number, otherReader?: Promise<void>): void {
+    otherReader?.catch((error: Error) => this.#fail(error));
     this.#throwFailure();
     if (length < 1) throw new RangeError('a block of no bytes');
-    this.#queue.push({ blob, blockId, buffer, length });
+    this.#queue.push({ blob, blockId, buffer, length, otherReader });
     this.#sendMore();
   }
 
@@ -119,8 +125,9 @@ export class BlockStager {
 
   #take(bytes: number): Buffer {
     this.#buffersInUse++;
-    if (bytes > this.blockBytes) return Buffer.allocUnsafeSlow(bytes);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.blockBytes);
+    // Shared memory, so that the thread that computes checksums needs no copy.
+    if (bytes > this.blockBytes) return Buffer.from(new SharedArrayBuffer(bytes));
+    return this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(this.blockBytes));
   }
 
   #sendMore(): void {
@@ -133,7 +140,7 @@ export class BlockStager {
   }
 
   /** Never rejects. */
-  async #send({ blob, blockId, buffer, length }: Block): Promise<void> {
+  async #send({ blob, blockId, buffer, length, otherReader }: Block): Promise<void> {
     const slowdowns = this.#slowdowns;
     const { store, encryptionScope } = this.#options;
     try {
@@ -148,6 +155,7 @@ export class BlockStager {
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error('staging a block failed', { cause: error }));
     }
+    await otherReader?.catch(() => {});
     this.#inFlight--;
     this.release(buffer);
     this.#sendMore();

@@ -71,8 +71,13 @@ export class PartWriter {
       blockIds: blob.blockIds,
       rows: this.rows,
       bytes: blob.bytes,
-      ...blob.digest(),
+      ...(await blob.digest()),
     };
+  }
+
+  /** Gives the file up. */
+  discard(): void {
+    this.#options.blob.discard();
   }
 
   async #begin(): Promise<void> {

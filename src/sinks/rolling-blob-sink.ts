@@ -132,7 +132,10 @@ export class RollingBlobSink extends Writable {
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#stager.stop(error ?? new SluiceError('CANCELLED', 'writing files: cancelled'));
     const idle = [this.#work, this.#stager.idle(), this.#deflatePool?.idle()];
-    void Promise.allSettled(idle).then(() => callback(error));
+    void Promise.allSettled(idle).then(() => {
+      for (const { part } of this.#series) part?.discard();
+      callback(error);
+    });
   }
 
   #run(work: Promise<void>, callback: (error?: Error) => void): void {

@@ -1,5 +1,6 @@
 import type { BlockStager } from './block-stager.ts';
-import { type Digests, FileDigest } from './file-digest.ts';
+import type { Digests } from './digest-thread.ts';
+import { FileDigest } from './file-digest.ts';
 
 /** The blocks of one file: names, counts, checks and hands over each. The order of `append` is that of the file. */
 export class StagedBlob {
@@ -32,8 +33,7 @@ export class StagedBlob {
       return;
     }
     const blockId = this.#blockId(this.blockIds.length);
-    this.#digest.update(buffer.subarray(0, length));
-    this.#stager.stage(this.name, blockId, buffer, length);
+    this.#stager.stage(this.name, blockId, buffer, length, this.#digest.update(buffer, length));
     this.blockIds.push(blockId);
     this.bytes += length;
   }
@@ -43,7 +43,12 @@ export class StagedBlob {
     this.#stager.release(buffer);
   }
 
-  digest(): Digests {
+  digest(): Promise<Digests> {
     return this.#digest.digest();
+  }
+
+  /** The file is given up. */
+  discard(): void {
+    this.#digest.discard();
   }
 }
