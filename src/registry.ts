@@ -6,7 +6,11 @@ import type {
 } from './config/activation.ts';
 import { CsvEncoder } from './encoders/csv.ts';
 import type { Encoder } from './encoders/encoder.ts';
+import { JsonEncoder } from './encoders/json.ts';
 import { CsvLibraryEncoder } from './encoders/library/csv.ts';
+import { JsonLibraryEncoder } from './encoders/library/json.ts';
+import { XmlLibraryEncoder } from './encoders/library/xml.ts';
+import { XmlEncoder } from './encoders/xml.ts';
 import { SluiceError } from './errors.ts';
 import type { Column } from './row-batch.ts';
 import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
@@ -56,6 +60,16 @@ export const FORMATS: { readonly [Type in FormatType]?: FormatPart<Of<ResolvedFo
     contentType: 'text/csv; charset=utf-8',
     fast: (columns, format) => new CsvEncoder(columns, format),
     library: (columns, format) => new CsvLibraryEncoder(columns, format),
+  },
+  json: {
+    contentType: 'application/json',
+    fast: (columns, format) => new JsonEncoder(columns, format),
+    library: (columns, format) => new JsonLibraryEncoder(columns, format),
+  },
+  xml: {
+    contentType: 'application/xml; charset=utf-8',
+    fast: (columns, format) => new XmlEncoder(columns, format),
+    library: (columns, format) => new XmlLibraryEncoder(columns, format),
   },
 };
 

@@ -9,8 +9,6 @@ interface MissingPart {
 }
 
 export const NOT_AVAILABLE: readonly MissingPart[] = [
-  { part: 'format type json', usedBy: ({ format }) => format.type === 'json' },
-  { part: 'format type xml', usedBy: ({ format }) => format.type === 'xml' },
   { part: 'format type parquet', usedBy: ({ format }) => format.type === 'parquet' },
   { part: 'source type json', usedBy: ({ source }) => source.type === 'json' },
   { part: 'ifExists append', usedBy: ({ ifExists }) => ifExists === 'append' },

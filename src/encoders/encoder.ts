@@ -1,4 +1,4 @@
-import type { RowBatch } from '../row-batch.ts';
+import type { Column, RowBatch } from '../row-batch.ts';
 
 /**
  * Writes one part: one complete document of a format.
@@ -21,6 +21,11 @@ export interface Encoder {
   rowBytesBound(batch: RowBatch, row: number): number;
   readonly beginBytes: number;
   readonly endBytes: number;
+  /**
+   * How many values of the part were written as something else, because the format has no form for them: NaN as a
+   * string, a control character as U+FFFD. Holds the columns with any; absent where the format holds everything.
+   */
+  readonly coerced?: ReadonlyMap<Column, number>;
 }
 
 /** A buffer that is being filled. `limit` is at most `bytes.length`; lower where a part may not grow further. */
@@ -28,4 +33,29 @@ export interface OutputBuffer {
   readonly bytes: Buffer;
   position: number;
   limit: number;
+}
+
+/**
+ * An encoder whose bytes come later than its rows. It differs from others in this:
+ *
+ *   `encode` takes rows and writes nothing: `out.position` grows by an upper bound of the bytes that the rows will
+ *   take, ends included, and `out.limit` bounds that. It also returns before `to` where the rows taken are as many as
+ *   one `flush` may have.
+ *   `flush` encodes what was taken beside the caller. It may be called again, and more rows taken, before an earlier
+ *   one has resolved; the results follow each other in the file in the order of the calls.
+ *   `end` is called when every flush has resolved; `endBytes` is exact then.
+ */
+export interface BufferingEncoder extends Encoder {
+  flush(): Promise<FlushedRows>;
+}
+
+export interface FlushedRows {
+  /** What follows in the file; at most what `encode` said. */
+  readonly bytes: Uint8Array;
+  /** What `end` takes as things stand after these bytes. */
+  readonly endBytes: number;
+}
+
+export function isBuffering(encoder: Encoder): encoder is BufferingEncoder {
+  return 'flush' in encoder;
 }

@@ -11,25 +11,14 @@ import type pg from 'pg';
 import type { CsvOptions } from '../../src/encoders/csv-options.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import type { Column } from '../../src/row-batch.ts';
-import { getPostgres, type TestDatabase } from '../support/postgres.ts';
+import type { TestDatabase } from '../support/postgres.ts';
+import { openConformanceDatabase } from './conformance-database.ts';
 import { asWritten, copyModel } from './copy-out.ts';
 import { csvOptions, DEFAULT_CSV_OPTIONS, textValue } from './csv-arbitraries.ts';
-import { encodePart, outputOf } from './encoding.ts';
-import { EXTREME_TYPES_SETUP, extremeValuesModel } from './extreme-values.ts';
+import { assertFillsParts, assertSameBytes, encodePart } from './encoding.ts';
 import { type ModelRows, readModel } from './read-model.ts';
 
 export type CreateCsvEncoder = (columns: readonly Column[], options: CsvOptions) => Encoder;
-
-/** What a session of this database would write is nothing like what is wanted. */
-const HOSTILE_SETTINGS = {
-  TimeZone: 'Asia/Kathmandu',
-  DateStyle: 'SQL, DMY',
-  IntervalStyle: 'sql_standard',
-  extra_float_digits: '-15',
-  bytea_output: 'escape',
-};
-const GENERATED_ROWS = 150;
-const SEED = 20250414;
 
 export function csvConformance(engine: string, create: CreateCsvEncoder): void {
   describe(`the CSV engine ${engine}`, () => {
@@ -37,11 +26,7 @@ export function csvConformance(engine: string, create: CreateCsvEncoder): void {
     let client: pg.Client;
 
     before(async () => {
-      database = await (await getPostgres()).createDatabase({ settings: HOSTILE_SETTINGS });
-      client = await database.connect();
-      await client.query(EXTREME_TYPES_SETUP);
-      await client.query(`create table extremes as ${extremeValuesModel()}`);
-      await createGeneratedRows(client);
+      ({ database, client } = await openConformanceDatabase(textValue()));
     });
     after(async () => {
       await client.end();
@@ -115,31 +100,7 @@ export function csvConformance(engine: string, create: CreateCsvEncoder): void {
       const { columns, batches } = await readModel(database.url, model);
       const [batch, ...others] = batches;
       assert.ok(batch !== undefined && others.length === 0);
-      const options = { ...DEFAULT_CSV_OPTIONS, header: false };
-      const all = encodePart(create(columns, options), batches);
-      const rows = Int32Array.from({ length: 20 }, (_, index) => index);
-      const ends = [0];
-      for (const row of rows) {
-        const out = outputOf(all.length);
-        create(columns, options).encode(batch, rows, row, row + 1, out);
-        ends.push(ends.at(-1)! + out.written().length);
-      }
-      assert.equal(ends.at(-1), all.length);
-      for (let count = 0; count <= 20; count++) {
-        for (const roomBytes of new Set(ends.flatMap(end => [end - 1, end, end + 1]))) {
-          if (roomBytes < 0) continue;
-          const out = outputOf(roomBytes);
-          const reached = create(columns, options).encode(batch, rows, 0, count, out);
-          assert.equal(
-            reached,
-            Math.min(
-              count,
-              ends.findLastIndex(end => end <= roomBytes),
-            ),
-          );
-          assertSameBytes(out.written(), all.subarray(0, ends[reached]));
-        }
-      }
+      assertFillsParts(() => create(columns, { ...DEFAULT_CSV_OPTIONS, header: false }), batch);
     });
 
     test('csv-parse reads the same texts and NULLs back under all options', async () => {
@@ -153,32 +114,6 @@ export function csvConformance(engine: string, create: CreateCsvEncoder): void {
       fc.assert(property, { numRuns: 200, includeErrorInReport: true });
     });
   });
-}
-
-/** Rows of generated texts, beside types that an option or a delimiter may change. */
-async function createGeneratedRows(client: pg.Client): Promise<void> {
-  // PostgreSQL holds every character but NUL.
-  const value = fc.option(
-    textValue().map(text => text.replaceAll('\0', '')),
-    { freq: 8 },
-  );
-  const rows = fc.sample(fc.tuple(value, value), { numRuns: GENERATED_ROWS, seed: SEED });
-  await client.query(`
-    create table generated (
-      id int primary key, a text, "b,""|" text, flag boolean, big int8, "float" float8, exact numeric, day date,
-      local timestamp, zoned timestamptz, bytes bytea
-    )`);
-  await client.query(
-    `insert into generated
-     select n, a, b, nullif(n % 3, 0) = 1, (n - 75) * 100000000000000000::int8,
-            (array ['NaN', 'Infinity', '-0', '1e300', '0.1'])[n % 6]::float8, nullif(n % 7, 0) / 8.00,
-            (array ['infinity', '0044-03-15 BC', '2020-02-29'])[n % 4]::date,
-            (array ['-infinity', '0044-03-15 01:02:03 BC', '2020-02-29 23:59:59'])[n % 4]::timestamp,
-            (array ['-infinity', '0044-03-15 01:02:03Z BC', '2020-02-29 23:59:59Z'])[n % 4]::timestamptz,
-            decode(md5(n::text), 'hex')
-       from unnest($1::text[], $2::text[]) with ordinality as t (a, b, n)`,
-    [rows.map(([a]) => a), rows.map(([, b]) => b)],
-  );
 }
 
 interface Texts {
@@ -252,14 +187,4 @@ function written(value: string, { sourceType }: Column, { booleans, escapeFormul
   const formula =
     escapeFormulas && sourceType === 'text' && '=+-@\t\r\n＝＋－＠'.includes(value.charAt(0) || 'no');
   return formula ? `'${value}` : value;
-}
-
-/** Says where two files part, not all that they hold. */
-function assertSameBytes(actual: Buffer, expected: Buffer): void {
-  if (actual.equals(expected)) return;
-  let at = 0;
-  while (actual[at] === expected[at]) at++;
-  const around = (bytes: Buffer): string => bytes.subarray(Math.max(0, at - 60), at + 60).toString();
-  assert.equal(around(actual), around(expected), `first difference at byte ${at} of ${expected.length}`);
-  assert.fail(`the files differ at byte ${at}`);
 }

@@ -66,19 +66,21 @@ export function outputOf(roomBytes: number): GuardedOutput {
 export interface EncodeOptions {
   /** Room of one call of `encode`; a row that does not fit gets `rowBytesBound`. */
   readonly roomBytes?: number;
+  /** Which rows of each batch; default all. */
+  readonly rows?: Int32Array;
 }
 
 /** One whole part, written through rooms of `roomBytes`. */
 export function encodePart(
   encoder: Encoder,
   batches: readonly RowBatch[],
-  { roomBytes = 64 * 1024 }: EncodeOptions = {},
+  { roomBytes = 64 * 1024, rows: selected }: EncodeOptions = {},
 ): Buffer {
   const begin = outputOf(encoder.beginBytes);
   encoder.begin(begin);
   const chunks = [begin.written()];
   for (const batch of batches) {
-    const rows = Int32Array.from({ length: batch.rowCount }, (_, index) => index);
+    const rows = selected ?? allRows(batch);
     let next = 0;
     let room = roomBytes;
     while (next < rows.length) {
@@ -101,4 +103,40 @@ export function encodePart(
   encoder.end(end);
   chunks.push(end.written());
   return Buffer.concat(chunks);
+}
+
+export function allRows(batch: RowBatch): Int32Array {
+  return Int32Array.from({ length: batch.rowCount }, (_, index) => index);
+}
+
+/** Gives an encoder every room in which the first rows of the batch do or just do not fit. */
+export function assertFillsParts(create: () => Encoder, batch: RowBatch): void {
+  const rows = allRows(batch);
+  const write = (count: number, roomBytes: number): { readonly reached: number; readonly bytes: Buffer } => {
+    const out = outputOf(roomBytes);
+    const reached = create().encode(batch, rows, 0, count, out);
+    return { reached, bytes: out.written() };
+  };
+  const counts = [...rows, rows.length];
+  const ends = counts.map(count => write(count, 1 << 20).bytes.length);
+  const all = write(rows.length, 1 << 20).bytes;
+  for (const count of counts) {
+    for (const roomBytes of new Set(ends.flatMap(end => [end - 1, end, end + 1]))) {
+      if (roomBytes < 0) continue;
+      const { reached, bytes } = write(count, roomBytes);
+      const fitting = ends.findLastIndex(end => end <= roomBytes);
+      assert.equal(reached, Math.min(count, fitting), `${count} rows in ${roomBytes} bytes`);
+      assertSameBytes(bytes, all.subarray(0, ends[reached]));
+    }
+  }
+}
+
+/** Says where two files part, not all that they hold. */
+export function assertSameBytes(actual: Buffer, expected: Buffer): void {
+  if (actual.equals(expected)) return;
+  let at = 0;
+  while (actual[at] === expected[at]) at++;
+  const around = (bytes: Buffer): string => bytes.subarray(Math.max(0, at - 60), at + 60).toString();
+  assert.equal(around(actual), around(expected), `first difference at byte ${at} of ${expected.length}`);
+  assert.fail(`the files differ at byte ${at}`);
 }

@@ -1,0 +1,6 @@
+import { JsonEncoder } from '../../src/encoders/json.ts';
+import { JsonLibraryEncoder } from '../../src/encoders/library/json.ts';
+import { jsonConformance } from './json-conformance.ts';
+
+jsonConformance('fast', (columns, options) => new JsonEncoder(columns, options));
+jsonConformance('library', (columns, options) => new JsonLibraryEncoder(columns, options));
