@@ -31,8 +31,8 @@ export function csvRowBound(columns: readonly Column[], options: CsvOptions): Cs
   const booleans = Math.max(...options.booleans.map(bytes)) * perByte;
   const apostrophe = options.escapeFormulas ? perByte : 0;
   let perRow = options.lineEnding === 'crlf' ? 2 : 1;
-  for (const { kind } of columns) {
-    const added = kind === 'boolean' ? booleans : kind === 'text' ? apostrophe : 0;
+  for (const column of columns) {
+    const added = column.kind === 'boolean' ? booleans : mayBeFormula(column) ? apostrophe : 0;
     perRow +=
       2 * bytes(options.quoteChar) + Math.max(added, bytes(options.nullText)) + bytes(options.delimiter);
     // The 4 bytes of a field's length, which the fields are counted with, are not written.
@@ -62,4 +62,9 @@ function ambiguous(what: string): SluiceError {
     stage: 'configuration',
     hint,
   });
+}
+
+/** Whether a value of the column may hold what somebody typed. Intervals and money begin with a sign, and are no text. */
+export function mayBeFormula({ kind, sourceType }: Column): boolean {
+  return kind === 'text' && !/^(?:interval|money)\b(?!.*\[\])/.test(sourceType);
 }

@@ -1,6 +1,7 @@
-import type { Column, ColumnKind, RowBatch } from '../row-batch.ts';
-import { type CsvOptions, csvRowBound, refuseAmbiguous } from './csv-options.ts';
+import type { Column, RowBatch } from '../row-batch.ts';
+import { type CsvOptions, csvRowBound, mayBeFormula, refuseAmbiguous } from './csv-options.ts';
 import type { Encoder, OutputBuffer } from './encoder.ts';
+import { writeIso8601 } from './iso8601.ts';
 
 export type { CsvOptions } from './csv-options.ts';
 
@@ -46,10 +47,6 @@ const FORMULA_STARTS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－
 /** Alone in its line it ends the data of COPY FROM before PostgreSQL 18, which quotes it for that reason. */
 const END_OF_COPY = Buffer.from('\\.');
 
-const SPACE = 0x20;
-const PLUS = 0x2b;
-const LETTER_T = 0x54;
-const LETTER_Z = 0x5a;
 const LOWER_T = 0x74;
 const BACKSLASH = 0x5c;
 const DOT = 0x2e;
@@ -263,7 +260,7 @@ export class CsvEncoder implements Encoder {
       const converted = Buffer.allocUnsafe(value.length);
       value = converted.subarray(0, writeIso8601(value, 0, value.length, converted, 0));
     }
-    if (this.#options.escapeFormulas && kind === 'text' && startsFormula(value)) {
+    if (this.#options.escapeFormulas && mayBeFormula(this.#columns[column]!) && startsFormula(value)) {
       value = Buffer.concat([Buffer.of(APOSTROPHE), value]);
     }
     return this.#writeQuotedWhereNeeded(value, this.#quoteAlways[column]!, to, at);
@@ -322,17 +319,19 @@ export class CsvEncoder implements Encoder {
     return Buffer.concat(parts);
   }
 
-  /** Whether values of the kind may be written as another text. */
-  #converts(kind: ColumnKind): boolean {
-    if (kind === 'text') return this.#options.escapeFormulas;
+  /** Whether values of the column may be written as another text. */
+  #converts(column: Column): boolean {
+    const { kind } = column;
+    if (kind === 'text') return this.#options.escapeFormulas && mayBeFormula(column);
     return this.#options.timestampFormat === 'iso8601' && (kind === 'timestamp' || kind === 'timestamptz');
   }
 
-  #wayOf({ kind }: Column, quoteAlways: boolean): number {
+  #wayOf(column: Column, quoteAlways: boolean): number {
+    const { kind } = column;
     if (kind === 'boolean') return Way.boolean;
     const alphabet = ALPHABETS[kind];
     if (quoteAlways || alphabet === undefined) {
-      const converts = this.#converts(kind);
+      const converts = this.#converts(column);
       if (quoteAlways) return this.#simple && !converts ? Way.quote : Way.general;
       return converts ? Way.general : Way.scan;
     }
@@ -344,26 +343,6 @@ export class CsvEncoder implements Encoder {
     if (this.#options.timestampFormat === 'postgres') return Way.copy;
     return kind === 'timestamp' ? Way.timestamp : kind === 'timestamptz' ? Way.timestamptz : Way.copy;
   }
-}
-
-/**
- * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has no such form stays as
- * PostgreSQL writes it: infinity, and the ` BC` behind years before 1.
- */
-function writeIso8601(from: Buffer, start: number, end: number, to: Buffer, position: number): number {
-  let at = position;
-  let p = start;
-  while (p < end && from[p] !== SPACE) to[at++] = from[p++]!;
-  if (p === end) return at;
-  to[at++] = LETTER_T;
-  p++;
-  while (p < end && from[p] !== PLUS) to[at++] = from[p++]!;
-  if (p === end) return at;
-  to[at++] = LETTER_Z;
-  // The session's time zone is UTC: the offset is always +00.
-  p += 3;
-  while (p < end) to[at++] = from[p++]!;
-  return at;
 }
 
 function startsFormula(value: Buffer): boolean {

@@ -208,7 +208,7 @@ class ExportRun {
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
     const counts = countsOf(rowsRead, comparison?.diff, sink);
-    const warnings = keyWarnings(comparison?.diff);
+    const warnings = [...keyWarnings(comparison?.diff), ...coercionWarnings(sink)];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     this.#checkGates(counts, plan);
     const staged = sink.files;
@@ -404,6 +404,13 @@ function keyWarnings(diff: HashDiff | undefined): RunWarning[] {
     });
   }
   return warnings;
+}
+
+function coercionWarnings({ coerced }: RollingBlobSink): RunWarning[] {
+  if (coerced.size === 0) return [];
+  const shown = Array.from(coerced, ([column, count]) => `${count} in column "${column}"`).join(', ');
+  const message = `values that the format cannot hold were written as it can: ${shown}`;
+  return [{ code: 'VALUE_COERCED', message }];
 }
 
 function toSluiceError(cause: unknown, signal: AbortSignal): SluiceError | Held {

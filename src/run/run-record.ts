@@ -69,6 +69,7 @@ export type WarningCode =
   | 'FOREIGN_BLOB_OVERWRITTEN'
   | 'STALE_PARTS_LEFT'
   | 'EXISTS_SKIPPED'
+  | 'VALUE_COERCED'
   | 'DESTINATION_RESET'
   | 'HELD';
 

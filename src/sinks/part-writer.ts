@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import type { Encoder } from '../encoders/encoder.ts';
 import { SluiceError } from '../errors.ts';
-import type { Change, RowBatch } from '../row-batch.ts';
+import type { Change, Column, RowBatch } from '../row-batch.ts';
 import type { PartBody } from './part-body.ts';
 import { MAX_BLOCK_BYTES, type RollPolicy } from './roll-policy.ts';
 import type { StagedFile } from './sink.ts';
@@ -73,6 +73,11 @@ export class PartWriter {
       bytes: blob.bytes,
       ...(await blob.digest()),
     };
+  }
+
+  /** Values that the format could hold only as something else, by column. */
+  get coerced(): ReadonlyMap<Column, number> {
+    return this.#options.encoder.coerced ?? new Map();
   }
 
   /** Gives the file up. */

@@ -61,6 +61,8 @@ interface OpenSeries {
 export class RollingBlobSink extends Writable {
   /** Rows written to files so far. */
   rowsWritten = 0;
+  /** Values that the format could hold only as something else, by the column's name in the file; of closed parts. */
+  readonly coerced = new Map<string, number>();
 
   readonly #options: RollingBlobSinkOptions;
   readonly #policy: RollPolicy;
@@ -198,6 +200,9 @@ export class RollingBlobSink extends Writable {
   async #closePart(series: OpenSeries): Promise<void> {
     if (!series.part) return;
     series.files.push(await series.part.close());
+    for (const [{ name }, count] of series.part.coerced) {
+      this.coerced.set(name, (this.coerced.get(name) ?? 0) + count);
+    }
     series.part = undefined;
   }
 }

@@ -171,6 +171,17 @@ test('puts an apostrophe before formulas in text columns only', () => {
   assert.equal(cell('', { escapeFormulas: true }), '""');
 });
 
+test('an interval or an amount of money is no formula, though it begins with a sign', () => {
+  for (const sourceType of ['interval', 'interval(3)', 'money']) {
+    const encoder = new CsvEncoder([{ ...column('a'), sourceType }], {
+      ...DEFAULT_CSV_OPTIONS,
+      header: false,
+      escapeFormulas: true,
+    });
+    assert.equal(encodePart(encoder, [batchOf([['-1 days']])]).toString(), '-1 days\n');
+  }
+});
+
 test('writes the byte order mark and the header once, before all rows', () => {
   const columns = [column('a'), column('b,"c"'), column('')];
   const encoder = new CsvEncoder(columns, { ...DEFAULT_CSV_OPTIONS, bom: true, lineEnding: 'crlf' });

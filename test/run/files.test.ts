@@ -228,3 +228,14 @@ test('a row that does not fit a file of maxFileSize is refused by file, row and 
     assert.match(record.error!.message, /out.csv.*row 1/s);
     assert.deepEqual(await exporter.container.list(), []);
   }));
+
+test('values that a format cannot hold are counted by column and warned of', () =>
+  withExporter(async exporter => {
+    const sql = `select i as id, case when i % 2 = 0 then 'NaN' else '1.5' end::float8 as ratio, E'a\\x01b' as note from generate_series(1, 10) i`;
+    const json = await exporter.run(exporter.activation({ sql, format: { type: 'json' }, maxFileRows: 4 }));
+    const [warning] = json.record.warnings;
+    assert.equal(warning?.code, 'VALUE_COERCED');
+    assert.match(warning!.message, /: 5 in column "ratio"$/);
+    const xml = await exporter.run(exporter.activation({ sql, format: { type: 'xml' } }));
+    assert.match(xml.record.warnings[0]!.message, /: 10 in column "note"$/);
+  }));

@@ -1,7 +1,13 @@
 import { type Cast, type Options, stringify } from 'csv-stringify/sync';
 import { SluiceError } from '../../errors.ts';
-import type { Column, ColumnKind, RowBatch } from '../../row-batch.ts';
-import { type CsvOptions, type CsvRowBound, csvRowBound, refuseAmbiguous } from '../csv-options.ts';
+import type { Column, RowBatch } from '../../row-batch.ts';
+import {
+  type CsvOptions,
+  type CsvRowBound,
+  csvRowBound,
+  mayBeFormula,
+  refuseAmbiguous,
+} from '../csv-options.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
 import { NUMBER_KINDS, notExpressible, typedRow } from './typed-row.ts';
 
@@ -111,7 +117,7 @@ function stringifyOptions(columns: readonly Column[], options: CsvOptions): Opti
 }
 
 function castString(columns: readonly Column[], options: CsvOptions): Cast<string> {
-  const convert = columns.map(({ kind }) => conversion(kind, options));
+  const convert = columns.map(column => conversion(column, options));
   // A number that came as text, because no number holds it, is one all the same.
   const unquoted = columns.map(({ kind }) => options.quote === 'nonNumeric' && NUMBER_KINDS.has(kind));
   return (value, { index, header }) => {
@@ -121,8 +127,10 @@ function castString(columns: readonly Column[], options: CsvOptions): Cast<strin
   };
 }
 
-function conversion(kind: ColumnKind, options: CsvOptions): (value: string) => string {
-  if (kind === 'text' && options.escapeFormulas) return value => (FORMULA.test(value) ? `'${value}` : value);
+function conversion(column: Column, options: CsvOptions): (value: string) => string {
+  const { kind } = column;
+  if (options.escapeFormulas && mayBeFormula(column))
+    return value => (FORMULA.test(value) ? `'${value}` : value);
   if (options.timestampFormat === 'iso8601') {
     if (kind === 'timestamp') return value => value.replace(' ', 'T');
     if (kind === 'timestamptz') return value => value.replace(' ', 'T').replace('+00', 'Z');
