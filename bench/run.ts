@@ -182,7 +182,7 @@ function writeConfig(url: string, discardUrl: string, emulator = 'UseDevelopment
       type: 'azure-blob',
       accountUrl: discardUrl,
       container: 'bench',
-      auth: { sasToken: 'sp=rwdl&sig=none' },
+      auth: { sasToken: 'sv=2024-11-04&sp=racwdl&sig=bench' },
     },
     emulator: { type: 'azure-blob', container: 'bench', auth: { connectionString: emulator } },
   };

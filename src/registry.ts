@@ -9,12 +9,14 @@ import type { Encoder } from './encoders/encoder.ts';
 import { JsonEncoder } from './encoders/json.ts';
 import { CsvLibraryEncoder } from './encoders/library/csv.ts';
 import { JsonLibraryEncoder } from './encoders/library/json.ts';
+import { ParquetLibraryEncoder } from './encoders/library/parquet.ts';
 import { XmlLibraryEncoder } from './encoders/library/xml.ts';
+import { ParquetEncoder } from './encoders/parquet.ts';
 import { XmlEncoder } from './encoders/xml.ts';
 import { SluiceError } from './errors.ts';
 import type { Column } from './row-batch.ts';
 import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
-import type { BlobStore } from './sinks/sink.ts';
+import type { BlobStore, BlockLists } from './sinks/sink.ts';
 import { PostgresSource } from './sources/postgres/postgres-source.ts';
 import type { RowSource } from './sources/source.ts';
 
@@ -32,9 +34,14 @@ export interface SourceRequest<Source> {
 }
 
 export interface FormatPart<Format> {
-  readonly contentType: string;
+  readonly contentType: (format: Format) => string;
   readonly fast: (columns: readonly Column[], format: Format) => Encoder;
   readonly library: (columns: readonly Column[], format: Format) => Encoder;
+}
+
+export interface Destination extends BlobStore, BlockLists {
+  /** Makes sure, without writing, that files can be written. */
+  checkAccess(): Promise<void>;
 }
 
 const notBuilt = (what: string): never => {
@@ -57,19 +64,24 @@ export const SOURCES: {
 
 export const FORMATS: { readonly [Type in FormatType]?: FormatPart<Of<ResolvedFormat, Type>> } = {
   csv: {
-    contentType: 'text/csv; charset=utf-8',
+    contentType: () => 'text/csv; charset=utf-8',
     fast: (columns, format) => new CsvEncoder(columns, format),
     library: (columns, format) => new CsvLibraryEncoder(columns, format),
   },
   json: {
-    contentType: 'application/json',
+    contentType: ({ layout }) => (layout === 'lines' ? 'application/x-ndjson' : 'application/json'),
     fast: (columns, format) => new JsonEncoder(columns, format),
     library: (columns, format) => new JsonLibraryEncoder(columns, format),
   },
   xml: {
-    contentType: 'application/xml; charset=utf-8',
+    contentType: () => 'application/xml; charset=utf-8',
     fast: (columns, format) => new XmlEncoder(columns, format),
     library: (columns, format) => new XmlLibraryEncoder(columns, format),
+  },
+  parquet: {
+    contentType: () => 'application/vnd.apache.parquet',
+    fast: (columns, format) => new ParquetEncoder(columns, format),
+    library: (columns, format) => new ParquetLibraryEncoder(columns, format),
   },
 };
 
@@ -77,7 +89,7 @@ export const DESTINATIONS: {
   readonly [Type in DestinationType]: (
     destination: Of<ResolvedDestination, Type>,
     signal: AbortSignal,
-  ) => BlobStore & { checkAccess(): Promise<void> };
+  ) => Destination;
 } = {
   'azure-blob': (destination, signal) => new AzureBlobStore({ ...destination, signal }),
 };

@@ -11,7 +11,14 @@ interface MissingPart {
 export const NOT_AVAILABLE: readonly MissingPart[] = [
   { part: 'format type parquet', usedBy: ({ format }) => format.type === 'parquet' },
   { part: 'source type json', usedBy: ({ source }) => source.type === 'json' },
-  { part: 'ifExists append', usedBy: ({ ifExists }) => ifExists === 'append' },
+  {
+    part: 'ifExists append with gzip for a format whose files have an end',
+    usedBy: ({ ifExists, format }) =>
+      ifExists === 'append' &&
+      'compression' in format &&
+      format.compression === 'gzip' &&
+      (format.type === 'xml' || (format.type === 'json' && format.layout === 'array')),
+  },
   { part: 'parallel above 1', usedBy: ({ parallel }) => parallel > 1 },
 ];
 

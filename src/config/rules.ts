@@ -113,6 +113,16 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
         : undefined,
   },
   {
+    reads: ['ifExists', 'runType'],
+    check: ({ ifExists, runType }) =>
+      ifExists === 'append' && runType === 'full_only'
+        ? finding(
+            ['ifExists'],
+            'is append with runType full_only, which would add every row again; expected full_then_delta',
+          )
+        : undefined,
+  },
+  {
     reads: ['ifExists', 'format'],
     check: ({ ifExists, format }) =>
       ifExists === 'append' && format.type === 'parquet'

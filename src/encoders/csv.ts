@@ -119,6 +119,9 @@ export class CsvEncoder implements Encoder {
     out.position += this.#head.copy(out.bytes, out.position);
   }
 
+  /** The header is there. */
+  resume(): void {}
+
   end(): void {}
 
   rowBytesBound(batch: RowBatch, row: number): number {

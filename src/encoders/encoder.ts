@@ -3,13 +3,18 @@ import type { Column, RowBatch } from '../row-batch.ts';
 /**
  * Writes one part: one complete document of a format.
  *
- * The sink calls `begin` once, `encode` as often as rows come, `end` once. An encoder knows no storage and no
+ * The sink calls `begin` (or `resume`) once, `encode` as often as rows come, `end` once. An encoder knows no storage and no
  * sizes beyond the buffer it is given: it writes from `out.position` on, never past `out.limit`, and a row whole
  * or not at all.
  */
 export interface Encoder {
   /** Writes what precedes the first row. `beginBytes` is room enough. */
   begin(out: OutputBuffer): void;
+  /**
+   * Instead of `begin`: the part goes on with a document that has `rows` rows and whose end was cut off. Absent where a
+   * document cannot be gone on with.
+   */
+  resume?(rows: number): void;
   /**
    * Writes the rows `rows[from] … rows[to - 1]` of the batch, as many as fit.
    * @returns the index in `rows` of the first row that did not fit, or `to`

@@ -30,6 +30,11 @@ export abstract class RowEncoder implements Encoder {
 
   abstract begin(out: OutputBuffer): void;
   abstract end(out: OutputBuffer): void;
+
+  resume(rows: number): void {
+    this.rowCount = rows;
+  }
+
   abstract rowBytesBound(batch: RowBatch, row: number): number;
 
   /** The bytes that the row takes if it is written next. */

@@ -53,9 +53,13 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
     });
     full = true;
   }
-  if (!full && manifest && remoteGeneration > localGeneration) {
-    const message = `the destination has generation ${remoteGeneration} of ${name}, the local state is at ${localGeneration}`;
-    throw new SluiceError('STATE_STALE', message, { stage: 'state' });
+  if (!full && manifest && latest !== undefined && local !== undefined) {
+    // The same number by another run: the destination was reset and built up again since this state was saved.
+    const isOther = remoteGeneration === localGeneration && latest.run !== local.run;
+    if (remoteGeneration > localGeneration || isOther) {
+      const message = `the destination has generation ${remoteGeneration} of ${name}, by run ${latest.run}; the local state is at ${localGeneration}, by run ${local.run}`;
+      throw new SluiceError('STATE_STALE', message, { stage: 'state' });
+    }
   }
   if (!full && manifest && remoteGeneration < localGeneration) {
     const what = latest === undefined ? 'has no manifest' : `is at generation ${remoteGeneration}`;

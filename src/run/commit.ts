@@ -56,6 +56,7 @@ export interface DecidedManifest {
 
 /** The part of the baseline that the protocol needs. */
 export interface ApplicableBaseline {
+  readonly state: BaselineState | undefined;
   apply(deltaLog: string, next: BaselineState, options: { readonly replace: boolean }): Promise<void>;
 }
 
@@ -79,42 +80,100 @@ const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;
 
 /**
- * Finishes a decided run. Rejects with a retryable error where the store cannot be reached: the decision stays, and the
- * next start goes on. Rejects with DESTINATION_CONFLICT or DESTINATION_EXISTS, and drops the run, where nothing has been
- * published and never can be.
+ * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects with a retryable error where
+ * the store cannot be reached: the decision stays, and the next start goes on. Rejects with DESTINATION_CONFLICT or
+ * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be.
  */
 export async function rollForward(decision: Decision, parts: CommitParts): Promise<RunRecord> {
   const { store, journal, baseline } = parts;
-  const { run } = decision.record;
-  const warnings: RunWarning[] = [...decision.record.warnings];
-  const etags: string[] = [];
-  for (const file of decision.files) {
-    try {
-      etags.push(await publishFile(file, run, parts));
-    } catch (error) {
-      const impossible = error instanceof SluiceError && !error.retryable && isRefusal(error);
-      if (impossible && etags.length === 0) await journal.remove(run);
-      throw error;
-    }
-  }
-  const files = decision.record.files.map((file, index): RunFile => ({ ...file, etag: etags[index]! }));
+  const { record, manifest } = decision;
+  const { run } = record;
+  const warnings: RunWarning[] = [...record.warnings];
   const endedAt = parts.clock.now().toISOString();
-  if (decision.manifest) await publishManifest(decision.manifest, files, endedAt, parts);
-  if (decision.baseline) {
-    const { next, replace } = decision.baseline;
-    await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
+  let files = record.files;
+  // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
+  if (decision.baseline === undefined || baseline.state?.run !== run) {
+    files = await publishFiles(decision, parts);
+    if (manifest) warnings.push(...(await publishManifest(manifest, files, endedAt, parts)));
+    if (decision.baseline) {
+      const { next, replace } = decision.baseline;
+      await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
+    }
   }
   for (const { name, etag } of decision.stale) {
     const left = await deleteStale(store, name, etag);
     if (left !== undefined)
       warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${left}` });
   }
-  await journal.remove(run);
-  return { ...decision.record, state: 'succeeded', files, warnings, endedAt };
+  return { ...record, state: 'succeeded', files, warnings, endedAt };
+}
+
+/** Commits all files, or finds that they have been committed. Where neither can be, withdraws the run and rejects. */
+async function publishFiles(decision: Decision, parts: CommitParts): Promise<readonly RunFile[]> {
+  const { run, files } = decision.record;
+  const etags: string[] = [];
+  try {
+    for (const file of decision.files) etags.push(await publishFile(file, run, parts));
+  } catch (error) {
+    if (!(error instanceof SluiceError && isRefusal(error))) throw error;
+    // What was published before a crash may have been taken away or replaced since.
+    const published = await findPublished(decision, parts.store);
+    if (published) return published;
+    throw await withdraw(decision, error, parts);
+  }
+  return files.map((file, index): RunFile => ({ ...file, etag: etags[index]! }));
 }
 
 function isRefusal({ code }: SluiceError): boolean {
   return code === 'DESTINATION_CONFLICT' || code === 'DESTINATION_EXISTS';
+}
+
+/** The files of the run, if a manifest says that they all were in place. */
+async function findPublished(
+  { manifest, record }: Decision,
+  store: BlobStore,
+): Promise<readonly RunFile[] | undefined> {
+  if (manifest === undefined) return undefined;
+  const { names } = manifest;
+  for (const name of [names.run, names.latest]) {
+    const there = await store.getBlob(name);
+    const found = there && parseManifest(there.bytes);
+    if (found?.run === record.run) return found.files;
+    if (found && found.generation >= record.generation) throw staleError(name);
+  }
+  return undefined;
+}
+
+/**
+ * Takes back what there is of a run that can never be published whole, and forgets it: the next run derives the same
+ * changes anew. Names that were there before stay, since that run writes them again. Returns the error to reject with.
+ */
+async function withdraw(
+  { files, record }: Decision,
+  reason: SluiceError,
+  { store, journal }: CommitParts,
+): Promise<SluiceError> {
+  const left: string[] = [];
+  for (const file of files) {
+    const etag = 'ifAbsent' in file.condition ? await findCommitted(file, record.run, store) : undefined;
+    if (etag === undefined) continue;
+    try {
+      const outcome = await store.deleteBlob(file.name, etag);
+      if (outcome === 'unknown') {
+        throw new SluiceError('DESTINATION_TIMEOUT', `deleting ${file.name} was not answered`, {
+          stage: 'destination',
+          hint: 'the next start goes on with it',
+        });
+      }
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.retryable) throw error;
+      left.push(file.name);
+    }
+  }
+  await journal.remove(record.run);
+  if (left.length === 0) return reason;
+  const message = `${reason.message}; the run was dropped, and ${left.join(', ')} could not be deleted`;
+  return new SluiceError(reason.code, message, { cause: reason, stage: 'destination', hint: reason.hint });
 }
 
 /** Commits one file, or finds that it has been committed. Returns its ETag. */
@@ -122,10 +181,7 @@ async function publishFile(file: DecidedFile, run: string, parts: CommitParts): 
   const { store } = parts;
   const options = { condition: file.condition, properties: file.properties };
   const attempt = (): Promise<WriteOutcome> => store.commitBlocks(file.name, file.blockIds, options);
-  const isOurs = async (): Promise<string | undefined> => {
-    const there = await store.head(file.name);
-    return there?.metadata['run'] === run && there.bytes === file.bytes ? there.etag : undefined;
-  };
+  const isOurs = (): Promise<string | undefined> => findCommitted(file, run, store);
   const { etag, refusal } = await writeOnce(attempt, isOurs, parts.clock, file.name);
   if (etag !== undefined) return etag;
   if (refusal!.reason === 'blocks missing') {
@@ -146,28 +202,46 @@ async function publishFile(file: DecidedFile, run: string, parts: CommitParts): 
   });
 }
 
+/** The ETag of the file, if what is there under its name is the run's. */
+async function findCommitted(file: DecidedFile, run: string, store: BlobStore): Promise<string | undefined> {
+  const there = await store.head(file.name);
+  return there?.metadata['run'] === run && there.bytes === file.bytes ? there.etag : undefined;
+}
+
+/** Writes both manifests, or finds them written. Returns warnings. */
 async function publishManifest(
   { names, latest, content }: DecidedManifest,
   files: readonly RunFile[],
   endedAt: string,
   { store, clock }: CommitParts,
-): Promise<void> {
+): Promise<RunWarning[]> {
   const bytes = Buffer.from(JSON.stringify({ ...content, files, endedAt }, undefined, 2));
+  const warnings: RunWarning[] = [];
   const write = async (name: string, condition: Precondition): Promise<void> => {
     const options: CommitOptions = { condition, properties: { contentType: 'application/json' } };
+    let other: Manifest | undefined;
     const isOurs = async (): Promise<string | undefined> => {
       const there = await store.getBlob(name);
-      return there && parseManifest(there.bytes)?.run === content.run ? there.etag : undefined;
+      other = there && parseManifest(there.bytes);
+      return other?.run === content.run ? there?.etag : undefined;
     };
     const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, clock, name);
     if (etag !== undefined) return;
-    throw new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
-      stage: 'destination',
-      hint: 'let only one data directory serve an activation; the files of this run are in place',
-    });
+    if (other && other.generation >= content.generation) throw staleError(name);
+    // Nobody but a person or another program does this. To write over it would hide a reset from the next run.
+    const message = `${name} was deleted or replaced by another writer while the run was under way`;
+    warnings.push({ code: 'DESTINATION_RESET', message });
   };
   await write(names.run, { ifAbsent: true });
   await write(names.latest, latest);
+  return warnings;
+}
+
+function staleError(name: string): SluiceError {
+  return new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
+    stage: 'destination',
+    hint: 'let only one data directory serve an activation; the files of this run are in place',
+  });
 }
 
 type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;

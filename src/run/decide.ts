@@ -7,6 +7,14 @@ import type { DecidedFile } from './commit.ts';
 import type { Manifest } from './manifest.ts';
 import type { RunFile, RunWarning } from './run-record.ts';
 
+/** Rows of a file that a later run may go on with, and those that it had before the run. */
+export const ROWS_METADATA = 'sluice_rows';
+export const ROWS_BEFORE_METADATA = 'sluice_rows_before';
+
+function rowsMetadata({ rows, resumed }: StagedFile): Record<string, string> {
+  return { [ROWS_METADATA]: String(rows), [ROWS_BEFORE_METADATA]: String(resumed?.rows ?? 0) };
+}
+
 /** What a `difference` file holds, by change; other files hold whatever the run writes. */
 export function changeName(change: Change | undefined): FileChange | undefined {
   if (change === Change.added) return 'added';
@@ -31,15 +39,20 @@ export async function decideFiles(
   const warnings: RunWarning[] = [];
   const files: DecidedFile[] = [];
   for (const file of staged) {
-    const there = await store.head(file.name);
+    const { name, blockIds, bytes, resumed } = file;
+    const properties = propertiesOf(file, options);
+    if (resumed !== undefined) {
+      files.push({ name, blockIds, bytes, condition: { ifMatch: resumed.etag }, properties });
+      continue;
+    }
+    const there = await store.head(name);
     if (there !== undefined && activation.ifExists === 'fail') throw existsError(file.name);
     if (there !== undefined && there.metadata['sluice'] === undefined) {
       const message = `${file.name} was overwritten, which Sluice had not written`;
       warnings.push({ code: 'FOREIGN_BLOB_OVERWRITTEN', message });
     }
     const condition: Precondition = there === undefined ? { ifAbsent: true } : { ifMatch: there.etag };
-    const { name, blockIds, bytes } = file;
-    files.push({ name, blockIds, bytes, condition, properties: propertiesOf(file, options) });
+    files.push({ name, blockIds, bytes, condition, properties });
   }
   return { files, warnings };
 }
@@ -57,7 +70,7 @@ function propertiesOf(file: StagedFile, options: DecideFilesOptions): BlobWriteP
   return {
     // A .gz file is a gzip file: with a content encoding readers would be given something else than what is stored.
     contentType: blob.contentType ?? (gzip ? 'application/gzip' : contentType),
-    contentMd5: file.md5.toString('base64'),
+    ...(file.resumed === undefined ? { contentMd5: file.md5.toString('base64') } : {}),
     ...(blob.cacheControl === undefined ? {} : { cacheControl: blob.cacheControl }),
     ...(blob.tags === undefined ? {} : { tags: blob.tags }),
     ...(blob.accessTier === undefined ? {} : { accessTier: blob.accessTier }),
@@ -68,11 +81,12 @@ function propertiesOf(file: StagedFile, options: DecideFilesOptions): BlobWriteP
       run,
       generation: String(generation),
       part: String(file.part),
+      ...(activation.ifExists === 'append' ? rowsMetadata(file) : {}),
     },
   };
 }
 
-export function toRunFile({ name, change, part, rows, bytes, md5, sha256 }: StagedFile): RunFile {
+export function toRunFile({ name, change, part, rows, bytes, md5, sha256, resumed }: StagedFile): RunFile {
   const named = changeName(change);
   return {
     name,
@@ -80,6 +94,7 @@ export function toRunFile({ name, change, part, rows, bytes, md5, sha256 }: Stag
     part,
     rows,
     bytes,
+    ...(resumed === undefined ? {} : { appended: { fromRow: resumed.rows, fromByte: resumed.bytes } }),
     md5: md5.toString('hex'),
     sha256: sha256.toString('hex'),
   };
@@ -93,9 +108,13 @@ export function staleParts(
   staged: readonly StagedFile[],
 ): { name: string; etag: string }[] {
   const written = new Set(staged.map(({ name }) => name));
+  // A name that this run did not begin anew keeps its parts: nothing was written to it, or rows were appended.
+  const begun = new Set(
+    staged.filter(file => file.part === 1 && !file.resumed).map(file => changeName(file.change)),
+  );
   const stale: { name: string; etag: string }[] = [];
   for (const { name, change, part, etag } of previous?.files ?? []) {
-    if (part === 1 || etag === undefined || written.has(name)) continue;
+    if (part === 1 || etag === undefined || written.has(name) || !begun.has(change)) continue;
     if (partName(fileName, part, { folder, ...(change === undefined ? {} : { change }) }) === name) {
       stale.push({ name, etag });
     }

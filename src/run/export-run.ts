@@ -8,8 +8,11 @@ import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
 import { Change } from '../row-batch.ts';
 import { RollingBlobSink, type Series } from '../sinks/rolling-blob-sink.ts';
+import type { BlockLists, ResumePoint } from '../sinks/sink.ts';
+import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
+import { findLaterParts, findResumePoint } from './append.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { changeName, existsError } from './decide.ts';
@@ -31,6 +34,8 @@ export interface ExportRequest {
   readonly clock?: Clock;
   /** Is given a function that tells the progress at any moment. */
   readonly observe?: (progress: () => RunProgress) => void;
+  /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
+  readonly intercept?: (parts: ProtocolParts) => ProtocolParts;
 }
 
 export interface RunProgress {
@@ -58,12 +63,15 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   try {
     return { record: await run.run(), recovered: run.recovered };
   } catch (cause) {
-    const error = toSluiceError(cause, request.signal);
+    const error = toSluiceError(cause, run.isAborted);
     return { record: await run.fail(error), error, recovered: run.recovered };
   } finally {
     await run.release();
   }
 }
+
+type StreamParts = Omit<Assembly, 'store'> &
+  Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
 
 /** A run's outcome that is no failure of anything: it waits for a person to say that it is meant. */
 class Held extends Error {}
@@ -104,6 +112,11 @@ class ExportRun {
     if (request.signal.aborted) this.#onAbort();
   }
 
+  /** Whether the run was cancelled in time. */
+  get isAborted(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
     const assembly = assemble(activation, this.#abort.signal);
@@ -113,7 +126,8 @@ class ExportRun {
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
     const { journal, baseline } = workspace;
-    const parts: ProtocolParts = { store, journal, baseline, clock: this.#clock, target };
+    const made: ProtocolParts = { store, journal, baseline, clock: this.#clock, target };
+    const parts = this.#request.intercept?.(made) ?? made;
     this.recovered = await recover(parts);
     for (const record of this.recovered) await workspace.remember(record);
 
@@ -131,7 +145,8 @@ class ExportRun {
           mapping = opened.mapping;
           return opened.plan;
         },
-        stream: plan => this.#stream(assembly, mapping!, plan, fileName),
+        stream: plan =>
+          this.#stream({ ...assembly, store: parts.store, blockLists: store }, mapping!, plan, fileName),
         beforeDecision: () => {
           this.#abort.signal.throwIfAborted();
           // From here on a wish to cancel comes too late: what is decided is finished.
@@ -152,7 +167,7 @@ class ExportRun {
     const activation = this.#activation;
     const { model } = activation;
     this.#releases.push(() => source.close());
-    const description = await source.describe();
+    const description = await this.#describe(source);
     const { columns } = description;
     const options = {
       modelName: model.name,
@@ -177,15 +192,29 @@ class ExportRun {
     return { mapping, plan: { ...plan, snapshotTime, columns: mapping.written.map(toManifestColumn) } };
   }
 
+  /** A source that waits for a lock or an answer gives up only when it is closed. */
+  async #describe(source: RowSource): Promise<SourceDescription> {
+    const { signal } = this.#abort;
+    const close = (): void => void source.close();
+    signal.throwIfAborted();
+    signal.addEventListener('abort', close);
+    try {
+      return await source.describe();
+    } finally {
+      signal.removeEventListener('abort', close);
+    }
+  }
+
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
   async #stream(
-    assembly: Assembly,
+    assembly: StreamParts,
     mapping: MappingPlan,
     plan: BaselinePlan,
     fileName: FileName,
   ): Promise<SealedRun> {
     const { source } = assembly;
-    const sink = this.#createSink(assembly, mapping, fileName);
+    const resume = plan.full ? undefined : await this.#resumePoint(assembly, mapping, plan, fileName);
+    const sink = this.#createSink(assembly, mapping, fileName, resume);
     let rowsRead = 0;
     const countRows = (count: number): void => {
       rowsRead += count;
@@ -194,7 +223,7 @@ class ExportRun {
     const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
     this.#request.observe?.(() => ({
-      phase: this.#record.state === 'publishing' ? 'publishing' : rowsRead > 0 ? 'reading' : 'connecting',
+      phase: this.#record.state !== 'reading' ? 'publishing' : rowsRead > 0 ? 'reading' : 'connecting',
       rowsRead,
       rowsWritten: sink.rowsWritten,
       bytesStaged: sink.bytesStaged,
@@ -212,6 +241,7 @@ class ExportRun {
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     this.#checkGates(counts, plan);
     const staged = sink.files;
+    const stale = plan.full ? await this.#laterParts(assembly, fileName, staged.length) : [];
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
     const { digest } = comparison.diff;
@@ -224,14 +254,44 @@ class ExportRun {
       staged,
       counts,
       warnings,
+      stale,
       baseline: { generation, run, count, digest, seed, identity, retained },
     };
   }
 
+  /** Of a run that appends: the file that is there. */
+  async #resumePoint(
+    { store, blockLists, createEncoder }: StreamParts,
+    { written }: MappingPlan,
+    { previousGeneration: generation }: BaselinePlan,
+    fileName: FileName,
+  ): Promise<ResumePoint | undefined> {
+    const { ifExists, name: activation } = this.#activation;
+    if (ifExists !== 'append') return undefined;
+    const nameOf = (part: number): string => this.#nameOf(fileName, undefined, part);
+    const hasEnd = createEncoder(written).endBytes > 0;
+    return findResumePoint({ store, blockLists, activation, nameOf, hasEnd, generation });
+  }
+
+  /** Of a full run of an activation that appends: parts that earlier runs added, and no manifest tells of all. */
+  async #laterParts(
+    { store }: StreamParts,
+    fileName: FileName,
+    parts: number,
+  ): Promise<{ name: string; etag: string }[]> {
+    const { ifExists, name: activation } = this.#activation;
+    if (ifExists !== 'append' || parts === 0) return [];
+    return findLaterParts(
+      { store, activation, nameOf: part => this.#nameOf(fileName, undefined, part) },
+      parts,
+    );
+  }
+
   #createSink(
-    { store, createEncoder }: Assembly,
+    { store, createEncoder }: StreamParts,
     { written }: MappingPlan,
     fileName: FileName,
+    resume: ResumePoint | undefined,
   ): RollingBlobSink {
     const activation = this.#activation;
     const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
@@ -248,6 +308,8 @@ class ExportRun {
       blockBytes,
       emptyFiles: onEmpty === 'write' ? 'write' : 'skip',
       encryptionScope: activation.blob.encryptionScope,
+      endInBlockOfItsOwn: activation.ifExists === 'append',
+      resume,
     });
   }
 
@@ -380,7 +442,7 @@ function seriesOf({ syncMode }: ResolvedActivation): Series[] {
 
 function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
   const written = sink.rowsWritten;
-  const bytes = sink.files.reduce((sum, file) => sum + file.bytes, 0);
+  const bytes = sink.files.reduce((sum, file) => sum + file.bytes - (file.resumed?.bytes ?? 0), 0);
   if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
   const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
   return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
@@ -413,9 +475,9 @@ function coercionWarnings({ coerced }: RollingBlobSink): RunWarning[] {
   return [{ code: 'VALUE_COERCED', message }];
 }
 
-function toSluiceError(cause: unknown, signal: AbortSignal): SluiceError | Held {
+function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
   if (cause instanceof Held) return cause;
-  if (signal.aborted) return new SluiceError('CANCELLED', 'the run was cancelled', { cause, stage: 'run' });
+  if (isAborted) return new SluiceError('CANCELLED', 'the run was cancelled', { cause, stage: 'run' });
   if (cause instanceof SluiceError) return cause;
   return new SluiceError('INTERNAL', `unexpected: ${(cause as Error)?.message ?? String(cause)}`, {
     cause,

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from './run-id.ts';
@@ -16,6 +16,7 @@ export interface Journal {
   read(run: string, document: DocumentName): Promise<unknown>;
   /** Where a file of the run lies: its delta log, its spill. */
   path(run: string, file: string): string;
+  /** The decision goes first and durably: a crash leaves all of the folder, or what is left of a run without a decision. */
   remove(run: string): Promise<void>;
 }
 
@@ -85,9 +86,24 @@ export class DiskJournal implements Journal {
   }
 
   async remove(run: string): Promise<void> {
-    // The decision goes last: while it is there the run is finished again, which is harmless; without it and with the
-    // rest still there the run would be taken for one that never was decided, which is harmless too.
-    await writing(() => rm(join(this.#directory, run), { recursive: true, force: true }));
+    const folder = join(this.#directory, run);
+    await writing(async () => {
+      // Without its decision the rest is taken for a run that never was decided. With its decision and without its
+      // delta log a run could be published again and never applied.
+      if (await removed(join(folder, 'commit.json'))) await syncFolder(folder);
+      await rm(folder, { recursive: true, force: true });
+    });
+  }
+}
+
+/** Whether there was something to remove. */
+async function removed(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 

@@ -1,9 +1,8 @@
 import { addAbortSignal } from 'node:stream';
+import { createSource } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
-import { SOURCES } from '../registry.ts';
 import type { Column, RowBatch } from '../row-batch.ts';
-import type { RowSource } from '../sources/source.ts';
 import { planMapping } from '../transforms/map-columns.ts';
 
 export interface PreviewRequest {
@@ -32,7 +31,10 @@ export async function previewActivation({
   signal,
 }: PreviewRequest): Promise<Preview> {
   const source = createSource(activation);
+  const stop = (): void => void source.close();
+  signal.addEventListener('abort', stop);
   try {
+    signal.throwIfAborted();
     const { columns } = await source.describe();
     const { written } = planMapping({
       modelName: activation.model.name,
@@ -53,14 +55,9 @@ export async function previewActivation({
     if (!signal.aborted) throw cause;
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });
   } finally {
+    signal.removeEventListener('abort', stop);
     await source.close();
   }
-}
-
-/** The source of an activation alone, without its destination. */
-export function createSource({ source, model, where }: ResolvedActivation): RowSource {
-  const create = SOURCES[source.type] as (request: object) => RowSource;
-  return create({ source, model, where });
 }
 
 /** One row more than the limit is taken, to know whether there are more. */

@@ -36,7 +36,6 @@ export interface ProtocolParts {
 }
 
 export interface ProtocolBaseline extends ApplicableBaseline {
-  readonly state: BaselineState | undefined;
   /** Housekeeping after a run. */
   compact(): Promise<void>;
 }
@@ -66,6 +65,8 @@ export interface SealedRun {
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
+  /** Blobs that the run makes stale, beside what the previous manifest tells. */
+  readonly stale?: readonly { readonly name: string; readonly etag: string }[];
 }
 
 /** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
@@ -115,7 +116,7 @@ export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise
         ? { names, latest: latestCondition, content: manifestOf(record, plan) }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: full },
-      stale: staleParts(previous, fileName, folder, sealed.staged),
+      stale: [...staleParts(previous, fileName, folder, sealed.staged), ...(sealed.stale ?? [])],
     };
     steps.beforeDecision();
     await journal.write(run, 'commit.json', decision);
@@ -125,8 +126,18 @@ export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise
     throw error;
   }
   const record = await rollForward(decision, parts);
-  await baseline.compact();
+  await attemptTidying(() => journal.remove(run));
+  await attemptTidying(() => baseline.compact());
   return record;
+}
+
+/** The run is done whether or not it can be tidied up after: the next start, or the next run, does it then. */
+async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
+  try {
+    await tidy();
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+  }
 }
 
 /** Finishes or drops what an earlier process left behind. Returns the runs that were finished. */
@@ -146,7 +157,12 @@ export async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
         hint: 'restore the destination until that run is finished, or reset the state of the activation',
       });
     }
-    finished.push({ ...(await rollForward(decision, parts)), state: 'recovered' });
+    // Its write may have failed after it took effect, before its folder was synced: what is published must outlive it.
+    await journal.write(run, 'commit.json', decision);
+    const record = await rollForward(decision, parts);
+    // Must succeed: a decision that is left behind would be taken up again after later runs.
+    await journal.remove(run);
+    finished.push({ ...record, state: 'recovered' });
   }
   return finished;
 }

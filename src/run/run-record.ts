@@ -54,6 +54,11 @@ export interface RunFile {
   readonly part: number;
   readonly rows: number;
   readonly bytes: number;
+  /**
+   * Where the run's own rows and bytes begin in a file that it went on with. `rows` and `bytes` count the whole file, the
+   * checksums what the run added.
+   */
+  readonly appended?: { readonly fromRow: number; readonly fromByte: number };
   /** Hexadecimal. */
   readonly md5: string;
   readonly sha256: string;

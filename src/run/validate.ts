@@ -1,3 +1,4 @@
+import { createSource } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { extensionOf, partName, resolveFileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
@@ -6,7 +7,6 @@ import type { Column } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
-import { createSource } from './preview.ts';
 import { newRunId } from './run-id.ts';
 
 /** What is looked at, in this order. A check whose ground is missing is left out. */

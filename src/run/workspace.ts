@@ -1,33 +1,32 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Baseline } from '../baseline/baseline.ts';
-import { SluiceError } from '../errors.ts';
-import { DiskJournal, type Journal } from './journal.ts';
+import type { Baseline } from '../baseline/baseline.ts';
+import type { Journal } from './journal.ts';
 import type { RunRecord } from './run-record.ts';
+import { StateFolder } from './state-folder.ts';
 
 /** What an activation has on local disk. Opening it locks it: one process at a time. */
 export class Workspace {
   readonly baseline: Baseline;
   readonly journal: Journal;
+  readonly #folder: StateFolder;
   readonly #history: string;
 
-  private constructor(baseline: Baseline, journal: Journal, history: string) {
+  private constructor(baseline: Baseline, folder: StateFolder) {
     this.baseline = baseline;
-    this.journal = journal;
-    this.#history = history;
+    this.journal = folder.journal;
+    this.#folder = folder;
+    this.#history = folder.historyPath;
   }
 
   static async open(dataDirectory: string, activation: string): Promise<Workspace> {
-    const folder = join(dataDirectory, 'activations', activation);
-    const history = join(folder, 'history');
+    const folder = await StateFolder.open(dataDirectory, activation);
     try {
-      await mkdir(history, { recursive: true, mode: 0o700 });
-    } catch (cause) {
-      const message = `the data directory ${dataDirectory} cannot be used: ${(cause as Error).message}`;
-      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+      return new Workspace(await folder.openBaseline(), folder);
+    } catch (error) {
+      await folder.close();
+      throw error;
     }
-    const baseline = await Baseline.open(join(folder, 'baseline'));
-    return new Workspace(baseline, new DiskJournal(join(folder, 'runs')), history);
   }
 
   /** Keeps the record of a run. */
@@ -47,6 +46,10 @@ export class Workspace {
   }
 
   async close(): Promise<void> {
-    await this.baseline.close();
+    try {
+      await this.baseline.close();
+    } finally {
+      await this.#folder.close();
+    }
   }
 }

@@ -33,3 +33,10 @@ function counter(what: string, value: number, max: number, digits: number, base:
   }
   return value.toString(base).padStart(digits, '0');
 }
+
+/** The run that a block id names; '' where it is none of ours. */
+export function runOfBlock(id: string): string {
+  return (
+    /^([!-~]+)\.[0-9a-z]{4}\.\d{2}\.\d{6}$/.exec(Buffer.from(id, 'base64').toString('latin1'))?.[1] ?? ''
+  );
+}

@@ -67,7 +67,8 @@ export class GzipBody implements PartBody {
     this.#policy = policy;
     this.#pool = pool;
     // Blocks are filled to the brim, so their number is a matter of bytes.
-    this.#maxBytes = Math.min(policy.maxFileBytes, policy.maxBlocks * blob.blockBytes);
+    const maxBlocks = policy.maxBlocks - blob.blockIds.length;
+    this.#maxBytes = Math.min(policy.maxFileBytes - blob.bytes, maxBlocks * blob.blockBytes);
     this.#endBound = deflatedBytesBound(encoder.endBytes);
     this.out = { bytes: chunk, position: 0, limit: 0 };
   }
@@ -126,6 +127,11 @@ export class GzipBody implements PartBody {
     sums.writeUInt32LE(this.#plainBytes % 2 ** 32, 4);
     await this.#store(Buffer.concat([LAST_BLOCK, sums]));
     if (this.#block) this.#blob.append(this.#block, this.#blockPosition);
+  }
+
+  abandon(): void {
+    this.#pool.release(this.out.bytes);
+    if (this.#block) this.#blob.release(this.#block);
   }
 
   /** Bytes that the chunk may hold for the file to stay within its limit, whatever they compress to. */

@@ -29,6 +29,12 @@ export class PartWriter {
 
   private constructor(options: PartWriterOptions) {
     this.#options = options;
+    this.rows = options.blob.resumed?.rows ?? 0;
+  }
+
+  /** Whether the file was gone on with and got no row. */
+  get isUntouched(): boolean {
+    return this.rows === this.#options.blob.resumed?.rows;
   }
 
   /**
@@ -72,12 +78,19 @@ export class PartWriter {
       rows: this.rows,
       bytes: blob.bytes,
       ...(await blob.digest()),
+      ...(blob.resumed !== undefined && { resumed: blob.resumed }),
     };
   }
 
   /** Values that the format could hold only as something else, by column. */
   get coerced(): ReadonlyMap<Column, number> {
     return this.#options.encoder.coerced ?? new Map();
+  }
+
+  /** Leaves a file that was gone on with as it is. */
+  abandon(): void {
+    this.#options.body.abandon?.();
+    this.discard();
   }
 
   /** Gives the file up. */
@@ -87,6 +100,10 @@ export class PartWriter {
 
   async #begin(): Promise<void> {
     const { blob, body, encoder, policy } = this.#options;
+    if (blob.resumed) {
+      encoder.resume?.(this.rows);
+      return;
+    }
     const { beginBytes } = encoder;
     if (body.out.limit < beginBytes) {
       if (!(await body.makeRoom(beginBytes)) || body.out.limit < beginBytes) {

@@ -48,10 +48,16 @@ export class PlainBody implements PartBody {
   }
 
   async finish(encoder: Encoder): Promise<void> {
-    if (this.out.bytes.length - this.out.position < encoder.endBytes) await this.#turn(encoder.endBytes);
+    const { endBytes } = encoder;
+    const endsApart = endBytes > 0 && this.#policy.endInBlockOfItsOwn && this.out.position > 0;
+    if (endsApart || this.out.bytes.length - this.out.position < endBytes) await this.#turn(endBytes);
     this.out.limit = this.out.bytes.length;
     encoder.end(this.out);
     this.#blob.append(this.out.bytes, this.out.position);
+  }
+
+  abandon(): void {
+    this.#blob.release(this.out.bytes);
   }
 
   /** Bytes that the buffer may hold for the file to stay within its limit. */

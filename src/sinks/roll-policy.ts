@@ -17,6 +17,8 @@ export interface RollPolicy {
   readonly maxBlocks: number;
   /** Bytes of a block, unless a single row needs a larger one. */
   readonly blockBytes: number;
+  /** So that a later run can leave it out and go on with the file. */
+  readonly endInBlockOfItsOwn: boolean;
 }
 
 export interface RollOptions {
@@ -25,6 +27,7 @@ export interface RollOptions {
   readonly maxBlocks?: number | undefined;
   /** Default: 8 MiB, more where `maxFileBytes` would otherwise take too many blocks, never more than a file. */
   readonly blockBytes?: number | undefined;
+  readonly endInBlockOfItsOwn?: boolean | undefined;
 }
 
 export function rollPolicy(options: RollOptions): RollPolicy {
@@ -35,7 +38,8 @@ export function rollPolicy(options: RollOptions): RollPolicy {
     if (value >= 1 && (Number.isSafeInteger(value) || value === Infinity)) continue;
     throw new RangeError(`${name} must be a whole number above 0, not ${value}`);
   }
-  return { maxFileBytes, maxFileRows, maxBlocks, blockBytes };
+  const { endInBlockOfItsOwn = false } = options;
+  return { maxFileBytes, maxFileRows, maxBlocks, blockBytes, endInBlockOfItsOwn };
 }
 
 function blockBytesFor(maxFileBytes: number, maxBlocks: number): number {

@@ -11,7 +11,7 @@ import { PartWriter } from './part-writer.ts';
 import { PlainBody } from './plain-body.ts';
 import { type RollOptions, type RollPolicy, rollPolicy } from './roll-policy.ts';
 import { changeBits, RowSelector } from './row-selection.ts';
-import type { BlobStore, StagedFile } from './sink.ts';
+import type { BlobStore, ResumePoint, StagedFile } from './sink.ts';
 import { StagedBlob } from './staged-blob.ts';
 
 /** A file, or its parts, and the rows that go into it. */
@@ -40,13 +40,15 @@ export interface RollingBlobSinkOptions extends RollOptions {
   /** Whether a series without rows gives a file, which holds what the format writes for no rows. */
   readonly emptyFiles: 'write' | 'skip';
   readonly encryptionScope?: string | undefined;
+  /** The file that the only series goes on with before it begins another. */
+  readonly resume?: ResumePoint | undefined;
 }
 
 interface OpenSeries {
   readonly change: Change | undefined;
   readonly wanted: number;
   part: PartWriter | undefined;
-  /** Parts opened. */
+  /** Number of the part that was opened last. */
   parts: number;
   readonly files: StagedFile[];
 }
@@ -170,7 +172,7 @@ export class RollingBlobSink extends Writable {
 
   async #finish(): Promise<void> {
     for (const series of this.#series) {
-      if (series.parts === 0 && this.#options.emptyFiles === 'write') {
+      if (series.parts === 0 && this.#options.emptyFiles === 'write' && !this.#options.resume) {
         series.part = await this.#openPart(series);
       }
       await this.#closePart(series);
@@ -181,12 +183,14 @@ export class RollingBlobSink extends Writable {
 
   async #openPart(series: OpenSeries): Promise<PartWriter> {
     const { change } = series;
-    const part = ++series.parts;
+    const resumed = series.parts === 0 ? this.#options.resume : undefined;
+    const part = resumed?.part ?? series.parts + 1;
+    series.parts = part;
     this.#part = Math.max(this.#part, part);
     const encoder = this.#options.createEncoder(change);
     const { runId, attempt = 0 } = this.#options;
     const blockId = blockIds({ runId, fileIndex: this.#filesOpened++, attempt });
-    const blob = new StagedBlob(this.#options.nameOf(change, part), this.#stager, blockId);
+    const blob = new StagedBlob(this.#options.nameOf(change, part), this.#stager, blockId, resumed);
     const body = await this.#openBody(blob, encoder);
     return PartWriter.open({ blob, body, encoder, policy: this.#policy, part, change });
   }
@@ -199,6 +203,11 @@ export class RollingBlobSink extends Writable {
 
   async #closePart(series: OpenSeries): Promise<void> {
     if (!series.part) return;
+    if (series.part.isUntouched) {
+      series.part.abandon();
+      series.part = undefined;
+      return;
+    }
     series.files.push(await series.part.close());
     for (const [{ name }, count] of series.part.coerced) {
       this.coerced.set(name, (this.coerced.get(name) ?? 0) + count);

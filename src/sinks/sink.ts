@@ -21,6 +21,21 @@ export interface BlobStore {
   deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'>;
 }
 
+/** A store that can say what a blob is made of, so that a later run can go on with it. */
+export interface BlockLists {
+  /** The committed blocks of a blob, in order; `undefined` where there is no such blob. */
+  getBlocks(blob: string): Promise<BlobBlocks | undefined>;
+}
+
+/** Reading back what lies in the store, which a run does not need. */
+export interface BlobReader {
+  /**
+   * The bytes of the blob that `head` described, in pieces of a few MiB; at most two are in memory. Each piece is
+   * retried by itself. Rejects with DESTINATION_CONFLICT or DESTINATION_NOT_FOUND where the blob is no longer that one.
+   */
+  readBlob(blob: string, described: Pick<BlobProperties, 'etag' | 'bytes'>): AsyncIterable<Buffer>;
+}
+
 export interface StageOptions {
   /** Stops this block, besides the store's own signal. */
   readonly signal?: AbortSignal;
@@ -64,6 +79,23 @@ export interface BlobProperties {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+export interface BlobBlocks extends BlobProperties {
+  /** Empty for a blob that was not made of blocks. */
+  readonly blocks: readonly { readonly id: string; readonly bytes: number }[];
+}
+
+/** Where a file that is there already can be gone on with. */
+export interface ResumePoint {
+  readonly name: string;
+  readonly part: number;
+  /** Blocks to keep: all but the one that holds the document's end. */
+  readonly blockIds: readonly string[];
+  readonly bytes: number;
+  readonly rows: number;
+  /** The commit replaces this version and no other. */
+  readonly etag: string;
+}
+
 /** One file of a run whose blocks are all staged, and which no reader can see yet. */
 export interface StagedFile {
   /** Name of the blob in its container. */
@@ -76,6 +108,9 @@ export interface StagedFile {
   readonly rows: number;
   /** As stored, after compression. */
   readonly bytes: number;
+  /** Of the bytes that the run staged. */
   readonly md5: Buffer;
   readonly sha256: Buffer;
+  /** Present where the file was there already and was gone on with. `rows` and `bytes` count the whole file. */
+  readonly resumed?: ResumePoint;
 }

@@ -1,19 +1,24 @@
 import type { BlockStager } from './block-stager.ts';
 import type { Digests } from './digest-thread.ts';
 import { FileDigest } from './file-digest.ts';
+import type { ResumePoint } from './sink.ts';
 
 /** The blocks of one file: names, counts, checks and hands over each. The order of `append` is that of the file. */
 export class StagedBlob {
   readonly name: string;
-  readonly blockIds: string[] = [];
-  bytes = 0;
+  readonly blockIds: string[];
+  bytes: number;
+  readonly resumed: ResumePoint | undefined;
 
   readonly #stager: BlockStager;
   readonly #blockId: (index: number) => string;
   readonly #digest = new FileDigest();
 
-  constructor(name: string, stager: BlockStager, blockId: (index: number) => string) {
+  constructor(name: string, stager: BlockStager, blockId: (index: number) => string, resumed?: ResumePoint) {
     this.name = name;
+    this.resumed = resumed;
+    this.blockIds = [...(resumed?.blockIds ?? [])];
+    this.bytes = resumed?.bytes ?? 0;
     this.#stager = stager;
     this.#blockId = blockId;
   }

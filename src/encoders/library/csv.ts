@@ -52,6 +52,9 @@ export class CsvLibraryEncoder implements Encoder {
     out.position += this.#head.copy(out.bytes, out.position);
   }
 
+  /** The header is there. */
+  resume(): void {}
+
   end(): void {}
 
   rowBytesBound(batch: RowBatch, row: number): number {

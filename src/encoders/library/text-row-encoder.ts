@@ -30,6 +30,11 @@ export abstract class TextRowEncoder implements Encoder {
 
   abstract begin(out: OutputBuffer): void;
   abstract end(out: OutputBuffer): void;
+
+  resume(rows: number): void {
+    this.rowCount = rows;
+  }
+
   /** The text of a row that follows `rowCount` others. */
   protected abstract writeRow(values: readonly TypedValue[], rowCount: number): WrittenRow;
 

@@ -3,7 +3,15 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
-import type { BlobProperties, BlobStore, CommitOptions, StageOptions, WriteOutcome } from '../sink.ts';
+import type {
+  BlobBlocks,
+  BlobProperties,
+  BlobStore,
+  BlockLists,
+  CommitOptions,
+  StageOptions,
+  WriteOutcome,
+} from '../sink.ts';
 import { type AzureAddress, type AzureConnection, connectContainer } from './azure-connection.ts';
 import {
   type AzureFailure,
@@ -19,6 +27,7 @@ const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_BUDGET_MS = 300_000;
 /** A body may take its time: what a slow line with several blocks in flight still moves. */
 const SLOWEST_BYTES_PER_MS = 128;
+const READ_BYTES = 4 * 1024 * 1024;
 
 export interface Throttling {
   readonly doing: string;
@@ -52,7 +61,7 @@ interface Request<T> {
 }
 
 /** A container of Azure Blob Storage. */
-export class AzureBlobStore implements BlobStore {
+export class AzureBlobStore implements BlobStore, BlockLists {
   readonly #options: AzureBlobStoreOptions;
   readonly #connection: AzureConnection;
   /** Whether the service ever answered: until then an unknown host is a mistake, later a failure of the network. */
@@ -122,6 +131,58 @@ export class AzureBlobStore implements BlobStore {
         const answer = await client.download(0, undefined, { abortSignal, maxRetryRequests: 0 });
         const body = addAbortSignal(abortSignal, answer.readableStreamBody as Readable);
         return { bytes: await buffer(body), etag: answer.etag ?? '' };
+      },
+    });
+  }
+
+  async getBlocks(blob: string): Promise<BlobBlocks | undefined> {
+    const client = this.#blob(blob);
+    const list = await this.#orAbsent({
+      doing: `reading the block list of ${blob}`,
+      permission: 'r',
+      attempt: abortSignal => client.getBlockList('committed', { abortSignal }),
+    });
+    const there = list && (await this.head(blob));
+    if (!there) return undefined;
+    // The list and the properties have to be of one version.
+    if (there.etag !== list.etag) return this.getBlocks(blob);
+    return {
+      ...there,
+      blocks: (list.committedBlocks ?? []).map(({ name, size }) => ({ id: name, bytes: size })),
+    };
+  }
+
+  async *readBlob(
+    blob: string,
+    { etag, bytes }: Pick<BlobProperties, 'etag' | 'bytes'>,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const fetch = (offset: number): Promise<Buffer> => {
+      const piece = this.#readPiece(blob, etag, offset, Math.min(READ_BYTES, bytes - offset));
+      // The reader may stop before it asks for this one.
+      piece.catch(() => {});
+      return piece;
+    };
+    let next = bytes > 0 ? fetch(0) : undefined;
+    for (let offset = READ_BYTES; next !== undefined; offset += READ_BYTES) {
+      const piece = await next;
+      next = offset < bytes ? fetch(offset) : undefined;
+      yield piece;
+    }
+  }
+
+  #readPiece(blob: string, ifMatch: string, offset: number, count: number): Promise<Buffer> {
+    const client = this.#blob(blob);
+    return this.#request({
+      doing: `reading ${blob}`,
+      permission: 'r',
+      bodyBytes: count,
+      attempt: async abortSignal => {
+        const conditions = { ifMatch };
+        const answer = await client.download(offset, count, { abortSignal, conditions, maxRetryRequests: 0 });
+        const piece = await buffer(addAbortSignal(abortSignal, answer.readableStreamBody as Readable));
+        if (piece.length === count) return piece;
+        const message = `${piece.length} of ${count} bytes came`;
+        throw Object.assign(new Error(message), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
       },
     });
   }

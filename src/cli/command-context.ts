@@ -1,0 +1,17 @@
+import type { LoadedConfig } from '../config/load.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command is given: the terminal and the global options. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly configPath: string;
+  readonly verbose: boolean;
+}
+
+/** Loads the configuration; from here on nothing that is printed holds a secret of it. */
+export async function openConfig({ terminal, configPath }: CommandContext): Promise<LoadedConfig> {
+  const { loadConfig } = await import('../config/load.ts');
+  const loaded = loadConfig({ path: configPath });
+  terminal.redactor = loaded.redactor;
+  return loaded;
+}

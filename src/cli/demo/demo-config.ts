@@ -1,0 +1,60 @@
+import type { BlobEmulatorAddress } from '../../embedded/azurite.ts';
+
+export const DEMO_CONTAINER = 'exports';
+
+export interface DemoConfigOptions {
+  readonly postgresUrl: string;
+  readonly emulator: BlobEmulatorAddress;
+  /** Of the formats that can be written, those beside CSV, which is shown more closely. */
+  readonly otherFormats: readonly string[];
+}
+
+/** The sluice.yaml of the demo. The emulator's key is public. */
+export function demoConfig({ postgresUrl, emulator, otherFormats }: DemoConfigOptions): string {
+  const others = otherFormats.map(format => activation(`as_${format}`, `format: { type: ${format} }`));
+  return `version: 1
+dataDirectory: ./state
+sources:
+  warehouse:
+    type: postgres
+    url: ${postgresUrl}
+destinations:
+  lake:
+    type: azure-blob
+    accountUrl: ${emulator.accountUrl}
+    container: ${DEMO_CONTAINER}
+    auth: { accountKey: "${emulator.accountKey}" }
+models:
+  customers:
+    source: warehouse
+    sql: select id, name, note, balance, country, is_active, updated_at from customers order by id
+    primaryKey: [id]
+activations:
+${[
+  activation('as_csv', 'format: { type: csv }'),
+  ...others,
+  activation('compressed', 'format: { type: csv, compression: gzip }'),
+  activation('in_parts', 'format: { type: csv }', 'maxFileSize: 128KiB'),
+  ...['upsert', 'insert', 'difference'].map(mode =>
+    activation(
+      mode,
+      'format: { type: csv }',
+      'runType: full_then_delta',
+      `syncMode: ${mode}`,
+      'mapping: [id, { from: name, to: customer }, note, balance]',
+    ),
+  ),
+].join('\n')}
+`;
+}
+
+/** Each run has a folder of its own, by its time. */
+function activation(name: string, ...lines: readonly string[]): string {
+  const all = [
+    'model: customers',
+    'destination: lake',
+    'fileName: "{activation}/{HH}{mm}{ss}-{ms}/customers"',
+    ...lines,
+  ];
+  return [`  ${name}:`, ...all.map(line => `    ${line}`)].join('\n');
+}

@@ -1,0 +1,42 @@
+import { EXIT, SluiceError } from '../errors.ts';
+import type { ExportResult } from '../run/export-run.ts';
+
+/**
+ * From harmless to grave. What a repetition cannot mend outranks what it can, and a run that waits for a person comes
+ * after one that only has to be repeated, so that a scheduler which repeats on 75 does so.
+ */
+const BY_GRAVITY: readonly number[] = [
+  EXIT.done,
+  EXIT.held,
+  EXIT.retry,
+  EXIT.failed,
+  EXIT.usage,
+  EXIT.cancelled,
+];
+
+/** The exit code of a command that did several things. */
+export function gravest(codes: readonly number[]): number {
+  return codes.reduce<number>((worst, code) => (gravity(code) > gravity(worst) ? code : worst), EXIT.done);
+}
+
+function gravity(code: number): number {
+  return BY_GRAVITY.indexOf(code);
+}
+
+export function exitCodeOf({ record, error }: ExportResult): number {
+  switch (record.state) {
+    case 'succeeded':
+    case 'recovered':
+      return EXIT.done;
+    case 'held':
+      return EXIT.held;
+    case 'cancelled':
+      return EXIT.cancelled;
+    default:
+      return exitCodeOfError(error);
+  }
+}
+
+export function exitCodeOfError(error: unknown): number {
+  return error instanceof SluiceError ? error.exitCode : EXIT.failed;
+}

@@ -1,0 +1,94 @@
+import { writeFileSync } from 'node:fs';
+import { EXIT, SluiceError } from '../errors.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** `sluice init`: a configuration to start from, where there is none yet. */
+export async function init({ terminal, configPath }: CommandContext): Promise<number> {
+  try {
+    writeFileSync(configPath, STARTING_POINT, { flag: 'wx' });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') {
+      throw new SluiceError('USAGE', `${configPath} exists already, and init overwrites nothing`, {
+        cause,
+        hint: 'move it away, or name another file with --config',
+      });
+    }
+    throw new SluiceError('USAGE', `${configPath} cannot be written (${code ?? 'unknown error'})`, {
+      cause,
+      hint: 'name a file in a folder that can be written with --config',
+    });
+  }
+  terminal.print(`${configPath} is written. Next:
+  1. set WAREHOUSE_URL and AZURE_SAS_TOKEN, and put your account, container and query into the file
+  2. sluice validate
+  3. sluice run customers_to_lake`);
+  return EXIT.done;
+}
+
+const STARTING_POINT = `# Configuration of Sluice. All keys are in docs/reference/configuration.md.
+# For completion and checks in an editor: sluice schema > sluice.schema.json, and then keep this line:
+# yaml-language-server: $schema=./sluice.schema.json
+version: 1
+
+# State, run journal and history. It belongs to this machine; back it up with the rest.
+dataDirectory: ./.sluice
+
+# Where rows come from. \${NAME} is taken from the environment, \${file:/path} from a file.
+sources:
+  warehouse:
+    type: postgres
+    url: \${WAREHOUSE_URL}              # postgresql://user:password@host:5432/database?sslmode=verify-full
+
+# Where files go. The container must exist.
+destinations:
+  lake:
+    type: azure-blob
+    accountUrl: https://example.blob.core.windows.net
+    container: exports
+    folder: crm/                       # a prefix for every file of this destination; may be left out
+    auth:                              # exactly one of these
+      sasToken: \${AZURE_SAS_TOKEN}     # write (w) and read (r); delete (d) to remove stale parts
+      # connectionString: \${AZURE_STORAGE_CONNECTION_STRING}
+      # accountKey: \${AZURE_STORAGE_KEY}
+      # identity: default              # managed identity, workload identity, az login
+
+# Queries: one statement each, which reads.
+models:
+  customers:
+    source: warehouse
+    sql: |
+      select id, email, first_name, last_name, country, updated_at
+      from customers
+    primaryKey: [id]                   # needed for deltas
+
+# A model with a filter; may be left out.
+segments:
+  french_customers:
+    model: customers
+    where: country = 'FR'
+
+activations:
+  # Every row, every time.
+  customers_to_lake:
+    model: customers
+    destination: lake
+    fileName: "{YYYY}/{MM}/{DD}/customers"    # .csv is added
+    format: { type: csv }
+
+  # Every row once, then what was added, updated and removed, each in a file of its own.
+  french_customers_changes:
+    segment: french_customers
+    destination: lake
+    fileName: "changes/{YYYY}-{MM}-{DD}T{HH}{mm}{ss}/customers"
+    format: { type: csv, delimiter: ";", compression: gzip }
+    runType: full_then_delta
+    syncMode: difference               # or upsert, or insert
+    mapping:                           # left out: every column under its own name
+      - id
+      - email
+      - { from: last_name, to: last name }
+    maxFileSize: 1GiB                  # a hard limit on each file; past it the next part begins
+    warnings:
+      removedRowsOver: 20%             # more removals than this hold the run until --allow-removals
+`;

@@ -1,0 +1,136 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { EXIT, SluiceError } from '../errors.ts';
+import type { CommandContext } from './command-context.ts';
+import { exitCodeOfError } from './exit-code.ts';
+import { noteFailure } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+import { UNAVAILABLE_COMMANDS } from './unavailable-commands.ts';
+
+interface GlobalOptions {
+  readonly config: string;
+  readonly verbose?: boolean;
+}
+
+/** Runs one command line, without the program's own name. Returns the exit code; never rejects. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = buildProgram(terminal, code => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    noteFailure(terminal, error, { verbose: args.includes('--verbose') });
+    return exitCodeOfError(error);
+  }
+}
+
+/** Every command; what one does is imported only when it is called, so that each starts fast. */
+function buildProgram(terminal: Terminal, onExit: (code: number) => void): Command {
+  const program = new Command('sluice');
+  const context = (): CommandContext => {
+    const { config, verbose } = program.opts<GlobalOptions>();
+    return { terminal, configPath: config, verbose: verbose === true };
+  };
+  program
+    .description('Exports database queries to Azure Blob Storage, whole or as changes.')
+    .option('--config <path>', 'configuration file, or folder of them', 'sluice.yaml')
+    .option('--verbose', 'print the causes of errors')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => terminal.print(text.trimEnd()),
+      writeErr: text => terminal.note(text.trimEnd()),
+      outputError: (text, write) =>
+        write(`error USAGE: ${text.trim().replace(/^error: /, '')}; see \`sluice help\``),
+    })
+    .addHelpText('after', EXIT_CODES);
+
+  program
+    .command('init')
+    .description('write a commented sluice.yaml to start from')
+    .action(async () => onExit(await (await import('./init.ts')).init(context())));
+
+  program
+    .command('demo')
+    .description('export sample data from an embedded PostgreSQL to an embedded blob emulator')
+    .option('--keep', 'leave both running and print how to use them')
+    .action(async options => onExit(await (await import('./demo/demo.ts')).demo(options, context())));
+
+  program
+    .command('validate')
+    .description('check the configuration, then sources and destinations')
+    .argument('[NAME...]', 'activations; all without a name')
+    .option('--offline', 'check what can be checked without a connection')
+    .action(async (names, options) =>
+      onExit(await (await import('./validate.ts')).validate(names, options, context())),
+    );
+
+  program
+    .command('preview')
+    .description('show the first mapped rows with their types')
+    .argument('<NAME>', 'activation')
+    .option('--rows <count>', 'how many rows', parseRows, 10)
+    .action(async (name, options) =>
+      onExit(await (await import('./preview.ts')).preview(name, options, context())),
+    );
+
+  program
+    .command('run')
+    .description('run activations now, one after the other')
+    .argument('<NAME...>', 'activations')
+    .option('--full', 'export every row and begin a new baseline')
+    .option('--allow-removals', 'publish what a safety gate would hold')
+    .option('--json', 'print the record of each run as one line of JSON, and nothing else')
+    .action(async (names, options) =>
+      onExit(await (await import('./run.ts')).run(names, options, context())),
+    );
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of sluice.yaml')
+    .action(async () => onExit(await (await import('./schema.ts')).schema(context())));
+
+  for (const { name, usage, description } of UNAVAILABLE_COMMANDS) {
+    program
+      .command(name)
+      .usage(usage)
+      .description(`${description} (not available yet)`)
+      .argument('[ARGUMENTS...]')
+      .allowUnknownOption()
+      .action(() => {
+        throw new SluiceError('NOT_AVAILABLE', `sluice ${name} is not available yet`, {
+          hint: 'see `sluice help` for the commands that are',
+        });
+      });
+  }
+  return program;
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0    done, warnings included
+  1    failed for good
+  2    wrong usage or configuration
+  3    held until it is repeated with --allow-removals
+  75   failed and worth another try
+  130  cancelled`;
+
+const MAX_PREVIEW_ROWS = 10_000;
+
+function parseRows(text: string): number {
+  const rows = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (rows < 1 || rows > MAX_PREVIEW_ROWS)
+    throw new InvalidArgumentError(`Expected a number from 1 to ${MAX_PREVIEW_ROWS}.`);
+  return rows;
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

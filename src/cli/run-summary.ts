@@ -1,0 +1,45 @@
+import type { RunRecord } from '../run/run-record.ts';
+import { formatBytes, formatCount, formatDuration } from './quantities.ts';
+import { tableLines } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What a run did, for people: outcome, counts, files. */
+export function runSummary(record: RunRecord, terminal: Terminal): string {
+  const { activation, run, state, full, generation, counts, files } = record;
+  const title = terminal.paint('bold', `${activation}: ${state}`);
+  const kind =
+    record.runType === 'full_only'
+      ? 'full'
+      : `${full ? 'full' : 'delta'}, ${record.syncMode}, generation ${generation}`;
+  const lines = [`${title} in ${formatDuration(elapsedMs(record))} (${kind}; run ${run})`];
+  lines.push(`  ${countsLine(counts)}`);
+  if (files.length > 0) {
+    const rows = files.map(file => [
+      terminal.clean(file.name),
+      formatCount(file.rows),
+      formatBytes(file.bytes),
+    ]);
+    const titles = [
+      { title: 'file' },
+      { title: 'rows', align: 'right' },
+      { title: 'bytes', align: 'right' },
+    ] as const;
+    lines.push(
+      ...tableLines(titles, rows).map(
+        (line, index) => `  ${index === 0 ? terminal.paint('dim', line) : line}`,
+      ),
+    );
+  }
+  return lines.join('\n');
+}
+
+/** `read 10, added 2, …`; all of them, so that a script can rely on their places. */
+function countsLine(counts: RunRecord['counts']): string {
+  const { bytes, ...rows } = counts;
+  const told = Object.entries(rows).map(([name, count]) => `${name} ${formatCount(count)}`);
+  return [...told, formatBytes(bytes)].join(', ');
+}
+
+export function elapsedMs({ startedAt, endedAt }: RunRecord): number {
+  return endedAt === undefined ? 0 : Date.parse(endedAt) - Date.parse(startedAt);
+}

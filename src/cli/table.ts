@@ -1,0 +1,63 @@
+/** Text tables for a terminal. Cells are single lines without secrets; colours may be in them. */
+
+export interface TableColumn {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+/** The lines of a table: titles, then rows. No line ends with spaces. */
+export function tableLines(columns: readonly TableColumn[], rows: readonly (readonly string[])[]): string[] {
+  const lines = [columns.map(({ title }) => title), ...rows];
+  const widths = columns.map((_, index) => Math.max(...lines.map(line => displayWidth(line[index] ?? ''))));
+  return lines.map(line =>
+    columns
+      .map(({ align }, index) => {
+        const cell = line[index] ?? '';
+        const padding = ' '.repeat(widths[index]! - displayWidth(cell));
+        return align === 'right' ? padding + cell : cell + padding;
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+let segmenter: Intl.Segmenter | undefined;
+const WIDE =
+  /^(?:\p{Emoji_Presentation}|.\ufe0f|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|[\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])/u;
+const NO_WIDTH = /^[\p{Mark}\p{Format}]+$/u;
+const PLAIN = /^[\u0020-\u007e]*$/;
+
+/** Columns that a terminal takes for the text. */
+export function displayWidth(text: string): number {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+  const bare = text.replace(/\u001b\[[0-9;]*m/g, '');
+  if (PLAIN.test(bare)) return bare.length;
+  let width = 0;
+  for (const { segment } of graphemesOf(bare)) width += widthOf(segment);
+  return width;
+}
+
+/** The text, cut at whole characters to `columns` with an ellipsis. */
+export function cutToWidth(text: string, columns: number): string {
+  // Nothing that long can fit; segmenting a megabyte would take a while.
+  const head = text.slice(0, columns * 8);
+  if (head.length === text.length && displayWidth(text) <= columns) return text;
+  let width = 0;
+  let kept = '';
+  for (const { segment } of graphemesOf(head)) {
+    width += widthOf(segment);
+    if (width > columns - 1) break;
+    kept += segment;
+  }
+  return `${kept}…`;
+}
+
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
+}
+
+function widthOf(grapheme: string): number {
+  if (WIDE.test(grapheme)) return 2;
+  return NO_WIDTH.test(grapheme) ? 0 : 1;
+}

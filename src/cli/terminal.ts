@@ -1,0 +1,139 @@
+import { styleText } from 'node:util';
+import { Redactor } from '../config/secrets.ts';
+
+/** What is used of `process.stdout` and `process.stderr`. */
+export interface TerminalStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  hasColors?(): boolean;
+  write(text: string, done?: () => void): boolean;
+}
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+const ERASE_LINE = '\r\u001b[2K';
+const DEFAULT_COLUMNS = 80;
+
+/**
+ * All that the command prints goes through here: secrets are taken out, control characters that came with somebody's
+ * data are made visible, and the one live line is erased before anything else is written.
+ */
+export class Terminal {
+  /** Until a configuration is loaded it knows no secret, only what secrets look like. */
+  redactor = new Redactor();
+  readonly #out: TerminalStream;
+  readonly #err: TerminalStream;
+  #status = '';
+
+  constructor(out: TerminalStream, err: TerminalStream) {
+    this.#out = out;
+    this.#err = err;
+  }
+
+  /** Whether `status` shows anything. */
+  get isLive(): boolean {
+    return this.#err.isTTY === true;
+  }
+
+  /** Width of the live line. */
+  get columns(): number {
+    return this.#err.columns || DEFAULT_COLUMNS;
+  }
+
+  /** A result: one or more lines on standard output. */
+  print(text: string): void {
+    this.#eraseStatus();
+    this.#out.write(`${this.#safe(text, this.#out)}\n`);
+  }
+
+  /** One JSON document on a line of standard output. Secrets are taken out of its texts, never out of its syntax. */
+  printJson(value: unknown): void {
+    this.#eraseStatus();
+    this.#out.write(`${JSON.stringify(this.redactor.cleanValue(value))}\n`);
+  }
+
+  /** An error, a warning, a line of progress: one or more lines on standard error. */
+  note(text: string): void {
+    const status = this.#status;
+    this.#eraseStatus();
+    this.#err.write(`${this.#safe(text, this.#err)}\n`);
+    this.status(status);
+  }
+
+  /** Replaces the live line, where standard error is a terminal; '' takes it away. */
+  status(text: string): void {
+    if (!this.isLive) return;
+    if (text === '') {
+      this.#eraseStatus();
+      return;
+    }
+    const line = cut(this.#safe(text, this.#err), this.columns - 1);
+    this.#err.write(this.#status === '' ? line : `${ERASE_LINE}${line}`);
+    this.#status = text;
+  }
+
+  /** Colours what `print` will write; plain where standard output takes no colours (no terminal, NO_COLOR). */
+  paint(style: Style, text: string): string {
+    return hasColors(this.#out) ? styleText(style, text) : text;
+  }
+
+  /** As `paint`, for `note`. */
+  paintNote(style: Style, text: string): string {
+    return hasColors(this.#err) ? styleText(style, text) : text;
+  }
+
+  /** For texts that are cut or aligned before they are printed: half a secret would not be found later. */
+  clean(text: string): string {
+    return this.redactor.clean(text);
+  }
+
+  async flush(): Promise<void> {
+    this.status('');
+    await Promise.all([this.#out, this.#err].map(flushed));
+  }
+
+  #eraseStatus(): void {
+    if (this.#status === '') return;
+    this.#err.write(ERASE_LINE);
+    this.#status = '';
+  }
+
+  #safe(text: string, stream: TerminalStream): string {
+    return visible(this.redactor.clean(text), hasColors(stream));
+  }
+}
+
+function hasColors(stream: TerminalStream): boolean {
+  // Node looks at NO_COLOR, FORCE_COLOR and TERM for this.
+  return stream.isTTY === true && stream.hasColors?.() === true;
+}
+
+/** Control characters could move the cursor or rename the window; colours do no harm. */
+function visible(text: string, keepsColors: boolean): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/\u001b\[[0-9;]*m|[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, match =>
+    match.length > 1 && keepsColors ? match : escaped(match),
+  );
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\t': '\\t', '\r': '\\r', '\n': '\\n' };
+
+/** Control characters as escapes, on one line. */
+export function escaped(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, character => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return ESCAPES[character] ?? `\\u${code}`;
+  });
+}
+
+/** Of a line without colours. */
+function cut(text: string, columns: number): string {
+  return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
+}
+
+function flushed(stream: TerminalStream): Promise<void> {
+  return new Promise(resolve => {
+    stream.write('', () => resolve());
+  });
+}

@@ -1,0 +1,100 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SluiceError } from '../errors.ts';
+import { RUN_ID } from './run-id.ts';
+import type { RunRecord } from './run-record.ts';
+import { activationsFolder, HISTORY_FOLDER } from './state-folder.ts';
+
+/**
+ * What this data directory remembers of runs. It is only read, without a lock: runs may be under way, and each record
+ * is a file of its own.
+ */
+
+export interface RunList {
+  /** Newest first. */
+  readonly records: readonly RunRecord[];
+  /** Paths of records that cannot be read, such as one that a power cut left half written. */
+  readonly unreadable: readonly string[];
+  /** Whether there are older ones than those. */
+  readonly more: boolean;
+}
+
+export interface ListRunsOptions {
+  readonly dataDirectory: string;
+  /** All activations without it. */
+  readonly activation?: string;
+  readonly limit: number;
+}
+
+/** The newest runs. Reads no more records than it returns. */
+export async function listRuns({ dataDirectory, activation, limit }: ListRunsOptions): Promise<RunList> {
+  const names = activation === undefined ? await activationsIn(dataDirectory) : [activation];
+  const found: { run: string; path: string }[] = [];
+  for (const name of names) {
+    const folder = join(activationsFolder(dataDirectory), name, HISTORY_FOLDER);
+    for (const file of await entriesOf(folder)) {
+      const run = file.replace(/\.json$/, '');
+      if (run !== file && RUN_ID.test(run)) found.push({ run, path: join(folder, file) });
+    }
+  }
+  // Ids sort by time.
+  found.sort((a, b) => (a.run < b.run ? 1 : -1));
+  const records: RunRecord[] = [];
+  const unreadable: string[] = [];
+  for (const { path } of found.slice(0, limit)) {
+    const record = await readRecord(path);
+    if (record === 'unreadable') unreadable.push(path);
+    else if (record !== undefined) records.push(record);
+  }
+  return { records, unreadable, more: found.length > limit };
+}
+
+/** The run of that id, of whichever activation. Rejects with STATE_DAMAGED where its record cannot be read. */
+export async function findRun(dataDirectory: string, run: string): Promise<RunRecord | undefined> {
+  if (!RUN_ID.test(run)) return undefined;
+  for (const name of await activationsIn(dataDirectory)) {
+    const path = join(activationsFolder(dataDirectory), name, HISTORY_FOLDER, `${run}.json`);
+    const record = await readRecord(path);
+    if (record === 'unreadable') {
+      throw new SluiceError('STATE_DAMAGED', `${path} is no record of a run`, {
+        stage: 'state',
+        hint: 'delete it; it is history only, and no run needs it',
+      });
+    }
+    if (record !== undefined) return record;
+  }
+  return undefined;
+}
+
+/** Names of the activations that have ever been run here, whether they still are in the configuration or not. */
+export function activationsIn(dataDirectory: string): Promise<string[]> {
+  return entriesOf(activationsFolder(dataDirectory));
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw new SluiceError('STATE_DAMAGED', `${folder} cannot be read: ${message}`, { cause, stage: 'state' });
+  }
+}
+
+/** `undefined` where there is none. */
+async function readRecord(path: string): Promise<RunRecord | 'unreadable' | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable';
+  }
+  try {
+    const record = JSON.parse(text) as Partial<RunRecord> | null;
+    const good =
+      typeof record?.run === 'string' && Array.isArray(record.files) && record.counts !== undefined;
+    return good ? (record as RunRecord) : 'unreadable';
+  } catch {
+    return 'unreadable';
+  }
+}

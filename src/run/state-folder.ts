@@ -1,0 +1,162 @@
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Baseline, lockFolder } from '../baseline/baseline.ts';
+import { SluiceError } from '../errors.ts';
+import { DiskJournal, type Journal } from './journal.ts';
+
+export const HISTORY_FOLDER = 'history';
+const BASELINE_FOLDER = 'baseline';
+
+export function activationsFolder(dataDirectory: string): string {
+  return join(dataDirectory, 'activations');
+}
+
+/**
+ * The folder of one activation, locked: baseline, journal and history belong to whoever has it open. The lock is not the
+ * baseline's own, so that it also holds while the baseline is closed, copied or replaced.
+ *
+ * A baseline is replaced by renames, of which each leaves something that the next `open` goes on from:
+ *
+ *   baseline.download   being put together; whatever is in it, it is not looked at again
+ *   baseline.restored   complete and checked. From this rename on the replacement is decided
+ *   baseline.replaced   the old one, kept until the new one is in its place
+ */
+export class StateFolder {
+  readonly path: string;
+  readonly journal: Journal;
+  readonly #lock: { close(): Promise<void> };
+
+  private constructor(path: string, lock: { close(): Promise<void> }) {
+    this.path = path;
+    this.journal = new DiskJournal(join(path, 'runs'));
+    this.#lock = lock;
+  }
+
+  /** Creates the folder where there is none. Rejects with STATE_LOCKED where another process has it open. */
+  static async open(dataDirectory: string, activation: string): Promise<StateFolder> {
+    const path = join(activationsFolder(dataDirectory), activation);
+    try {
+      await mkdir(join(path, HISTORY_FOLDER), { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const message = `the data directory ${dataDirectory} cannot be used: ${(cause as Error).message}`;
+      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    }
+    const lock = await lockFolder(join(path, 'lock'));
+    try {
+      const folder = new StateFolder(path, lock);
+      await folder.#finishReplacement();
+      return folder;
+    } catch (error) {
+      await lock.close();
+      throw error;
+    }
+  }
+
+  get baselinePath(): string {
+    return join(this.path, BASELINE_FOLDER);
+  }
+
+  get historyPath(): string {
+    return join(this.path, HISTORY_FOLDER);
+  }
+
+  /** Where a baseline is put together that is to replace the present one. */
+  get downloadPath(): string {
+    return join(this.path, 'baseline.download');
+  }
+
+  openBaseline(): Promise<Baseline> {
+    return Baseline.open(this.baselinePath);
+  }
+
+  /** Runs that are decided and not finished: they will be applied to the baseline that is there now, and to no other. */
+  async decidedRuns(): Promise<string[]> {
+    const decided: string[] = [];
+    for (const run of await this.journal.list())
+      if ((await this.journal.read(run, 'commit.json')) !== undefined) decided.push(run);
+    return decided;
+  }
+
+  /** Puts what is at `downloadPath`, which must be complete, checked and on disk, in the place of the baseline. */
+  async replaceBaseline(): Promise<void> {
+    await replacing(async () => {
+      await rename(this.downloadPath, this.#restoredPath);
+      await syncFolder(this.path);
+    });
+    await this.#finishReplacement();
+  }
+
+  /** Removes a baseline that cannot be opened any more. */
+  async removeBaseline(): Promise<void> {
+    await replacing(async () => {
+      await rm(this.baselinePath, { recursive: true, force: true });
+      await syncFolder(this.path);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#lock.close();
+  }
+
+  get #restoredPath(): string {
+    return join(this.path, 'baseline.restored');
+  }
+
+  async #finishReplacement(): Promise<void> {
+    const replaced = join(this.path, 'baseline.replaced');
+    await replacing(async () => {
+      if (await exists(this.#restoredPath)) {
+        // Absent where the crash came between the two renames: then the old one is aside already, and stays there.
+        if (await exists(this.baselinePath)) {
+          await rm(replaced, { recursive: true, force: true });
+          await rename(this.baselinePath, replaced);
+        }
+        await rename(this.#restoredPath, this.baselinePath);
+        await syncFolder(this.path);
+      }
+      await rm(replaced, { recursive: true, force: true });
+    });
+  }
+}
+
+/** The error that refuses what must not happen to a baseline under a decided run. */
+export function pendingError(
+  doing: string,
+  name: string,
+  decided: readonly string[],
+  hint?: string,
+): SluiceError {
+  const message = `${name} cannot be ${doing}: run ${decided.join(', ')} is decided and not finished`;
+  return new SluiceError('STATE_STALE', message, {
+    stage: 'state',
+    hint: hint ?? `\`sluice run ${name}\` finishes it first`,
+  });
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function replacing<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    const message = `replacing the baseline failed: ${(cause as Error).message}`;
+    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+  }
+}

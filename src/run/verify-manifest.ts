@@ -1,0 +1,91 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { Manifest } from './manifest.ts';
+import type { RunFile, RunRecord } from './run-record.ts';
+import type { Finding } from './verify.ts';
+
+export interface CheckedManifest {
+  readonly findings: readonly Finding[];
+  /** What the manifest says, or where it says nothing usable, what the local history does. */
+  readonly files: readonly RunFile[];
+  readonly columns: readonly string[] | undefined;
+}
+
+/** Holds a manifest against itself, the configuration and what is remembered of the run. */
+export function checkManifest({
+  manifest,
+  activation,
+  run,
+  record,
+}: {
+  readonly manifest: Manifest | undefined;
+  readonly activation: ResolvedActivation;
+  readonly run: string;
+  readonly record: RunRecord | undefined;
+}): CheckedManifest {
+  const findings: Finding[] = [];
+  const find = (code: Finding['code'], message: string): void => void findings.push({ code, message });
+  if (manifest === undefined || !manifest.files.every(isRunFile)) {
+    find('MANIFEST_DAMAGED', 'what is there is no manifest');
+    return { findings, files: record?.files ?? [], columns: undefined };
+  }
+  const { files, counts, generation } = manifest;
+  if (manifest.run !== run || manifest.activation !== activation.name)
+    find('MANIFEST_DAMAGED', `it is that of run ${manifest.run} of ${manifest.activation}`);
+  const sums = { written: sum(files, 'rows'), bytes: sum(files, 'bytes') };
+  for (const [what, total] of Object.entries(sums)) {
+    const said = counts?.[what as keyof typeof sums];
+    if (said !== total) find('MANIFEST_DAMAGED', `its files have ${total} ${what} together, it says ${said}`);
+  }
+  findings.push(...nameFindings(files, activation.destination.folder));
+  if (record !== undefined && record.state !== 'failed') {
+    if (!isDeepStrictEqual(record.files.map(identity), files.map(identity)))
+      find('MANIFEST_DIFFERS', 'its files are not those that the local history has of the run');
+    else if (record.generation !== generation)
+      find('MANIFEST_DIFFERS', `it says generation ${generation}, the local history ${record.generation}`);
+  }
+  const columns = columnNames(manifest);
+  if (columns === undefined) find('MANIFEST_DAMAGED', 'it does not name its columns');
+  return { findings, files, columns };
+}
+
+function nameFindings(files: readonly RunFile[], folder: string): Finding[] {
+  const findings: Finding[] = [];
+  const names = new Set<string>();
+  const parts = new Map<string, number[]>();
+  for (const { name, change = 'every row', part } of files) {
+    if (names.has(name)) findings.push({ code: 'NAME', message: `${name} is listed twice` });
+    if (!name.startsWith(folder)) findings.push({ code: 'NAME', message: `${name} is not below ${folder}` });
+    names.add(name);
+    parts.set(change, [...(parts.get(change) ?? []), part]);
+  }
+  for (const [change, numbers] of parts) {
+    if (numbers.sort((a, b) => a - b).some((number, index) => number !== index + 1))
+      findings.push({ code: 'NAME', message: `parts of ${change} are ${numbers.join(', ')}` });
+  }
+  return findings;
+}
+
+/** What must be the same wherever a file is told of; a recovered run may have been recorded without ETags. */
+function identity({ name, change, part, rows, bytes, md5, sha256 }: RunFile): unknown {
+  return [name, change, part, rows, bytes, md5, sha256];
+}
+
+function isRunFile(file: Partial<RunFile> | null): boolean {
+  if (file === null || typeof file !== 'object') return false;
+  const { name, part, rows, bytes, md5, sha256 } = file;
+  return (
+    [name, md5, sha256].every(text => typeof text === 'string') &&
+    [part, rows, bytes].every(number => Number.isSafeInteger(number))
+  );
+}
+
+function columnNames({ columns }: Partial<Manifest>): string[] | undefined {
+  if (!Array.isArray(columns)) return undefined;
+  const names = columns.map(column => (column as { name?: unknown } | null)?.name);
+  return names.every(name => typeof name === 'string') ? names : undefined;
+}
+
+function sum(files: readonly RunFile[], key: 'rows' | 'bytes'): number {
+  return files.reduce((total, file) => total + file[key], 0);
+}

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { parseConfig } from '../../src/config/load.ts';
+import type { RunRecord } from '../../src/run/run-record.ts';
+import type { BlobStore } from '../../src/sinks/sink.ts';
+import { type Exporter, withExporter } from '../support/exporter.ts';
+
+const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };
+
+/** The store, with something that happens before each commit. */
+function beforeCommit(store: BlobStore, act: (name: string) => Promise<void>): BlobStore {
+  return {
+    stageBlock: (...args) => store.stageBlock(...args),
+    putBlob: (...args) => store.putBlob(...args),
+    head: name => store.head(name),
+    getBlob: name => store.getBlob(name),
+    deleteBlob: (...args) => store.deleteBlob(...args),
+    commitBlocks: async (...args) => {
+      await act(args[0]);
+      return store.commitBlocks(...args);
+    },
+  };
+}
+
+/** Four runs, each after rows were added: 3, then 2, then none, then 1. */
+async function runs(exporter: Exporter, settings: Record<string, unknown>): Promise<RunRecord[]> {
+  await exporter.database.sql('create table t (id int primary key, name text)');
+  const records: RunRecord[] = [];
+  const activation = exporter.activation({ ...APPEND, ...settings });
+  for (const [from, to] of [
+    [1, 3],
+    [4, 5],
+    [6, 5],
+    [6, 6],
+  ]) {
+    await exporter.database.sql(
+      `insert into t select i, 'n' || i from generate_series(${from}::int, ${to}::int) i`,
+    );
+    const { record, error } = await exporter.run(activation);
+    assert.equal(record.state, 'succeeded', String(error));
+    records.push(record);
+  }
+  return records;
+}
+
+const formats: [string, Record<string, unknown>, (text: string) => unknown][] = [
+  ['out.csv', { type: 'csv' }, text => text],
+  ['out.ndjson', { type: 'json', layout: 'lines' }, text => text],
+  ['out.json', { type: 'json' }, text => JSON.parse(text)],
+  ['out.xml', { type: 'xml' }, text => text],
+];
+for (const engine of ['fast', 'library']) {
+  for (const [name, format, parse] of formats) {
+    test(`appended rows make the file that one run would have made: ${name}, ${engine} engine`, () =>
+      withExporter(async exporter => {
+        const records = await runs(exporter, { format: { ...format, engine } });
+        const appended = (await exporter.container.download(name)).toString();
+        const whole = exporter.activation({
+          ...APPEND,
+          name: 'whole',
+          fileName: 'whole',
+          format: { ...format, engine },
+        });
+        await exporter.run(whole);
+        const once = (await exporter.container.download(name.replace('out', 'whole'))).toString();
+        assert.deepEqual(parse(appended), parse(once));
+        assert.equal(appended, once);
+        assert.deepEqual(
+          records.map(({ counts }) => counts.written),
+          [3, 2, 0, 1],
+        );
+        assert.deepEqual(
+          records.map(({ files }) => files.length),
+          [1, 1, 0, 1],
+        );
+        const { rows, bytes, appended: place } = records[3]!.files[0]!;
+        assert.deepEqual([rows, bytes, place?.fromRow], [6, appended.length, 5]);
+      }));
+  }
+}
+
+test('gzip goes on with further members, and each run uploads only its own bytes', () =>
+  withExporter(async exporter => {
+    const records = await runs(exporter, { format: { type: 'csv', compression: 'gzip' } });
+    const text = gunzipSync(await exporter.container.download('out.csv.gz')).toString();
+    assert.equal(text, 'id,name\n1,n1\n2,n2\n3,n3\n4,n4\n5,n5\n6,n6\n');
+    const blocks = await exporter.container.client.getBlockBlobClient('out.csv.gz').getBlockList('committed');
+    assert.equal(blocks.committedBlocks?.length, 3);
+    assert.ok(records[1]!.counts.bytes < records[1]!.files[0]!.bytes);
+  }));
+
+test('at a limit the next part begins, and the next run goes on with that one', () =>
+  withExporter(async exporter => {
+    await runs(exporter, { maxFileRows: 4 });
+    assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,n1', '2,n2', '3,n3', '4,n4']);
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '5,n5', '6,n6']);
+  }));
+
+test('a file that is full to the last row is left as it is', () =>
+  withExporter(async exporter => {
+    const records = await runs(exporter, { maxFileRows: 3 });
+    assert.deepEqual(
+      records[1]!.files.map(({ name }) => name),
+      ['out_part00002.csv'],
+    );
+    assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,n1', '2,n2', '3,n3']);
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '4,n4', '5,n5', '6,n6']);
+  }));
+
+test('a full run begins the file anew and leaves none of its later parts', () =>
+  withExporter(async exporter => {
+    await runs(exporter, { maxFileRows: 2 });
+    assert.equal((await exporter.files()).length, 3);
+    await exporter.database.sql('delete from t where id > 2');
+    const { record } = await exporter.run(exporter.activation({ ...APPEND, maxFileRows: 2 }), { full: true });
+    assert.equal(record.state, 'succeeded');
+    assert.deepEqual(await exporter.files(), ['out.csv']);
+    assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,n1', '2,n2']);
+  }));
+
+test('a file that was not written to be appended to is refused, and stays', () =>
+  withExporter(async exporter => {
+    await runs(exporter, {});
+    await exporter.container.client.getBlockBlobClient('out.csv').upload('foreign', 7);
+    await exporter.database.sql(`insert into t values (7, 'n7')`);
+    const { record } = await exporter.run(exporter.activation(APPEND));
+    assert.equal(record.error?.code, 'DESTINATION_REFUSED');
+    assert.equal((await exporter.container.download('out.csv')).toString(), 'foreign');
+  }));
+
+test('a writer that changes the file during the run keeps the rows from being appended, and the next run has them', () =>
+  withExporter(async exporter => {
+    await runs(exporter, {});
+    await exporter.database.sql(`insert into t values (7, 'n7')`);
+    const before = await exporter.container.download('out.csv');
+    const blob = exporter.container.client.getBlockBlobClient('out.csv');
+    const { metadata } = await blob.getProperties();
+    const activation = exporter.activation(APPEND);
+    const { record } = await exporter.run(activation, {
+      intercept: parts => {
+        const touch = async (name: string): Promise<void> => {
+          if (name === 'out.csv') await blob.setMetadata({ ...metadata, touched: 'yes' });
+        };
+        return { ...parts, store: beforeCommit(parts.store, touch) };
+      },
+    });
+    assert.equal(record.error?.code, 'DESTINATION_CONFLICT');
+    assert.deepEqual(await exporter.container.download('out.csv'), before);
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    assert.equal((await exporter.lines('out.csv')).filter(line => line === '7,n7').length, 1);
+  }));
+
+test('appending is refused for full_only, where it would add every row again', () => {
+  const text = JSON.stringify({
+    version: 1,
+    sources: { db: { type: 'postgres', url: 'postgres://u@localhost/d' } },
+    destinations: {
+      lake: {
+        type: 'azure-blob',
+        container: 'exports',
+        auth: { connectionString: 'UseDevelopmentStorage=true' },
+      },
+    },
+    models: { m: { source: 'db', sql: 'select 1 as id', primaryKey: ['id'] } },
+    activations: {
+      a: {
+        model: 'm',
+        destination: 'lake',
+        fileName: 'f',
+        format: { type: 'csv' },
+        syncMode: 'insert',
+        ifExists: 'append',
+      },
+    },
+  });
+  assert.throws(() => parseConfig({ text, environment: {} }), /is append with runType full_only/);
+});
+
+test('rows of a run that was withdrawn after one of its files was committed are not there twice', () =>
+  withExporter(async exporter => {
+    await runs(exporter, { maxFileRows: 7 });
+    await exporter.database.sql(`insert into t select i, 'n' || i from generate_series(7, 9) i`);
+    const activation = exporter.activation({ ...APPEND, maxFileRows: 7 });
+    const foreign = exporter.container.client.getBlockBlobClient('out_part00002.csv');
+    // The first part is committed with row 7; then somebody takes the name of the second.
+    const { record } = await exporter.run(activation, {
+      intercept: parts => ({
+        ...parts,
+        store: beforeCommit(parts.store, async name => {
+          if (name === 'out_part00002.csv') await foreign.upload('foreign', 7);
+        }),
+      }),
+    });
+    assert.notEqual(record.state, 'succeeded');
+    assert.ok((await exporter.lines('out.csv')).includes('7,n7'));
+    await foreign.delete();
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    const lines = [...(await exporter.lines('out.csv')), ...(await exporter.lines('out_part00002.csv'))];
+    assert.deepEqual(
+      lines.filter(line => line !== 'id,name').sort(),
+      Array.from({ length: 9 }, (_, index) => `${index + 1},n${index + 1}`),
+    );
+  }));
