@@ -1,7 +1,6 @@
 import type { ResolvedActivation } from './config/activation.ts';
 import { containerKey } from './config/rules.ts';
 import type { Encoder } from './encoders/encoder.ts';
-import { SluiceError } from './errors.ts';
 import { DESTINATIONS, type Destination, FORMATS, type FormatPart, SOURCES } from './registry.ts';
 import type { Column } from './row-batch.ts';
 import type { RowSource } from './sources/source.ts';
@@ -17,21 +16,25 @@ export interface Assembly {
 }
 
 /** Looks every part of an activation up in the registry. `signal` stops what the destination does. */
-export function assemble(activation: ResolvedActivation, signal: AbortSignal): Assembly {
+export async function assemble(activation: ResolvedActivation, signal: AbortSignal): Promise<Assembly> {
   const { destination, format } = activation;
-  const part = FORMATS[format.type] as FormatPart<typeof format> | undefined;
-  if (part === undefined) {
-    throw new SluiceError('NOT_AVAILABLE', `format ${format.type} is not available yet`, {
-      stage: 'configuration',
-    });
-  }
+  const { contentType } = FORMATS[format.type] as FormatPart<typeof format>;
   return {
     source: createSource(activation),
     store: DESTINATIONS[destination.type](destination, signal),
     target: containerKey(destination) ?? destination.container,
-    contentType: part.contentType(format),
-    createEncoder: columns => part[format.engine](columns, format),
+    contentType: contentType(format),
+    createEncoder: await loadEncoder(activation),
   };
+}
+
+/** The engine that an activation writes with. */
+export async function loadEncoder({
+  format,
+}: ResolvedActivation): Promise<(columns: readonly Column[]) => Encoder> {
+  const part = FORMATS[format.type] as FormatPart<typeof format>;
+  const create = await part[format.engine]();
+  return columns => create(columns, format);
 }
 
 /** The source of an activation alone. */

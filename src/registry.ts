@@ -4,15 +4,7 @@ import type {
   ResolvedModel,
   ResolvedSource,
 } from './config/activation.ts';
-import { CsvEncoder } from './encoders/csv.ts';
 import type { Encoder } from './encoders/encoder.ts';
-import { JsonEncoder } from './encoders/json.ts';
-import { CsvLibraryEncoder } from './encoders/library/csv.ts';
-import { JsonLibraryEncoder } from './encoders/library/json.ts';
-import { ParquetLibraryEncoder } from './encoders/library/parquet.ts';
-import { XmlLibraryEncoder } from './encoders/library/xml.ts';
-import { ParquetEncoder } from './encoders/parquet.ts';
-import { XmlEncoder } from './encoders/xml.ts';
 import { SluiceError } from './errors.ts';
 import type { Column } from './row-batch.ts';
 import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
@@ -33,11 +25,13 @@ export interface SourceRequest<Source> {
   readonly where: string | undefined;
 }
 
+/** An engine is loaded when an activation asks for it: some bring large packages. */
 export interface FormatPart<Format> {
   readonly contentType: (format: Format) => string;
-  readonly fast: (columns: readonly Column[], format: Format) => Encoder;
-  readonly library: (columns: readonly Column[], format: Format) => Encoder;
+  readonly fast: () => Promise<CreateEncoder<Format>>;
+  readonly library: () => Promise<CreateEncoder<Format>>;
 }
+type CreateEncoder<Format> = (columns: readonly Column[], format: Format) => Encoder;
 
 export interface Destination extends BlobStore, BlockLists {
   /** Makes sure, without writing, that files can be written. */
@@ -62,26 +56,50 @@ export const SOURCES: {
   json: () => notBuilt('source type json'),
 };
 
-export const FORMATS: { readonly [Type in FormatType]?: FormatPart<Of<ResolvedFormat, Type>> } = {
+export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {
   csv: {
     contentType: () => 'text/csv; charset=utf-8',
-    fast: (columns, format) => new CsvEncoder(columns, format),
-    library: (columns, format) => new CsvLibraryEncoder(columns, format),
+    fast: async () => {
+      const { CsvEncoder } = await import('./encoders/csv.ts');
+      return (columns, format) => new CsvEncoder(columns, format);
+    },
+    library: async () => {
+      const { CsvLibraryEncoder } = await import('./encoders/library/csv.ts');
+      return (columns, format) => new CsvLibraryEncoder(columns, format);
+    },
   },
   json: {
     contentType: ({ layout }) => (layout === 'lines' ? 'application/x-ndjson' : 'application/json'),
-    fast: (columns, format) => new JsonEncoder(columns, format),
-    library: (columns, format) => new JsonLibraryEncoder(columns, format),
+    fast: async () => {
+      const { JsonEncoder } = await import('./encoders/json.ts');
+      return (columns, format) => new JsonEncoder(columns, format);
+    },
+    library: async () => {
+      const { JsonLibraryEncoder } = await import('./encoders/library/json.ts');
+      return (columns, format) => new JsonLibraryEncoder(columns, format);
+    },
   },
   xml: {
     contentType: () => 'application/xml; charset=utf-8',
-    fast: (columns, format) => new XmlEncoder(columns, format),
-    library: (columns, format) => new XmlLibraryEncoder(columns, format),
+    fast: async () => {
+      const { XmlEncoder } = await import('./encoders/xml.ts');
+      return (columns, format) => new XmlEncoder(columns, format);
+    },
+    library: async () => {
+      const { XmlLibraryEncoder } = await import('./encoders/library/xml.ts');
+      return (columns, format) => new XmlLibraryEncoder(columns, format);
+    },
   },
   parquet: {
     contentType: () => 'application/vnd.apache.parquet',
-    fast: (columns, format) => new ParquetEncoder(columns, format),
-    library: (columns, format) => new ParquetLibraryEncoder(columns, format),
+    fast: async () => {
+      const { ParquetEncoder } = await import('./encoders/parquet.ts');
+      return (columns, format) => new ParquetEncoder(columns, format);
+    },
+    library: async () => {
+      const { ParquetLibraryEncoder } = await import('./encoders/library/parquet.ts');
+      return (columns, format) => new ParquetLibraryEncoder(columns, format);
+    },
   },
 };
 

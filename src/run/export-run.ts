@@ -119,7 +119,7 @@ class ExportRun {
 
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
-    const assembly = assemble(activation, this.#abort.signal);
+    const assembly = await assemble(activation, this.#abort.signal);
     const { store, target, contentType } = assembly;
     const workspace = await Workspace.open(activation.dataDirectory, activation.name);
     this.#workspace = workspace;

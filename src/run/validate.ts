@@ -1,8 +1,7 @@
-import { createSource } from '../assemble.ts';
+import { createSource, loadEncoder } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { extensionOf, partName, resolveFileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import { FORMATS, type FormatPart } from '../registry.ts';
 import type { Column } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
@@ -110,10 +109,10 @@ async function checkSource(
     return model.primaryKey.length === 0 ? 'none, and none is needed' : model.primaryKey.join(', ');
   });
   if (written.length > 0) {
-    await attempt(found, 'format', signal, () => {
+    await attempt(found, 'format', signal, async () => {
       const { format } = activation;
-      const part = FORMATS[format.type] as FormatPart<typeof format> | undefined;
-      part?.[format.engine](written, format);
+      const createEncoder = await loadEncoder(activation);
+      createEncoder(written);
       return `${format.type}, engine ${format.engine}`;
     });
   }
