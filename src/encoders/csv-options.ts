@@ -1,5 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
+import type { RowBound } from './row-encoder.ts';
 
 /** Options of the CSV format, as the configuration names them. */
 export interface CsvOptions {
@@ -18,13 +19,8 @@ export interface CsvOptions {
 }
 
 /** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
-export interface CsvRowBound {
-  readonly perByte: number;
-  readonly perRow: number;
-}
-
 /** The bound that holds for every value under the options. */
-export function csvRowBound(columns: readonly Column[], options: CsvOptions): CsvRowBound {
+export function csvRowBound(columns: readonly Column[], options: CsvOptions): RowBound {
   const bytes = (text: string): number => Buffer.byteLength(text);
   // Each byte may be a character that is escaped.
   const perByte = 1 + bytes(options.escapeChar);

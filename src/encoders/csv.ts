@@ -1,7 +1,8 @@
 import type { Column, RowBatch } from '../row-batch.ts';
 import { type CsvOptions, csvRowBound, mayBeFormula, refuseAmbiguous } from './csv-options.ts';
-import type { Encoder, OutputBuffer } from './encoder.ts';
+import type { OutputBuffer } from './encoder.ts';
 import { writeIso8601 } from './iso8601.ts';
+import { type RowBound, RowEncoder } from './row-encoder.ts';
 
 export type { CsvOptions } from './csv-options.ts';
 
@@ -53,11 +54,10 @@ const DOT = 0x2e;
 const APOSTROPHE = 0x27;
 
 /** CSV (RFC 4180) from row bytes. NULL is `nullText` without quotes; a text equal to `nullText` has quotes. */
-export class CsvEncoder implements Encoder {
+export class CsvEncoder extends RowEncoder {
   readonly beginBytes: number;
   readonly endBytes = 0;
 
-  readonly #columns: readonly Column[];
   readonly #options: CsvOptions;
   readonly #ways: Uint8Array;
   readonly #quoteAlways: readonly boolean[];
@@ -75,13 +75,15 @@ export class CsvEncoder implements Encoder {
   readonly #head: Buffer;
   /** What true and false become in each column, quotes included. */
   readonly #booleans: readonly [Buffer, Buffer][];
-  readonly #boundPerByte: number;
-  readonly #boundPerRow: number;
+  readonly #bound: RowBound;
+  readonly #oneRow = new Int32Array(1);
   #scratch = Buffer.alloc(0);
 
   constructor(columns: readonly Column[], options: CsvOptions) {
     refuseAmbiguous(options);
-    this.#columns = columns;
+    const bound = csvRowBound(columns, options);
+    super(columns, bound);
+    this.#bound = bound;
     this.#options = options;
     this.#delimiter = Buffer.from(options.delimiter);
     this.#runIns = runIns(this.#delimiter);
@@ -108,9 +110,6 @@ export class CsvEncoder implements Encoder {
     ]);
     this.#ways = Uint8Array.from(columns, (column, index) => this.#wayOf(column, this.#quoteAlways[index]!));
 
-    const { perByte, perRow } = csvRowBound(columns, options);
-    this.#boundPerByte = perByte;
-    this.#boundPerRow = perRow;
     this.#head = this.#renderHead();
     this.beginBytes = this.#head.length;
   }
@@ -119,51 +118,23 @@ export class CsvEncoder implements Encoder {
     out.position += this.#head.copy(out.bytes, out.position);
   }
 
-  /** The header is there. */
-  resume(): void {}
-
   end(): void {}
 
   rowBytesBound(batch: RowBatch, row: number): number {
     const bytes = batch.rowBounds[2 * row + 1]! - batch.rowBounds[2 * row]!;
-    return bytes * this.#boundPerByte + this.#boundPerRow;
+    return bytes * this.#bound.perByte + this.#bound.perRow;
   }
 
-  encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
-    const { rowBounds } = batch;
-    const { limit } = out;
-    const boundPerByte = this.#boundPerByte;
-    const boundPerRow = this.#boundPerRow;
-    let index = from;
-    while (index < to) {
-      // As many rows as surely fit are written in one go; near the limit it is row by row.
-      let sure = out.position;
-      let last = index;
-      while (last < to) {
-        const row = rows[last]!;
-        sure += (rowBounds[2 * row + 1]! - rowBounds[2 * row]!) * boundPerByte + boundPerRow;
-        if (sure > limit) break;
-        last++;
-      }
-      if (last > index) {
-        out.position = this.#write(batch, rows, index, last, out.bytes, out.position);
-        index = last;
-      } else {
-        const bound = this.rowBytesBound(batch, rows[index]!);
-        if (this.#scratch.length < bound) this.#scratch = Buffer.allocUnsafe(bound);
-        const size = this.#write(batch, rows, index, index + 1, this.#scratch, 0);
-        if (out.position + size > limit) break;
-        this.#scratch.copy(out.bytes, out.position, 0, size);
-        out.position += size;
-        index++;
-      }
-    }
-    return index;
+  /** Only writing it tells: what needs quotes is found while it is copied. */
+  protected override rowBytes(batch: RowBatch, row: number): number {
+    const bound = this.rowBytesBound(batch, row);
+    if (this.#scratch.length < bound) this.#scratch = Buffer.allocUnsafe(bound);
+    this.#oneRow[0] = row;
+    return this.writeRows(batch, this.#oneRow, 0, 1, this.#scratch, 0);
   }
 
-  /** Writes rows that are known to fit; returns the position behind them. */
-  // hot: bench/row-path. Invariant: `to` has room for rowBytesBound of every row.
-  #write(
+  // hot: bench/row-path. Invariant: `to` has room for what the rows take.
+  protected override writeRows(
     batch: RowBatch,
     rows: Int32Array,
     first: number,
@@ -254,7 +225,7 @@ export class CsvEncoder implements Encoder {
 
   /** Any value under any options. */
   #writeGeneral(column: number, from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-    const { kind } = this.#columns[column]!;
+    const { kind } = this.columns[column]!;
     let value = from.subarray(start, end);
     if (kind === 'boolean') {
       return at + this.#booleans[column]![value[0] === LOWER_T ? 0 : 1].copy(to, at);
@@ -263,7 +234,7 @@ export class CsvEncoder implements Encoder {
       const converted = Buffer.allocUnsafe(value.length);
       value = converted.subarray(0, writeIso8601(value, 0, value.length, converted, 0));
     }
-    if (this.#options.escapeFormulas && mayBeFormula(this.#columns[column]!) && startsFormula(value)) {
+    if (this.#options.escapeFormulas && mayBeFormula(this.columns[column]!) && startsFormula(value)) {
       value = Buffer.concat([Buffer.of(APOSTROPHE), value]);
     }
     return this.#writeQuotedWhereNeeded(value, this.#quoteAlways[column]!, to, at);
@@ -301,7 +272,7 @@ export class CsvEncoder implements Encoder {
       value.includes(this.#quote) ||
       value.includes(this.#escape) ||
       this.#runIns.some(start => endsWith(value, start)) ||
-      (this.#columns.length === 1 && value.equals(END_OF_COPY))
+      (this.columns.length === 1 && value.equals(END_OF_COPY))
     );
   }
 
@@ -313,7 +284,7 @@ export class CsvEncoder implements Encoder {
   #renderHead(): Buffer {
     const parts: Buffer[] = this.#options.bom ? [Buffer.from('\ufeff')] : [];
     if (this.#options.header) {
-      this.#columns.forEach(({ name }, index) => {
+      this.columns.forEach(({ name }, index) => {
         if (index > 0) parts.push(this.#delimiter);
         parts.push(this.#rendered(Buffer.from(name), this.#options.quote !== 'needed'));
       });

@@ -1,14 +1,9 @@
 import { type Cast, type Options, stringify } from 'csv-stringify/sync';
 import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
-import {
-  type CsvOptions,
-  type CsvRowBound,
-  csvRowBound,
-  mayBeFormula,
-  refuseAmbiguous,
-} from '../csv-options.ts';
+import { type CsvOptions, csvRowBound, mayBeFormula, refuseAmbiguous } from '../csv-options.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
+import type { RowBound } from '../row-encoder.ts';
 import { NUMBER_KINDS, notExpressible, typedRow } from './typed-row.ts';
 
 /** csv-stringify's own list lacks the line feed. */
@@ -21,7 +16,7 @@ export class CsvLibraryEncoder implements Encoder {
 
   readonly #columns: readonly Column[];
   readonly #stringifyOptions: Options;
-  readonly #bound: CsvRowBound;
+  readonly #bound: RowBound;
   readonly #head: Buffer;
 
   /** @throws SluiceError CONFIG_INVALID where the options are ambiguous, or beyond csv-stringify */
