@@ -18,7 +18,6 @@ export interface CsvOptions {
   readonly booleans: readonly [string, string];
 }
 
-/** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
 /** The bound that holds for every value under the options. */
 export function csvRowBound(columns: readonly Column[], options: CsvOptions): RowBound {
   const bytes = (text: string): number => Buffer.byteLength(text);

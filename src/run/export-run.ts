@@ -3,11 +3,9 @@ import { type Assembly, assemble } from '../assemble.ts';
 import { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { Spill } from '../baseline/spill.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { extensionOf, type FileName, partName, resolveFileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
-import { Change } from '../row-batch.ts';
-import { RollingBlobSink, type Series } from '../sinks/rolling-blob-sink.ts';
+import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
 import type { BlockLists, ResumePoint } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
@@ -15,11 +13,14 @@ import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-col
 import { findLaterParts, findResumePoint } from './append.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
-import { changeName, existsError } from './decide.ts';
+import { existsError } from './decide.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
+import { RunFiles } from './run-files.ts';
 import { newRunId } from './run-id.ts';
 import { NO_COUNTS, type RunCounts, type RunError, type RunRecord, type RunWarning } from './run-record.ts';
+import { coercionWarnings, keyWarnings } from './run-warnings.ts';
+import { Held, passGates } from './safety-gates.ts';
 import { Workspace } from './workspace.ts';
 
 export interface ExportRequest {
@@ -72,9 +73,6 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
 
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
-
-/** A run's outcome that is no failure of anything: it waits for a person to say that it is meant. */
-class Held extends Error {}
 
 class ExportRun {
   readonly #request: ExportRequest;
@@ -131,14 +129,14 @@ class ExportRun {
     this.recovered = await recover(parts);
     for (const record of this.recovered) await workspace.remember(record);
 
-    const fileName = this.#resolveName();
-    if (await this.#skipsExisting(assembly, fileName)) return this.#succeed(this.#record);
+    const files = new RunFiles(activation, this.#record);
+    if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
     let mapping: MappingPlan | undefined;
     const record = await exportOnce(
       {
         activation,
         record: this.#record,
-        fileName,
+        fileName: files.fileName,
         contentType,
         plan: async latest => {
           const opened = await this.#plan(assembly, latest);
@@ -146,7 +144,7 @@ class ExportRun {
           return opened.plan;
         },
         stream: plan =>
-          this.#stream({ ...assembly, store: parts.store, blockLists: store }, mapping!, plan, fileName),
+          this.#stream({ ...assembly, store: parts.store, blockLists: store }, mapping!, plan, files),
         beforeDecision: () => {
           this.#abort.signal.throwIfAborted();
           // From here on a wish to cancel comes too late: what is decided is finished.
@@ -210,11 +208,11 @@ class ExportRun {
     assembly: StreamParts,
     mapping: MappingPlan,
     plan: BaselinePlan,
-    fileName: FileName,
+    files: RunFiles,
   ): Promise<SealedRun> {
     const { source } = assembly;
-    const resume = plan.full ? undefined : await this.#resumePoint(assembly, mapping, plan, fileName);
-    const sink = this.#createSink(assembly, mapping, fileName, resume);
+    const resume = plan.full ? undefined : await this.#resumePoint(assembly, mapping, plan, files);
+    const sink = this.#createSink(assembly, mapping, files, resume);
     let rowsRead = 0;
     const countRows = (count: number): void => {
       rowsRead += count;
@@ -237,16 +235,22 @@ class ExportRun {
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
     const counts = countsOf(rowsRead, comparison?.diff, sink);
-    const warnings = [...keyWarnings(comparison?.diff), ...coercionWarnings(sink)];
+    const warnings = [...(comparison ? keyWarnings(comparison.diff) : []), ...coercionWarnings(sink.coerced)];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
-    this.#checkGates(counts, plan);
+    const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
+    passGates({
+      activation: this.#activation,
+      counts,
+      known,
+      allowRemovals: this.#request.allowRemovals === true,
+    });
     const staged = sink.files;
-    const stale = plan.full ? await this.#laterParts(assembly, fileName, staged.length) : [];
+    const stale = plan.full ? await this.#laterParts(assembly, files, staged.length) : [];
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
     const { digest } = comparison.diff;
     await comparison.deltaLog.seal({ counts, digest });
-    const before = plan.full ? 0 : (this.#workspace!.baseline.state?.count ?? 0);
+    const before = plan.full ? 0 : known;
     const { generation, seed, identity, retained } = plan;
     const count = before + counts.added - counts.removed;
     const { run } = this.#record;
@@ -264,11 +268,11 @@ class ExportRun {
     { store, blockLists, createEncoder }: StreamParts,
     { written }: MappingPlan,
     { previousGeneration: generation }: BaselinePlan,
-    fileName: FileName,
+    files: RunFiles,
   ): Promise<ResumePoint | undefined> {
     const { ifExists, name: activation } = this.#activation;
     if (ifExists !== 'append') return undefined;
-    const nameOf = (part: number): string => this.#nameOf(fileName, undefined, part);
+    const nameOf = (part: number): string => files.nameOf(undefined, part);
     const hasEnd = createEncoder(written).endBytes > 0;
     return findResumePoint({ store, blockLists, activation, nameOf, hasEnd, generation });
   }
@@ -276,30 +280,27 @@ class ExportRun {
   /** Of a full run of an activation that appends: parts that earlier runs added, and no manifest tells of all. */
   async #laterParts(
     { store }: StreamParts,
-    fileName: FileName,
+    files: RunFiles,
     parts: number,
   ): Promise<{ name: string; etag: string }[]> {
     const { ifExists, name: activation } = this.#activation;
     if (ifExists !== 'append' || parts === 0) return [];
-    return findLaterParts(
-      { store, activation, nameOf: part => this.#nameOf(fileName, undefined, part) },
-      parts,
-    );
+    return findLaterParts({ store, activation, nameOf: part => files.nameOf(undefined, part) }, parts);
   }
 
   #createSink(
     { store, createEncoder }: StreamParts,
     { written }: MappingPlan,
-    fileName: FileName,
+    files: RunFiles,
     resume: ResumePoint | undefined,
   ): RollingBlobSink {
     const activation = this.#activation;
     const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
     return new RollingBlobSink({
       store,
-      series: seriesOf(activation),
+      series: files.series,
       createEncoder: () => createEncoder(written),
-      nameOf: (change, part) => this.#nameOf(fileName, change, part),
+      nameOf: files.nameOf,
       runId: this.#record.run,
       compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
       level: format.type === 'parquet' ? undefined : format.level,
@@ -347,62 +348,16 @@ class ExportRun {
     return { diff, deltaLog };
   }
 
-  #checkGates(counts: RunCounts, plan: BaselinePlan): void {
-    const { onEmpty, name, warnings } = this.#activation;
-    const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
-    if (!this.#request.allowRemovals && known > 0) {
-      if (counts.read === 0)
-        throw new Held(`the source of ${name} returned no rows, and the baseline has ${known}`);
-      const limit = warnings.removedRowsOverRatio;
-      if (limit !== undefined && counts.removed > known * limit) {
-        const percent = ((100 * counts.removed) / known).toFixed(1);
-        throw new Held(`the run would remove ${counts.removed} of ${known} rows (${percent} %)`);
-      }
-    }
-    if (counts.written === 0 && onEmpty === 'fail') {
-      throw new SluiceError('SOURCE_EMPTY', `there is nothing to write for ${name}, and onEmpty is fail`, {
-        stage: 'run',
-      });
-    }
-  }
-
-  #resolveName(): FileName {
-    const { fileName, format, timezone, timestampOffsetMs, name, model, syncMode } = this.#activation;
-    return resolveFileName({
-      template: fileName,
-      extension: extensionOf(format),
-      instant: new Date(this.#record.startedAt),
-      timezone,
-      timestampOffset: timestampOffsetMs,
-      run: this.#record.run,
-      activation: name,
-      model: model.name,
-      mode: syncMode,
-    });
-  }
-
-  #nameOf(fileName: FileName, change: Change | undefined, part: number): string {
-    const named = changeName(change);
-    const { folder } = this.#activation.destination;
-    return partName(fileName, part, { folder, ...(named === undefined ? {} : { change: named }) });
-  }
-
   /** Looks before anything is read whether the run's files are there already, where that matters. */
-  async #skipsExisting({ store }: Assembly, fileName: FileName): Promise<boolean> {
+  async #skipsExisting({ store }: Assembly, files: RunFiles): Promise<boolean> {
     const { ifExists } = this.#activation;
     if (ifExists !== 'fail' && ifExists !== 'skip') return false;
-    for (const { change } of seriesOf(this.#activation)) {
-      const name = this.#nameOf(fileName, change, 1);
-      if ((await store.head(name)) === undefined) continue;
-      if (ifExists === 'fail') throw existsError(name);
-      const warning: RunWarning = {
-        code: 'EXISTS_SKIPPED',
-        message: `${name} exists: nothing was read or written`,
-      };
-      this.#record = { ...this.#record, warnings: [warning] };
-      return true;
-    }
-    return false;
+    const name = await files.findTaken(store);
+    if (name === undefined) return false;
+    if (ifExists === 'fail') throw existsError(name);
+    const message = `${name} exists: nothing was read or written`;
+    this.#record = { ...this.#record, warnings: [{ code: 'EXISTS_SKIPPED', message }] };
+    return true;
   }
 
   async #succeed(record: RunRecord): Promise<RunRecord> {
@@ -432,47 +387,12 @@ class ExportRun {
   }
 }
 
-/** Which files there are, and which rows go into each. */
-function seriesOf({ syncMode }: ResolvedActivation): Series[] {
-  if (syncMode === 'difference') {
-    return [Change.added, Change.updated, Change.removed].map(change => ({ change, wants: [change] }));
-  }
-  return [{ wants: syncMode === 'insert' ? [Change.added] : [Change.added, Change.updated] }];
-}
-
 function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
   const written = sink.rowsWritten;
   const bytes = sink.files.reduce((sum, file) => sum + file.bytes - (file.resumed?.bytes ?? 0), 0);
   if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
   const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
   return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
-}
-
-function keyWarnings(diff: HashDiff | undefined): RunWarning[] {
-  const warnings: RunWarning[] = [];
-  const shown = (problem: 'null' | 'duplicate'): string =>
-    diff!.samples
-      .filter(sample => sample.problem === problem)
-      .map(({ key }) => `(${key.map(text => text ?? 'NULL').join(', ')})`)
-      .join(' ');
-  const { nullKeys = 0, duplicateKeys = 0 } = diff?.counts ?? {};
-  if (nullKeys > 0) {
-    warnings.push({ code: 'NULL_KEYS', message: `${nullKeys} rows have a null key: ${shown('null')}` });
-  }
-  if (duplicateKeys > 0) {
-    warnings.push({
-      code: 'DUPLICATE_KEYS',
-      message: `${duplicateKeys} rows repeat a key: ${shown('duplicate')}`,
-    });
-  }
-  return warnings;
-}
-
-function coercionWarnings({ coerced }: RollingBlobSink): RunWarning[] {
-  if (coerced.size === 0) return [];
-  const shown = Array.from(coerced, ([column, count]) => `${count} in column "${column}"`).join(', ');
-  const message = `values that the format cannot hold were written as it can: ${shown}`;
-  return [{ code: 'VALUE_COERCED', message }];
 }
 
 function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {

@@ -1,0 +1,58 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import { extensionOf, type FileName, partName, resolveFileName } from '../config/file-name.ts';
+import { Change } from '../row-batch.ts';
+import type { Series } from '../sinks/rolling-blob-sink.ts';
+import type { BlobStore } from '../sinks/sink.ts';
+import { changeName } from './decide.ts';
+import type { RunRecord } from './run-record.ts';
+
+/** The files that a run writes: which there are, and what they are called. */
+export class RunFiles {
+  /** Resolved once, from the start of the run. */
+  readonly fileName: FileName;
+  /** Which files there are, and which rows go into each. */
+  readonly series: readonly Series[];
+  readonly #folder: string;
+
+  constructor(activation: ResolvedActivation, { run, startedAt }: RunRecord) {
+    const { fileName, format, timezone, timestampOffsetMs, name, model, syncMode, destination } = activation;
+    this.fileName = resolveFileName({
+      template: fileName,
+      extension: extensionOf(format),
+      instant: new Date(startedAt),
+      timezone,
+      timestampOffset: timestampOffsetMs,
+      run,
+      activation: name,
+      model: model.name,
+      mode: syncMode,
+    });
+    this.series = seriesOf(syncMode);
+    this.#folder = destination.folder;
+  }
+
+  /** The full name in the container; parts count from 1. */
+  readonly nameOf = (change: Change | undefined, part: number): string => {
+    const named = changeName(change);
+    return partName(this.fileName, part, {
+      folder: this.#folder,
+      ...(named === undefined ? {} : { change: named }),
+    });
+  };
+
+  /** The first of the files' names that is taken already. */
+  async findTaken(store: Pick<BlobStore, 'head'>): Promise<string | undefined> {
+    for (const { change } of this.series) {
+      const name = this.nameOf(change, 1);
+      if ((await store.head(name)) !== undefined) return name;
+    }
+    return undefined;
+  }
+}
+
+function seriesOf(syncMode: ResolvedActivation['syncMode']): Series[] {
+  if (syncMode === 'difference') {
+    return [Change.added, Change.updated, Change.removed].map(change => ({ change, wants: [change] }));
+  }
+  return [{ wants: syncMode === 'insert' ? [Change.added] : [Change.added, Change.updated] }];
+}
