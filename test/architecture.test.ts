@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url));
+
+interface SourceFile {
+  readonly path: string;
+  readonly text: string;
+  /** Paths of files of ours, and names of packages. */
+  readonly imports: readonly string[];
+}
+
+const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter(path => /\.(ts|js)$/.test(path) && !path.endsWith('.d.ts'))
+  .map(path => {
+    const text = readFileSync(join(SRC, path), 'utf8');
+    const specifiers = Array.from(text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g), match => match[1]!);
+    const imports = specifiers
+      .filter(specifier => !specifier.startsWith('node:'))
+      .map(specifier =>
+        specifier.startsWith('.') ? relative('', join(dirname(path), specifier)) : specifier,
+      );
+    return { path, text, imports };
+  });
+
+/** What a file is, from the bottom up; it may import what is lower, and its own kind. */
+const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
+  ['base', /^(row-batch|errors)\.ts$/],
+  ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
+  ['parts', /^(config|sources|transforms|baseline|encoders|sinks|embedded)\//],
+  ['assembly', /^(pipeline|assemble|registry)\.ts$|^run\//],
+  ['faces', /^(index\.ts$|cli\/|daemon\/)/],
+];
+const layerOf = (path: string): number => LAYERS.findIndex(([, pattern]) => pattern.test(path));
+
+/** Parts of one kind do not know parts of another, but for these. */
+const KIND_MAY_USE: Readonly<Record<string, readonly string[]>> = { transforms: ['baseline'] };
+
+test('every file has a place in the architecture', () => {
+  assert.deepEqual(
+    files.filter(({ path }) => layerOf(path) < 0).map(({ path }) => path),
+    [],
+  );
+});
+
+test('imports go down, never up', () => {
+  const upward = files.flatMap(({ path, imports }) =>
+    imports.filter(to => layerOf(to) > layerOf(path)).map(to => `${path} imports ${to}`),
+  );
+  assert.deepEqual(upward, []);
+});
+
+test('a part knows no part of another kind', () => {
+  const kindOf = (path: string): string => path.split('/')[0]!;
+  const parts = LAYERS.findIndex(([name]) => name === 'parts');
+  const crossing = files
+    .filter(({ path }) => layerOf(path) === parts)
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(to => layerOf(to) === parts && kindOf(to) !== kindOf(path))
+        .filter(to => !KIND_MAY_USE[kindOf(path)]?.includes(kindOf(to)))
+        .map(to => `${path} imports ${to}`),
+    );
+  assert.deepEqual(crossing, []);
+});
+
+/** Where each package of the path of a row may be named: nobody else has to change when it does. */
+const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
+  pg: /^(sources\/postgres\/|embedded\/postgres)/,
+  'pg-query-stream': /^sources\/postgres\//,
+  '@azure/storage-blob': /^(sinks\/azure\/|cli\/demo\/)/,
+  level: /^baseline\//,
+  'csv-stringify/sync': /^encoders\/library\//,
+  'xml-writer': /^encoders\/library\//,
+  'parquet-wasm': /^encoders\/parquet\//,
+  zod: /^config\//,
+  yaml: /^(config|cli)\//,
+  commander: /^cli\//,
+};
+
+test('each package is named in its own place only', () => {
+  const strays = files.flatMap(({ path, imports }) =>
+    imports
+      .filter(to => PACKAGE_HOMES[to] && !PACKAGE_HOMES[to].test(path))
+      .map(to => `${path} imports ${to}`),
+  );
+  assert.deepEqual(strays, []);
+  const named = new Set(files.flatMap(({ imports }) => imports));
+  assert.deepEqual(
+    Object.keys(PACKAGE_HOMES).filter(name => !named.has(name)),
+    [],
+  );
+});
+
+test('the environment is read in config only, and only the command prints and exits', () => {
+  const using = (pattern: RegExp, allowed: RegExp): string[] =>
+    files.filter(({ path, text }) => pattern.test(text) && !allowed.test(path)).map(({ path }) => path);
+  assert.deepEqual(using(/\bprocess\.env\b/, /^(config|cli)\//), []);
+  assert.deepEqual(using(/\bprocess\.exit(Code)?\b|\bconsole\.\w/, /^cli\//), []);
+});
+
+test('no file is longer than 500 lines', () => {
+  const long = files.filter(({ text }) => text.split('\n').length > 500).map(({ path }) => path);
+  assert.deepEqual(long, []);
+});
