@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
 import {
@@ -75,6 +76,7 @@ export class Baseline {
   }
 
   static async open(directory: string): Promise<Baseline> {
+    await refuseHeadless(directory);
     const pages: Pages = new Level(directory, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
@@ -201,6 +203,43 @@ export class Baseline {
     await this.#clear(layout.epoch);
   }
 
+  /** Brings what is in LevelDB's log into its immutable files, so that a copy of the files has little in its log. */
+  async flush(): Promise<void> {
+    await this.#writing(() =>
+      (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY),
+    );
+  }
+
+  /** Counts the keys and sums up the digest from the pages alone, to be held against `state`. */
+  async measure(): Promise<{ readonly count: number; readonly digest: Digest }> {
+    const expected = this.#state?.count ?? 0;
+    const table = new KeyTable();
+    let count = 0;
+    // A small baseline is read at once, a large one bucket by bucket.
+    const together = expected <= SMALL_BASELINE_RECORDS ? BUCKETS : 1;
+    for (let first = 0; first < BUCKETS; first += together) {
+      this.#directory.length = 0;
+      for (let bucket = first; bucket < first + together; bucket++) table.open(bucket, expected / BUCKETS);
+      if (together === 1) await this.loadBucket(table, first);
+      else await this.load(table);
+      for (let bucket = first; bucket < first + together; bucket++) {
+        count += table.countOf(bucket);
+        table.close(bucket);
+      }
+    }
+    this.#directory.length = 0;
+    return { count, digest: table.digest };
+  }
+
+  /** Merges all tables anew. Rejects with STATE_DAMAGED where one cannot be read, which would fail writes at any later time. */
+  async rewrite(): Promise<void> {
+    await this.#reading(async () => {
+      await (this.#pages as unknown as CompactableStore).compactRange(Buffer.of(0), Buffer.of(0xff));
+      // A failure of the merge is told to the writes after it.
+      await this.#pages.del(Buffer.of(0), { sync: true });
+    });
+  }
+
   async close(): Promise<void> {
     await this.#pages.close();
   }
@@ -289,8 +328,30 @@ export class Baseline {
   }
 }
 
+/**
+ * Keeps other processes, and other callers in this one, out of what the folder stands for until it is closed; the
+ * system does that for a process that ends. Rejects with STATE_LOCKED.
+ */
+export async function lockFolder(directory: string): Promise<{ close(): Promise<void> }> {
+  const lock = new Level(directory);
+  try {
+    await lock.open();
+    return lock;
+  } catch (cause) {
+    await lock.close().catch(() => {});
+    throw openError(directory, cause);
+  }
+}
+
 function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', `the baseline is damaged: ${what}`, { cause, stage: 'state' });
+}
+
+/** Without its CURRENT file LevelDB would begin anew in the midst of the old tables, as if there had been nothing. */
+async function refuseHeadless(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.includes('CURRENT') || !names.some(name => /^\d+\.(?:ldb|sst|log)$/.test(name))) return;
+  throw damaged(`${directory} has tables and no file CURRENT`);
 }
 
 function openError(directory: string, cause: unknown): SluiceError {
@@ -302,7 +363,9 @@ function openError(directory: string, cause: unknown): SluiceError {
       stage: 'state',
     });
   }
-  const code = /Corruption|JSON/i.test(reason) ? 'STATE_DAMAGED' : 'STATE_WRITE_FAILED';
+  const code = /Corruption|JSON|(?:MANIFEST-\d+|\.ldb|\.log): No such file/i.test(reason)
+    ? 'STATE_DAMAGED'
+    : 'STATE_WRITE_FAILED';
   return new SluiceError(code, `the baseline in ${directory} cannot be opened: ${reason}`, {
     cause,
     stage: 'state',

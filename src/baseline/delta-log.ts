@@ -158,7 +158,9 @@ export class DeltaLogWriter {
 export async function* readDeltaLog(path: string): AsyncGenerator<UpsertFrame | RemovalFrame | FooterFrame> {
   const damaged = (what: string): SluiceError =>
     new SluiceError('STATE_DAMAGED', `delta log ${path}: ${what}`, { stage: 'state' });
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((cause: Error) => {
+    throw damaged(`it cannot be opened: ${cause.message}`);
+  });
   try {
     const take = async (bytes: number): Promise<Buffer> => {
       const buffer = Buffer.allocUnsafeSlow(bytes);

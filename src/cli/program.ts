@@ -92,6 +92,75 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     );
 
   program
+    .command('runs')
+    .description('list runs, the newest first')
+    .argument('[NAME]', 'activation; all without a name')
+    .option('--limit <count>', 'how many runs', parseRows, 20)
+    .option('--json', 'print the record of each run as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./runs.ts')).runs(name, options, context())),
+    );
+
+  program
+    .command('show')
+    .description('show one run')
+    .argument('<RUN>', 'id of a run')
+    .option('--json', 'print its record as one line of JSON')
+    .action(async (run, options) => onExit(await (await import('./show.ts')).show(run, options, context())));
+
+  const state = program
+    .command('state')
+    .description('show, reset, back up or restore the baseline of an activation')
+    .helpCommand(false);
+  state
+    .command('show')
+    .description('show generation, run, keys, columns and size')
+    .argument('<NAME>', 'activation')
+    .option('--json', 'print it as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./state.ts')).showState(name, options, context())),
+    );
+  state
+    .command('reset')
+    .description('remove the baseline: the next run exports every row')
+    .argument('<NAME>', 'activation')
+    .option('--yes', 'do not ask')
+    .option('--abandon', 'drop a run that is decided and cannot be finished')
+    .option('--json', 'print what was removed as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./state.ts')).resetStateOf(name, options, context())),
+    );
+  state
+    .command('backup')
+    .description('copy the baseline to the destination')
+    .argument('<NAME>', 'activation')
+    .option('--force', 'though there is a backup of a later generation')
+    .option('--json', 'print what was done as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./state.ts')).backupStateOf(name, options, context())),
+    );
+  state
+    .command('restore')
+    .description('take the baseline back from the destination')
+    .argument('<NAME>', 'activation')
+    .option('--backup <id>', 'which backup; the latest without it')
+    .option('--force', 'though the destination or the local state is ahead of it')
+    .option('--json', 'print what was done as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./state.ts')).restoreStateOf(name, options, context())),
+    );
+
+  program
+    .command('verify')
+    .description('read the published files of a run back and check them')
+    .argument('<RUN>', 'id of a run')
+    .argument('[NAME]', 'its activation; found out without a name')
+    .option('--json', 'print what was found as one line of JSON')
+    .action(async (run, name, options) =>
+      onExit(await (await import('./verify.ts')).verify(run, name, options, context())),
+    );
+
+  program
     .command('schema')
     .description('print the JSON Schema of sluice.yaml')
     .action(async () => onExit(await (await import('./schema.ts')).schema(context())));

@@ -21,7 +21,7 @@ import { newRunId } from './run-id.ts';
 import { NO_COUNTS, type RunCounts, type RunError, type RunRecord, type RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { Held, passGates } from './safety-gates.ts';
-import { Workspace } from './workspace.ts';
+import { replaceable, Workspace } from './workspace.ts';
 
 export interface ExportRequest {
   readonly activation: ResolvedActivation;
@@ -119,14 +119,18 @@ class ExportRun {
     const activation = this.#activation;
     const assembly = await assemble(activation, this.#abort.signal);
     const { store, target, contentType } = assembly;
-    const workspace = await Workspace.open(activation.dataDirectory, activation.name);
+    const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
+      discardDamaged: this.#request.full === true,
+    });
     this.#workspace = workspace;
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
     const { journal, baseline } = workspace;
     const made: ProtocolParts = { store, journal, baseline, clock: this.#clock, target };
     const parts = this.#request.intercept?.(made) ?? made;
-    this.recovered = await recover(parts);
+    this.recovered = await recover(
+      this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
+    );
     for (const record of this.recovered) await workspace.remember(record);
 
     const files = new RunFiles(activation, this.#record);
@@ -362,7 +366,14 @@ class ExportRun {
 
   async #succeed(record: RunRecord): Promise<RunRecord> {
     this.#record = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
-    await this.#workspace!.remember(this.#record);
+    try {
+      await this.#workspace!.remember(this.#record);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      // The run is published whether or not its record can be kept: to call it failed would be wrong.
+      const warning: RunWarning = { code: 'RECORD_NOT_KEPT', message: error.message };
+      this.#record = { ...this.#record, warnings: [...this.#record.warnings, warning] };
+    }
     return this.#record;
   }
 

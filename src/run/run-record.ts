@@ -76,6 +76,7 @@ export type WarningCode =
   | 'EXISTS_SKIPPED'
   | 'VALUE_COERCED'
   | 'DESTINATION_RESET'
+  | 'RECORD_NOT_KEPT'
   | 'HELD';
 
 export interface RunWarning {

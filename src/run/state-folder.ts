@@ -17,7 +17,7 @@ export function activationsFolder(dataDirectory: string): string {
  *
  * A baseline is replaced by renames, of which each leaves something that the next `open` goes on from:
  *
- *   baseline.download   being put together; whatever is in it, it is not looked at again
+ *   baseline.download   being put together; what a crash leaves of it is removed
  *   baseline.restored   complete and checked. From this rename on the replacement is decided
  *   baseline.replaced   the old one, kept until the new one is in its place
  */
@@ -45,6 +45,7 @@ export class StateFolder {
     try {
       const folder = new StateFolder(path, lock);
       await folder.#finishReplacement();
+      await rm(folder.downloadPath, { recursive: true, force: true });
       return folder;
     } catch (error) {
       await lock.close();
@@ -86,11 +87,14 @@ export class StateFolder {
     await this.#finishReplacement();
   }
 
-  /** Removes a baseline that cannot be opened any more. */
+  /** Removes the baseline, whether it can be opened or not. A crash leaves it whole or gone. */
   async removeBaseline(): Promise<void> {
     await replacing(async () => {
-      await rm(this.baselinePath, { recursive: true, force: true });
+      if (!(await exists(this.baselinePath))) return;
+      await rm(this.#replacedPath, { recursive: true, force: true });
+      await rename(this.baselinePath, this.#replacedPath);
       await syncFolder(this.path);
+      await rm(this.#replacedPath, { recursive: true, force: true });
     });
   }
 
@@ -102,8 +106,12 @@ export class StateFolder {
     return join(this.path, 'baseline.restored');
   }
 
+  get #replacedPath(): string {
+    return join(this.path, 'baseline.replaced');
+  }
+
   async #finishReplacement(): Promise<void> {
-    const replaced = join(this.path, 'baseline.replaced');
+    const replaced = this.#replacedPath;
     await replacing(async () => {
       if (await exists(this.#restoredPath)) {
         // Absent where the crash came between the two renames: then the old one is aside already, and stays there.

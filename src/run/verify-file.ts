@@ -35,7 +35,8 @@ export async function verifyFile(options: VerifyFileOptions): Promise<FileVerifi
     findings.add('FILE_MISSING', 'it is not there');
   } else if (isLaterRun(there, options)) {
     const { run, sluice } = there.metadata;
-    findings.add('OVERWRITTEN', `the later run ${run} of ${sluice} wrote this name`);
+    const did = options.activation.ifExists === 'append' ? 'went on with this file' : 'wrote this name';
+    findings.add('OVERWRITTEN', `the later run ${run} of ${sluice} ${did}`);
   } else {
     if (file.etag !== undefined && there.etag !== file.etag)
       findings.add('CHANGED', whoChanged(there, options));
@@ -72,7 +73,7 @@ async function verifyContents(
   { file, columns, activation, store }: VerifyFileOptions,
   findings: Findings,
 ): Promise<void> {
-  const stored = new DigestedBytes(store.readBlob(file.name, there));
+  const stored = new DigestedBytes(store.readBlob(file.name, there), file.appended?.fromByte ?? 0);
   const reader = await readerOf(file.name, activation.format);
   let contents: FileContents | undefined;
   try {
@@ -129,8 +130,9 @@ class DigestedBytes implements AsyncIterable<Buffer> {
   md5 = '';
   sha256 = '';
 
-  constructor(source: AsyncIterable<Buffer>) {
-    this.#source = digested(source, [this.#md5, this.#sha256])[Symbol.asyncIterator]();
+  /** What comes before `from` is not the run's own, and not in its checksums. */
+  constructor(source: AsyncIterable<Buffer>, from: number) {
+    this.#source = digested(source, from, [this.#md5, this.#sha256])[Symbol.asyncIterator]();
   }
 
   // No `return`: leaving the loop must not end the source.
@@ -157,10 +159,13 @@ class DigestedBytes implements AsyncIterable<Buffer> {
 
 async function* digested(
   source: AsyncIterable<Buffer>,
+  from: number,
   digests: readonly { update(bytes: Buffer): unknown }[],
 ): AsyncGenerator<Buffer, void, undefined> {
+  let skip = from;
   for await (const chunk of source) {
-    for (const digest of digests) digest.update(chunk);
+    for (const digest of digests) digest.update(chunk.subarray(skip));
+    skip = Math.max(0, skip - chunk.length);
     yield chunk;
   }
 }

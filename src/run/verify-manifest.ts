@@ -32,12 +32,15 @@ export function checkManifest({
   const { files, counts, generation } = manifest;
   if (manifest.run !== run || manifest.activation !== activation.name)
     find('MANIFEST_DAMAGED', `it is that of run ${manifest.run} of ${manifest.activation}`);
-  const sums = { written: sum(files, 'rows'), bytes: sum(files, 'bytes') };
+  const sums = {
+    written: sum(files, file => file.rows - (file.appended?.fromRow ?? 0)),
+    bytes: sum(files, file => file.bytes - (file.appended?.fromByte ?? 0)),
+  };
   for (const [what, total] of Object.entries(sums)) {
     const said = counts?.[what as keyof typeof sums];
     if (said !== total) find('MANIFEST_DAMAGED', `its files have ${total} ${what} together, it says ${said}`);
   }
-  findings.push(...nameFindings(files, activation.destination.folder));
+  findings.push(...nameFindings(files, activation));
   if (record !== undefined && record.state !== 'failed') {
     if (!isDeepStrictEqual(record.files.map(identity), files.map(identity)))
       find('MANIFEST_DIFFERS', 'its files are not those that the local history has of the run');
@@ -49,7 +52,8 @@ export function checkManifest({
   return { findings, files, columns };
 }
 
-function nameFindings(files: readonly RunFile[], folder: string): Finding[] {
+function nameFindings(files: readonly RunFile[], activation: ResolvedActivation): Finding[] {
+  const { folder } = activation.destination;
   const findings: Finding[] = [];
   const names = new Set<string>();
   const parts = new Map<string, number[]>();
@@ -60,7 +64,10 @@ function nameFindings(files: readonly RunFile[], folder: string): Finding[] {
     parts.set(change, [...(parts.get(change) ?? []), part]);
   }
   for (const [change, numbers] of parts) {
-    if (numbers.sort((a, b) => a - b).some((number, index) => number !== index + 1))
+    numbers.sort((a, b) => a - b);
+    // A run that appends begins with the last part that is there.
+    const first = activation.ifExists === 'append' ? numbers[0]! : 1;
+    if (numbers.some((number, index) => number !== first + index))
       findings.push({ code: 'NAME', message: `parts of ${change} are ${numbers.join(', ')}` });
   }
   return findings;
@@ -86,6 +93,6 @@ function columnNames({ columns }: Partial<Manifest>): string[] | undefined {
   return names.every(name => typeof name === 'string') ? names : undefined;
 }
 
-function sum(files: readonly RunFile[], key: 'rows' | 'bytes'): number {
-  return files.reduce((total, file) => total + file[key], 0);
+function sum(files: readonly RunFile[], of: (file: RunFile) => number): number {
+  return files.reduce((total, file) => total + of(file), 0);
 }

@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Baseline } from '../baseline/baseline.ts';
+import { SluiceError } from '../errors.ts';
 import type { Journal } from './journal.ts';
+import type { ProtocolBaseline } from './protocol.ts';
 import type { RunRecord } from './run-record.ts';
 import { StateFolder } from './state-folder.ts';
 
@@ -19,21 +21,30 @@ export class Workspace {
     this.#history = folder.historyPath;
   }
 
-  static async open(dataDirectory: string, activation: string): Promise<Workspace> {
+  /** `discardDamaged` starts with an empty baseline where the present one cannot be opened for its damage. */
+  static async open(
+    dataDirectory: string,
+    activation: string,
+    { discardDamaged }: { readonly discardDamaged: boolean } = { discardDamaged: false },
+  ): Promise<Workspace> {
     const folder = await StateFolder.open(dataDirectory, activation);
     try {
-      return new Workspace(await folder.openBaseline(), folder);
+      return new Workspace(await openBaseline(folder, discardDamaged), folder);
     } catch (error) {
       await folder.close();
       throw error;
     }
   }
 
-  /** Keeps the record of a run. */
+  /** Keeps the record of a run. Rejects with STATE_WRITE_FAILED. */
   async remember(record: RunRecord): Promise<void> {
-    await writeFile(join(this.#history, `${record.run}.json`), `${JSON.stringify(record)}\n`, {
-      mode: 0o600,
-    });
+    const path = join(this.#history, `${record.run}.json`);
+    try {
+      await writeFile(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+    } catch (cause) {
+      const message = `the record of run ${record.run} cannot be written: ${(cause as Error).message}`;
+      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    }
   }
 
   async recall(run: string): Promise<RunRecord | undefined> {
@@ -52,4 +63,53 @@ export class Workspace {
       await this.#folder.close();
     }
   }
+}
+
+async function openBaseline(folder: StateFolder, discardDamaged: boolean): Promise<Baseline> {
+  try {
+    const baseline = await folder.openBaseline();
+    if (!discardDamaged) return baseline;
+    try {
+      await checkWhole(baseline);
+      return baseline;
+    } catch (error) {
+      await baseline.close();
+      throw error;
+    }
+  } catch (error) {
+    if (!discardDamaged || !isDamage(error)) throw error;
+    await folder.removeBaseline();
+    return folder.openBaseline();
+  }
+}
+
+/** A damaged table that nothing reads would still fail the writes that LevelDB merges it with. */
+async function checkWhole(baseline: Baseline): Promise<void> {
+  const told = baseline.state;
+  if (told === undefined) return;
+  const { count, digest } = await baseline.measure();
+  await baseline.rewrite();
+  if (count === told.count && digest.low === told.digest.low && digest.high === told.digest.high) return;
+  throw new SluiceError('STATE_DAMAGED', 'the baseline does not add up to its digest', { stage: 'state' });
+}
+
+/** For a run that will replace the baseline: what an earlier run cannot bring it to no longer matters. */
+export function replaceable(baseline: ProtocolBaseline): ProtocolBaseline {
+  return {
+    get state() {
+      return baseline.state;
+    },
+    compact: () => baseline.compact(),
+    apply: async (...args) => {
+      try {
+        await baseline.apply(...args);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+      }
+    },
+  };
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof SluiceError && error.code === 'STATE_DAMAGED';
 }

@@ -1,0 +1,84 @@
+import { knownNames } from '../config/nearest-name.ts';
+import { EXIT, SluiceError } from '../errors.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import { type CommandContext, openConfig } from './command-context.ts';
+import { formatBytes, formatCount, formatDuration } from './quantities.ts';
+import { elapsedMs } from './run-summary.ts';
+import { tableLines } from './table.ts';
+import type { Style, Terminal } from './terminal.ts';
+
+export interface RunsOptions {
+  readonly limit: number;
+  readonly json?: boolean;
+}
+
+/** `sluice runs`: what this data directory remembers of runs, the newest first. */
+export async function runs(
+  name: string | undefined,
+  { limit, json }: RunsOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { terminal } = context;
+  const { config } = await openConfig(context);
+  const { activationsIn, listRuns } = await import('../run/history.ts');
+  const { dataDirectory } = config;
+  if (name !== undefined && !Object.hasOwn(config.activations, name)) {
+    // An activation that has left the configuration keeps its history.
+    if (!(await activationsIn(dataDirectory)).includes(name)) {
+      const known = knownNames(name, Object.keys(config.activations));
+      throw new SluiceError('NAME_UNKNOWN', `there is no activation ${JSON.stringify(name)}; ${known}`);
+    }
+  }
+  const { records, unreadable, more } = await listRuns({
+    dataDirectory,
+    limit,
+    ...(name !== undefined && { activation: name }),
+  });
+  for (const path of unreadable) terminal.note(`${path} is no record of a run and was left out`);
+  if (json) for (const record of records) terminal.printJson(record);
+  else if (records.length === 0) terminal.print('no runs yet');
+  else terminal.print(runsTable(records, terminal));
+  if (more && !json) terminal.note(`there are older ones; see them with --limit`);
+  return EXIT.done;
+}
+
+const STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {
+  succeeded: 'green',
+  recovered: 'green',
+  failed: 'red',
+  held: 'yellow',
+  cancelled: 'yellow',
+};
+
+function runsTable(records: readonly RunRecord[], terminal: Terminal): string {
+  const titles = [
+    { title: 'run' },
+    { title: 'activation' },
+    { title: 'state' },
+    { title: 'kind' },
+    { title: 'generation', align: 'right' },
+    { title: 'read', align: 'right' },
+    { title: 'written', align: 'right' },
+    { title: 'bytes', align: 'right' },
+    { title: 'took', align: 'right' },
+    { title: 'error' },
+  ] as const;
+  const rows = records.map(record => {
+    const { run, activation, state, full, generation, counts, error } = record;
+    const style = STYLES[state];
+    return [
+      run,
+      activation,
+      style === undefined ? state : terminal.paint(style, state),
+      full ? 'full' : 'delta',
+      generation > 0 ? formatCount(generation) : '',
+      formatCount(counts.read),
+      formatCount(counts.written),
+      formatBytes(counts.bytes),
+      record.endedAt === undefined ? '' : formatDuration(elapsedMs(record)),
+      error?.code ?? '',
+    ];
+  });
+  const [head = '', ...lines] = tableLines(titles, rows);
+  return [terminal.paint('dim', head), ...lines].join('\n');
+}

@@ -1,0 +1,45 @@
+import { EXIT, SluiceError } from '../errors.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import { type CommandContext, openConfig } from './command-context.ts';
+import { runSummary } from './run-summary.ts';
+import { escaped, type Terminal } from './terminal.ts';
+
+export interface ShowOptions {
+  readonly json?: boolean;
+}
+
+/** `sluice show`: one run of the local history. */
+export async function show(run: string, { json }: ShowOptions, context: CommandContext): Promise<number> {
+  const { terminal } = context;
+  const { config } = await openConfig(context);
+  const { findRun } = await import('../run/history.ts');
+  const record = await findRun(config.dataDirectory, run);
+  if (record === undefined) {
+    throw new SluiceError('NAME_UNKNOWN', `${config.dataDirectory} remembers no run ${JSON.stringify(run)}`, {
+      hint: 'see `sluice runs` for the ids of runs',
+    });
+  }
+  if (json) terminal.printJson(record);
+  else terminal.print(description(record, terminal));
+  return EXIT.done;
+}
+
+function description(record: RunRecord, terminal: Terminal): string {
+  const { trigger, startedAt, endedAt, snapshotTime, previousGeneration, warnings, error } = record;
+  const text = (value: string): string => escaped(terminal.clean(value));
+  const lines = [runSummary(record, terminal)];
+  const times = [
+    `started ${startedAt}`,
+    snapshotTime && `snapshot ${snapshotTime}`,
+    endedAt && `ended ${endedAt}`,
+  ];
+  lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
+  if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
+  for (const { code, message } of warnings)
+    lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
+  if (error !== undefined)
+    lines.push(
+      `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,
+    );
+  return lines.join('\n');
+}

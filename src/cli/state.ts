@@ -1,0 +1,204 @@
+import { createInterface } from 'node:readline/promises';
+import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
+import { EXIT, SluiceError } from '../errors.ts';
+import type { StateDescription } from '../run/state.ts';
+import type { BackupReport } from '../run/state-backup.ts';
+import type { RestoreReport } from '../run/state-restore.ts';
+import { type CommandContext, openConfig } from './command-context.ts';
+import { watchSignals } from './interruption.ts';
+import { formatBytes, formatCount } from './quantities.ts';
+import { tableLines } from './table.ts';
+import { escaped, type Terminal } from './terminal.ts';
+
+export interface StateShowOptions {
+  readonly json?: boolean;
+}
+
+/** `sluice state show`: the baseline of an activation. */
+export async function showState(
+  name: string,
+  { json }: StateShowOptions,
+  context: CommandContext,
+): Promise<number> {
+  const activation = await openActivation(name, context);
+  const { describeState } = await import('../run/state.ts');
+  const state = await describeState(activation);
+  if (json) context.terminal.printJson(state);
+  else context.terminal.print(stateText(state, context.terminal));
+  return EXIT.done;
+}
+
+export interface StateResetOptions extends StateShowOptions {
+  readonly yes?: boolean;
+  readonly abandon?: boolean;
+}
+
+/** `sluice state reset`: removes the baseline, once somebody has said so. */
+export async function resetStateOf(
+  name: string,
+  { yes, abandon, json }: StateResetOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { terminal } = context;
+  const activation = await openActivation(name, context);
+  const what = `the baseline of ${name} is removed; the next run exports every row`;
+  if (!yes && !(await isConfirmed(what))) {
+    terminal.note('nothing was removed');
+    return EXIT.cancelled;
+  }
+  const { resetState } = await import('../run/state.ts');
+  const report = await resetState({ activation, abandonDecided: abandon === true });
+  if (json) {
+    terminal.printJson(report);
+    return EXIT.done;
+  }
+  for (const run of report.abandoned)
+    terminal.print(`run ${run} was decided and is dropped; files that it published stay where they are`);
+  const { generation, keys } = report;
+  if (generation === undefined) terminal.print(`${name} has no baseline now`);
+  else
+    terminal.print(
+      `${name}: the baseline of generation ${generation} (${formatCount(keys ?? 0)} keys) is removed`,
+    );
+  if (activation.runType === 'full_then_delta')
+    terminal.print(
+      'the next run exports every row and starts a new baseline; consumers see all rows once more',
+    );
+  return EXIT.done;
+}
+
+export interface StateBackupOptions extends StateShowOptions {
+  readonly force?: boolean;
+}
+
+/** `sluice state backup`: to the destination. */
+export async function backupStateOf(
+  name: string,
+  { force, json }: StateBackupOptions,
+  context: CommandContext,
+): Promise<number> {
+  const activation = await openActivation(name, context);
+  const { backupState } = await import('../run/state-backup.ts');
+  const report = await interruptible(context, 'the backup', signal =>
+    backupState({ activation, force: force === true, signal }),
+  );
+  if (json) context.terminal.printJson(report);
+  else context.terminal.print(backupText(report));
+  return EXIT.done;
+}
+
+export interface StateRestoreOptions extends StateBackupOptions {
+  readonly backup?: string;
+}
+
+/** `sluice state restore`: from the destination. */
+export async function restoreStateOf(
+  name: string,
+  { backup, force, json }: StateRestoreOptions,
+  context: CommandContext,
+): Promise<number> {
+  const activation = await openActivation(name, context);
+  const { restoreState } = await import('../run/state-restore.ts');
+  const report = await interruptible(context, 'restoring', signal =>
+    restoreState({ activation, backup, force: force === true, signal }),
+  );
+  if (json) context.terminal.printJson(report);
+  else context.terminal.print(restoreText(report));
+  return EXIT.done;
+}
+
+async function openActivation(name: string, context: CommandContext): Promise<ResolvedActivation> {
+  const { config } = await openConfig(context);
+  return resolveActivation(config, name);
+}
+
+async function interruptible<T>(
+  { terminal }: CommandContext,
+  what: string,
+  act: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, release } = watchSignals(terminal);
+  try {
+    return await act(signal);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new SluiceError('CANCELLED', `${what} was cancelled`, { cause, hint: 'the state is what it was' });
+  } finally {
+    release();
+  }
+}
+
+/** Asks on the terminal. Where nobody can be asked, only the option says yes. */
+async function isConfirmed(what: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new SluiceError('USAGE', `${what}: nobody is there to confirm that`, {
+      hint: 'add --yes if it is meant',
+    });
+  }
+  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(?:es)?$/i.test((await dialogue.question(`${what}. Go on? [y/N] `)).trim());
+  } finally {
+    dialogue.close();
+  }
+}
+
+function stateText(state: StateDescription, terminal: Terminal): string {
+  const { activation, runType, syncMode, baseline, pending, bytes, files } = state;
+  const lines: string[] = [];
+  if (baseline === undefined) {
+    const why = runType === 'full_only' ? 'run type full_only keeps none' : 'the next run exports every row';
+    lines.push(`${terminal.paint('bold', activation)}: no baseline (${why})`);
+  } else {
+    const { generation, run, savedAt, keys, digest, retained, dialect, columns, primaryKey } = baseline;
+    const text = (value: string): string => escaped(terminal.clean(value));
+    lines.push(`${terminal.paint('bold', activation)}: generation ${generation} (${runType}, ${syncMode})`);
+    lines.push(`  made by    run ${run}${savedAt === undefined ? '' : `, ended ${savedAt}`}`);
+    lines.push(`  keys       ${formatCount(keys)}, key ${primaryKey.map(text).join(', ')}`);
+    lines.push(`  digest     ${digest}`);
+    lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files, of each row ${RETAINED[retained]}`);
+    if (dialect !== undefined) lines.push(`  source     ${text(dialect)}`);
+    const rows = columns.map(({ name, source, type }) =>
+      [name, type, source === name ? '' : source].map(text),
+    );
+    const titles = [{ title: 'column' }, { title: 'type' }, { title: 'from' }];
+    lines.push(...tableLines(titles, rows).map(line => `  ${line}`));
+  }
+  for (const run of pending)
+    lines.push(
+      `  ${terminal.paint('yellow', 'pending')}    run ${run} is decided; \`sluice run ${activation}\` finishes it`,
+    );
+  return lines.join('\n');
+}
+
+const RETAINED = {
+  nothing: 'hashes only',
+  key: 'hashes and the key',
+  row: 'hashes and the last values',
+} as const;
+
+function backupText(report: BackupReport): string {
+  const { activation, backup, generation, keys, files, bytes, filesUploaded, bytesUploaded } = report;
+  return [
+    `${activation}: generation ${generation} (${formatCount(keys)} keys) is backed up as ${backup}`,
+    `  ${files} files, ${formatBytes(bytes)}; sent ${filesUploaded} of them, ${formatBytes(bytesUploaded)}`,
+  ].join('\n');
+}
+
+function restoreText(report: RestoreReport): string {
+  const { activation, backup, generation, keys, files, bytes, published } = report;
+  const lines = [
+    `${activation}: generation ${generation} (${formatCount(keys)} keys) is restored from backup ${backup}`,
+    `  ${files} files, ${formatBytes(bytes)}; all rows read and their digest compared`,
+  ];
+  if (published === undefined) lines.push('the next run is a delta against it');
+  else if (published.generation >= generation)
+    lines.push(
+      `the destination has generation ${published.generation}: the next run stops with STATE_STALE, unless it is run with --full`,
+    );
+  else
+    lines.push(
+      `the destination is at generation ${published.generation}: the next run does what onDestinationReset says`,
+    );
+  return lines.join('\n');
+}

@@ -1,0 +1,153 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BaselineState } from '../baseline/baseline.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import { SluiceError } from '../errors.ts';
+import { findRun } from './history.ts';
+import { activationsFolder, exists, pendingError, StateFolder } from './state-folder.ts';
+
+/** What an activation keeps from run to run, for people and scripts. */
+export interface StateDescription {
+  readonly activation: string;
+  readonly runType: ResolvedActivation['runType'];
+  readonly syncMode: ResolvedActivation['syncMode'];
+  /** Absent before the first successful run, and where none is kept. */
+  readonly baseline?: BaselineDescription;
+  /** Decided runs that the next start finishes. */
+  readonly pending: readonly string[];
+  /** Of the baseline's files. */
+  readonly bytes: number;
+  readonly files: number;
+}
+
+export interface BaselineDescription {
+  readonly generation: number;
+  readonly run: string;
+  /** When that run was recorded as ended, where the local history still has it. */
+  readonly savedAt?: string;
+  readonly keys: number;
+  /** 16 hexadecimal digits. */
+  readonly digest: string;
+  readonly retained: BaselineState['retained'];
+  readonly dialect?: string;
+  readonly columns: readonly { readonly name: string; readonly source: string; readonly type: string }[];
+  readonly primaryKey: readonly string[];
+}
+
+/** Makes nothing that is not there. Rejects with STATE_LOCKED while a run is under way. */
+export async function describeState(activation: ResolvedActivation): Promise<StateDescription> {
+  const { name, dataDirectory, runType, syncMode } = activation;
+  const told = { activation: name, runType, syncMode };
+  if (!(await exists(join(activationsFolder(dataDirectory), name))))
+    return { ...told, pending: [], bytes: 0, files: 0 };
+  const folder = await StateFolder.open(dataDirectory, name);
+  try {
+    const pending = await folder.decidedRuns();
+    if (!(await exists(folder.baselinePath))) return { ...told, pending, bytes: 0, files: 0 };
+    const baseline = await folder.openBaseline();
+    try {
+      const { state } = baseline;
+      const size = await sizeOf(folder.baselinePath);
+      if (state === undefined) return { ...told, pending, ...size };
+      const savedAt = (await findRun(dataDirectory, state.run).catch(() => undefined))?.endedAt;
+      return { ...told, baseline: describeBaseline(state, savedAt), pending, ...size };
+    } finally {
+      await baseline.close();
+    }
+  } finally {
+    await folder.close();
+  }
+}
+
+function describeBaseline(state: BaselineState, savedAt: string | undefined): BaselineDescription {
+  const { generation, run, count, digest, retained } = state;
+  return {
+    generation,
+    run,
+    ...(savedAt !== undefined && { savedAt }),
+    keys: count,
+    digest: hexDigest(digest),
+    retained,
+    ...parseIdentity(state.identity),
+  };
+}
+
+export function hexDigest({ high, low }: BaselineState['digest']): string {
+  return [high, low].map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
+}
+
+/** As baseline-plan.ts writes it; an older one may lack a part. */
+function parseIdentity(identity: string): Pick<BaselineDescription, 'dialect' | 'columns' | 'primaryKey'> {
+  let parsed: { columns?: [string, string, string][]; written?: number; key?: number[]; dialect?: string };
+  try {
+    parsed = JSON.parse(identity) as typeof parsed;
+  } catch {
+    return { columns: [], primaryKey: [] };
+  }
+  const { columns: all = [], written = all.length, key = [], dialect } = parsed;
+  const columns = all.map(([name, source, type]) => ({ name, source, type }));
+  return {
+    ...(dialect !== undefined && { dialect }),
+    columns: columns.slice(0, written),
+    primaryKey: key.flatMap(index => columns[index]?.source ?? []),
+  };
+}
+
+async function sizeOf(directory: string): Promise<{ bytes: number; files: number }> {
+  const names = await readdir(directory);
+  // LevelDB may delete one meanwhile.
+  const sizes = await Promise.all(names.map(name => stat(join(directory, name)).catch(() => undefined)));
+  return { bytes: sizes.reduce((sum, file) => sum + (file?.size ?? 0), 0), files: names.length };
+}
+
+export interface ResetRequest {
+  readonly activation: ResolvedActivation;
+  /** Drop runs that are decided and not finished, whatever of them is published. */
+  readonly abandonDecided: boolean;
+}
+
+export interface ResetReport {
+  readonly activation: string;
+  /** What was removed; absent where there was nothing, or nothing that could be opened. */
+  readonly generation?: number;
+  readonly run?: string;
+  readonly keys?: number;
+  readonly abandoned: readonly string[];
+}
+
+/**
+ * Removes the baseline, also one that is damaged. Rejects with STATE_STALE while a decided run is not finished: its
+ * changes are against this baseline, and without it they could never be applied.
+ */
+export async function resetState({ activation, abandonDecided }: ResetRequest): Promise<ResetReport> {
+  const { name, dataDirectory } = activation;
+  if (!(await exists(join(activationsFolder(dataDirectory), name))))
+    return { activation: name, abandoned: [] };
+  const folder = await StateFolder.open(dataDirectory, name);
+  try {
+    const decided = await folder.decidedRuns();
+    if (decided.length > 0 && !abandonDecided) {
+      const hint = `\`sluice run ${name}\` finishes it first; --abandon drops it, whatever of it is published`;
+      throw pendingError('reset', name, decided, hint);
+    }
+    for (const run of decided) await folder.journal.remove(run);
+    return { activation: name, abandoned: decided, ...(await clearBaseline(folder)) };
+  } finally {
+    await folder.close();
+  }
+}
+
+async function clearBaseline(folder: StateFolder): Promise<Partial<ResetReport>> {
+  let removed: Partial<ResetReport> = {};
+  try {
+    const baseline = await folder.openBaseline();
+    const { state } = baseline;
+    if (state !== undefined) removed = { generation: state.generation, run: state.run, keys: state.count };
+    await baseline.close();
+  } catch (error) {
+    if (!(error instanceof SluiceError && error.code === 'STATE_DAMAGED')) throw error;
+  }
+  // The folder's lock keeps others out, so that the files can go as they are.
+  await folder.removeBaseline();
+  return removed;
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ColumnBuffer } from '../../../src/encoders/parquet/column-buffer.ts';
+import { isWorthDictionary } from '../../../src/encoders/parquet/dictionary-use.ts';
+import { FILLS } from '../../../src/encoders/parquet/fill.ts';
+import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
+import type { ColumnKind } from '../../../src/row-batch.ts';
+import { column } from '../../conformance/encoding.ts';
+import { DEFAULT_PARQUET_OPTIONS } from '../../conformance/parquet-arbitraries.ts';
+
+function isWorth(kind: ColumnKind, rows: number, textOf: (row: number) => string | null): boolean {
+  const buffer = new ColumnBuffer(parquetColumns([column('a', kind)], DEFAULT_PARQUET_OPTIONS)[0]!);
+  buffer.reserveRows(rows, 0);
+  const values = Array.from({ length: rows }, (_, row) => textOf(row));
+  const lengths = Int32Array.from(values, value => (value === null ? -1 : Buffer.byteLength(value)));
+  let at = 0;
+  const starts = lengths.map(length => {
+    const start = at;
+    at += Math.max(0, length);
+    return start;
+  });
+  FILLS[kind as 'text'](buffer, 0, Buffer.from(values.join('')), starts, lengths, 0, rows);
+  return isWorthDictionary(buffer, rows);
+}
+
+test('a dictionary is worth it where values repeat', () => {
+  const rows = 100_000;
+  assert.equal(
+    isWorth('int64', rows, row => String(row * 17)),
+    false,
+  );
+  assert.equal(
+    isWorth('text', rows, row => `user${row}@example.com`),
+    false,
+  );
+  assert.equal(
+    isWorth('text', rows, row => ['FR', 'DE', 'US'][row % 3]!),
+    true,
+  );
+  assert.equal(
+    isWorth('int32', rows, row => String(row % 70)),
+    true,
+  );
+  assert.equal(
+    isWorth('date', rows, row => `20${10 + (row % 90)}-01-01`),
+    true,
+  );
+  assert.equal(
+    isWorth('text', rows, row => (row % 10 === 0 ? `note ${row % 50}` : null)),
+    true,
+  );
+  assert.equal(
+    isWorth('text', rows, row => (row % 2 === 0 ? `note ${row}` : null)),
+    false,
+  );
+  assert.equal(
+    isWorth('text', rows, () => null),
+    false,
+  );
+  assert.equal(
+    isWorth('boolean', rows, () => 't'),
+    false,
+  );
+  assert.equal(
+    isWorth('text', 3, row => 'same value'.repeat(row < 3 ? 10 : 1)),
+    true,
+  );
+  assert.equal(
+    isWorth('int32', 3, row => String(row)),
+    false,
+  );
+});
