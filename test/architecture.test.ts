@@ -76,7 +76,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'csv-stringify/sync': /^encoders\/library\//,
   'xml-writer': /^encoders\/library\//,
   'parquet-wasm': /^encoders\/parquet\//,
-  zod: /^config\//,
+  zod: /^(config\/|baseline\/backup)/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,
 };

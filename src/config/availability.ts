@@ -9,8 +9,6 @@ interface MissingPart {
 }
 
 export const NOT_AVAILABLE: readonly MissingPart[] = [
-  { part: 'format type parquet', usedBy: ({ format }) => format.type === 'parquet' },
-  { part: 'source type json', usedBy: ({ source }) => source.type === 'json' },
   {
     part: 'ifExists append with gzip for a format whose files have an end',
     usedBy: ({ ifExists, format }) =>

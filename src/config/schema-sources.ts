@@ -1,6 +1,7 @@
 /** `sources`, `models` and `segments` of the configuration: where rows come from. */
 
 import * as z from 'zod';
+import type { ColumnKind } from '../row-batch.ts';
 import { secret } from './secret-schema.ts';
 import { duration, text } from './values.ts';
 
@@ -44,12 +45,64 @@ export const postgresSource = z
   })
   .describe('A PostgreSQL database.');
 
+const COLUMN_KINDS = [
+  'text',
+  'boolean',
+  'int16',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'numeric',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'uuid',
+  'json',
+  'bytes',
+] as const satisfies readonly ColumnKind[];
+
+const jsonColumn = z
+  .strictObject({
+    name: text().describe('Key of the objects.'),
+    type: z
+      .enum(COLUMN_KINDS)
+      .default('text')
+      .describe('Type of the values; `text` and `json` take anything. See docs/guide/json-sources.md.'),
+  })
+  .describe('A column of a JSON source.');
+
 export const jsonSource = z
   .strictObject({
     type: z.literal('json').describe('Rows come from JSON files.'),
     path: text().describe(
       'A `.json` array, an `.ndjson` file or gzip of either; a path or a glob, relative to the configuration file.',
     ),
+    layout: z
+      .enum(['auto', 'array', 'lines'])
+      .default('auto')
+      .describe(
+        '`array`: one array of objects; `lines`: an object per line; `auto`: by the name of each file.',
+      ),
+    columns: z
+      .array(jsonColumn)
+      .min(1)
+      .refine(columns => new Set(columns.map(({ name }) => name)).size === columns.length, {
+        error: 'columns with different names',
+      })
+      .exactOptional()
+      .describe('Columns and their types. Without them they are found in the first rows.'),
+    inferRows: z
+      .int()
+      .min(1)
+      .max(100_000_000)
+      .default(1000)
+      .describe('Rows that columns are found in where none are declared.'),
+    unknownKeys: z
+      .enum(['fail', 'ignore'])
+      .default('fail')
+      .describe('What a key does that is no column: fail the run, or leave its values out.'),
   })
   .describe('JSON or NDJSON files.');
 

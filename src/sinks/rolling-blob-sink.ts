@@ -1,9 +1,10 @@
 import { Writable } from 'node:stream';
-import type { Encoder } from '../encoders/encoder.ts';
+import { type Encoder, isBuffering } from '../encoders/encoder.ts';
 import { SluiceError } from '../errors.ts';
 import type { Change, RowBatch } from '../row-batch.ts';
 import { blockIds } from './block-ids.ts';
 import { BlockStager } from './block-stager.ts';
+import { BufferedBody } from './buffered-body.ts';
 import { DeflatePool } from './deflate-pool.ts';
 import { GzipBody } from './gzip-body.ts';
 import type { PartBody } from './part-body.ts';
@@ -196,6 +197,7 @@ export class RollingBlobSink extends Writable {
   }
 
   #openBody(blob: StagedBlob, encoder: Encoder): Promise<PartBody> {
+    if (isBuffering(encoder)) return BufferedBody.open(blob, this.#policy, encoder);
     return this.#deflatePool
       ? GzipBody.open(blob, this.#policy, encoder, this.#deflatePool)
       : PlainBody.open(blob, this.#policy, encoder);

@@ -38,12 +38,12 @@ test('rules are checked in entries that have other faults', () => {
 });
 
 test('append is for insert, and not for parquet or archived blobs', () => {
-  parse(yaml({ ifExists: 'append', syncMode: 'insert' }));
-  assert.match(one(yaml({ ifExists: 'append', syncMode: 'upsert' })), /only insert/);
-  const parquet = { ifExists: 'append', syncMode: 'insert', format: { type: 'parquet' } };
-  assert.match(one(yaml(parquet)), /parquet/);
-  const archived = { ifExists: 'append', syncMode: 'insert', blob: { accessTier: 'Archive' } };
-  assert.match(one(yaml(archived)), /Archive/);
+  const insert = { ...DELTA, ifExists: 'append', syncMode: 'insert' };
+  parse(yaml(insert));
+  assert.match(one(yaml({ ...insert, syncMode: 'upsert' })), /only insert/);
+  assert.match(one(yaml({ ...insert, runType: 'full_only' })), /would add every row again/);
+  assert.match(one(yaml({ ...insert, format: { type: 'parquet' } })), /parquet/);
+  assert.match(one(yaml({ ...insert, blob: { accessTier: 'Archive' } })), /Archive/);
 });
 
 test('an activation has exactly one of model and segment', () => {
