@@ -5,10 +5,10 @@ import type {
   ResolvedSource,
 } from './config/activation.ts';
 import type { Encoder } from './encoders/encoder.ts';
-import { SluiceError } from './errors.ts';
 import type { Column } from './row-batch.ts';
 import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
 import type { BlobStore, BlockLists } from './sinks/sink.ts';
+import { JsonSource } from './sources/json/json-source.ts';
 import { PostgresSource } from './sources/postgres/postgres-source.ts';
 import type { RowSource } from './sources/source.ts';
 
@@ -38,10 +38,6 @@ export interface Destination extends BlobStore, BlockLists {
   checkAccess(): Promise<void>;
 }
 
-const notBuilt = (what: string): never => {
-  throw new SluiceError('NOT_AVAILABLE', `${what} is not available yet`, { stage: 'configuration' });
-};
-
 export const SOURCES: {
   readonly [Type in SourceType]: (request: SourceRequest<Of<ResolvedSource, Type>>) => RowSource;
 } = {
@@ -53,7 +49,7 @@ export const SOURCES: {
       sql: model.sql,
       where,
     }),
-  json: () => notBuilt('source type json'),
+  json: ({ source }) => new JsonSource(source),
 };
 
 export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {
