@@ -231,13 +231,14 @@ export class Baseline {
     return { count, digest: table.digest };
   }
 
-  /** Merges all tables anew. Rejects with STATE_DAMAGED where one cannot be read, which would fail writes at any later time. */
-  async rewrite(): Promise<void> {
-    await this.#reading(async () => {
-      await (this.#pages as unknown as CompactableStore).compactRange(Buffer.of(0), Buffer.of(0xff));
-      // A failure of the merge is told to the writes after it.
-      await this.#pages.del(Buffer.of(0), { sync: true });
-    });
+  /** Reads every page. Rejects with STATE_DAMAGED where one cannot be read, which would fail writes at any later time. */
+  async readAll(): Promise<void> {
+    const iterator = this.#pages.iterator({ fillCache: false, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      while ((await this.#reading(() => iterator.nextv(SCAN_PAGES))).length > 0);
+    } finally {
+      await iterator.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -323,6 +324,8 @@ export class Baseline {
       return await act();
     } catch (cause) {
       const message = `writing the baseline failed: ${(cause as Error).message}`;
+      // Of a table that was to be merged.
+      if (/Corruption/.test(message)) throw damaged(message, cause);
       throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
     }
   }

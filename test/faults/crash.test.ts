@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { Random } from '../simulation/random.ts';
+import { type Settings, withCheckedExport } from './checked-export.ts';
+import { ChildRuns } from './child-runs.ts';
+import type { KillPoint } from './crashing-run.ts';
+
+let children: ChildRuns;
+before(async () => {
+  children = await ChildRuns.open();
+});
+after(() => children.close());
+
+const DELTA = { runType: 'full_then_delta' };
+const CASES: [string, Settings][] = [
+  ['full_only in parts under a fixed name', { fileName: 'fixed', maxFileRows: 4 }],
+  ['upsert in parts', { ...DELTA, syncMode: 'upsert', maxFileRows: 2 }],
+  ['insert', { ...DELTA, syncMode: 'insert' }],
+  ['difference', { ...DELTA, syncMode: 'difference' }],
+];
+/**
+ * Steps that take long enough to be killed in their midst. Otherwise the moment after a step is the one before the next:
+ * with SLUICE_FAULTS=all they are killed there too.
+ */
+const LONG = /^(?:journal\.(?:create|write|remove)|baseline\.apply)/;
+const ALL = process.env['SLUICE_FAULTS'] === 'all';
+
+for (const [what, settings] of CASES) {
+  test(`a process that is killed before or during any step leaves what the next run mends (${what})`, async t => {
+    await withCheckedExport({ settings }, async subject => {
+      const random = new Random(1);
+      await subject.succeed();
+      await subject.source.change(random);
+      const steps = await subject.steps();
+      const points = steps.flatMap((step): KillPoint[] => [
+        { step, moment: 'before' },
+        ...(LONG.test(step) ? [{ step, moment: 'during', turns: random.below(4) } as const] : []),
+        ...(ALL || step === steps.at(-1) ? [{ step, moment: 'after' } as const] : []),
+      ]);
+      let killed = 0;
+      let finished = 0;
+      for (const point of points) {
+        await subject.source.change(random);
+        const { done } = await subject.runChild(children, point);
+        if (done === undefined) killed++;
+        const { recovered } = await subject.succeed();
+        finished += recovered.length;
+      }
+      await subject.expectNoChange();
+      t.diagnostic(
+        `${steps.length} steps, ${killed} of ${points.length} runs killed, ${finished} finished later`,
+      );
+      assert.ok(killed > points.length * 0.8, `only ${killed} of ${points.length} were killed`);
+    });
+  });
+}
+
+test('a process that is killed while it finishes another, at any step, leaves what the next run mends', async t => {
+  const settings = { ...DELTA, syncMode: 'upsert', maxFileRows: 2 };
+  await withCheckedExport({ settings }, async subject => {
+    const random = new Random(2);
+    const decide = async (): Promise<void> => {
+      await subject.source.change(random);
+      await subject.runChild(children, { step: 'store.commitBlocks #2', moment: 'before' });
+    };
+    await subject.succeed();
+    await decide();
+    const all = await subject.steps();
+    const steps = all.slice(
+      0,
+      all.findIndex(step => step.startsWith('journal.create')),
+    );
+    for (const step of steps) {
+      await decide();
+      const { done } = await subject.runChild(children, { step, moment: 'before' });
+      assert.equal(done, undefined, `not killed at ${step}`);
+      const { recovered } = await subject.succeed();
+      assert.ok(recovered.length <= 1);
+    }
+    await subject.expectNoChange();
+    t.diagnostic(`killed at ${steps.length} steps of a recovery`);
+  });
+});
