@@ -1,4 +1,4 @@
-import { type EventEmitter, once } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type QueryStream from 'pg-query-stream';
@@ -18,16 +18,19 @@ export interface DataRowStreamOptions {
   readonly fetchSize: number;
   /** The socket may be silent for so long while it is being read; 0 is for ever. */
   readonly inactivityTimeoutMs: number;
-  /** Names of the fields, for errors. */
+  /** PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on the row. */
+  readonly maxRowBytes: number;
+  /** Names of the fields: their number, and for errors. */
   readonly fieldNames: readonly string[];
+  /** What was being done, for errors. */
+  readonly doing: string;
   readonly toError: (cause: unknown) => SluiceError;
-  /** Asks the server to give up the query; called when the stream is destroyed before its end. */
-  readonly cancel: () => Promise<void>;
+  /** Drops the connection and with it the query; called when the stream is destroyed before its end. */
+  readonly abandon: () => void;
 }
 
-const BATCH_BYTES = 256 * 1024;
-/** PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on the row. */
-const MAX_ROW_BYTES = 512 * 1024 * 1024;
+/** Rows are gathered until they fill so much, and limits below it are not seen. */
+export const BATCH_BYTES = 256 * 1024;
 
 const MESSAGE_HEADER_BYTES = 5;
 /** A DataRow's message type, length and count of fields precede its fields. */
@@ -39,13 +42,15 @@ const COMMAND_COMPLETE = 0x43;
  * Rows of a portal as they stand on the wire (protocol 3.0, "Message Formats", DataRow).
  *
  * While the stream is active the driver's own listener is set aside: runs of DataRow become a batch, and every
- * other message is handed to the driver whole. Backpressure is the paused socket. The stream ends only after
- * CommandComplete said as many rows as were seen; whatever else happens is an error.
+ * other message is handed to the driver whole. Backpressure is the paused socket. The stream ends only after the
+ * server told of as many rows as were seen; whatever else happens is an error.
  */
 export class DataRowStream extends Readable {
   readonly #options: DataRowStreamOptions;
   readonly #socket: Socket;
   readonly #driverListener: (chunk: Buffer) => void;
+  readonly #fieldCount: number;
+  readonly #minRowBytes: number;
 
   #buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
   /** Bytes of `#buffer` that are filled, and how many of them have been cut into messages. */
@@ -56,15 +61,19 @@ export class DataRowStream extends Readable {
 
   #pushedRows = 0;
   #rowsBeforeExecute = 0;
-  #started = false;
-  #silent = false;
+  #executeIsDue = true;
   /** The tag of CommandComplete, once seen. */
   #commandTag: string | undefined;
+  /** Somebody reads, and hears of errors. */
+  #read = false;
+  #failure: SluiceError | undefined;
 
   constructor(options: DataRowStreamOptions) {
     super({ objectMode: true, highWaterMark: 2 });
     this.#options = options;
     this.#socket = options.connection.stream;
+    this.#fieldCount = options.fieldNames.length;
+    this.#minRowBytes = ROW_HEADER_BYTES + 4 * this.#fieldCount;
     const listeners = this.#socket.listeners('data') as ((chunk: Buffer) => void)[];
     if (listeners.length !== 1)
       throw new TypeError(`expected the driver's one data listener, saw ${listeners.length}`);
@@ -82,79 +91,76 @@ export class DataRowStream extends Readable {
     socket.on('data', this.#onData);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onClose);
-    if (this.#options.inactivityTimeoutMs > 0) {
-      socket.setTimeout(this.#options.inactivityTimeoutMs);
-      socket.on('timeout', this.#onTimeout);
-    }
+    socket.on('timeout', this.#onTimeout);
+    this.#options.connection.on('errorMessage', this.#onServerError);
     done();
   }
 
   override _read(): void {
-    if (this.#socket.destroyed) {
-      this.#onClose();
-    } else if (!this.#started) {
-      this.#started = true;
-      this.#execute();
-    } else if (this.#socket.isPaused()) {
-      this.#socket.resume();
-      // A timeout that fired while the socket was paused on purpose has to be armed again.
-      if (this.#silent) this.#socket.setTimeout(this.#options.inactivityTimeoutMs);
-      this.#silent = false;
+    this.#read = true;
+    if (this.#socket.destroyed) this.#onClose();
+    if (this.#failure) {
+      this.destroy(this.#failure);
+      return;
     }
+    this.#socket.setTimeout(this.#options.inactivityTimeoutMs);
+    this.#socket.resume();
+    if (this.#executeIsDue) this.#execute();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const socket = this.#socket;
+    socket.setTimeout(0);
     socket.off('data', this.#onData);
     socket.off('close', this.#onClose);
     socket.off('error', this.#onClose);
     socket.off('timeout', this.#onTimeout);
-    socket.setTimeout(0);
-    if (this.readableEnded || socket.destroyed) {
-      socket.on('data', this.#driverListener);
-      done(error);
-      return;
+    this.#options.connection.off('errorMessage', this.#onServerError);
+    socket.on('data', this.#driverListener);
+    if (this.readableEnded) {
+      // The driver goes on where this stream stopped, perhaps within a message, on a socket that may be paused.
+      if (this.#filled > this.#scanned)
+        this.#driverListener(this.#buffer.subarray(this.#scanned, this.#filled));
+      socket.resume();
+    } else {
+      // The rest of the rows can be gigabytes, and closing the portal would wait for them.
+      this.#options.abandon();
     }
-    // The server may be in the middle of a long sort or a send: it is told, and then the connection is dropped,
-    // because the rest of the rows can be gigabytes and closing the portal would wait for them.
-    socket.on('data', () => {});
-    const closed = once(socket, 'close');
-    this.#options.cancel().finally(() => {
-      socket.destroy();
-      closed.then(
-        () => done(error),
-        () => done(error),
-      );
-    });
+    done(error);
   }
 
   #execute(): void {
+    this.#executeIsDue = false;
     this.#rowsBeforeExecute = this.rows;
     this.#options.portal.cursor.read(this.#options.fetchSize, (cause: Error | undefined) => {
       if (this.destroyed) return;
-      if (cause) this.destroy(this.#options.toError(cause));
-      else if (this.#commandTag !== undefined) this.#end();
-      else this.#execute();
+      if (cause) this.#fail(this.#options.toError(cause));
+      else this.#onExecuted();
     });
-    this.#socket.resume();
   }
 
-  #end(): void {
-    const tag = this.#commandTag!;
-    const told = Number(/ (\d+)$/.exec(tag)?.[1] ?? Number.NaN);
+  /** An Execute has ended: with the last row (CommandComplete), or after `fetchSize` rows (PortalSuspended). */
+  #onExecuted(): void {
+    const { fetchSize } = this.#options;
+    const tag = this.#commandTag;
+    const toldRows = tag === undefined ? fetchSize : Number(/^SELECT (\d+)$/.exec(tag)?.[1] ?? Number.NaN);
     const seenRows = this.rows - this.#rowsBeforeExecute;
-    if (told !== seenRows) {
-      const seen = `the server reported "${tag}" but ${seenRows} rows arrived`;
-      this.destroy(new SluiceError('SOURCE_INCOMPLETE', seen, { stage: 'source' }));
-      return;
+    if (toldRows !== seenRows || (tag === undefined && fetchSize === 0)) {
+      this.#failIncomplete(`the server reported "${tag ?? 'portal suspended'}" but ${seenRows} rows arrived`);
+    } else if (tag !== undefined) {
+      this.#socket.setTimeout(0);
+      this.#pushBatch();
+      this.push(null);
+    } else if (this.#socket.isPaused()) {
+      this.#executeIsDue = true;
+    } else {
+      this.#execute();
     }
-    this.#pushBatch();
-    this.push(null);
   }
 
   readonly #onData = (chunk: Buffer): void => {
     let offset = 0;
-    while (offset < chunk.length && !this.destroyed) {
+    while (offset < chunk.length && !this.#failure && !this.destroyed) {
       const count = Math.min(chunk.length - offset, this.#buffer.length - this.#filled);
       chunk.copy(this.#buffer, this.#filled, offset, offset + count);
       this.#filled += count;
@@ -169,6 +175,8 @@ export class DataRowStream extends Readable {
   #scan(): void {
     const buffer = this.#buffer;
     const filled = this.#filled;
+    const fieldCount = this.#fieldCount;
+    const minRowBytes = this.#minRowBytes;
     let bounds = this.#bounds;
     let boundCount = this.#boundCount;
     let at = this.#scanned;
@@ -178,7 +186,11 @@ export class DataRowStream extends Readable {
         1 +
         ((buffer[at + 1]! << 24) | (buffer[at + 2]! << 16) | (buffer[at + 3]! << 8) | buffer[at + 4]!);
       if (end > filled) break;
-      if (buffer[at] === DATA_ROW) {
+      if (
+        buffer[at] === DATA_ROW &&
+        end - at >= minRowBytes &&
+        ((buffer[at + 5]! << 8) | buffer[at + 6]!) === fieldCount
+      ) {
         if (boundCount === bounds.length) {
           bounds = new Int32Array(boundCount * 2);
           bounds.set(this.#bounds);
@@ -189,7 +201,8 @@ export class DataRowStream extends Readable {
         boundCount += 2;
       } else {
         this.#boundCount = boundCount;
-        this.#passToDriver(buffer.subarray(at, end));
+        this.#onMessage(at, end);
+        if (this.#failure) break;
       }
       at = end;
     }
@@ -197,12 +210,22 @@ export class DataRowStream extends Readable {
     this.#scanned = at;
   }
 
-  #passToDriver(message: Buffer): void {
-    if (message[0] === COMMAND_COMPLETE) {
-      this.#commandTag = message.toString('latin1', MESSAGE_HEADER_BYTES, message.length - 1);
+  /** What is not a well-formed DataRow: for the driver, or the end. */
+  #onMessage(at: number, end: number): void {
+    const type = this.#buffer[at]!;
+    if (end - at < MESSAGE_HEADER_BYTES || type === DATA_ROW) {
+      const what = `a message of type ${JSON.stringify(String.fromCharCode(type))} and ${end - at} bytes`;
+      this.#failIncomplete(`after ${this.rows} rows came ${what} that is not as the protocol wants it`);
+      return;
     }
-    // A copy: the driver may keep what it is given, and this buffer goes downstream.
-    this.#driverListener(Buffer.from(message));
+    if (type === COMMAND_COMPLETE)
+      this.#commandTag = this.#buffer.toString('latin1', at + MESSAGE_HEADER_BYTES, end - 1);
+    try {
+      // A copy: the driver may keep what it is given, and this buffer goes downstream.
+      this.#driverListener(Buffer.from(this.#buffer.subarray(at, end)));
+    } catch (cause) {
+      this.#fail(this.#options.toError(cause));
+    }
   }
 
   /** Sends the rows that are whole downstream and begins a new buffer with the message that is not. */
@@ -211,11 +234,13 @@ export class DataRowStream extends Readable {
     const rowCount = this.#boundCount >> 1;
     const begun = buffer.subarray(this.#scanned, this.#filled);
     const begunBytes = begun.length < MESSAGE_HEADER_BYTES ? 0 : begun.readInt32BE(1) + 1;
-    if (begunBytes > MAX_ROW_BYTES) {
-      this.destroy(this.#tooLarge(begun, begunBytes));
+    const tooLarge = begunBytes > this.#options.maxRowBytes;
+    if (tooLarge && begun.length === buffer.length) {
+      this.#fail(this.#tooLarge(begun, begunBytes));
       return;
     }
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, begunBytes + ROW_HEADER_BYTES));
+    // Of a row that is too large one buffer is filled, to see which column makes it so.
+    this.#buffer = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, tooLarge ? 0 : begunBytes));
     begun.copy(this.#buffer);
     this.#filled = begun.length;
     this.#scanned = 0;
@@ -224,7 +249,10 @@ export class DataRowStream extends Readable {
     this.#boundCount = 0;
     this.#pushedRows += rowCount;
     const batch: RowBatch = { bytes: buffer, rowCount, rowBounds, changes: undefined };
-    if (!this.push(batch)) this.#socket.pause();
+    if (!this.push(batch)) {
+      this.#socket.pause();
+      this.#socket.setTimeout(0);
+    }
   }
 
   #tooLarge(begun: Buffer, bytes: number): SluiceError {
@@ -234,23 +262,33 @@ export class DataRowStream extends Readable {
       at += 4 + Math.max(0, begun.readInt32BE(at));
       field++;
     }
-    const column = this.#options.fieldNames[field] ?? '?';
-    const message = `row ${this.rows + 1} has ${bytes} bytes, most of them in column "${column}"; the limit is ${MAX_ROW_BYTES} bytes a row`;
+    const { doing, fieldNames, maxRowBytes } = this.#options;
+    const column = fieldNames[field] ?? '?';
+    const fieldBytes = at + 4 <= begun.length ? begun.readInt32BE(at) : 0;
+    const message = `${doing}: row ${this.rows + 1} has ${bytes} bytes, ${fieldBytes} of them in column "${column}"; the limit is ${maxRowBytes} bytes a row`;
     return new SluiceError('SOURCE_VALUE_TOO_LARGE', message, { stage: 'source' });
   }
 
+  #failIncomplete(seen: string): void {
+    this.#fail(new SluiceError('SOURCE_INCOMPLETE', `${this.#options.doing}: ${seen}`, { stage: 'source' }));
+  }
+
+  /** An error that nobody listens to would end the process: until somebody reads it is kept. */
+  #fail(error: SluiceError): void {
+    this.#failure ??= error;
+    if (this.#read) this.destroy(this.#failure);
+  }
+
+  readonly #onServerError = (cause: unknown): void => this.#fail(this.#options.toError(cause));
+
   readonly #onClose = (cause?: unknown): void => {
-    const lost = Object.assign(new Error('the connection was closed by the other side'), {
-      code: 'ECONNRESET',
-    });
-    this.destroy(this.#options.toError(cause instanceof Error ? cause : lost));
+    const closed = new Error('the connection was closed by the other side');
+    this.#fail(this.#options.toError(cause instanceof Error ? cause : closed));
   };
 
   readonly #onTimeout = (): void => {
-    this.#silent = true;
-    if (this.#socket.isPaused()) return;
-    const seconds = this.#options.inactivityTimeoutMs / 1000;
-    const message = `the source sent nothing for ${seconds} s after ${this.rows} rows`;
-    this.destroy(new SluiceError('SOURCE_TIMEOUT', message, { stage: 'source' }));
+    const { doing, inactivityTimeoutMs } = this.#options;
+    const message = `${doing}: the source sent nothing for ${inactivityTimeoutMs / 1000} s after ${this.rows} rows`;
+    this.#fail(new SluiceError('SOURCE_TIMEOUT', message, { stage: 'source' }));
   };
 }

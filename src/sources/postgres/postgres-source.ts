@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import pg from 'pg';
 import QueryStream from 'pg-query-stream';
@@ -7,8 +6,8 @@ import type { Column } from '../../row-batch.ts';
 import type { EndOfData, RowSource, SourceDescription } from '../source.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
 import { DataRowStream, type DriverConnection } from './data-row-stream.ts';
-import { exportQuery, type ModelQuery, modelQuery } from './model-query.ts';
-import { type ErrorContext, toSourceError } from './postgres-errors.ts';
+import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
+import { toSourceError } from './postgres-errors.ts';
 
 export interface PostgresSourceOptions {
   /** Name of the source and of the model, for messages. */
@@ -25,7 +24,13 @@ export interface PostgresSourceOptions {
   readonly lockTimeoutMs: number;
   /** Rows of one Execute; 0 is all. */
   readonly fetchSize: number;
+  /** Rows above it are refused; at least 256 KiB. */
+  readonly maxRowBytes?: number;
 }
+
+const MAX_ROW_BYTES = 512 * 1024 * 1024;
+
+const BEGIN = 'begin isolation level repeatable read read only;';
 
 /**
  * What a value's text depends on is pinned for the transaction, as pg_dump does: not in the connection string,
@@ -41,12 +46,13 @@ const PINNED_SETTINGS = `
   set local xmloption = 'content';
   set local synchronize_seqscans = off;
   set local row_security = off;
+  set local quote_all_identifiers = off;
   set local idle_in_transaction_session_timeout = 0;
 `;
 const DIALECT_VERSION = 1;
 
-/** Give up asking for a cancellation after so long: the connection is dropped in any case. */
-const CANCEL_TIMEOUT_MS = 3_000;
+/** The server's answer to a cancellation or a goodbye is waited for so long; then the connection is dropped. */
+const FAREWELL_TIMEOUT_MS = 3_000;
 
 /** What the driver's client has beside its public types. */
 interface DriverInternals {
@@ -56,9 +62,11 @@ interface DriverInternals {
   readonly host: string;
   readonly port: number;
   readonly ssl: boolean | object;
+  readonly sslNegotiation: 'postgres' | 'direct';
 }
 interface CancelConnection extends DriverConnection {
   connect(port: number | string, host?: string): void;
+  requestSsl(): void;
   cancel(processID: number, secretKey: number): void;
 }
 
@@ -66,74 +74,82 @@ interface CancelConnection extends DriverConnection {
 export class PostgresSource implements RowSource {
   readonly #options: PostgresSourceOptions;
   readonly #client: pg.Client;
-  readonly #internals: DriverInternals;
+  readonly #driver: DriverInternals;
+  readonly #disconnected: Promise<void>;
+  /** Rejects when the connection has ended, as requests of the driver do not always. */
+  readonly #lost: Promise<never>;
   #connected = false;
-  #closed = false;
-  /** The first failure that the driver reported outside of any request. */
+  /** Requests that wait for their answer. */
+  #pending = 0;
+  /** The first failure that was reported outside of any request. */
   #latched: Error | undefined;
   #rows: DataRowStream | undefined;
+  #cancelling: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
-    this.#client = new pg.Client({
-      connectionString: options.url,
-      application_name: options.applicationName,
-      connectionTimeoutMillis: options.connectTimeoutMs,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 30_000,
-    });
-    this.#internals = this.#client as unknown as DriverInternals;
+    this.#client = createClient(options);
+    this.#driver = this.#client as unknown as DriverInternals;
     this.#client.on('error', error => {
       this.#latched ??= error;
     });
+    // The socket as it is before TLS, which closes last.
+    const { stream: socket } = this.#driver.connection;
+    this.#disconnected = new Promise(resolve => socket.once('close', () => resolve()));
+    this.#lost = this.#disconnected.then(() => {
+      throw new Error('the connection was lost');
+    });
+    this.#lost.catch(() => {}); // who waits for something hears of it
   }
 
   async describe(): Promise<SourceDescription> {
-    const { name, modelName, sql, where, statementTimeoutMs, lockTimeoutMs } = this.#options;
-    const { dialect, snapshotTime } = await this.#attempt(`connecting to source ${name}`, async () => {
-      await this.#client.connect();
-      this.#connected = true;
-      await this.#client.query('begin isolation level repeatable read read only');
-      await this.#client.query(
-        PINNED_SETTINGS +
-          setTimeoutOf('statement_timeout', statementTimeoutMs) +
-          setTimeoutOf('lock_timeout', lockTimeoutMs),
-      );
-      const { rows } = await this.#client.query<{ version: string; at: string }>(
-        `select current_setting('server_version_num') as version, extract(epoch from now())::text as at`,
-      );
-      const major = Math.floor(Number(rows[0]!.version) / 10_000);
-      return {
-        dialect: `postgres ${major}, settings ${DIALECT_VERSION}`,
-        snapshotTime: new Date(Number(rows[0]!.at) * 1000),
-      };
-    });
+    const { name, modelName, sql, where } = this.#options;
+    await this.#attempt(`connecting to source ${name}`, () => this.#client.connect());
+    this.#connected = true;
+    const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
 
-    const columns = await this.#describeQuery(modelQuery(sql), `preparing model ${modelName}`);
+    const query = modelQuery(sql);
+    const doing = `preparing model ${modelName}`;
+    const columns = await this.#attempt(
+      doing,
+      async () => {
+        const fields = await this.#prepare(query);
+        if (fields !== undefined) return this.#nameTypes(fields);
+        const message = `${doing}: the statement returns no rows`;
+        throw new SluiceError('SOURCE_NOT_READ_ONLY', message, { stage: 'source' });
+      },
+      query,
+    );
+
+    const exported = exportQuery(sql, columns, where);
     try {
-      await this.#describeQuery(
-        exportQuery(sql, columns, where),
+      await this.#attempt(
         `preparing the export of model ${modelName}`,
+        () => this.#prepare(exported),
+        exported,
       );
     } catch (error) {
-      throw notAQuery(error, columns);
+      throw notExportable(error as SluiceError, exported, columns);
     }
-    return { columns, dialect, snapshotTime };
+    return { columns, ...snapshot };
   }
 
   read(columns: readonly Column[]): Readable {
-    const { sql, where, modelName, fetchSize, inactivityTimeoutMs } = this.#options;
+    const { sql, where, modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
     const query = exportQuery(sql, columns, where);
     const portal = new QueryStream(query.text, [], { rowMode: 'array' });
-    const context = { doing: `reading model ${modelName}`, connected: true, query };
+    const doing = `reading model ${modelName}`;
     this.#rows = new DataRowStream({
       portal,
-      connection: this.#internals.connection,
+      connection: this.#driver.connection,
       fetchSize,
       inactivityTimeoutMs,
+      maxRowBytes: maxRowBytes ?? MAX_ROW_BYTES,
       fieldNames: columns.map(column => column.source),
-      toError: cause => toSourceError(cause, context),
-      cancel: () => this.#cancel(),
+      doing,
+      toError: cause => toSourceError(this.#latched ?? cause, { doing, connected: true, query }),
+      abandon: () => this.#abandon(),
     });
     this.#client.query(portal);
     return this.#rows;
@@ -142,64 +158,74 @@ export class PostgresSource implements RowSource {
   async finish(): Promise<EndOfData> {
     const rows = this.#rows;
     if (rows === undefined || !rows.readableEnded) throw new TypeError('finish() before the rows have ended');
-    await this.#attempt(`ending the snapshot of model ${this.#options.modelName}`, async () => {
-      if (this.#latched) throw this.#latched;
+    const doing = `ending the snapshot of model ${this.#options.modelName}`;
+    await this.#attempt(doing, async () => {
       const { command } = await this.#client.query('commit');
-      if (command !== 'COMMIT') {
-        throw new SluiceError('SOURCE_INCOMPLETE', `the server answered ${command} to commit`, {
-          stage: 'source',
-        });
-      }
+      if (command === 'COMMIT') return;
+      const message = `${doing}: the server answered ${command} to commit`;
+      throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     });
     return { rows: rows.rows };
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    const socket = this.#internals.connection.stream;
-    if (!this.#connected || socket.destroyed) {
-      socket.destroy();
-      return;
-    }
-    // Terminate is written and the socket ended; the server's side of the close is not waited for.
-    this.#client.end().catch(() => {});
-    const gone = once(socket, 'close').catch(() => {});
-    const timer = setTimeout(() => socket.destroy(), CANCEL_TIMEOUT_MS);
-    await gone;
-    clearTimeout(timer);
+  close(): Promise<void> {
+    this.#closing ??= this.#release();
+    return this.#closing;
   }
 
-  /** Parse, bind and describe without executing: the columns, or the server's error with its position. */
-  async #describeQuery(query: ModelQuery, doing: string): Promise<Column[]> {
-    return this.#attempt(
-      doing,
-      async () => {
-        const portal = new QueryStream(query.text, [], { rowMode: 'array' });
-        const { connection } = this.#internals;
-        const fields = await new Promise<readonly FieldDescription[] | undefined>((resolve, reject) => {
-          const onRows = (message: { fields: FieldDescription[] }): void =>
-            settle(() => resolve(message.fields));
-          const onNone = (): void => settle(() => resolve(undefined));
-          const onEnd = (): void =>
-            settle(() => reject(this.#latched ?? new Error('the connection was lost')));
-          const settle = (then: () => void): void => {
-            connection.off('rowDescription', onRows).off('noData', onNone).off('end', onEnd);
-            then();
-          };
-          connection.on('rowDescription', onRows).on('noData', onNone).on('end', onEnd);
-          portal.cursor.on('error', (error: Error) => settle(() => reject(error)));
-          this.#client.query(portal);
-        });
-        await portal.cursor.close();
-        if (fields === undefined) {
-          const message = `${doing}: the statement returns no rows`;
-          throw new SluiceError('SOURCE_NOT_READ_ONLY', message, { stage: 'source' });
-        }
-        return this.#nameTypes(fields);
-      },
-      query,
+  async #release(): Promise<void> {
+    const { stream: socket } = this.#driver.connection;
+    this.#rows?.destroy(); // abandons what is under way
+    if (this.#pending > 0 || !this.#connected) this.#abandon();
+    let farewell: NodeJS.Timeout | undefined;
+    if (!socket.destroyed) {
+      this.#client.end().catch(() => {});
+      farewell = setTimeout(() => socket.destroy(), this.#farewellTimeoutMs);
+    }
+    await this.#disconnected;
+    clearTimeout(farewell);
+    await this.#cancelling;
+  }
+
+  /** Begins the transaction and pins what texts depend on; its first query takes the snapshot. */
+  async #openSnapshot(): Promise<Pick<SourceDescription, 'dialect' | 'snapshotTime'>> {
+    const { statementTimeoutMs, lockTimeoutMs } = this.#options;
+    // In one message: a timeout of idle transactions must find no gap before it is switched off.
+    await this.#client.query(
+      BEGIN +
+        PINNED_SETTINGS +
+        setTimeoutOf('statement_timeout', statementTimeoutMs) +
+        setTimeoutOf('lock_timeout', lockTimeoutMs),
     );
+    // The statement that takes the snapshot: what was committed before its start is in it.
+    const { rows } = await this.#client.query<{ version: string; at: string }>(
+      `select current_setting('server_version_num') as version,
+              floor(extract(epoch from statement_timestamp()) * 1000)::bigint::text as at`,
+    );
+    const major = Math.floor(Number(rows[0]!.version) / 10_000);
+    return {
+      dialect: `postgres ${major}, settings ${DIALECT_VERSION}`,
+      snapshotTime: new Date(Number(rows[0]!.at)),
+    };
+  }
+
+  /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */
+  async #prepare(query: ModelQuery): Promise<readonly FieldDescription[] | undefined> {
+    const portal = new QueryStream(query.text, [], { rowMode: 'array' });
+    const { connection } = this.#driver;
+    const fields = await new Promise<readonly FieldDescription[] | undefined>((resolve, reject) => {
+      const onRows = (message: { fields: FieldDescription[] }): void => settle(() => resolve(message.fields));
+      const onNone = (): void => settle(() => resolve(undefined));
+      const settle = (then: () => void): void => {
+        connection.off('rowDescription', onRows).off('noData', onNone);
+        then();
+      };
+      connection.on('rowDescription', onRows).on('noData', onNone);
+      portal.cursor.on('error', (error: Error) => settle(() => reject(error)));
+      this.#client.query(portal);
+    });
+    await portal.cursor.close();
+    return fields;
   }
 
   async #nameTypes(fields: readonly FieldDescription[]): Promise<Column[]> {
@@ -211,33 +237,77 @@ export class PostgresSource implements RowSource {
     return fields.map((field, index) => toColumn(field, rows[index]!.name));
   }
 
-  /** Sends a CancelRequest over a connection of its own, as the protocol asks. Best effort, bounded in time. */
-  async #cancel(): Promise<void> {
-    const { processID, secretKey, host, port, ssl } = this.#internals;
-    if (processID === null || secretKey === null) return;
-    const connection = new pg.Connection({ ssl } as ConstructorParameters<typeof pg.Connection>[0]);
-    const cancel = connection as unknown as CancelConnection;
-    await new Promise<void>(resolve => {
-      const done = (): void => {
-        clearTimeout(timer);
-        cancel.stream.destroy();
-        resolve();
-      };
-      const timer = setTimeout(done, CANCEL_TIMEOUT_MS);
-      cancel.on('error', done).on('end', done);
-      cancel.once(ssl ? 'sslconnect' : 'connect', () => cancel.cancel(processID, secretKey));
-      if (host?.startsWith('/')) cancel.connect(`${host}/.s.PGSQL.${port}`);
-      else cancel.connect(port, host);
-    });
+  /**
+   * Drops the connection, whatever it is doing. A server in the middle of a long sort would not notice for long,
+   * so it is told as well; `close` waits for that.
+   */
+  #abandon(): void {
+    const { stream: socket } = this.#driver.connection;
+    if (!socket.destroyed) this.#cancelling ??= this.#cancel().catch(() => {});
+    socket.destroy();
   }
 
+  /** Sends a CancelRequest over a connection of its own, as the protocol asks. Best effort, bounded in time. */
+  async #cancel(): Promise<void> {
+    const { processID, secretKey, host, port, ssl, sslNegotiation } = this.#driver;
+    if (processID === null || secretKey === null) return;
+    const options = { ssl, sslNegotiation } as ConstructorParameters<typeof pg.Connection>[0];
+    const connection = new pg.Connection(options) as unknown as CancelConnection;
+    const timer = setTimeout(() => connection.stream.destroy(), this.#farewellTimeoutMs);
+    const ended = new Promise(resolve => connection.once('end', resolve));
+    connection.on('error', () => {});
+    if (ssl && sslNegotiation !== 'direct') connection.once('connect', () => connection.requestSsl());
+    connection.once(ssl ? 'sslconnect' : 'connect', () => {
+      connection.cancel(processID, secretKey);
+      connection.stream.end(); // there is no answer to wait for but the end
+    });
+    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
+    else connection.connect(port, host);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  get #farewellTimeoutMs(): number {
+    return Math.min(FAREWELL_TIMEOUT_MS, this.#options.connectTimeoutMs);
+  }
+
+  /** Every failure of `act`, a lost connection and, once connected, silence: as the project's error. */
   async #attempt<T>(doing: string, act: () => Promise<T>, query?: ModelQuery): Promise<T> {
+    const { inactivityTimeoutMs } = this.#options;
+    const onSilence = (): void => {
+      const message = `${doing}: the source sent nothing for ${inactivityTimeoutMs / 1000} s`;
+      this.#latched ??= new SluiceError('SOURCE_TIMEOUT', message, { stage: 'source' });
+      this.#abandon();
+    };
+    const limited = this.#connected && inactivityTimeoutMs > 0;
+    const timer = limited ? setTimeout(onSilence, inactivityTimeoutMs) : undefined;
+    this.#pending += 1;
     try {
-      return await act();
+      if (this.#latched) throw this.#latched;
+      return await Promise.race([act(), this.#lost]);
     } catch (cause) {
-      const context: ErrorContext = { doing, connected: this.#connected };
+      const context = { doing, connected: this.#connected };
       throw toSourceError(this.#latched ?? cause, query ? { ...context, query } : context);
+    } finally {
+      this.#pending -= 1;
+      clearTimeout(timer);
     }
+  }
+}
+
+function createClient({ name, url, applicationName, connectTimeoutMs }: PostgresSourceOptions): pg.Client {
+  try {
+    return new pg.Client({
+      connectionString: url,
+      application_name: applicationName,
+      connectionTimeoutMillis: connectTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 30_000,
+    });
+  } catch (error) {
+    // Without the cause, which may hold the URL.
+    const message = `the url of source ${name} cannot be used: ${(error as Error).message}`;
+    throw new SluiceError('CONFIG_INVALID', message, { stage: 'source' });
   }
 }
 
@@ -246,19 +316,19 @@ function setTimeoutOf(setting: string, milliseconds: number): string {
 }
 
 /**
- * The model parsed on its own, yet cannot stand in a `from` clause: it is `insert … returning`, `explain`, `show`
- * or the like, or it gives one name to two columns.
+ * The model was understood on its own, yet cannot stand in a `from` clause: it gives one name to two columns, or it
+ * is `insert … returning`, `explain`, `show` or the like. Any other error is left as it is.
  */
-function notAQuery(error: unknown, columns: readonly Column[]): unknown {
+function notExportable(error: SluiceError, query: ModelQuery, columns: readonly Column[]): SluiceError {
+  const { code: state, position } = (error.cause ?? {}) as Partial<pg.DatabaseError>;
   const names = columns.map(column => column.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) {
+  if (state === '42702' && repeated !== undefined) {
     const message = `the model has more than one column named "${repeated}"; its columns are ${names.join(', ')}`;
     return new SluiceError('COLUMN_DUPLICATE', message, { cause: error, stage: 'source' });
   }
-  const state = (error as { cause?: { code?: string } }).cause?.code;
-  const inModel = / of the model/.test((error as Error).message);
+  const inModel = position !== undefined && findPlace(query, Number(position))?.name === 'the model';
   if (!inModel || (state !== '42601' && state !== '0A000')) return error;
-  const message = `${(error as Error).message}: the model is not a plain query (select, with, values or table)`;
+  const message = `${error.message}: the model is not a plain query (select, with, values or table)`;
   return new SluiceError('SOURCE_NOT_READ_ONLY', message, { cause: error, stage: 'source' });
 }

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Decision } from '../../src/run/commit.ts';
+import type { DocumentName, Journal } from '../../src/run/journal.ts';
+import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../../src/sinks/sink.ts';
+import { type SimulationOptions, simulate, type VirtualParts } from './simulation.ts';
+
+/**
+ * The oracle is worth something only if it catches a protocol that is wrong. Each of these makes it wrong, by what is put
+ * between the protocol and one of its parts.
+ */
+
+const MAX_SEEDS = 20_000;
+
+Error.stackTraceLimit = 0;
+
+/** The first seed that shows the mutation, and what the oracle says of it. */
+async function firstViolation(
+  mutate: SimulationOptions['mutate'],
+): Promise<{ seed: number; violation: string }> {
+  for (let seed = 1; seed <= MAX_SEEDS; seed++) {
+    const { violation } = await simulate(seed, { mutate });
+    if (violation !== undefined) return { seed, violation };
+  }
+  throw assert.fail(`no seed up to ${MAX_SEEDS} shows it`);
+}
+
+function assertMeant({ violation }: { violation: string }, meant: RegExp): void {
+  assert.match(violation, meant);
+}
+
+test('catches a decision that is acted on before it is durable', async t => {
+  const found = await firstViolation(({ journal, disk }) => ({
+    journal: journalWith(journal, async (run, document, content) => {
+      if (document !== 'commit.json') return journal.write(run, document, content);
+      disk.write(run, document, content);
+    }),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /not stale|never decided|nobody ever|is twice|again|went from|delta/);
+});
+
+test('catches a baseline that is brought forward before the run is published', async t => {
+  const found = await firstViolation(parts => {
+    const { baseline, journal } = parts;
+    let decision: Decision | undefined;
+    return {
+      journal: journalWith(journal, async (run, document, content) => {
+        await journal.write(run, document, content);
+        if (document === 'commit.json') decision = content as Decision;
+      }),
+      store: storeWith(parts, async (_, write) => {
+        if (decision?.baseline) {
+          const { next, replace } = decision.baseline;
+          await baseline.apply(journal.path(next.run, 'delta.log'), next, { replace });
+        }
+        return write();
+      }),
+    };
+  });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /which is not published/);
+});
+
+test('catches a commit that is repeated blindly, under a condition made up for the occasion', async t => {
+  const found = await firstViolation(parts => ({
+    store: storeWith(parts, async (blob, write, { condition }) => {
+      const first = await write(condition);
+      if (first.outcome !== 'unknown') return first;
+      const there = await parts.store.head(blob);
+      return write(there === undefined ? { ifAbsent: true } : { ifMatch: there.etag });
+    }),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /went from|went back|had not seen it|is not there/);
+});
+
+test('catches writes without a precondition', async t => {
+  const found = await firstViolation(parts => ({
+    store: storeWith(parts, async (blob, write) => write(unconditional(parts, blob))),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /went from|went back|had not seen it|is not there/);
+});
+
+/** A condition that holds whatever is there when the request arrives. */
+function unconditional({ container }: VirtualParts, blob: string): Precondition {
+  return {
+    get ifMatch() {
+      return container.blobs.get(blob)?.etag as string;
+    },
+  };
+}
+
+function journalWith(journal: Journal, write: Journal['write']): Journal {
+  return {
+    list: () => journal.list(),
+    create: run => journal.create(run),
+    write: (run: string, document: DocumentName, content: unknown) => write(run, document, content),
+    read: (run, document) => journal.read(run, document),
+    path: (run, file) => journal.path(run, file),
+    remove: run => journal.remove(run),
+  };
+}
+
+type ConditionalWrite = (condition?: Precondition) => Promise<WriteOutcome>;
+
+function storeWith(
+  { store }: VirtualParts,
+  write: (blob: string, write: ConditionalWrite, options: CommitOptions) => Promise<WriteOutcome>,
+): BlobStore {
+  return {
+    stageBlock: (blob, blockId, bytes) => store.stageBlock(blob, blockId, bytes),
+    commitBlocks: (blob, blockIds, options) =>
+      write(
+        blob,
+        (condition = options.condition) => store.commitBlocks(blob, blockIds, { ...options, condition }),
+        options,
+      ),
+    putBlob: (blob, bytes, options) =>
+      write(
+        blob,
+        (condition = options.condition) => store.putBlob(blob, bytes, { ...options, condition }),
+        options,
+      ),
+    head: blob => store.head(blob),
+    getBlob: blob => store.getBlob(blob),
+    deleteBlob: (blob, ifMatch) => store.deleteBlob(blob, ifMatch),
+  };
+}

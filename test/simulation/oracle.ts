@@ -1,0 +1,501 @@
+import type { BlobEvent, Version, VirtualContainer } from './virtual-container.ts';
+import { WEEK_MS } from './virtual-container.ts';
+import type { Rows, VirtualDisk } from './virtual-disk.ts';
+import type { World } from './world.ts';
+
+/**
+ * What must be true whatever happens, told from three things only: what each run saw of the source, what became of the
+ * blobs, and what the baseline on disk holds. It knows the format of manifests and nothing of how the protocol works.
+ */
+
+/** The part of a manifest that a consumer goes by. */
+interface Published {
+  readonly run: string;
+  readonly generation: number;
+  readonly previousGeneration: number;
+  readonly full: boolean;
+  readonly files: readonly {
+    readonly name: string;
+    readonly change?: string;
+    readonly bytes: number;
+    readonly etag?: string;
+  }[];
+}
+
+export interface Subject {
+  readonly name: string;
+  readonly syncMode: string;
+  readonly keepsState: boolean;
+  readonly manifest: boolean;
+  readonly latest: string;
+  readonly mayDelete: boolean;
+}
+
+interface FinishedRun {
+  readonly run: string;
+  readonly warnings: readonly { readonly code: string }[];
+}
+
+interface Chain {
+  readonly subject: Subject;
+  /** The run that `latest.json` names, or that was published last where there are no manifests. */
+  last: RunFacts | undefined;
+  /** The newest run that was published, whatever has become of `latest.json`. */
+  newest: RunFacts | undefined;
+  /** What a consumer has that applied every generation; of `insert`, all keys that ever came. */
+  held: Rows;
+  /** Somebody else has deleted or replaced `latest.json` since. */
+  lost: boolean;
+  wasLost: boolean;
+  /** After another writer's interference a late request of ours wrote a `latest.json` that was given up. */
+  cameBack: boolean;
+}
+
+interface RunFacts {
+  readonly run: string;
+  readonly chain: Chain;
+  readonly source: Rows;
+  readonly generation: number;
+  readonly previousGeneration: number;
+  readonly full: boolean;
+  /** What a consumer holds once it has applied the run. */
+  held: Rows | undefined;
+  names: readonly string[];
+  /** The start of its process. */
+  readonly startedStep: number;
+  readonly startedMs: number;
+  decided: boolean;
+  removedStep: number | undefined;
+  /** The baseline on disk is its own. */
+  applied: boolean;
+  /** RUN.json was written; without manifests, all files are committed. */
+  published: boolean;
+  /** The disk may know nothing of the run any more. */
+  forgotten: boolean;
+  readonly committed: Map<string, Version>;
+  /** ETags that the run was shown before it was decided. */
+  readonly seen: ReadonlySet<string>;
+}
+
+const NO_ROWS: Rows = new Map();
+
+export class Oracle {
+  /** The first thing that was found wrong. */
+  violation: string | undefined;
+  readonly #world: World;
+  readonly #runs = new Map<string, RunFacts>();
+  readonly #chains = new Map<string, Chain>();
+  readonly #chainOfLatest = new Map<string, Chain>();
+  /** Changes of a blob, newest last, by name. */
+  readonly #history = new Map<
+    string,
+    { readonly step: number; readonly by: string; readonly before: Version | undefined }[]
+  >();
+  #container: VirtualContainer | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  watch(container: VirtualContainer, subjects: readonly Subject[]): void {
+    this.#container = container;
+    for (const subject of subjects) {
+      const chain: Chain = {
+        subject,
+        last: undefined,
+        newest: undefined,
+        held: NO_ROWS,
+        lost: false,
+        wasLost: false,
+        cameBack: false,
+      };
+      this.#chains.set(subject.name, chain);
+      if (subject.manifest) this.#chainOfLatest.set(subject.latest, chain);
+    }
+  }
+
+  violate(what: string): void {
+    if (this.violation !== undefined) return;
+    this.violation = what;
+    this.#world.note(`VIOLATION: ${what}`);
+  }
+
+  // What the simulation tells.
+
+  read(
+    subject: string,
+    run: string,
+    plan: { readonly generation: number; readonly previousGeneration: number; readonly full: boolean },
+    { source, seen, startedStep }: Pick<RunFacts, 'source' | 'seen' | 'startedStep'>,
+  ): void {
+    const { generation, previousGeneration, full } = plan;
+    const chain = this.#chains.get(subject)!;
+    this.#runs.set(run, {
+      run,
+      chain,
+      source,
+      generation,
+      previousGeneration,
+      full,
+      held: undefined,
+      names: [],
+      startedStep,
+      startedMs: this.#world.milliseconds,
+      decided: false,
+      removedStep: undefined,
+      applied: false,
+      published: false,
+      forgotten: false,
+      committed: new Map(),
+      seen,
+    });
+  }
+
+  staged(run: string, names: readonly string[]): void {
+    const facts = this.#runs.get(run)!;
+    facts.names = names;
+    if (new Set(names).size !== names.length) this.violate(`${run} has one name for two files`);
+  }
+
+  decided(run: string): void {
+    this.#runs.get(run)!.decided = true;
+  }
+
+  /** The decision of a run is about to be removed. */
+  removed(run: string): void {
+    const facts = this.#runs.get(run)!;
+    facts.removedStep ??= this.#world.step;
+    this.#publishNothing(facts);
+    if (!facts.published && !this.#mayBeDropped(facts)) this.violate(`${run} was decided, and is dropped`);
+  }
+
+  /** The disk forgets: an earlier state was put back, or the state was reset. */
+  forgotten(subject: string): void {
+    for (const facts of this.#runs.values()) {
+      if (facts.chain.subject.name === subject) facts.forgotten = true;
+    }
+  }
+
+  isApplied(run: string): boolean {
+    return this.#runs.get(run)?.applied ?? false;
+  }
+
+  /** Whether another writer ever deleted or replaced the subject's `latest.json`. */
+  wasLost(subject: string): boolean {
+    return this.#chains.get(subject)!.wasLost;
+  }
+
+  /** Whether, after another writer's interference, a late request of ours wrote a `latest.json` that was given up. */
+  cameBack(subject: string): boolean {
+    return this.#chains.get(subject)!.cameBack;
+  }
+
+  /** The protocol said that the run is done. */
+  finished(run: string, disk: VirtualDisk): void {
+    const facts = this.#runs.get(run);
+    if (facts === undefined) {
+      this.violate(`${run} is called finished, and nobody ever started it`);
+      return;
+    }
+    const { subject } = facts.chain;
+    this.#publishNothing(facts);
+    if (!facts.published) this.violate(`${run} is called finished, and was not published`);
+    if (subject.keepsState && disk.baseline?.state.run !== run) {
+      this.violate(`${run} is called finished, and the baseline is of ${disk.baseline?.state.run}`);
+    }
+    // The next run finds the destination reset.
+    const lost = this.#changesSince(subject.latest, facts.startedStep).some(({ by }) => by === 'foreign');
+    if (facts.chain.last !== facts && !lost && !facts.chain.cameBack && !facts.forgotten) {
+      this.violate(`${run} is called finished, and ${facts.chain.last?.run} is the latest`);
+    }
+  }
+
+  /** The protocol said that the run failed, and the process lives: it left nothing, or a decision. */
+  failed(run: string, disk: VirtualDisk): void {
+    const facts = this.#runs.get(run);
+    if (facts === undefined) return;
+    if (disk.folders.get(run)?.files.has('commit.json')) return;
+    if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
+  }
+
+  // What the container tells.
+
+  readonly onEvent = (event: BlobEvent): void => {
+    const { name, before, after, by } = event;
+    const run = after?.metadata['run'];
+    const changes = this.#history.get(name) ?? [];
+    this.#history.set(name, changes);
+    // A run that deletes what it had written itself has no excuse by that.
+    const writer = by === 'foreign' ? by : (run ?? before?.metadata['run'] ?? by);
+    changes.push({ step: this.#world.step, by: writer, before });
+
+    const chain = this.#chainOfLatest.get(name);
+    if (by === 'foreign') {
+      if (chain?.last) chain.lost = chain.wasLost = true;
+      return;
+    }
+    if (after === undefined) {
+      if (before?.by === 'foreign') this.violate(`${name} of another writer was deleted`);
+      const owner = this.#runs.get(before?.metadata['run'] ?? '');
+      if (owner?.applied && owner.chain.newest === owner && !owner.forgotten) {
+        this.violate(`${name} was deleted, and ${owner.run} is what a consumer should have`);
+      }
+      return;
+    }
+    // Manifests have no metadata.
+    const isManifest = run === undefined;
+    const published = chain && (JSON.parse(after.bytes.toString()) as Published);
+    const facts = this.#runs.get(run ?? published?.run ?? runOfName(name));
+    if (facts === undefined) {
+      this.violate(`${name} was written by a run that nobody started`);
+      return;
+    }
+    if (before?.by === 'foreign' && !facts.seen.has(before.etag)) {
+      this.violate(`${name} of another writer was overwritten by ${facts.run}, which had not seen it`);
+    }
+    if (!isManifest) this.#committed(facts, after);
+    else if (published) this.#publishLatest(facts, published);
+    else this.#remember(facts);
+  };
+
+  #committed(facts: RunFacts, after: Version): void {
+    facts.committed.set(after.name, after);
+    if (!facts.names.includes(after.name))
+      this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
+    if (facts.chain.subject.manifest || facts.published) return;
+    const files = facts.names.map(name => facts.committed.get(name));
+    if (files.some(file => file === undefined)) return;
+    this.#publish(
+      facts,
+      files.map(file => ({ version: file!, change: changeOf(file!.name) })),
+    );
+  }
+
+  #publishLatest(facts: RunFacts, published: Published): void {
+    const { run, chain } = facts;
+    const { generation, previousGeneration, full } = published;
+    const expected = [facts.generation, facts.previousGeneration, facts.full].join();
+    if ([generation, previousGeneration, full].join() !== expected) {
+      this.violate(
+        `the manifest of ${run} says ${[generation, previousGeneration, full].join()}, not ${expected}`,
+      );
+    }
+    if (facts.held !== undefined) {
+      // A late request, after somebody has deleted latest.json.
+      if (!chain.lost) this.violate(`latest.json went back to ${run}`);
+      chain.last = facts;
+      chain.held = facts.held;
+      chain.lost = false;
+      chain.cameBack = true;
+      return;
+    }
+    // Somebody had deleted its files or its manifest, or put an old state back, and it was given up.
+    if (facts.removedStep !== undefined || (facts.forgotten && chain.wasLost)) chain.cameBack = true;
+    if (published.files.map(({ name }) => name).join() !== facts.names.join()) {
+      this.violate(`the manifest of ${run} does not list its files`);
+    }
+    const files: { version: Version; change: string | undefined }[] = [];
+    for (const { name, etag = '', bytes, change } of published.files) {
+      const version = this.#container!.versions.get(etag);
+      if (version?.name !== name || version.metadata['run'] !== run || version.bytes.length !== bytes) {
+        this.violate(`generation ${generation} of ${run} lists ${name} ${etag}, which is not its file`);
+        continue;
+      }
+      if (this.#container!.blobs.get(name)?.etag !== etag && !facts.forgotten) {
+        const changes = this.#changesSince(name, version.step);
+        // The run was being withdrawn for what another writer had done, and its last request arrived after all.
+        const withdrawn = changes.at(-1)?.by === run && this.#mayBeDropped(facts);
+        if (withdrawn) chain.cameBack = true;
+        else if (!changes.some(({ by }) => by === 'foreign')) {
+          this.violate(`generation ${generation} of ${run} is visible, and ${name} is not there`);
+        }
+      }
+      files.push({ version, change });
+    }
+    this.#publish(facts, files);
+  }
+
+  #remember(facts: RunFacts): void {
+    if (!facts.published) facts.chain.newest = facts;
+    facts.published = true;
+  }
+
+  /** A run without files and without a manifest leaves no trace but its baseline. */
+  #publishNothing(facts: RunFacts): void {
+    const isNothing = !facts.chain.subject.manifest && facts.names.length === 0;
+    if (isNothing && !facts.published) this.#publish(facts, []);
+  }
+
+  /** Applies a generation as a consumer would, and compares with what the run saw. */
+  #publish(
+    facts: RunFacts,
+    files: readonly { readonly version: Version; readonly change: string | undefined }[],
+  ): void {
+    const { run, chain, full, generation } = facts;
+    const { last, subject } = chain;
+    this.#remember(facts);
+    // Without a manifest and without a baseline there is nothing that counts.
+    const counts = subject.manifest || subject.keepsState;
+    if (counts && last !== undefined && generation <= last.generation && !chain.lost) {
+      this.violate(`the latest generation went from ${last.generation} to ${generation}`);
+    }
+    if (!full && (last === undefined || chain.lost))
+      this.violate(`${run} is a delta, and nothing is before it`);
+    if (!full && facts.previousGeneration !== last?.generation) {
+      this.violate(
+        `${run} is a delta to ${facts.previousGeneration}, and the one before is ${last?.generation}`,
+      );
+    }
+    const held = new Map(full ? NO_ROWS : chain.held);
+    const keys = new Set<number>();
+    for (const { version, change } of files) {
+      for (const [key, value] of rowsOf(version)) {
+        if (keys.has(key)) this.violate(`key ${key} is twice in generation ${generation} of ${run}`);
+        keys.add(key);
+        const wrong = misfit(change, held.get(key), value, subject.syncMode);
+        if (wrong) this.violate(`generation ${generation} of ${run}: key ${key} ${wrong}`);
+        if (change === 'removed') held.delete(key);
+        else held.set(key, value);
+      }
+    }
+    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them anew when they return.
+    if (subject.syncMode === 'upsert')
+      for (const key of held.keys()) if (!facts.source.has(key)) held.delete(key);
+    const expected =
+      subject.syncMode === 'insert' ? union(full ? NO_ROWS : chain.held, facts.source) : facts.source;
+    const difference = describeDifference(held, expected);
+    if (difference) this.violate(`after generation ${generation} of ${run} a consumer ${difference}`);
+    facts.held = held;
+    chain.held = held;
+    chain.last = facts;
+    chain.lost = false;
+  }
+
+  // What is looked at between two starts.
+
+  checkBaseline(subject: string, { baseline }: VirtualDisk): void {
+    if (baseline === undefined) return;
+    const { state, rows } = baseline;
+    const facts = this.#runs.get(state.run)!;
+    this.#publishNothing(facts);
+    if (!facts.published)
+      this.violate(`the baseline of ${subject} is of ${state.run}, which is not published`);
+    facts.applied = true;
+    const held = facts.held ?? rows;
+    const difference = describeDifference(rows, held);
+    if (difference) this.violate(`the baseline of ${subject} ${difference}`);
+    if (state.generation !== facts.generation || state.count !== rows.size) {
+      this.violate(`the baseline of ${subject} does not describe itself`);
+    }
+  }
+
+  /** When all is calm and a run has succeeded: nothing was lost and nothing is left over. */
+  checkEnd(subject: string, source: Rows): void {
+    const { last, lost } = this.#chains.get(subject)!;
+    if (last === undefined || lost) {
+      this.violate(`${subject} has nothing published after a success`);
+      return;
+    }
+    const insert = last.chain.subject.syncMode === 'insert';
+    for (const [key, value] of source) {
+      if (!last.held?.has(key) || (!insert && last.held.get(key) !== value)) {
+        this.violate(`key ${key} of ${subject} was lost`);
+      }
+    }
+    for (const facts of this.#runs.values()) {
+      if (facts.chain.subject.name !== subject || !facts.decided || facts.published) continue;
+      if (facts.removedStep === undefined && !facts.forgotten)
+        this.violate(`${facts.run} was decided, and is lost`);
+    }
+    for (const blob of this.#container!.blobs.values()) {
+      const facts = this.#runs.get(blob.metadata['run'] ?? '');
+      if (facts?.chain.subject.name !== subject || facts.published) continue;
+      if (!facts.decided) this.violate(`${blob.name} of ${facts.run} is visible, which was never decided`);
+      else if (!this.#mayStay(facts, blob))
+        this.violate(`${blob.name} of ${facts.run} is left, which was dropped`);
+    }
+  }
+
+  /** Later parts of a fixed name that the run before had and this one has not. */
+  checkStale({ run, warnings }: FinishedRun, before: readonly string[]): void {
+    if (warnings.some(({ code }) => code === 'STALE_PARTS_LEFT')) return;
+    for (const name of before) {
+      const blob = this.#container!.blobs.get(name);
+      if (blob?.by === 'sluice' && blob.metadata['run'] !== run)
+        this.violate(`${name} is stale and was left by ${run}`);
+    }
+  }
+
+  /** The files that `latest.json` lists. */
+  latestNames(subject: string): readonly string[] {
+    const { last, lost } = this.#chains.get(subject)!;
+    return lost ? [] : (last?.names ?? []);
+  }
+
+  /** "Where it cannot hold": blocks expired, another writer on the same name, the container emptied, an old disk. */
+  #mayBeDropped(facts: RunFacts): boolean {
+    if (facts.forgotten || this.#world.milliseconds - facts.startedMs > WEEK_MS) return true;
+    return facts.names.some(name =>
+      this.#changesSince(name, facts.startedStep).some(({ by }) => by !== facts.run),
+    );
+  }
+
+  #mayStay(facts: RunFacts, blob: Version): boolean {
+    if (facts.forgotten || !facts.chain.subject.mayDelete) return true;
+    // A fixed name is written again by the next run that has this part.
+    const [change] = this.#changesSince(blob.name, blob.step).filter(({ by }) => by === facts.run);
+    if (change?.before !== undefined) return true;
+    return facts.removedStep !== undefined && blob.step >= facts.removedStep;
+  }
+
+  #changesSince(name: string, step: number): { readonly by: string; readonly before: Version | undefined }[] {
+    return this.#history.get(name)?.filter(change => change.step >= step) ?? [];
+  }
+}
+
+/** Of `_sluice/ACTIVATION/RUN.json`. */
+function runOfName(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1, -'.json'.length);
+}
+
+function changeOf(name: string): string | undefined {
+  return /_(added|updated|removed)(?:_part\d+)?\.csv$/.exec(name)?.[1];
+}
+
+function rowsOf({ bytes }: Version): [number, number][] {
+  if (bytes.length === 0) return [];
+  return bytes
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split(' ').map(Number) as [number, number]);
+}
+
+/** Why a row is no change to what the consumer holds. */
+function misfit(
+  change: string | undefined,
+  held: number | undefined,
+  value: number,
+  syncMode: string,
+): string | undefined {
+  if (change === 'removed') return held === value ? undefined : `is removed with ${value}, and was ${held}`;
+  if (change === 'added' || syncMode === 'insert')
+    return held === undefined ? undefined : 'is added, and was there';
+  if (change === 'updated' && held === undefined) return 'is updated, and was not there';
+  return held === value ? `is sent again with ${value}` : undefined;
+}
+
+function union(held: Rows, source: Rows): Rows {
+  const all = new Map(held);
+  for (const [key, value] of source) if (!all.has(key)) all.set(key, value);
+  return all;
+}
+
+function describeDifference(seen: Rows, expected: Rows): string | undefined {
+  for (const [key, value] of expected) {
+    if (!seen.has(key)) return `lacks key ${key}`;
+    if (seen.get(key) !== value) return `has ${seen.get(key)} for key ${key}, not ${value}`;
+  }
+  for (const key of seen.keys()) if (!expected.has(key)) return `has key ${key}, which is gone`;
+  return undefined;
+}

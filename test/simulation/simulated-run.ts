@@ -1,0 +1,193 @@
+import { EMPTY_DIGEST } from '../../src/baseline/key-table.ts';
+import type { ResolvedActivation } from '../../src/config/activation.ts';
+import { extensionOf, type FileName, partName } from '../../src/config/file-name.ts';
+import { SluiceError } from '../../src/errors.ts';
+import { Change } from '../../src/row-batch.ts';
+import { planBaseline } from '../../src/run/baseline-plan.ts';
+import { DELTA_LOG } from '../../src/run/commit.ts';
+import { changeName } from '../../src/run/decide.ts';
+import { toManifestColumn } from '../../src/run/manifest.ts';
+import type { RunPlan, RunSteps, SealedRun } from '../../src/run/protocol.ts';
+import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
+import { blockIds } from '../../src/sinks/block-ids.ts';
+import type { BlobStore, StagedFile } from '../../src/sinks/sink.ts';
+import type { SourceSchema } from './scenario.ts';
+import type { VirtualBaseline } from './virtual-baseline.ts';
+import type { Delta, Rows, VirtualJournal } from './virtual-disk.ts';
+import type { Process } from './world.ts';
+
+export interface SimulatedRunOptions {
+  readonly activation: ResolvedActivation;
+  readonly run: string;
+  readonly process: Process;
+  readonly store: BlobStore;
+  readonly journal: VirtualJournal;
+  readonly baseline: VirtualBaseline;
+  readonly source: Rows;
+  readonly schema: SourceSchema;
+  readonly rowsPerPart: number;
+  readonly full: boolean;
+  readonly allowRemovals: boolean;
+  /** How often the source fails or somebody cancels. */
+  readonly sourceFaults: number;
+  readonly onRead: (plan: RunPlan, rows: Rows) => void;
+  readonly onStaged: (names: readonly string[]) => void;
+  readonly onDecision: () => void;
+}
+
+interface ChangedRow {
+  readonly change: Change;
+  readonly key: number;
+  readonly value: number;
+}
+
+const MD5 = Buffer.alloc(16, 1);
+const SHA256 = Buffer.alloc(32, 2);
+
+/** The steps of a run as `exportOnce` wants them, on a handful of rows: what export-run.ts does with a database. */
+export function simulatedRun(options: SimulatedRunOptions): RunSteps {
+  const { activation, run, process, schema } = options;
+  const { random } = process.world;
+  const startedAt = process.world.now().toISOString();
+  const fileName = fileNameOf(activation, run);
+  const record: RunRecord = {
+    run,
+    activation: activation.name,
+    trigger: 'command',
+    state: 'reading',
+    runType: activation.runType,
+    syncMode: activation.syncMode,
+    full: true,
+    generation: 0,
+    previousGeneration: 0,
+    startedAt,
+    counts: NO_COUNTS,
+    files: [],
+    warnings: [],
+  };
+  let rows: Rows = new Map();
+  return {
+    activation,
+    record,
+    fileName,
+    contentType: 'text/csv',
+    async plan(latest) {
+      process.enter('open the source');
+      const { description, mapping } = schema;
+      const local = options.baseline.state;
+      const plan = planBaseline({ activation, fullAsked: options.full, local, latest, description, mapping });
+      rows = new Map(options.source);
+      const opened = { ...plan, snapshotTime: startedAt, columns: mapping.written.map(toManifestColumn) };
+      options.onRead(opened, rows);
+      return opened;
+    },
+    async stream(plan) {
+      process.enter('read the source');
+      if (random.chance(options.sourceFaults)) {
+        throw new SluiceError('SOURCE_CONNECTION_LOST', 'the source went away');
+      }
+      return stream(options, fileName, plan, rows);
+    },
+    beforeDecision() {
+      if (random.chance(options.sourceFaults))
+        throw new SluiceError('CANCELLED', 'cancelled at the last moment');
+      options.onDecision();
+    },
+  };
+}
+
+/** As `resolveFileName` does it, which is slow for its calendar. */
+export function fileNameOf(activation: ResolvedActivation, run: string): FileName {
+  const stem = activation.fileName.replaceAll('{activation}', activation.name).replaceAll('{run}', run);
+  return { stem, extension: extensionOf(activation.format) };
+}
+
+async function stream(
+  options: SimulatedRunOptions,
+  fileName: FileName,
+  plan: RunPlan,
+  rows: Rows,
+): Promise<SealedRun> {
+  const { activation, run, journal, baseline, allowRemovals } = options;
+  const before: Rows = plan.full ? new Map() : baseline.rows;
+  const known = plan.keepsState ? baseline.rows.size : 0;
+  if (rows.size === 0 && known > 0 && !allowRemovals) {
+    throw new SluiceError('SOURCE_EMPTY', 'held: the source returned no rows');
+  }
+  const keepsRemoved = activation.syncMode === 'insert';
+  const changed = compare(before, rows, keepsRemoved);
+  const staged = await stage(options, fileName, changed);
+  options.onStaged(staged.map(({ name }) => name));
+  const counts = { ...NO_COUNTS, read: rows.size, written: changed.length };
+  if (!plan.keepsState) return { staged, counts, warnings: [], baseline: undefined };
+
+  const delta: Delta = changed.map(({ change, key, value }) => [
+    key,
+    change === Change.removed ? undefined : value,
+  ]);
+  await journal.write(run, DELTA_LOG, delta);
+  const added = changed.filter(({ change }) => change === Change.added).length;
+  const removed = changed.filter(({ change }) => change === Change.removed).length;
+  const { generation, seed, identity, retained } = plan;
+  const count = before.size + added - removed;
+  return {
+    staged,
+    counts,
+    warnings: [],
+    baseline: { generation, run, count, digest: EMPTY_DIGEST, seed, identity, retained },
+  };
+}
+
+function compare(before: Rows, after: Rows, keepsRemoved: boolean): ChangedRow[] {
+  const changed: ChangedRow[] = [];
+  for (const [key, value] of after) {
+    const old = before.get(key);
+    if (old === undefined) changed.push({ change: Change.added, key, value });
+    else if (old !== value && !keepsRemoved) changed.push({ change: Change.updated, key, value });
+  }
+  if (keepsRemoved) return changed;
+  for (const [key, value] of before)
+    if (!after.has(key)) changed.push({ change: Change.removed, key, value });
+  return changed;
+}
+
+async function stage(
+  options: SimulatedRunOptions,
+  fileName: FileName,
+  changed: readonly ChangedRow[],
+): Promise<StagedFile[]> {
+  const { activation, run, rowsPerPart, store } = options;
+  const { syncMode, onEmpty, destination } = activation;
+  const series: readonly { readonly change?: Change; readonly wants: readonly Change[] }[] =
+    syncMode === 'difference'
+      ? [Change.added, Change.updated, Change.removed].map(change => ({ change, wants: [change] }))
+      : [{ wants: [Change.added, Change.updated] }];
+  const staged: StagedFile[] = [];
+  for (const { change, wants } of series) {
+    const rows = changed.filter(row => wants.includes(row.change));
+    const parts = rows.length === 0 && onEmpty === 'write' ? 1 : Math.ceil(rows.length / rowsPerPart);
+    const named = changeName(change);
+    for (let part = 1; part <= parts; part++) {
+      const name = partName(fileName, part, {
+        folder: destination.folder,
+        ...(named === undefined ? {} : { change: named }),
+      });
+      const idOf = blockIds({ runId: run, fileIndex: staged.length, attempt: 0 });
+      const ids: string[] = [];
+      let bytes = 0;
+      const own = rows.slice((part - 1) * rowsPerPart, part * rowsPerPart);
+      // Two rows a block; a file without rows has no block, as NDJSON has none.
+      for (let at = 0; at < own.length; at += 2) {
+        const text = own.slice(at, at + 2).map(({ key, value }) => `${key} ${value}\n`);
+        const block = Buffer.from(text.join(''));
+        const id = idOf(ids.length);
+        await store.stageBlock(name, id, block);
+        ids.push(id);
+        bytes += block.length;
+      }
+      const file = { name, part, blockIds: ids, rows: own.length, bytes, md5: MD5, sha256: SHA256 };
+      staged.push(change === undefined ? file : { ...file, change });
+    }
+  }
+  return staged;
+}

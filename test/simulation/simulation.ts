@@ -1,0 +1,421 @@
+import type { ResolvedActivation } from '../../src/config/activation.ts';
+import { SluiceError } from '../../src/errors.ts';
+import { manifestNames } from '../../src/run/manifest.ts';
+import { exportOnce, type ProtocolParts, recover } from '../../src/run/protocol.ts';
+import type { RunRecord } from '../../src/run/run-record.ts';
+import { Oracle } from './oracle.ts';
+import { Random } from './random.ts';
+import { chooseScenario, SCHEMAS, type Scenario } from './scenario.ts';
+import { simulatedRun } from './simulated-run.ts';
+import { VirtualBaseline } from './virtual-baseline.ts';
+import { type NetworkFaults, VirtualBlobStore } from './virtual-blob-store.ts';
+import { VirtualContainer, WEEK_MS } from './virtual-container.ts';
+import { VirtualDisk, VirtualJournal } from './virtual-disk.ts';
+import { CRASH, Process, World } from './world.ts';
+
+/** The parts of one process, before the protocol is given them. */
+export interface VirtualParts {
+  readonly store: VirtualBlobStore;
+  readonly journal: VirtualJournal;
+  readonly baseline: VirtualBaseline;
+  readonly disk: VirtualDisk;
+  readonly container: VirtualContainer;
+}
+
+export interface SimulationOptions {
+  /** Puts something else in the place of parts: how mutations of the protocol are made. */
+  readonly mutate?: ((parts: VirtualParts) => Partial<ProtocolParts>) | undefined;
+  /** Whether to keep what happened, step by step. */
+  readonly traced?: boolean;
+}
+
+/** How often what happened. */
+export interface Tally {
+  steps: number;
+  starts: number;
+  crashes: number;
+  done: number;
+  recovered: number;
+  /** By error code. */
+  readonly failed: Record<string, number>;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** What the oracle found wrong; absent where all is well. */
+  readonly violation: string | undefined;
+  readonly trace: readonly string[];
+  readonly tally: Tally;
+}
+
+/** Everything that one seed leads to. The same seed always leads to the same. */
+export function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  return new Simulation(seed, options).run();
+}
+
+interface Site {
+  readonly activation: ResolvedActivation;
+  disk: VirtualDisk;
+  source: Map<number, number>;
+  schema: number;
+  /** What the person who looks after the activation says at the next start. */
+  full: boolean;
+  allowRemovals: boolean;
+  /** An old state was put back, so that the destination may be ahead of it. */
+  stale: boolean;
+  readonly backups: VirtualDisk[];
+}
+
+interface Troubles {
+  readonly network: NetworkFaults;
+  readonly disk: number;
+  readonly source: number;
+  readonly crashes: number;
+}
+
+const CALM: Troubles = { network: { writes: 0, reads: 0 }, disk: 0, source: 0, crashes: 0 };
+const KEYS = 8;
+const VALUES = 3;
+/** About as many moments as a recovery and a run have. */
+const MOMENTS = 70;
+const FOR_EVER = 2 ** 30;
+const TARGET = 'acme/exports';
+/** Starts after which a site must have succeeded once nothing goes wrong any more; each error may need a person. */
+const CALM_STARTS = 6;
+
+class Simulation {
+  readonly #seed: number;
+  readonly #options: SimulationOptions;
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #scenario: Scenario;
+  readonly #oracle: Oracle;
+  readonly #container: VirtualContainer;
+  readonly #sites: readonly Site[];
+  readonly #tally: Tally = { steps: 0, starts: 0, crashes: 0, done: 0, recovered: 0, failed: {} };
+
+  constructor(seed: number, options: SimulationOptions) {
+    this.#seed = seed;
+    this.#options = options;
+    this.#random = new Random(seed);
+    this.#world = new World(this.#random, options.traced ? [] : undefined);
+    this.#scenario = chooseScenario(this.#random);
+    this.#oracle = new Oracle(this.#world);
+    this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
+    this.#sites = this.#scenario.activations.map(activation => ({
+      activation,
+      disk: new VirtualDisk(),
+      source: new Map(),
+      schema: 0,
+      full: false,
+      allowRemovals: false,
+      stale: false,
+      backups: [],
+    }));
+    this.#oracle.watch(
+      this.#container,
+      this.#scenario.activations.map(({ name, syncMode, runType, manifest, destination }) => ({
+        name,
+        syncMode,
+        keepsState: runType === 'full_then_delta',
+        manifest,
+        latest: manifestNames(destination.folder, name, '').latest,
+        mayDelete: this.#scenario.mayDelete,
+      })),
+    );
+  }
+
+  async run(): Promise<SimulationResult> {
+    this.#describe();
+    try {
+      await this.#storm();
+      await this.#calm();
+    } catch (error) {
+      this.#oracle.violate(`the simulation itself failed: ${(error as Error).stack}`);
+    }
+    const { violation } = this.#oracle;
+    this.#tally.steps = this.#world.step;
+    return { seed: this.#seed, violation, trace: this.#world.trace ?? [], tally: this.#tally };
+  }
+
+  get #isOver(): boolean {
+    return this.#oracle.violation !== undefined;
+  }
+
+  /** Starts with whatever the seed has in store. */
+  async #storm(): Promise<void> {
+    const { network, diskFaults: disk, crashes } = this.#scenario;
+    const troubles: Troubles = { network, disk, source: 0.03, crashes };
+    for (let start = 0; start < this.#scenario.starts && !this.#isOver; start++) {
+      this.#passTime();
+      for (const site of this.#sites) {
+        this.#changeSource(site);
+        this.#maybeRestore(site);
+      }
+      if (this.#random.chance(this.#scenario.foreignWrites)) this.#letOthersWrite();
+      if (this.#random.chance(0.3)) await Promise.all(this.#sites.map(site => this.#start(site, troubles)));
+      else for (const site of this.#sites) await this.#start(site, troubles);
+      if (this.#random.chance(this.#scenario.foreignWrites / 3)) this.#writeAsOther();
+    }
+  }
+
+  /** Nothing goes wrong any more: every site must come to a success, and what it has published must be right. */
+  async #calm(): Promise<void> {
+    if (this.#random.chance(0.5)) this.#world.settle();
+    this.#passTime();
+    await this.#succeed('once all is calm');
+    if (this.#isOver) return;
+    // Requests of long ago arrive now at the latest.
+    this.#world.settle();
+    for (const site of this.#sites) this.#changeSource(site);
+    await this.#succeed('after the last late request');
+    for (const { activation, source } of this.#sites) {
+      if (!this.#isOver) this.#oracle.checkEnd(activation.name, source);
+    }
+  }
+
+  async #succeed(when: string): Promise<void> {
+    for (const site of this.#sites) {
+      let done = false;
+      for (let start = 0; start < CALM_STARTS && !done && !this.#isOver; start++) {
+        done = await this.#start(site, CALM);
+      }
+      if (!done) this.#oracle.violate(`${site.activation.name} does not succeed ${when}`);
+    }
+  }
+
+  /** One process: recovery, then a run. Returns whether the run succeeded. */
+  async #start(site: Site, troubles: Troubles): Promise<boolean> {
+    const { activation, disk } = site;
+    const { name } = activation;
+    const dies = this.#random.chance(troubles.crashes);
+    const process = new Process(this.#world, dies ? 1 + this.#random.below(MOMENTS) : FOR_EVER);
+    if (this.#world.trace) {
+      this.#world.note(
+        `START ${name}${site.full ? ' --full' : ''}, ${[...site.source].join(' ') || 'no rows'}`,
+      );
+    }
+    const run = this.#newRun();
+    const startedStep = this.#world.step;
+    const seen = new Set<string>();
+    let decided = false;
+    const store = new VirtualBlobStore({
+      container: this.#container,
+      process,
+      faults: troubles.network,
+      mayDelete: this.#scenario.mayDelete,
+      onSeen: etag => {
+        if (!decided) seen.add(etag);
+      },
+    });
+    const journal = new VirtualJournal({
+      disk,
+      process,
+      faults: troubles.disk,
+      onDecided: decidedRun => this.#oracle.decided(decidedRun),
+      onRemoved: removedRun => this.#oracle.removed(removedRun),
+    });
+    const baseline = new VirtualBaseline({ disk, process, faults: troubles.disk });
+    const mutated = this.#options.mutate?.({ store, journal, baseline, disk, container: this.#container });
+    const parts: ProtocolParts = { store, journal, baseline, clock: this.#world, target: TARGET, ...mutated };
+    try {
+      for (const recovered of await recover(parts)) {
+        this.#tally.recovered++;
+        this.#world.note(`RECOVERED ${recovered.run}`);
+        this.#oracle.finished(recovered.run, disk);
+      }
+      let before: readonly string[] = [];
+      const steps = simulatedRun({
+        activation,
+        run,
+        process,
+        store: parts.store,
+        journal,
+        baseline,
+        source: site.source,
+        schema: SCHEMAS[site.schema]!,
+        rowsPerPart: this.#scenario.rowsPerPart,
+        full: site.full,
+        allowRemovals: site.allowRemovals,
+        sourceFaults: troubles.source,
+        onRead: (plan, source) => {
+          before = this.#oracle.latestNames(name);
+          this.#oracle.read(name, run, plan, { source, seen, startedStep });
+        },
+        onStaged: names => this.#oracle.staged(run, names),
+        onDecision: () => {
+          decided = true;
+        },
+      });
+      const record = await exportOnce(steps, parts);
+      if (!process.alive) throw CRASH;
+      this.#world.note(`DONE ${run}, generation ${record.generation}`);
+      this.#oracle.finished(run, disk);
+      this.#checkStale(site, record, before);
+      this.#tally.done++;
+      site.full = false;
+      site.allowRemovals = false;
+      site.stale = false;
+      return true;
+    } catch (error) {
+      if (process.alive) {
+        process.alive = false;
+        this.#look(site, run, error);
+      } else if (error !== CRASH && !(error instanceof SluiceError)) {
+        throw error;
+      } else {
+        this.#tally.crashes++;
+        if (this.#random.chance(0.5)) {
+          this.#world.note('the power is cut');
+          disk.powerCut(this.#random);
+        }
+      }
+      return false;
+    } finally {
+      this.#oracle.checkBaseline(name, disk);
+    }
+  }
+
+  /** What the person who looks after the activation makes of an error. */
+  #look(site: Site, run: string, error: unknown): void {
+    if (!(error instanceof SluiceError)) throw error;
+    const { activation, disk } = site;
+    const { name } = activation;
+    this.#world.note(`FAILED ${error.code}: ${error.message}`);
+    this.#tally.failed[error.code] = (this.#tally.failed[error.code] ?? 0) + 1;
+    this.#oracle.failed(run, disk);
+    switch (error.code) {
+      case 'DESTINATION_TIMEOUT':
+      case 'DESTINATION_THROTTLED':
+      case 'STATE_WRITE_FAILED':
+      case 'SOURCE_CONNECTION_LOST':
+      case 'CANCELLED':
+      case 'DESTINATION_CONFLICT':
+        return;
+      case 'SOURCE_EMPTY':
+        site.allowRemovals = true;
+        return;
+      case 'SCHEMA_CHANGED':
+        site.full = true;
+        return;
+      case 'DESTINATION_RESET':
+        if (!this.#oracle.wasLost(name) && !site.stale) this.#oracle.violate(`${name} was reset by nobody`);
+        site.full = true;
+        return;
+      case 'STATE_STALE':
+        if (!site.stale && !this.#oracle.cameBack(name))
+          this.#oracle.violate(`the state of ${name} is not stale: ${error.message}`);
+        this.#world.note('state reset');
+        disk.reset();
+        this.#oracle.forgotten(name);
+        return;
+      case 'DESTINATION_EXISTS':
+        if (activation.ifExists === 'fail') this.#takeFilesAway(name);
+        return;
+      default:
+        this.#oracle.violate(`${error.code} in ${name}: ${error.message}`);
+    }
+  }
+
+  #checkStale({ activation }: Site, record: RunRecord, before: readonly string[]): void {
+    if (!activation.manifest || activation.fileName.includes('{run}')) return;
+    const written = new Set(record.files.map(({ name }) => name));
+    const later = before.filter(name => {
+      const first = name.replace(/_part\d{5}/, '').replace(/-\d{5}/, '-00001');
+      return name !== first && written.has(first) && !written.has(name);
+    });
+    this.#oracle.checkStale(record, later);
+  }
+
+  #newRun(): string {
+    const stamp = this.#world.now().toISOString().slice(0, 23).replace('T', '-').replace('.', '-');
+    const [year, month, day, time, milliseconds] = stamp.split('-');
+    const number = String(++this.#tally.starts).padStart(6, '0');
+    return `${year}${month}${day}-${time!.replaceAll(':', '')}-${milliseconds}-${number}`;
+  }
+
+  #changeSource(site: Site): void {
+    const { source } = site;
+    const random = this.#random;
+    if (random.chance(0.06)) {
+      source.clear();
+      site.allowRemovals = random.chance(0.8);
+    }
+    for (let changes = random.below(5); changes > 0; changes--) {
+      const key = random.below(KEYS);
+      if (source.has(key) && random.chance(0.4)) source.delete(key);
+      else source.set(key, random.below(VALUES));
+    }
+    if (random.chance(0.02)) site.schema = 1 - site.schema;
+    if (random.chance(0.03)) site.full = true;
+  }
+
+  #passTime(): void {
+    const isLong = this.#random.chance(this.#scenario.longPauses);
+    this.#world.pass(isLong ? WEEK_MS + this.#random.below(WEEK_MS) : 1000 + this.#random.below(86_400_000));
+  }
+
+  #maybeRestore(site: Site): void {
+    const { restores } = this.#scenario;
+    if (restores === 0) return;
+    if (site.backups.length > 0 && this.#random.chance(restores)) {
+      const isLost = this.#random.chance(0.3);
+      site.disk = isLost ? new VirtualDisk() : this.#random.pick(site.backups).clone();
+      site.stale = true;
+      this.#oracle.forgotten(site.activation.name);
+      this.#world.note(`${isLost ? 'no' : 'an old'} state of ${site.activation.name} was put back`);
+    } else {
+      site.backups.push(site.disk.clone());
+    }
+  }
+
+  #letOthersWrite(): void {
+    for (let writes = 1 + this.#random.below(2); writes > 0; writes--) {
+      this.#world.later(1 + this.#random.below(50), () => this.#writeAsOther());
+    }
+  }
+
+  /**
+   * Another program, or a person, that writes and deletes as it pleases; where there are no manifests, a consumer that
+   * takes a file away once its run is done.
+   */
+  #writeAsOther(): void {
+    const random = this.#random;
+    const container = this.#container;
+    const manifest = this.#scenario.activations[0]!.manifest;
+    const names = [...container.blobs.values()]
+      .filter(({ metadata }) => manifest || this.#oracle.isApplied(metadata['run'] ?? ''))
+      .map(({ name }) => name);
+    if (names.length === 0) return;
+    const manifests = names.filter(one => one.endsWith('/latest.json'));
+    const name = random.pick(manifests.length > 0 && random.chance(0.2) ? manifests : names);
+    this.#world.note('another writer:');
+    if (!manifest) {
+      container.delete(name, undefined, 'foreign');
+      return;
+    }
+    const kind = random.below(20);
+    if (kind === 0) container.empty();
+    else if (kind < 9) container.delete(name, undefined, 'foreign');
+    else container.put(name, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
+  }
+
+  /** A consumer that moves files away once it has read them. */
+  #takeFilesAway(activation: string): void {
+    for (const { name, metadata, by } of [...this.#container.blobs.values()]) {
+      const isFile = by === 'foreign' ? !name.includes('/_sluice/') : metadata['sluice'] === activation;
+      if (isFile) this.#container.delete(name, undefined, 'foreign');
+    }
+  }
+
+  #describe(): void {
+    if (this.#world.trace === undefined) return;
+    for (const { name, runType, syncMode, fileName, onEmpty, ifExists, manifest, onDestinationReset } of this
+      .#scenario.activations) {
+      const settings = { runType, syncMode, fileName, onEmpty, ifExists, manifest, onDestinationReset };
+      this.#world.note(`${name}: ${JSON.stringify(settings)}`);
+    }
+    const { activations: _, ...rest } = this.#scenario;
+    this.#world.note(JSON.stringify(rest));
+  }
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { getPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts';
+import { createSource, readAll, rejectsWith } from './support.ts';
+
+let postgres: TestPostgres;
+let db: TestDatabase;
+before(async () => {
+  postgres = await getPostgres();
+  db = await postgres.createDatabase();
+});
+after(() => db.drop());
+
+/** Values whose text depends on settings of the session. */
+const SENSITIVE = `select timestamptz '2025-02-01 00:00:00.123456Z' as a, date '2025-12-31' as b,
+  interval '1 year 2 days 03:04:05.6' as c, 0.1::float8 + 0.2::float8 as d, 0.1::real as e,
+  '\\xdeadbeef'::bytea as f, 'žluťoučký 🙂' as g, timestamp '0044-03-15 BC' as h, timetz '10:00+02' as i,
+  tstzrange('2025-02-01 00:00Z', null) as j, array[date '2025-12-31'] as k, 'pg_catalog.pg_class'::regclass as l`;
+
+test('hostile defaults of a database change neither bytes nor types', async () => {
+  const hostile = await postgres.createDatabase({
+    settings: {
+      DateStyle: 'SQL, DMY',
+      TimeZone: 'Asia/Kathmandu',
+      IntervalStyle: 'sql_standard',
+      extra_float_digits: '-15',
+      bytea_output: 'escape',
+      client_encoding: 'LATIN1',
+      row_security: 'on',
+      default_transaction_read_only: 'off',
+      default_transaction_isolation: 'read committed',
+      search_path: 'nowhere, public',
+      quote_all_identifiers: 'on',
+      synchronize_seqscans: 'on',
+      idle_in_transaction_session_timeout: '1',
+      xmloption: 'document',
+    },
+  });
+  try {
+    const usual = await readAll(db.url, SENSITIVE);
+    const other = await readAll(hostile.url, SENSITIVE);
+    assert.deepEqual(other, usual);
+    assert.deepEqual(usual.rows[0]!.slice(0, 8), [
+      '2025-02-01 00:00:00.123456+00',
+      '2025-12-31',
+      '1 year 2 days 03:04:05.6',
+      '0.30000000000000004',
+      '0.1',
+      '\\xdeadbeef',
+      'žluťoučký 🙂',
+      '0044-03-15 00:00:00 BC',
+    ]);
+  } finally {
+    await hostile.drop();
+  }
+});
+
+test('a model may rely on the search_path of its database', async () => {
+  await db.sql(`create schema own; create table own.things as select 7 as id`);
+  await db.sql(`alter database ${db.name} set search_path = own, public`);
+  assert.deepEqual((await readAll(db.url, 'select id from things')).rows, [['7']]);
+  await db.sql(`alter database ${db.name} reset search_path`);
+});
+
+test('a policy that would hide rows is an error, never fewer rows', async () => {
+  await db.sql(`create table secrets as select 1 as id; alter table secrets enable row level security;
+    create policy none on secrets using (false); create role watched_${db.name} login;
+    grant select on secrets to watched_${db.name}`);
+  const url = new URL(db.url);
+  url.username = `watched_${db.name}`;
+  try {
+    const error = await rejectsWith(readAll(url.href, 'select id from secrets'), 'SOURCE_PERMISSION');
+    assert.match(error.message, /row-level security policy for table "secrets"/);
+  } finally {
+    await db.sql(`drop table secrets; drop role watched_${db.name}`);
+  }
+});
+
+describe('timeouts', () => {
+  test('statementTimeoutMs and lockTimeoutMs hold', async () => {
+    const slow = readAll(db.url, 'select pg_sleep(30)::text as id', { statementTimeoutMs: 50 });
+    const error = await rejectsWith(slow, 'SOURCE_QUERY_CANCELLED');
+    assert.match(error.message, /statement timeout/);
+
+    await db.sql('create table held (id int)');
+    const holder = await db.connect();
+    await holder.query('begin; lock table held');
+    const locked = await rejectsWith(
+      readAll(db.url, 'select id from held', { lockTimeoutMs: 50 }),
+      'SOURCE_QUERY_CANCELLED',
+    );
+    assert.match(locked.message, /lock timeout/);
+    await holder.end();
+  });
+
+  test('0 keeps what the role has set, another number goes before it', async () => {
+    const role = `hasty_${db.name}`;
+    await db.sql(`create role ${role} login; alter role ${role} set statement_timeout = '60ms'`);
+    const url = new URL(db.url);
+    url.username = role;
+    try {
+      const sql = `select current_setting('statement_timeout') as setting`;
+      assert.deepEqual((await readAll(url.href, sql)).rows, [['60ms']]);
+      assert.deepEqual((await readAll(url.href, sql, { statementTimeoutMs: 90_000 })).rows, [['90s']]);
+      await rejectsWith(readAll(url.href, 'select pg_sleep(30)::text as id'), 'SOURCE_QUERY_CANCELLED');
+    } finally {
+      await db.sql(`drop role ${role}`);
+    }
+  });
+});
+
+describe('only reads', () => {
+  before(() =>
+    db.sql(`create table stock as select 1 as id; create sequence numbers;
+      create function writes() returns int language sql volatile as 'insert into public.stock values (2) returning id';
+      create function unlocks() returns text language plpgsql as $$
+        begin set transaction read write; insert into stock values (3); return 'written'; end $$`),
+  );
+
+  const refused: readonly (readonly [string, string])[] = [
+    ['insert returning', 'insert into stock values (9) returning id'],
+    ['update returning', 'update stock set id = 9 returning id'],
+    ['delete', 'delete from stock'],
+    ['a delete in with', 'with gone as (delete from stock returning id) select id from gone'],
+    ['a function that writes', 'select writes() as id'],
+    ['a function that makes the transaction writable', 'select unlocks() as id'],
+    ['nextval', `select nextval('numbers') as id`],
+    ['setval', `select setval('numbers', 5) as id`],
+    ['for update', 'select id from stock for update'],
+    ['select into', 'select id into copy from stock'],
+    ['create table as', 'create table copy as select 1 as id'],
+    ['drop table', 'drop table stock'],
+    ['commit', 'commit'],
+    ['copy', 'copy stock to stdout'],
+    ['a block', 'do $$ begin delete from stock; end $$'],
+    ['explain', 'explain select id from stock'],
+    ['explain analyze of a write', 'explain analyze insert into stock values (9)'],
+    ['show', 'show server_version'],
+    ['nothing', ''],
+    ['only a comment', '-- nothing'],
+    ['two statements', 'select 1 as id; select 2 as id'],
+    ['a write behind a read', 'select 1 as id; delete from stock'],
+    ['a commit before a write', 'commit; delete from stock'],
+  ];
+  for (const [what, sql] of refused) {
+    test(`refuses ${what}`, async () => {
+      const error = await rejectsWith(readAll(db.url, sql), 'SOURCE_NOT_READ_ONLY');
+      assert.equal(error.category, 'configuration');
+      assert.equal(error.retryable, false);
+    });
+  }
+
+  test('refuses statements that hide in the filter', async () => {
+    const filters = [
+      ['true); delete from stock; select (1', 'SOURCE_NOT_READ_ONLY'],
+      ['true); commit; delete from stock; select (1', 'SOURCE_NOT_READ_ONLY'],
+      ['true); delete from stock; --', 'SOURCE_QUERY_INVALID'],
+      ['writes() > 0', 'SOURCE_NOT_READ_ONLY'],
+      ['id in (delete from stock returning id)', 'SOURCE_QUERY_INVALID'],
+    ] as const;
+    for (const [where, code] of filters) {
+      const error = await rejectsWith(readAll(db.url, 'select id from stock', { where }), code);
+      assert.equal(error.retryable, false);
+    }
+  });
+
+  test('has let nothing be written', async () => {
+    const sql = `select array(select id from stock)::text as stock, (select is_called from numbers) as called,
+      to_regclass('copy') is null as absent`;
+    assert.deepEqual(await db.sql(sql), [{ stock: '{1}', called: false, absent: true }]);
+  });
+
+  test('a parameter in a model is an error of the query, and not worth a retry', async () => {
+    for (const where of [undefined, 'id = $1']) {
+      const model = where === undefined ? 'select id from stock where id = $1' : 'select id from stock';
+      const error = await rejectsWith(readAll(db.url, model, { where }), 'SOURCE_QUERY_INVALID');
+      assert.match(error.message, /parameter/);
+      assert.equal(error.retryable, false);
+    }
+  });
+
+  test('the transaction is read only and repeatable, under the name of the application', async () => {
+    const sql = `select current_setting('transaction_read_only') as a, current_setting('transaction_isolation') as b,
+      current_setting('application_name') as c`;
+    const { rows } = await readAll(db.url, sql, { applicationName: 'sluice nightly' });
+    assert.deepEqual(rows, [['on', 'repeatable read', 'sluice nightly']]);
+  });
+
+  test('a closed source leaves no transaction behind', async () => {
+    const applicationName = 'sluice leaves';
+    const source = createSource(db.url, 'select id from stock', { applicationName });
+    await source.describe();
+    await source.close();
+    const sql = `select count(*)::int as n from pg_stat_activity where application_name = $1`;
+    for (let tries = 0; tries < 200; tries += 1) {
+      const [row] = await db.sql<{ n: number }>(sql, [applicationName]);
+      if (row!.n === 0) return;
+    }
+    assert.fail('the session is still there');
+  });
+});
