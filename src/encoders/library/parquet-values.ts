@@ -105,7 +105,7 @@ function decimal(text: string, { precision, scale, width }: ParquetColumn): Phys
 /** Days since 1970-01-01. */
 function daysOf(text: string): bigint | undefined {
   const [, years, month, day, bc] = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/.exec(text) ?? [];
-  if (years === undefined) return undefined;
+  if (years === undefined || !isBetween(month, 1, 12) || !isBetween(day, 1, 31)) return undefined;
   const year = bc === undefined ? Number(years) : 1 - Number(years);
   // JavaScript's dates end in 275760; the calendar repeats every 400 years.
   const cycles = Math.floor((year - 2000) / 400);
@@ -131,4 +131,8 @@ function timestamp(text: string, zone: '' | '+00'): bigint | undefined {
   if (days === undefined || micros === undefined) return undefined;
   const value = days * MICROSECONDS_A_DAY + micros;
   return BigInt.asIntN(64, value) === value ? value : undefined;
+}
+
+function isBetween(digits: string | undefined, lowest: number, highest: number): boolean {
+  return Number(digits) >= lowest && Number(digits) <= highest;
 }

@@ -95,12 +95,12 @@ describe('an abort of the flow', () => {
 
   test('in a black hole: rejects at once, and close is bounded', async () => {
     const proxy = await startTcpProxy(db.url);
-    const reading = await startReading(proxy.through(db.url), { open: true, connectTimeoutMs: 500 });
+    const reading = await startReading(proxy.through(db.url), { open: true, connectTimeoutMs: 2_000 });
     proxy.blackHole();
     const begun = performance.now();
     reading.abort.abort();
     await settled(reading.flowing);
-    assert.ok(performance.now() - begun < 400);
+    assert.ok(performance.now() - begun < 1_500);
     await reading.source.close();
     assert.ok(performance.now() - begun < 5_000);
     await proxy.close();
@@ -221,7 +221,7 @@ describe('close', () => {
 
   test('while finish waits in a black hole', async () => {
     const proxy = await startTcpProxy(db.url);
-    const source = createSource(proxy.through(db.url), 'select 1 as id', { connectTimeoutMs: 500 });
+    const source = createSource(proxy.through(db.url), 'select 1 as id', { connectTimeoutMs: 1_500 });
     const { columns } = await source.describe();
     await source.read(columns).toArray();
     proxy.blackHole();
@@ -233,7 +233,7 @@ describe('close', () => {
 
   test('of an idle source in a black hole', async () => {
     const proxy = await startTcpProxy(db.url);
-    const source = createSource(proxy.through(db.url), 'select 1 as id', { connectTimeoutMs: 300 });
+    const source = createSource(proxy.through(db.url), 'select 1 as id', { connectTimeoutMs: 1_500 });
     await source.describe();
     proxy.blackHole();
     await twice(source);

@@ -135,9 +135,9 @@ for (const open of [true, false]) {
     ));
 
   test(`statement_timeout ${state}`, () =>
-    strike(() => db.sql('select pg_sleep(0.4)'), 'SOURCE_QUERY_CANCELLED', {
+    strike(() => db.sql('select pg_sleep(0.6)'), 'SOURCE_QUERY_CANCELLED', {
       open,
-      statementTimeoutMs: 300,
+      statementTimeoutMs: 500,
     }));
 
   test(`the connection cut ${state}`, async () => {
@@ -148,7 +148,7 @@ for (const open of [true, false]) {
 
   test(`a network that swallows everything ${state}`, async () => {
     const proxy = await startTcpProxy(db.url);
-    const options = { open, inactivityTimeoutMs: 250, connectTimeoutMs: 1_000 };
+    const options = { open, inactivityTimeoutMs: 500, connectTimeoutMs: 2_000 };
     await strike(async () => proxy.blackHole(), 'SOURCE_TIMEOUT', options, proxy.through(db.url));
     await proxy.close();
   });
@@ -156,9 +156,9 @@ for (const open of [true, false]) {
 
 test('a sink that stops for longer than the inactivity timeout does not fail the flow', async () => {
   const sql = `select generate_series(1, 40000) as id, repeat('x', 500) as filler`;
-  const reading = await startReading(db.url, { open: false, sql, inactivityTimeoutMs: 150 });
+  const reading = await startReading(db.url, { open: false, sql, inactivityTimeoutMs: 500 });
   await backPressured(db, reading);
-  await db.sql('select pg_sleep(0.4)');
+  await db.sql('select pg_sleep(1)');
   reading.gate.open();
   assert.deepEqual(await reading.flowing, { rows: 40_000 });
   assert.equal(reading.gate.rows, 40_000);
@@ -167,9 +167,9 @@ test('a sink that stops for longer than the inactivity timeout does not fail the
 
 test('a server that computes for longer than the inactivity timeout fails the flow', async () => {
   const sql = 'select pg_sleep(30)::text as id';
-  const reading = await startFlow(db.url, { open: true, sql, inactivityTimeoutMs: 100 });
+  const reading = await startFlow(db.url, { open: true, sql, inactivityTimeoutMs: 500 });
   const error = await rejectsWith(reading.flowing, 'SOURCE_TIMEOUT');
-  assert.match(error.message, /^reading model customers: the source sent nothing for 0\.1 s after 0 rows$/);
+  assert.match(error.message, /^reading model customers: the source sent nothing for 0\.5 s after 0 rows$/);
   await reading.source.close();
 });
 
@@ -204,7 +204,7 @@ describe('between the last row and the commit', () => {
     const source = createSource(url, 'select generate_series(1, 10) as id', {
       ...reading,
       inactivityTimeoutMs,
-      connectTimeoutMs: 1_000,
+      connectTimeoutMs: 2_000,
     });
     const { columns } = await source.describe();
     assert.equal((await source.read(columns).toArray()).length, 1);
@@ -229,7 +229,7 @@ describe('between the last row and the commit', () => {
 
   test('a network that swallows the commit fails finish after the inactivity timeout', async () => {
     const proxy = await startTcpProxy(db.url);
-    const { source } = await readToEnd(proxy.through(db.url), 200);
+    const { source } = await readToEnd(proxy.through(db.url), 500);
     proxy.blackHole();
     const error = await rejectsWith(source.finish(), 'SOURCE_TIMEOUT');
     assert.match(error.message, /^ending the snapshot of model customers: /);
@@ -246,7 +246,7 @@ describe('while the model is prepared', () => {
     await holder.query('begin; lock table locked');
     const source = createSource(proxy.through(db.url), 'select id from locked', {
       applicationName: 'sluice waits',
-      inactivityTimeoutMs: 300,
+      inactivityTimeoutMs: 500,
     });
     const error = await rejectsWith(source.describe(), 'SOURCE_TIMEOUT');
     assert.match(error.message, /^preparing model customers: /);

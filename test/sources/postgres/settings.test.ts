@@ -78,7 +78,7 @@ test('a policy that would hide rows is an error, never fewer rows', async () => 
 
 describe('timeouts', () => {
   test('statementTimeoutMs and lockTimeoutMs hold', async () => {
-    const slow = readAll(db.url, 'select pg_sleep(30)::text as id', { statementTimeoutMs: 50 });
+    const slow = readAll(db.url, 'select pg_sleep(30)::text as id', { statementTimeoutMs: 500 });
     const error = await rejectsWith(slow, 'SOURCE_QUERY_CANCELLED');
     assert.match(error.message, /statement timeout/);
 
@@ -86,7 +86,7 @@ describe('timeouts', () => {
     const holder = await db.connect();
     await holder.query('begin; lock table held');
     const locked = await rejectsWith(
-      readAll(db.url, 'select id from held', { lockTimeoutMs: 50 }),
+      readAll(db.url, 'select id from held', { lockTimeoutMs: 200 }),
       'SOURCE_QUERY_CANCELLED',
     );
     assert.match(locked.message, /lock timeout/);
@@ -95,12 +95,12 @@ describe('timeouts', () => {
 
   test('0 keeps what the role has set, another number goes before it', async () => {
     const role = `hasty_${db.name}`;
-    await db.sql(`create role ${role} login; alter role ${role} set statement_timeout = '60ms'`);
+    await db.sql(`create role ${role} login; alter role ${role} set statement_timeout = '700ms'`);
     const url = new URL(db.url);
     url.username = role;
     try {
       const sql = `select current_setting('statement_timeout') as setting`;
-      assert.deepEqual((await readAll(url.href, sql)).rows, [['60ms']]);
+      assert.deepEqual((await readAll(url.href, sql)).rows, [['700ms']]);
       assert.deepEqual((await readAll(url.href, sql, { statementTimeoutMs: 90_000 })).rows, [['90s']]);
       await rejectsWith(readAll(url.href, 'select pg_sleep(30)::text as id'), 'SOURCE_QUERY_CANCELLED');
     } finally {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Writable } from 'node:stream';
+import { after } from 'node:test';
 import { type ErrorCode, SluiceError } from '../../../src/errors.ts';
 import { flow } from '../../../src/pipeline.ts';
 import type { Column, RowBatch } from '../../../src/row-batch.ts';
@@ -12,12 +13,16 @@ import { fromBatch, type Row } from '../../support/row-batches.ts';
 /** Rows without an end, about 500 bytes each; the server makes them as they are sent. */
 export const ENDLESS = `select generate_series(1, 2000000000) as id, repeat('x', 500) as filler`;
 
+/** A test that fails leaves its source open, and an open source keeps the process alive. */
+const created: PostgresSource[] = [];
+after(() => Promise.all(created.map(source => source.close())));
+
 export function createSource(
   url: string,
   sql: string,
   options: Partial<PostgresSourceOptions> = {},
 ): PostgresSource {
-  return new PostgresSource({
+  const source = new PostgresSource({
     name: 'warehouse',
     modelName: 'customers',
     url,
@@ -30,6 +35,8 @@ export function createSource(
     fetchSize: 0,
     ...options,
   });
+  created.push(source);
+  return source;
 }
 
 export interface Result {

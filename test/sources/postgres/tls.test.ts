@@ -110,7 +110,7 @@ test('holds back, goes on and closes over TLS, with nothing left open', { skip }
 test('a network that swallows everything fails the flow, and close is bounded', { skip }, async () => {
   const proxy = await startTcpProxy(server.url);
   const url = withMode('no-verify', '127.0.0.1', proxy.through(server.url));
-  const reading = await startReading(url, { open: true, inactivityTimeoutMs: 200, connectTimeoutMs: 1_000 });
+  const reading = await startReading(url, { open: true, inactivityTimeoutMs: 500, connectTimeoutMs: 2_000 });
   proxy.blackHole();
   await rejectsWith(reading.flowing, 'SOURCE_TIMEOUT');
   await reading.source.close();
