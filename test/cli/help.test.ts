@@ -5,7 +5,19 @@ import { test } from 'node:test';
 import { sluice } from './support.ts';
 
 const cwd = tmpdir();
-const BUILT = ['init', 'demo', 'validate', 'preview', 'run', 'runs', 'show', 'state', 'verify', 'schema', 'help'];
+const BUILT = [
+  'init',
+  'demo',
+  'validate',
+  'preview',
+  'run',
+  'runs',
+  'show',
+  'state',
+  'verify',
+  'schema',
+  'help',
+];
 const NOT_BUILT = ['serve'];
 
 test('help lists every command, and says which are not available yet', async () => {
