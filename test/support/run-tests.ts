@@ -13,6 +13,9 @@ import { POSTGRES_URL_VARIABLE } from './postgres.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { parseTestArguments } from './test-arguments.ts';
 
+/** A file that hangs fails, and one that leaves something open behind its last test ends all the same. */
+const LIMITS = ['--test-timeout=600000', '--test-force-exit'];
+
 process.exitCode = await runTests(process.argv.slice(2));
 
 async function runTests(args: readonly string[]): Promise<number> {
@@ -35,7 +38,7 @@ async function runTests(args: readonly string[]): Promise<number> {
   const [postgres, azurite] = await Promise.all(starting);
   try {
     if (signalled === undefined) {
-      const node = ['--import', 'tsx', '--test', ...withConcurrency(flags), ...files];
+      const node = ['--import', 'tsx', '--test', ...LIMITS, ...withConcurrency(flags), ...files];
       const urls = {
         [POSTGRES_URL_VARIABLE]: named ?? postgres?.url,
         [AZURITE_URL_VARIABLE]: azurite.accountUrl,
