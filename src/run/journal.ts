@@ -2,6 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/prom
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from './run-id.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /**
  * The disk, as the commit protocol sees it: one folder for each run that is under way. A written document is durable,
@@ -104,15 +105,6 @@ async function removed(path: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

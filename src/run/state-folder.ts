@@ -1,8 +1,9 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Baseline, lockFolder } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
 import { DiskJournal, type Journal } from './journal.ts';
+import { syncFolder } from './sync-folder.ts';
 
 export const HISTORY_FOLDER = 'history';
 const BASELINE_FOLDER = 'baseline';
@@ -148,15 +149,6 @@ export async function exists(path: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 
