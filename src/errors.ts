@@ -170,6 +170,20 @@ export const ERROR_KINDS = {
     exitCode: EXIT.cancelled,
     hint: 'nothing was published',
   },
+
+  // the daemon
+  RUN_KILLED: transient('connection', 'the process of the run was ended from outside; run again'),
+  RUN_OUT_OF_MEMORY: transient('rate limit', 'raise daemon.runMemory, or lower stateMemory or blockSize'),
+  RUN_HUNG: transient('timeout', 'the process of the run gave no sign of life and was ended; run again'),
+  RUN_UNKNOWN: permanent('not found', 'see `sluice runs` for the runs that are known'),
+  ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first'),
+  IDEMPOTENCY_KEY_REUSED: permanent('configuration', 'use a new key for a request with other options'),
+  QUEUE_FULL: transient('rate limit', 'too many runs of the activation wait already; ask again later'),
+  SHUTTING_DOWN: transient('connection', 'the daemon is ending; ask again when it is back'),
+  REQUEST_INVALID: permanent('configuration', 'see /openapi.json for what is allowed'),
+  UNAUTHORIZED: permanent('credentials', 'send a token of the configuration as `Authorization: Bearer`'),
+  FORBIDDEN: permanent('credentials', 'use a write token, or another Host or Origin'),
+
   INTERNAL: permanent('configuration', 'this is a defect of Sluice; please report it with --verbose'),
 } as const satisfies Record<string, ErrorKind>;
 

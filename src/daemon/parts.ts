@@ -1,0 +1,76 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import type { ActiveWarning, Pause } from './operations.ts';
+
+/** What the parts of the daemon are given, and what they promise each other. */
+
+/** Time as the daemon sees it; tests bring their own. */
+export interface DaemonClock {
+  now(): Date;
+  /** Calls `act` once after so many milliseconds, however many; the returned function calls that off. */
+  after(milliseconds: number, act: () => void): () => void;
+}
+
+/** Small documents that outlive the daemon. A write is durable and whole when it has resolved. */
+export interface DocumentStore {
+  /** `undefined` where it was never written; rejects with STATE_DAMAGED where it cannot be understood. */
+  read(name: string): Promise<unknown>;
+  write(name: string, content: unknown): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+/** Structured lines. Every text passes the redactor before it is written. */
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+}
+export interface LogFields {
+  /** On every line that is about a run. */
+  readonly run?: string;
+  readonly activation?: string;
+  readonly error?: unknown;
+  readonly [field: string]: unknown;
+}
+
+/** Begins runs by itself, when they are due. */
+export interface Scheduler {
+  /** Takes the place of what was scheduled before; called at start and at every reload. */
+  schedule(activations: readonly ResolvedActivation[]): Promise<void>;
+  /** When the next run of the activation is due. */
+  nextRunAt(activation: string): Date | undefined;
+  stop(): void;
+}
+
+/** What the scheduler asks of whoever makes runs. */
+export interface ScheduleTarget {
+  /** Whether a run of the activation is under way or waits: `overlap` decides what then. */
+  isBusy(activation: string): boolean;
+  isPaused(activation: string): boolean;
+  trigger(activation: string, dueAt: Date): Promise<void>;
+}
+
+/** Knows which warnings hold, and has those told of that want to be. */
+export interface Warnings {
+  /** Reads what held when the daemon last ended. */
+  open(): Promise<void>;
+  /** `previous`: earlier runs of the activation, the newest first. */
+  runEnded(
+    activation: ResolvedActivation,
+    record: RunRecord,
+    previous: readonly RunRecord[],
+  ): Promise<readonly ActiveWarning[]>;
+  paused(activation: ResolvedActivation, pause: Pause): Promise<void>;
+  resumed(activation: ResolvedActivation): Promise<void>;
+  /** Rules that time alone can break: no success since, SAS expires soon. */
+  timePassed(
+    activations: readonly ResolvedActivation[],
+    lastSuccessAt: (name: string) => Date | undefined,
+  ): Promise<void>;
+  active(activation: string): readonly ActiveWarning[];
+  /** Notifications that could not be delivered, one line each, without a secret. */
+  undelivered(): readonly string[];
+  /** Stops retrying; what is undelivered is on disk and goes on at the next start. */
+  close(): Promise<void>;
+}
