@@ -274,11 +274,11 @@ class ExportRun {
     { previousGeneration: generation }: BaselinePlan,
     files: RunFiles,
   ): Promise<ResumePoint | undefined> {
-    const { ifExists, name: activation } = this.#activation;
+    const { ifExists, name: activation, format } = this.#activation;
     if (ifExists !== 'append') return undefined;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
     const hasEnd = createEncoder(written).endBytes > 0;
-    return findResumePoint({ store, blockLists, activation, nameOf, hasEnd, generation });
+    return findResumePoint({ store, blockLists, activation, format, nameOf, hasEnd, generation });
   }
 
   /** Of a full run of an activation that appends: parts that earlier runs added, and no manifest tells of all. */

@@ -157,6 +157,36 @@ test('a file that was not written to be appended to is refused, and stays', () =
     assert.equal((await exporter.container.download('out.csv')).toString(), 'foreign');
   }));
 
+test('a file of other format options is refused, since its rows would not be of one kind, and stays', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql('create table t (id int primary key, name text)');
+    const changes: [string, Record<string, unknown>, Record<string, unknown>][] = [
+      ['a.csv', { type: 'csv' }, { delimiter: ';' }],
+      ['b.xml', { type: 'xml' }, { root: 'all' }],
+      ['c.json.gz', { type: 'json', compression: 'gzip' }, { numbers: 'string' }],
+    ];
+    for (const [blob, format, change] of changes) {
+      const fileName = blob.slice(0, 1);
+      const settings = { ...APPEND, name: `append_${fileName}`, fileName };
+      await exporter.database.sql(`truncate t; insert into t values (1, 'n1')`);
+      await exporter.run(exporter.activation({ ...settings, format }));
+      const before = await exporter.container.download(blob);
+      await exporter.database.sql(`insert into t values (2, 'n2')`);
+      const changed = exporter.activation({ ...settings, format: { ...format, ...change } });
+      const { record } = await exporter.run(changed);
+      assert.equal(record.error?.code, 'DESTINATION_REFUSED', blob);
+      assert.match(record.error?.message ?? '', new RegExp(`^${blob} was written with other format options`));
+      assert.deepEqual(await exporter.container.download(blob), before);
+      // Engine and level change no byte of the document, and with --full the file begins anew.
+      const level = 'compression' in format ? { level: 1 } : {};
+      const other = exporter.activation({ ...settings, format: { ...format, ...level, engine: 'library' } });
+      assert.equal((await exporter.run(other)).record.state, 'succeeded');
+      assert.equal((await exporter.run(changed, { full: true })).record.state, 'succeeded');
+      await exporter.database.sql(`insert into t values (3, 'n3')`);
+      assert.equal((await exporter.run(changed)).record.counts.written, 1);
+    }
+  }));
+
 test('a writer that changes the file during the run keeps the rows from being appended, and the next run has them', () =>
   withExporter(async exporter => {
     await runs(exporter, {});
