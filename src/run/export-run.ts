@@ -239,7 +239,10 @@ class ExportRun {
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
     const counts = countsOf(rowsRead, comparison?.diff, sink);
-    const warnings = [...(comparison ? keyWarnings(comparison.diff) : []), ...coercionWarnings(sink.coerced)];
+    const warnings = [
+      ...(comparison ? keyWarnings(comparison.diff) : []),
+      ...coercionWarnings(sink.coerced, this.#activation.format.type),
+    ];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
     passGates({
