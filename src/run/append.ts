@@ -1,12 +1,14 @@
+import type { ResolvedFormat } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { runOfBlock } from '../sinks/block-ids.ts';
 import type { BlobStore, BlockLists, ResumePoint } from '../sinks/sink.ts';
-import { ROWS_BEFORE_METADATA, ROWS_METADATA } from './decide.ts';
+import { FORMAT_METADATA, formatOptions, ROWS_BEFORE_METADATA, ROWS_METADATA } from './decide.ts';
 
 export interface ResumeOptions {
   readonly store: Pick<BlobStore, 'head'>;
   readonly blockLists: BlockLists;
   readonly activation: string;
+  readonly format: ResolvedFormat;
   readonly nameOf: (part: number) => string;
   /** Whether the format's documents end with something, which is then the last block. */
   readonly hasEnd: boolean;
@@ -19,7 +21,7 @@ export interface ResumeOptions {
  * DESTINATION_REFUSED for a file that was not written to be gone on with.
  */
 export async function findResumePoint(options: ResumeOptions): Promise<ResumePoint | undefined> {
-  const { store, blockLists, activation, nameOf, hasEnd, generation } = options;
+  const { store, blockLists, activation, format, nameOf, hasEnd, generation } = options;
   let part = 0;
   while ((await store.head(nameOf(part + 1))) !== undefined) part++;
   if (part === 0) return undefined;
@@ -34,6 +36,12 @@ export async function findResumePoint(options: ResumeOptions): Promise<ResumePoi
     throw new SluiceError('DESTINATION_REFUSED', `${name} was not written to be appended to`, {
       stage: 'destination',
       hint: 'move it away or change fileName; or run with --full, which overwrites it',
+    });
+  }
+  if ((metadata[FORMAT_METADATA] ?? formatOptions(format)) !== formatOptions(format)) {
+    throw new SluiceError('DESTINATION_REFUSED', `${name} was written with other format options`, {
+      stage: 'destination',
+      hint: 'put the options back or change fileName; or run with --full, which overwrites it',
     });
   }
   const document = hasEnd ? there.blocks.slice(0, -1) : there.blocks;

@@ -1,4 +1,5 @@
-import type { ResolvedActivation } from '../config/activation.ts';
+import { createHash } from 'node:crypto';
+import type { ResolvedActivation, ResolvedFormat } from '../config/activation.ts';
 import { type FileChange, type FileName, partName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { Change } from '../row-batch.ts';
@@ -10,9 +11,23 @@ import type { RunFile, RunWarning } from './run-record.ts';
 /** Rows of a file that a later run may go on with, and those that it had before the run. */
 export const ROWS_METADATA = 'sluice_rows';
 export const ROWS_BEFORE_METADATA = 'sluice_rows_before';
+/** Tells documents of other options apart: rows of two kinds in one file could not be read. */
+export const FORMAT_METADATA = 'sluice_format';
 
-function rowsMetadata({ rows, resumed }: StagedFile): Record<string, string> {
-  return { [ROWS_METADATA]: String(rows), [ROWS_BEFORE_METADATA]: String(resumed?.rows ?? 0) };
+function appendMetadata({ rows, resumed }: StagedFile, format: ResolvedFormat): Record<string, string> {
+  return {
+    [ROWS_METADATA]: String(rows),
+    [ROWS_BEFORE_METADATA]: String(resumed?.rows ?? 0),
+    [FORMAT_METADATA]: formatOptions(format),
+  };
+}
+
+/** The same for the options that give the same document: engine and level are not among them. */
+export function formatOptions(format: ResolvedFormat): string {
+  const options = Object.entries(format)
+    .filter(([name]) => name !== 'engine' && name !== 'level')
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
 }
 
 /** What a `difference` file holds, by change; other files hold whatever the run writes. */
@@ -81,7 +96,7 @@ function propertiesOf(file: StagedFile, options: DecideFilesOptions): BlobWriteP
       run,
       generation: String(generation),
       part: String(file.part),
-      ...(activation.ifExists === 'append' ? rowsMetadata(file) : {}),
+      ...(activation.ifExists === 'append' ? appendMetadata(file, format) : {}),
     },
   };
 }

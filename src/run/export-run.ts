@@ -239,7 +239,10 @@ class ExportRun {
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
     const counts = countsOf(rowsRead, comparison?.diff, sink);
-    const warnings = [...(comparison ? keyWarnings(comparison.diff) : []), ...coercionWarnings(sink.coerced)];
+    const warnings = [
+      ...(comparison ? keyWarnings(comparison.diff) : []),
+      ...coercionWarnings(sink.coerced, this.#activation.format.type),
+    ];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
     passGates({
@@ -274,11 +277,11 @@ class ExportRun {
     { previousGeneration: generation }: BaselinePlan,
     files: RunFiles,
   ): Promise<ResumePoint | undefined> {
-    const { ifExists, name: activation } = this.#activation;
+    const { ifExists, name: activation, format } = this.#activation;
     if (ifExists !== 'append') return undefined;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
     const hasEnd = createEncoder(written).endBytes > 0;
-    return findResumePoint({ store, blockLists, activation, nameOf, hasEnd, generation });
+    return findResumePoint({ store, blockLists, activation, format, nameOf, hasEnd, generation });
   }
 
   /** Of a full run of an activation that appends: parts that earlier runs added, and no manifest tells of all. */
