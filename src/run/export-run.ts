@@ -6,11 +6,11 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
 import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
-import type { BlockLists, ResumePoint } from '../sinks/sink.ts';
+import type { BlockLists } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
-import { findLaterParts, findResumePoint } from './append.ts';
+import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './append.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { existsError } from './decide.ts';
@@ -130,13 +130,13 @@ class ExportRun {
     const parts = this.#request.intercept?.(made) ?? made;
     this.recovered = await recover(
       this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
+      record => workspace.remember(record),
     );
-    for (const record of this.recovered) await workspace.remember(record);
 
     const files = new RunFiles(activation, this.#record);
     if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
     let mapping: MappingPlan | undefined;
-    const record = await exportOnce(
+    await exportOnce(
       {
         activation,
         record: this.#record,
@@ -157,8 +157,9 @@ class ExportRun {
         },
       },
       parts,
+      async record => void (await this.#succeed(record)),
     );
-    return this.#succeed(record);
+    return this.#record;
   }
 
   /** Opens the source, maps its columns and decides what the run is taken against. */
@@ -215,8 +216,8 @@ class ExportRun {
     files: RunFiles,
   ): Promise<SealedRun> {
     const { source } = assembly;
-    const resume = plan.full ? undefined : await this.#resumePoint(assembly, mapping, plan, files);
-    const sink = this.#createSink(assembly, mapping, files, resume);
+    const append = await this.#planAppend(assembly, mapping, plan, files);
+    const sink = this.#createSink(assembly, mapping, files, append);
     let rowsRead = 0;
     const countRows = (count: number): void => {
       rowsRead += count;
@@ -252,7 +253,6 @@ class ExportRun {
       allowRemovals: this.#request.allowRemovals === true,
     });
     const staged = sink.files;
-    const stale = plan.full ? await this.#laterParts(assembly, files, staged.length) : [];
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
     const { digest } = comparison.diff;
@@ -265,41 +265,29 @@ class ExportRun {
       staged,
       counts,
       warnings,
-      stale,
       baseline: { generation, run, count, digest, seed, identity, retained },
     };
   }
 
-  /** Of a run that appends: the file that is there. */
-  async #resumePoint(
+  async #planAppend(
     { store, blockLists, createEncoder }: StreamParts,
     { written }: MappingPlan,
-    { previousGeneration: generation }: BaselinePlan,
+    { full, previousGeneration: generation }: BaselinePlan,
     files: RunFiles,
-  ): Promise<ResumePoint | undefined> {
+  ): Promise<AppendPlan> {
     const { ifExists, name: activation, format } = this.#activation;
-    if (ifExists !== 'append') return undefined;
+    if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
+    if (full) return planAnew({ store, activation, nameOf });
     const hasEnd = createEncoder(written).endBytes > 0;
-    return findResumePoint({ store, blockLists, activation, format, nameOf, hasEnd, generation });
-  }
-
-  /** Of a full run of an activation that appends: parts that earlier runs added, and no manifest tells of all. */
-  async #laterParts(
-    { store }: StreamParts,
-    files: RunFiles,
-    parts: number,
-  ): Promise<{ name: string; etag: string }[]> {
-    const { ifExists, name: activation } = this.#activation;
-    if (ifExists !== 'append' || parts === 0) return [];
-    return findLaterParts({ store, activation, nameOf: part => files.nameOf(undefined, part) }, parts);
+    return planAppend({ store, blockLists, activation, format, nameOf, hasEnd, generation });
   }
 
   #createSink(
     { store, createEncoder }: StreamParts,
     { written }: MappingPlan,
     files: RunFiles,
-    resume: ResumePoint | undefined,
+    { resume, mustWrite }: AppendPlan,
   ): RollingBlobSink {
     const activation = this.#activation;
     const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
@@ -314,7 +302,7 @@ class ExportRun {
       maxFileBytes,
       maxFileRows,
       blockBytes,
-      emptyFiles: onEmpty === 'write' ? 'write' : 'skip',
+      emptyFiles: onEmpty === 'write' || mustWrite ? 'write' : 'skip',
       encryptionScope: activation.blob.encryptionScope,
       endInBlockOfItsOwn: activation.ifExists === 'append',
       resume,

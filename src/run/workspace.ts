@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Baseline } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
+import { writeDurably } from './durable-file.ts';
 import type { Journal } from './journal.ts';
 import type { ProtocolBaseline } from './protocol.ts';
 import type { RunRecord } from './run-record.ts';
@@ -36,11 +37,12 @@ export class Workspace {
     }
   }
 
-  /** Keeps the record of a run. Rejects with STATE_WRITE_FAILED. */
+  /** Keeps the record of a run, whole and durably. Rejects with STATE_WRITE_FAILED. */
   async remember(record: RunRecord): Promise<void> {
     const path = join(this.#history, `${record.run}.json`);
     try {
-      await writeFile(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+      const temporary = join(this.#folder.path, 'record.tmp');
+      await writeDurably(path, `${JSON.stringify(record)}\n`, { temporary });
     } catch (cause) {
       const message = `the record of run ${record.run} cannot be written: ${(cause as Error).message}`;
       throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
