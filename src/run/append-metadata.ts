@@ -12,6 +12,9 @@ export const ROWS_BEFORE_METADATA = 'sluice_rows_before';
 /** In the place of rows before: the run overwrote a file with published rows. Nothing can bring those back. */
 export const BEGUN_ANEW = 'replaced';
 
+/** The run that began the file: a part that names another is left of an older file of the same name. */
+export const SINCE_METADATA = 'sluice_since';
+
 type Metadata = BlobProperties['metadata'];
 
 /** `generation` is the one that was published last. */
