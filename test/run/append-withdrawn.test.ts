@@ -202,3 +202,27 @@ test('a full run without a row leaves none of the old ones, also where onEmpty i
     assert.equal((await exporter.run(activation)).record.state, 'succeeded');
     assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,again']);
   }));
+
+test('parts of an older file of the name that could not be deleted are not gone on with', () =>
+  withExporter(async exporter => {
+    const { accountUrl, container } = exporter.container;
+    const destination = { accountUrl, container, auth: { sasToken: exporter.container.sas('rwl') } };
+    const activation = exporter.activation({ ...APPEND, maxFileRows: 3, destination });
+    await exporter.database.sql(
+      `create table t (id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 8) i`,
+    );
+    await exporter.run(activation);
+    await exporter.database.sql('delete from t where id > 3');
+    const { record } = await exporter.run(activation, { full: true });
+    assert.deepEqual(
+      record.warnings.map(({ code }) => code),
+      ['STALE_PARTS_LEFT', 'STALE_PARTS_LEFT'],
+    );
+    await exporter.database.sql(`insert into t values (9, 'n9')`);
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '9,n9']);
+    await exporter.database.sql(`insert into t values (10, 'n10')`);
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '10,n10', '9,n9']);
+    assert.deepEqual(await ids(exporter, 'out_part00003.csv'), [7, 8]);
+  }));

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly longPauses: number;
   readonly mayDelete: boolean;
   readonly rowsPerPart: number;
+  /** Files that are appended to end with a block of its own. */
+  readonly hasEnd: boolean;
 }
 
 const KINDS = [
@@ -56,6 +58,7 @@ export function chooseScenario(random: Random): Scenario {
     longPauses: manifest ? sometimes(0.15, 0.3) : 0,
     mayDelete: random.chance(0.95),
     rowsPerPart: 1 + random.below(4),
+    hasEnd: random.chance(0.5),
   };
 }
 
@@ -69,10 +72,15 @@ function chooseActivation(name: string, manifest: boolean, random: Random): Reso
     fileName,
     manifest,
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
-    ifExists: random.chance(fileName.includes('{run}') ? 0.5 : 0.15) ? 'fail' : 'overwrite',
+    ifExists: chooseIfExists(fileName, syncMode, random),
     onDestinationReset: onSurprise,
     onSchemaChange: onSurprise,
   });
+}
+
+function chooseIfExists(fileName: string, syncMode: string, random: Random): string {
+  if (syncMode === 'insert' && random.chance(0.6)) return 'append';
+  return random.chance(fileName.includes('{run}') ? 0.5 : 0.15) ? 'fail' : 'overwrite';
 }
 
 const known = new Map<string, ResolvedActivation>();
