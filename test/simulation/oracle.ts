@@ -317,7 +317,8 @@ export class Oracle {
   #takenBack(facts: RunFacts, { name }: Version): void {
     facts.committed.delete(name);
     if (!facts.chain.subject.appends) this.violate(`${name} of ${facts.run} is not what was staged`);
-    else if (facts.published && !this.#mayBeDropped(facts)) this.violate(`${facts.run} is published, and takes ${name} back`);
+    else if (facts.published && !this.#mayBeDropped(facts))
+      this.violate(`${facts.run} is published, and takes ${name} back`);
   }
 
   #publishLatest(facts: RunFacts, published: Published): void {

@@ -165,11 +165,11 @@ async function appendPlan(
   fileName: FileName,
   { full, previousGeneration: generation }: RunPlan,
 ): Promise<AppendPlan> {
-  const { name, ifExists, destination } = activation;
+  const { name, ifExists, destination, format } = activation;
   if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
   const nameOf = (part: number): string => partName(fileName, part, { folder: destination.folder });
   if (full) return planAnew({ store, activation: name, nameOf });
-  return planAppend({ store, blockLists, activation: name, nameOf, hasEnd, generation });
+  return planAppend({ store, blockLists, activation: name, format, nameOf, hasEnd, generation });
 }
 
 interface Part {
