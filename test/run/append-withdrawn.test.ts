@@ -3,6 +3,7 @@ import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import type { ExportResult } from '../../src/run/export-run.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 /**
@@ -11,18 +12,6 @@ import { type Exporter, withExporter } from '../support/exporter.ts';
  */
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', maxFileRows: 7 };
-
-function storeWith(store: BlobStore, own: Partial<BlobStore>): BlobStore {
-  return {
-    stageBlock: (...args) => store.stageBlock(...args),
-    putBlob: (...args) => store.putBlob(...args),
-    head: name => store.head(name),
-    getBlob: name => store.getBlob(name),
-    deleteBlob: (...args) => store.deleteBlob(...args),
-    commitBlocks: (...args) => store.commitBlocks(...args),
-    ...own,
-  };
-}
 
 /** The rows 1 to 6 are published; a run that adds 7 to 9 is withdrawn after it has committed 7 to the first part. */
 async function withWithdrawn(

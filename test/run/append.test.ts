@@ -5,23 +5,19 @@ import { SaxesParser } from 'saxes';
 import { parseConfig } from '../../src/config/load.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };
 
 /** The store, with something that happens before each commit. */
 function beforeCommit(store: BlobStore, act: (name: string) => Promise<void>): BlobStore {
-  return {
-    stageBlock: (...args) => store.stageBlock(...args),
-    putBlob: (...args) => store.putBlob(...args),
-    head: name => store.head(name),
-    getBlob: name => store.getBlob(name),
-    deleteBlob: (...args) => store.deleteBlob(...args),
+  return storeWith(store, {
     commitBlocks: async (...args) => {
       await act(args[0]);
       return store.commitBlocks(...args);
     },
-  };
+  });
 }
 
 /** Four runs, each after rows were added: 3, then 2, then none, then 1. */

@@ -255,6 +255,8 @@ export class Oracle {
     if (facts === undefined) return;
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
+    // A run that was to begin the file anew cannot bring back what it has overwritten.
+    else if (facts.decided && !facts.full) this.#checkFile(facts.chain);
   }
 
   // What the container tells.
