@@ -73,8 +73,10 @@ export async function planAppend(options: AppendOptions): Promise<AppendPlan> {
     parts.pop();
   }
   const last = parts.at(-1);
-  const there = last && (await blockLists.getBlocks(last.name));
-  if (!there) return { resume: undefined, mustWrite };
+  if (last === undefined) return { resume: undefined, mustWrite };
+  const there = await blockLists.getBlocks(last.name);
+  // Somebody has taken it away meanwhile: what is behind it is to be looked for anew.
+  if (there === undefined) return planAppend(options);
   const resume = resumeFrom(there, parts.length, mustWrite, nameOf(parts.length), options);
   return { resume, mustWrite, since };
 }

@@ -101,7 +101,7 @@ function appendMetadata(
   there: BlobProperties | undefined,
   { activation, run, generation, since = run }: DecideFilesOptions,
 ): Record<string, string> {
-  const loses = there !== undefined && !isBare(there, activation.name, generation - 1);
+  const loses = losesRows(there, activation.name, generation);
   return {
     [SINCE_METADATA]: since,
     [ROWS_METADATA]: String(rows),
@@ -110,14 +110,20 @@ function appendMetadata(
   };
 }
 
+/** Whether published rows are overwritten, for good. */
+function losesRows(there: BlobProperties | undefined, activation: string, generation: number): boolean {
+  return there !== undefined && !isBare(there, activation, generation - 1);
+}
+
 /** How rows that were appended can be taken back, should the run never be published whole. */
 function undoOf(
   { blockIds, rows, resumed }: StagedFile,
   there: BlobProperties | undefined,
   { metadata, contentMd5: _, ...properties }: BlobWriteProperties,
-  { activation }: DecideFilesOptions,
+  { activation, generation }: DecideFilesOptions,
 ): Pick<DecidedFile, 'undo'> {
-  if (activation.ifExists !== 'append' || there !== undefined || rows === resumed?.rows) return {};
+  if (activation.ifExists !== 'append' || rows === resumed?.rows) return {};
+  if (losesRows(there, activation.name, generation)) return {};
   const end = resumed?.hasEnd ? blockIds.slice(-1) : [];
   return {
     undo: {

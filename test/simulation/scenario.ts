@@ -18,6 +18,8 @@ export interface Scenario {
   readonly crashes: number;
   /** How often, of all starts, another writer changes something in the container while it runs. */
   readonly foreignWrites: number;
+  /** The other writer only takes names that a run may be about to write, and gives them back. */
+  readonly foreignTakesNames: boolean;
   /** How often the state is put back to what it was at an earlier moment. */
   readonly restores: number;
   /** How often more than a week passes between two starts. */
@@ -54,6 +56,7 @@ export function chooseScenario(random: Random): Scenario {
     diskFaults: sometimes(0.4, 0.08),
     crashes: sometimes(0.8, 0.7),
     foreignWrites: sometimes(0.4, 0.6),
+    foreignTakesNames: random.chance(0.3),
     restores,
     longPauses: manifest ? sometimes(0.15, 0.3) : 0,
     mayDelete: random.chance(0.95),

@@ -415,14 +415,31 @@ class Simulation {
       container.delete(name, undefined, 'foreign');
       return;
     }
-    // Sometimes a name that a run is about to write.
-    const next = random.chance(0.25) ? nextOf(name) : undefined;
+    if (this.#scenario.foreignTakesNames) {
+      this.#takeName();
+      return;
+    }
     const kind = random.below(20);
-    if (next !== undefined && !container.blobs.has(next))
-      container.put(next, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
-    else if (kind === 0) container.empty();
+    if (kind === 0) container.empty();
     else if (kind < 9) container.delete(name, undefined, 'foreign');
     else container.put(name, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
+  }
+
+  #takeName(): void {
+    const container = this.#container;
+    const files = [...container.blobs.values()].filter(({ name }) => name.endsWith('.csv'));
+    const taken = files.filter(({ by }) => by === 'foreign');
+    if (taken.length > 0) {
+      for (const { name } of taken) container.delete(name, undefined, 'foreign');
+      return;
+    }
+    const last = files
+      .map(({ name }) => name)
+      .sort()
+      .at(-1);
+    const next = last && nextOf(last);
+    if (next && !container.blobs.has(next))
+      container.put(next, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
   }
 
   /** A consumer that moves files away once it has read them. */
@@ -450,10 +467,9 @@ function firstOf(name: string): string {
   return name.replace(/_part\d{5}/, '').replace(/-\d{5}/, '-00001');
 }
 
-/** The name of the part after that one; `undefined` for manifests. */
-function nextOf(name: string): string | undefined {
+/** The name of the part after that one. */
+function nextOf(name: string): string {
   const part = /(?:_part|-)(\d{5})(?=[._])/.exec(name);
-  if (!name.endsWith('.csv')) return undefined;
   if (part === null) return name.replace(/(?=(?:_(?:added|updated|removed))?\.csv$)/, '_part00002');
   const next = String(Number(part[1]) + 1).padStart(5, '0');
   return name.replace(part[0], part[0].replace(part[1]!, next));
