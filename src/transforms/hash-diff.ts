@@ -93,6 +93,7 @@ export class HashDiff {
     for await (const batch of batches) {
       this.counts.read += batch.rowCount;
       if (await this.#compare(batch)) yield batch;
+      else batch.release?.();
       if (this.#table.bytes > this.#options.stateMemoryBytes) await this.#setAside();
     }
     const waiting: number[] = [];
