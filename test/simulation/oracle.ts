@@ -134,6 +134,12 @@ export class Oracle {
     return facts !== undefined && (facts.applied || facts.noted);
   }
 
+  /** Whether a request of long ago wrote the blob, when its run was over. */
+  cameLate({ metadata, step }: Version): boolean {
+    const { removedStep } = this.#runs.get(metadata['run'] ?? '') ?? {};
+    return removedStep !== undefined && step >= removedStep;
+  }
+
   /** Whether another writer ever deleted or replaced the subject's `latest.json`. */
   wasLost(subject: string): boolean {
     return this.#chains.get(subject)!.wasLost;
