@@ -290,7 +290,7 @@ async function publishManifest(
 function staleError(name: string): SluiceError {
   return new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
     stage: 'destination',
-    hint: 'let only one data directory serve an activation; the files of this run are in place',
+    hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, whatever of it is published',
   });
 }
 

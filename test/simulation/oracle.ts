@@ -1,4 +1,13 @@
 import { describeDifference, misfit, rowsOf, union } from './published-rows.ts';
+import type {
+  Chain,
+  FinishedRun,
+  Published,
+  PublishedFile,
+  RunFacts,
+  StagedName,
+  Subject,
+} from './run-facts.ts';
 import type { BlobEvent, Version, VirtualContainer } from './virtual-container.ts';
 import { WEEK_MS } from './virtual-container.ts';
 import type { Rows, VirtualDisk } from './virtual-disk.ts';
@@ -8,99 +17,6 @@ import type { World } from './world.ts';
  * What must be true whatever happens, told from three things only: what each run saw of the source, what became of the
  * blobs, and what the baseline on disk holds. It knows the format of manifests and nothing of how the protocol works.
  */
-
-/** The part of a manifest that a consumer goes by. */
-interface Published {
-  readonly run: string;
-  readonly generation: number;
-  readonly previousGeneration: number;
-  readonly full: boolean;
-  readonly files: readonly {
-    readonly name: string;
-    readonly change?: string;
-    readonly bytes: number;
-    readonly appended?: { readonly fromByte: number };
-    readonly etag?: string;
-  }[];
-}
-
-export interface Subject {
-  readonly name: string;
-  readonly syncMode: string;
-  readonly keepsState: boolean;
-  readonly manifest: boolean;
-  readonly latest: string;
-  readonly mayDelete: boolean;
-  readonly appends: boolean;
-  /** All runs write to one file: where they append, it must hold what a consumer holds. */
-  readonly hasOneFile: boolean;
-}
-
-/** What a run is going to publish. */
-export interface StagedName {
-  readonly name: string;
-  readonly bytes: number;
-  /** Where its own rows begin. */
-  readonly fromByte: number;
-}
-
-interface FinishedRun {
-  readonly run: string;
-  readonly warnings: readonly { readonly code: string }[];
-}
-
-interface Chain {
-  readonly subject: Subject;
-  /** The run that `latest.json` names, or that was published last where there are no manifests. */
-  last: RunFacts | undefined;
-  /** The newest run that was published, whatever has become of `latest.json`. */
-  newest: RunFacts | undefined;
-  /** What a consumer has that applied every generation; of `insert`, all keys that ever came. */
-  held: Rows;
-  /** Somebody else has deleted or replaced `latest.json` since. */
-  lost: boolean;
-  wasLost: boolean;
-  /** After another writer's interference a late request of ours wrote a `latest.json` that was given up. */
-  cameBack: boolean;
-  /** The run that last wrote every row, and the last step at which another writer touched the subject's files. */
-  lastFull: RunFacts | undefined;
-  spoiledStep: number;
-}
-
-interface RunFacts {
-  readonly run: string;
-  readonly chain: Chain;
-  readonly source: Rows;
-  readonly generation: number;
-  readonly previousGeneration: number;
-  readonly full: boolean;
-  /** What a consumer holds once it has applied the run. */
-  held: Rows | undefined;
-  names: readonly string[];
-  staged: ReadonlyMap<string, StagedName>;
-  /** The start of its process. */
-  readonly startedStep: number;
-  readonly startedMs: number;
-  decided: boolean;
-  removedStep: number | undefined;
-  /** The baseline on disk is its own. */
-  applied: boolean;
-  /** RUN.json was written; without manifests, all files are committed. */
-  published: boolean;
-  /** The journal says so, where there are no manifests. */
-  noted: boolean;
-  /** The disk may know nothing of the run any more. */
-  forgotten: boolean;
-  readonly committed: Map<string, Version>;
-  /** ETags that the run was shown before it was decided. */
-  readonly seen: ReadonlySet<string>;
-}
-
-interface PublishedFile {
-  readonly version: Version;
-  readonly change: string | undefined;
-  readonly fromByte: number;
-}
 
 const NO_ROWS: Rows = new Map();
 
@@ -216,6 +132,12 @@ export class Oracle {
   mayBeTaken(run: string): boolean {
     const facts = this.#runs.get(run);
     return facts !== undefined && (facts.applied || facts.noted);
+  }
+
+  /** Whether a request of long ago wrote the blob, when its run was over. */
+  cameLate({ metadata, step }: Version): boolean {
+    const { removedStep } = this.#runs.get(metadata['run'] ?? '') ?? {};
+    return removedStep !== undefined && step >= removedStep;
   }
 
   /** Whether another writer ever deleted or replaced the subject's `latest.json`. */

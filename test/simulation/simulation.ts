@@ -333,10 +333,13 @@ class Simulation {
     const written = new Set(record.files.map(({ name }) => name));
     const firsts = new Set(record.files.map(({ name }) => firstOf(name)));
     const begun = before.filter(name => name !== firstOf(name) && written.has(firstOf(name)));
-    // Whatever earlier run they are of, unless another writer has made a gap, or they have come only now.
+    // Whatever earlier run they are of, unless another writer or a late request has made a gap, or they have come only now.
     const older = [...this.#container.blobs.values()].filter(
-      ({ name, metadata, step }) =>
-        metadata['sluice'] === activation.name && firsts.has(firstOf(name)) && step < startedStep,
+      blob =>
+        blob.metadata['sluice'] === activation.name &&
+        firsts.has(firstOf(blob.name)) &&
+        blob.step < startedStep &&
+        !this.#oracle.cameLate(blob),
     );
     const found = this.#scenario.foreignWrites > 0 ? [] : older.map(({ name }) => name);
     // What is appended to keeps the parts before.
