@@ -15,10 +15,10 @@ import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { existsError } from './decide.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
+import { keptOf, newRecord, toRunError } from './new-record.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { RunFiles } from './run-files.ts';
-import { newRunId } from './run-id.ts';
-import { NO_COUNTS, type RunCounts, type RunError, type RunRecord, type RunWarning } from './run-record.ts';
+import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { Held, passGates } from './safety-gates.ts';
 import { replaceable, Workspace } from './workspace.ts';
@@ -33,6 +33,12 @@ export interface ExportRequest {
   /** Aborting before the run is decided drops it; afterwards it is finished all the same. */
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /**
+   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making it is idempotent then: a run that
+   * has succeeded before is not made again, its record is the result. Only success is recorded; another attempt may
+   * follow any other end, so to record that is the caller's.
+   */
+  readonly record?: RunRecord;
   /** Is given a function that tells the progress at any moment. */
   readonly observe?: (progress: () => RunProgress) => void;
   /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
@@ -71,6 +77,9 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   }
 }
 
+/** Block ids have two digits for the attempt. */
+const ATTEMPTS_TOLD_APART = 100;
+
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
 
@@ -90,22 +99,9 @@ class ExportRun {
     this.#request = request;
     this.#activation = request.activation;
     this.#clock = request.clock ?? SYSTEM_CLOCK;
-    const started = this.#clock.now();
-    this.#record = {
-      run: newRunId(started),
-      activation: this.#activation.name,
-      trigger: request.trigger,
-      state: 'reading',
-      runType: this.#activation.runType,
-      syncMode: this.#activation.syncMode,
-      full: true,
-      generation: 0,
-      previousGeneration: 0,
-      startedAt: started.toISOString(),
-      counts: NO_COUNTS,
-      files: [],
-      warnings: [],
-    };
+    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#clock.now() });
+    const { record } = request;
+    this.#record = { ...fresh, ...(record && keptOf(record)), state: 'reading' };
     request.signal.addEventListener('abort', this.#onAbort);
     if (request.signal.aborted) this.#onAbort();
   }
@@ -132,6 +128,11 @@ class ExportRun {
       this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
       record => workspace.remember(record),
     );
+    const done = this.#request.record && (await workspace.recall(this.#request.record.run));
+    if (done?.state === 'succeeded' || done?.state === 'recovered') {
+      this.recovered = this.recovered.filter(({ run }) => run !== done.run);
+      return done;
+    }
 
     const files = new RunFiles(activation, this.#record);
     if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
@@ -297,6 +298,7 @@ class ExportRun {
       createEncoder: () => createEncoder(written),
       nameOf: files.nameOf,
       runId: this.#record.run,
+      attempt: ((this.#record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
       compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
       level: format.type === 'parquet' ? undefined : format.level,
       maxFileBytes,
@@ -360,7 +362,8 @@ class ExportRun {
     try {
       await this.#workspace!.remember(this.#record);
     } catch (error) {
-      if (!(error instanceof SluiceError)) throw error;
+      // The decision is still in the journal: the next attempt finds the run published, and records it.
+      if (!(error instanceof SluiceError) || this.#request.record) throw error;
       // The run is published whether or not its record can be kept: to call it failed would be wrong.
       const warning: RunWarning = { code: 'RECORD_NOT_KEPT', message: error.message };
       this.#record = { ...this.#record, warnings: [...this.#record.warnings, warning] };
@@ -379,7 +382,7 @@ class ExportRun {
       this.#record = { ...this.#record, state, endedAt, error: toRunError(error) };
     }
     // The run's own failure is what is reported, whether or not it can be kept.
-    await this.#workspace?.remember(this.#record).catch(() => {});
+    if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
     return this.#record;
   }
 
@@ -405,8 +408,4 @@ function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
     cause,
     stage: 'run',
   });
-}
-
-export function toRunError({ code, category, stage, message, hint, retryable }: SluiceError): RunError {
-  return { code, category, ...(stage && { stage }), message, hint, retryable };
 }
