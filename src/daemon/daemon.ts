@@ -265,7 +265,7 @@ export class Daemon implements Operations {
     return Promise.all(this.#configuration.activations.map(activation => this.#statusOf(activation)));
   }
 
-  activation(name: string): Promise<ActivationStatus> {
+  async activation(name: string): Promise<ActivationStatus> {
     return this.#statusOf(this.#configuration.resolve(name));
   }
 

@@ -144,9 +144,10 @@ export class Dispatcher {
     await requests.put(toAccepted(run));
     if (run.cancelled && !(await this.#isDecided(run.record))) return { error: cancelledError() };
     this.#options.onChange(run.record);
-    log.info({ run: run.record.run, activation, attempt: run.record.attempt }, 'run begins');
     const job: Job = { kind: 'export', activation, record: run.record };
     run.process = this.#start(job, progress => this.#onProgress(run, progress));
+    const { pid } = run.process;
+    log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
     if (run.cancelled) run.process.stop(configuration.daemon.gracePeriod, 'was cancelled');
     else if (this.#isForcing) run.process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
     try {

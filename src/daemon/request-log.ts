@@ -82,9 +82,7 @@ export class RequestLog {
     if (this.#closed) return Promise.reject(new TypeError('the log of requests is closed'));
     return new Promise((done, failed) => {
       this.#pending.push({ entry, done, failed });
-      this.#writing ??= this.#writeAll().finally(() => {
-        this.#writing = undefined;
-      });
+      this.#writing ??= this.#writeAll();
     });
   }
 
@@ -105,6 +103,8 @@ export class RequestLog {
         for (const { failed } of batch) failed(error);
       }
     }
+    // In the same turn as the last look at what is pending: nothing can be added to a round that is over.
+    this.#writing = undefined;
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { resolveActivation } from '../../src/config/activation.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { Daemon, type DaemonOptions } from '../../src/daemon/daemon.ts';
 import type { RunEvent, TriggerRequest } from '../../src/daemon/operations.ts';
 import type { Log, LogFields } from '../../src/daemon/parts.ts';
 import type { RunProgram } from '../../src/daemon/run-process.ts';
+import { type ExportRequest, exportRun } from '../../src/run/export-run.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
+import { type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
@@ -70,6 +73,12 @@ export interface DaemonSettings {
   readonly destination?: Settings;
 }
 
+/** Rows come one a second: the run is under way until it is told to stop. */
+export const SLOW: Settings = {
+  sql: 'select id, name, pg_sleep(1)::text as pause from t, generate_series(1, 1000) g',
+  mapping: ['id', 'name'],
+};
+
 /** Retries come soon. */
 const QUICK = { retry: { attempts: 3, minDelay: '20ms', maxDelay: '100ms' }, gracePeriod: '10s' };
 
@@ -80,6 +89,7 @@ export class DaemonWorld {
   readonly dataDirectory: string;
   settings: DaemonSettings;
   readonly daemons: Daemon[] = [];
+  readonly #closing: (() => Promise<void>)[] = [];
 
   private constructor(
     parts: Pick<DaemonWorld, 'database' | 'container' | 'dataDirectory'>,
@@ -124,6 +134,22 @@ export class DaemonWorld {
     };
   }
 
+  /** Requests to the destination go through it from now on. */
+  async blobProxy(): Promise<BlobProxy> {
+    const { accountUrl, accountName, accountKey } = this.container;
+    const proxy = await startBlobProxy(accountUrl);
+    this.#closing.push(() => proxy.close());
+    const parts = {
+      DefaultEndpointsProtocol: 'http',
+      AccountName: accountName,
+      AccountKey: accountKey,
+      BlobEndpoint: proxy.through(accountUrl),
+    };
+    const connectionString = Object.entries(parts).map(part => part.join('=')).join(';');
+    this.settings = { ...this.settings, destination: { auth: { connectionString } } };
+    return proxy;
+  }
+
   async start(options: Partial<DaemonOptions> = {}): Promise<Daemon> {
     const daemon = await Daemon.start({
       load: () => parseConfig({ text: JSON.stringify(this.config()), environment: {} }),
@@ -136,12 +162,28 @@ export class DaemonWorld {
     return daemon;
   }
 
+  /** What `sluice run` does, beside the daemon. */
+  async runCommand(name: string, more: Partial<ExportRequest> = {}): Promise<RunRecord> {
+    const { config } = parseConfig({ text: JSON.stringify(this.config()), environment: {} });
+    const activation = resolveActivation(config, name);
+    const signal = new AbortController().signal;
+    return (await exportRun({ activation, trigger: 'command', signal, ...more })).record;
+  }
+
+  /** A program in the place of that which makes runs. */
+  async program(text: string): Promise<RunProgram> {
+    const path = join(this.dataDirectory, 'program.cjs');
+    await writeFile(path, text);
+    return { path, execArgv: [] };
+  }
+
   /** The rows of a CSV file after its header, in order. */
   async rows(name: string): Promise<string[]> {
     return (await this.container.download(name)).toString().trimEnd().split('\n').slice(1).sort();
   }
 
   async close(): Promise<void> {
+    for (const close of this.#closing) await close();
     await Promise.all(this.daemons.map(daemon => daemon.stop({ gracePeriodMs: 0 })));
     await Promise.all([this.database.drop(), this.container.drop()]);
     await rm(this.dataDirectory, { recursive: true, force: true });
@@ -171,6 +213,14 @@ export async function ended(daemon: Daemon, run: string): Promise<RunRecord> {
   const record = await daemon.wait(run, { timeoutMs: FOR_EVER, signal });
   assert.ok(record.endedAt, `${run} has not ended: ${JSON.stringify(record)}`);
   return record;
+}
+
+/** The process of the attempt, as the log tells it. */
+export async function pidOf(log: TestLog, run: string, attempt = 1): Promise<number> {
+  const { fields } = await log.until(
+    line => line.message === 'run begins' && line.fields.run === run && line.fields['attempt'] === attempt,
+  );
+  return fields['pid'] as number;
 }
 
 /** The first event of the run that fits. */
