@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ManualClock } from './manual-clock.ts';
-import { ended, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
+import { ended, eventOf, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
 
 const signal = new AbortController().signal;
 
@@ -44,10 +44,14 @@ test('what is not decided when the grace period is over is dropped, and made by 
   withWorld({ activations: { one: SLOW } }, async world => {
     const daemon = await world.start();
     const { run } = (await daemon.trigger(request('one', { idempotencyKey: 'k' }))).record;
-    await untilState(daemon, run, 'reading');
+    await eventOf(daemon, run, ({ type }) => type === 'progress');
     await daemon.stop({ gracePeriodMs: 0 });
     assert.deepEqual(await world.container.list(), []);
-    assert.deepEqual(readdirSync(join(world.dataDirectory, 'activations/one/runs')), [], 'the journal is empty');
+    assert.deepEqual(
+      readdirSync(join(world.dataDirectory, 'activations/one/runs')),
+      [],
+      'the journal is empty',
+    );
 
     world.settings = { activations: { one: {} } };
     const next = await world.start();
@@ -56,7 +60,10 @@ test('what is not decided when the grace period is over is dropped, and made by 
     const done = await ended(next, run);
     assert.equal(done.state, 'succeeded');
     assert.equal(done.attempt, 2);
-    assert.deepEqual(done.attempts?.map(({ error }) => error.code), ['SHUTTING_DOWN']);
+    assert.deepEqual(
+      done.attempts?.map(({ error }) => error.code),
+      ['SHUTTING_DOWN'],
+    );
     assert.equal((await next.runs({ limit: 10 })).records.length, 1);
   }));
 
@@ -97,7 +104,9 @@ test('what a command has decided and not finished is finished at the start, with
         ...parts,
         store: new Proxy(parts.store, {
           get: (store, name) =>
-            name === 'commitBlocks' ? () => Promise.reject(new TypeError('the process ends here')) : Reflect.get(store, name).bind?.(store),
+            name === 'commitBlocks'
+              ? () => Promise.reject(new TypeError('the process ends here'))
+              : Reflect.get(store, name).bind?.(store),
         }),
       }),
     });
@@ -151,13 +160,20 @@ test('a good configuration takes the place of the old one, a bad one does not', 
     world.settings = { activations: { one: { fileName: 'renamed' }, two: {}, fresh: {} } };
     assert.deepEqual(await daemon.reload(), { added: ['fresh'], removed: ['gone'], changed: ['one'] });
     assert.equal((await daemon.run(running)).state, 'reading', 'what is under way keeps its own');
-    assert.deepEqual((await make(daemon, 'one')).files.map(({ name }) => name), ['renamed.csv']);
+    assert.deepEqual(
+      (await make(daemon, 'one')).files.map(({ name }) => name),
+      ['renamed.csv'],
+    );
     assert.equal((await make(daemon, 'fresh')).state, 'succeeded');
     await daemon.cancel(running);
     const failed = await ended(daemon, waiting);
     assert.equal(failed.state, 'failed');
     assert.equal(failed.error?.code, 'NAME_UNKNOWN');
-    assert.equal((await daemon.run(running)).state, 'cancelled', 'the history keeps what has left the configuration');
+    assert.equal(
+      (await daemon.run(running)).state,
+      'cancelled',
+      'the history keeps what has left the configuration',
+    );
   }));
 
 test('the history keeps so many runs, and always the last success', () =>
@@ -171,7 +187,10 @@ test('the history keeps so many runs, and always the last success', () =>
       for (let index = 0; index < 4; index++) failures.push((await make(daemon, 'one')).run);
       await daemon.stop();
       const kept = readdirSync(join(world.dataDirectory, 'activations/one/history')).sort();
-      assert.deepEqual(kept, [success.run, ...failures.slice(-2)].map(run => `${run}.json`));
+      assert.deepEqual(
+        kept,
+        [success.run, ...failures.slice(-2)].map(run => `${run}.json`),
+      );
 
       world.settings = { ...world.settings, daemon: { history: { keepRuns: 1, keepFor: '0' } } };
       const next = await world.start();
@@ -182,18 +201,24 @@ test('the history keeps so many runs, and always the last success', () =>
   ));
 
 test('the history forgets what is older than it may be', () =>
-  withWorld({ activations: { one: {} }, daemon: { history: { keepRuns: 100, keepFor: '1d' } } }, async world => {
-    const clock = new ManualClock();
-    const daemon = await world.start({ clock });
-    // Records are of the time of the machine, which is later than the clock of the daemon.
-    const old = await make(daemon, 'one', { idempotencyKey: 'k' });
-    const newer = await make(daemon, 'one');
-    clock.pass(Date.now() - clock.now().getTime() + 2 * 86_400_000);
-    await daemon.stop();
-    const next = await world.start({ clock });
-    assert.deepEqual((await next.runs({ limit: 10 })).records.map(({ run }) => run), [newer.run]);
-    await assert.rejects(next.run(old.run), { code: 'RUN_UNKNOWN' });
-  }));
+  withWorld(
+    { activations: { one: {} }, daemon: { history: { keepRuns: 100, keepFor: '1d' } } },
+    async world => {
+      const clock = new ManualClock();
+      const daemon = await world.start({ clock });
+      // Records are of the time of the machine, which is later than the clock of the daemon.
+      const old = await make(daemon, 'one', { idempotencyKey: 'k' });
+      const newer = await make(daemon, 'one');
+      clock.pass(Date.now() - clock.now().getTime() + 2 * 86_400_000);
+      await daemon.stop();
+      const next = await world.start({ clock });
+      assert.deepEqual(
+        (await next.runs({ limit: 10 })).records.map(({ run }) => run),
+        [newer.run],
+      );
+      await assert.rejects(next.run(old.run), { code: 'RUN_UNKNOWN' });
+    },
+  ));
 
 async function readQueue(dataDirectory: string): Promise<string> {
   const { readFile } = await import('node:fs/promises');

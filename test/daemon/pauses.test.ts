@@ -11,7 +11,10 @@ test('a paused activation takes no request and begins no run; those that wait be
     const status = await daemon.pause('one', 'the database moves');
     assert.equal(status.paused?.by, 'user');
     assert.equal(status.paused.reason, 'the database moves');
-    await assert.rejects(daemon.trigger(request('one')), { code: 'ACTIVATION_PAUSED', message: /the database moves/ });
+    await assert.rejects(daemon.trigger(request('one')), {
+      code: 'ACTIVATION_PAUSED',
+      message: /the database moves/,
+    });
     assert.equal((await daemon.run(running)).state, 'reading', 'what is under way goes on');
     await daemon.cancel(running);
     await ended(daemon, running);
@@ -73,7 +76,8 @@ test('failures elsewhere, and failures with a success between them, pause nothin
     world.settings = { ...world.settings, destination: { container: 'there-is-none' } };
     await world.database.sql('alter table gone rename to t');
     const other = await world.start();
-    for (let failure = 0; failure < 3; failure++) assert.notEqual((await make(other, 'one')).error?.stage, 'source');
+    for (let failure = 0; failure < 3; failure++)
+      assert.notEqual((await make(other, 'one')).error?.stage, 'source');
     assert.equal((await other.activation('one')).paused, undefined);
   }));
 

@@ -33,7 +33,10 @@ test('what may pass is tried again, later each time, and then has failed for goo
     const failed = await ended(daemon, run);
     assert.equal(failed.state, 'failed');
     assert.equal(failed.attempt, 3);
-    assert.deepEqual(failed.attempts?.map(({ error }) => error.code), ['SOURCE_CONNECT_FAILED', 'SOURCE_CONNECT_FAILED']);
+    assert.deepEqual(
+      failed.attempts?.map(({ error }) => error.code),
+      ['SOURCE_CONNECT_FAILED', 'SOURCE_CONNECT_FAILED'],
+    );
     assert.deepEqual(states, ['reading', 'queued', 'reading', 'queued', 'reading', 'failed']);
     assert.equal(failed.startedAt, '2025-04-14T07:00:00.000Z', 'the start is that of the first attempt');
   }));
@@ -60,7 +63,11 @@ test('a run that waits for its next attempt can be cancelled, and the next of it
       await clock.untilWaiting(10_000);
       const second = (await daemon.trigger(request('one'))).record.run;
       assert.equal((await daemon.run(second)).state, 'queued');
-      const begins = eventOf(daemon, second, event => event.type === 'state' && event.record.state === 'reading');
+      const begins = eventOf(
+        daemon,
+        second,
+        event => event.type === 'state' && event.record.state === 'reading',
+      );
       assert.equal((await daemon.cancel(first)).state, 'cancelled');
       await begins;
     } finally {
@@ -78,7 +85,11 @@ test('an activation that a command works on waits for it, and that is no failed 
       `do $$ begin while not exists (select from pg_stat_activity where query like '%generate_series(1, 1000) g%' and pid <> pg_backend_pid() and datname = current_database()) loop perform pg_sleep(0.02); perform pg_stat_clear_snapshot(); end loop; end $$`,
     );
     const { run } = (await daemon.trigger(request('one'))).record;
-    const waits = await eventOf(daemon, run, event => event.type === 'state' && event.record.state === 'queued');
+    const waits = await eventOf(
+      daemon,
+      run,
+      event => event.type === 'state' && event.record.state === 'queued',
+    );
     assert.ok(waits.type === 'state' && waits.record.error?.code === 'STATE_LOCKED');
     assert.equal(waits.record.attempts, undefined);
     world.settings = { ...world.settings, activations: { one: {} } };
@@ -104,6 +115,9 @@ test('file names are of the first attempt, whenever the run succeeds', () =>
       await daemon.reload();
       clock.pass(10_000);
       const done = await ended(daemon, run);
-      assert.deepEqual(done.files.map(({ name }) => name), [`20250414-070000-${run}.csv`]);
+      assert.deepEqual(
+        done.files.map(({ name }) => name),
+        [`20250414-070000-${run}.csv`],
+      );
     },
   ));

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { listRuns } from '../../src/run/history.ts';
 import { azureError, type BlobProxy, type BlobRequest } from '../support/blob-proxy.ts';
-import { type DaemonWorld, ended, eventOf, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
+import {
+  type DaemonWorld,
+  ended,
+  eventOf,
+  make,
+  pidOf,
+  request,
+  SLOW,
+  TestLog,
+  untilState,
+  withWorld,
+} from './support.ts';
 
 const signal = new AbortController().signal;
 
@@ -166,7 +177,9 @@ test('a decided run that is refused for good has failed, until the next run fini
     let refuses = true;
     // The file is there, and no manifest tells of it.
     proxy.setHook(({ method, blob }) =>
-      refuses && method === 'PUT' && blob?.startsWith('_sluice/') ? azureError(403, 'AuthorizationFailure') : undefined,
+      refuses && method === 'PUT' && blob?.startsWith('_sluice/')
+        ? azureError(403, 'AuthorizationFailure')
+        : undefined,
     );
     const daemon = await world.start();
     const { run } = (await daemon.trigger(request('one'))).record;

@@ -145,7 +145,9 @@ export class DaemonWorld {
       AccountKey: accountKey,
       BlobEndpoint: proxy.through(accountUrl),
     };
-    const connectionString = Object.entries(parts).map(part => part.join('=')).join(';');
+    const connectionString = Object.entries(parts)
+      .map(part => part.join('='))
+      .join(';');
     this.settings = { ...this.settings, destination: { auth: { connectionString } } };
     return proxy;
   }
