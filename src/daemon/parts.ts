@@ -47,7 +47,13 @@ export interface Scheduler {
 export interface ScheduleTarget {
   /** Whether a run of the activation is under way or waits: `overlap` decides what then. */
   isBusy(activation: string): boolean;
+  /** Whether a scheduled run of the activation waits to begin: with `overlap: queue` a second one is left out. */
+  hasScheduledWaiting(activation: string): boolean;
   isPaused(activation: string): boolean;
+  /**
+   * Accepts a run, durably. Asked again with the same `dueAt`, as after a crash, it makes no second one: `dueAt` is the
+   * idempotency key.
+   */
   trigger(activation: string, dueAt: Date): Promise<void>;
 }
 
