@@ -52,6 +52,8 @@ export interface TriggerRequest {
   readonly full?: boolean;
   readonly allowRemovals?: boolean;
   readonly idempotencyKey?: string;
+  /** When the schedule that asks was due. */
+  readonly scheduledFor?: Date;
 }
 
 export interface Triggered {

@@ -416,6 +416,6 @@ function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
   });
 }
 
-function toRunError({ code, category, message, hint, retryable }: SluiceError): RunError {
-  return { code, category, message, hint, retryable };
+export function toRunError({ code, category, stage, message, hint, retryable }: SluiceError): RunError {
+  return { code, category, ...(stage && { stage }), message, hint, retryable };
 }

@@ -1,4 +1,4 @@
-import type { ErrorCategory, ErrorCode } from '../errors.ts';
+import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
 
 /** What is known of a run; the same for logs, history, HTTP and the console. Plain data. */
 export interface RunRecord {
@@ -13,14 +13,40 @@ export interface RunRecord {
   /** The generation that the run made, and the one it was taken against; 0 is none. */
   readonly generation: number;
   readonly previousGeneration: number;
-  /** ISO 8601, UTC. */
+  /** ISO 8601, UTC. Of a run that is made in several attempts the first one's; before it, when the run was asked for. */
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly snapshotTime?: string;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
   readonly warnings: readonly RunWarning[];
+  /** Why the run failed; while it waits for its next attempt, why the last one did. */
   readonly error?: RunError;
+
+  // Of runs that a daemon makes; all instants ISO 8601, UTC.
+  readonly requestedAt?: string;
+  /** What was asked for, beside the activation. */
+  readonly asked?: RunOptions;
+  readonly idempotencyKey?: string;
+  /** When the schedule that asked for the run was due. */
+  readonly scheduledFor?: string;
+  /** The attempt that is under way or was the last, counted from 1. */
+  readonly attempt?: number;
+  /** Earlier attempts, the newest last; of many the last ones. */
+  readonly attempts?: readonly RunAttempt[];
+  /** When the next attempt is due, while the run waits for it. */
+  readonly retryAt?: string;
+}
+
+export interface RunOptions {
+  readonly full?: boolean;
+  readonly allowRemovals?: boolean;
+}
+
+export interface RunAttempt {
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly error: RunError;
 }
 
 export type RunState =
@@ -87,6 +113,7 @@ export interface RunWarning {
 export interface RunError {
   readonly code: ErrorCode;
   readonly category: ErrorCategory;
+  readonly stage?: ErrorStage;
   readonly message: string;
   readonly hint: string;
   readonly retryable: boolean;
