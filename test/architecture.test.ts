@@ -76,7 +76,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'csv-stringify/sync': /^encoders\/library\//,
   'xml-writer': /^encoders\/library\//,
   'parquet-wasm': /^encoders\/parquet\//,
-  zod: /^(config\/|baseline\/backup)/,
+  zod: /^(config\/|baseline\/backup|daemon\/api\/)/,
+  fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,
 };
