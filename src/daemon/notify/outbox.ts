@@ -150,7 +150,7 @@ export class Outbox implements NotificationSink {
     this.#abort.abort();
     for (const { cancelTimer } of this.#deliveries.values()) cancelTimer?.();
     await Promise.all(this.#underWay);
-    await this.#save();
+    await this.#saving;
   }
 
   #makeRoom(target: string): void {
