@@ -14,8 +14,16 @@ import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './a
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { existsError } from './decide.ts';
+import { listRuns } from './history.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord, toRunError } from './new-record.ts';
+import {
+  emptyResultWarning,
+  hasReadAll,
+  rowsChangedWarning,
+  sasExpiresWarning,
+  slowRunWarning,
+} from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { RunFiles } from './run-files.ts';
 import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from './run-record.ts';
@@ -62,6 +70,9 @@ export interface ExportResult {
   readonly recovered: readonly RunRecord[];
 }
 
+/** Earlier runs that are looked at for the last one that read everything. */
+const PREDECESSORS = 20;
+
 export const SYSTEM_CLOCK: Clock = { now: () => new Date(), sleep: milliseconds => sleep(milliseconds) };
 
 /** Runs an activation once, from request to record. Never rejects for what the world can cause. */
@@ -91,6 +102,8 @@ class ExportRun {
   readonly #onAbort = (): void => this.#abort.abort();
   /** What was acquired, released last in, first out. */
   readonly #releases: (() => Promise<void>)[] = [];
+  /** When this attempt of the run began. */
+  readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
   recovered: readonly RunRecord[] = [];
@@ -99,7 +112,8 @@ class ExportRun {
     this.#request = request;
     this.#activation = request.activation;
     this.#clock = request.clock ?? SYSTEM_CLOCK;
-    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#clock.now() });
+    this.#beganAt = this.#clock.now();
+    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#beganAt });
     const { record } = request;
     this.#record = { ...fresh, ...(record && keptOf(record)), state: 'reading' };
     request.signal.addEventListener('abort', this.#onAbort);
@@ -185,15 +199,10 @@ class ExportRun {
     const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping });
     const { full, generation, previousGeneration } = plan;
     const snapshotTime = description.snapshotTime.toISOString();
-    this.#record = {
-      ...this.#record,
-      full,
-      generation,
-      previousGeneration,
-      snapshotTime,
-      warnings: plan.warnings,
-    };
-    return { mapping, plan: { ...plan, snapshotTime, columns: mapping.written.map(toManifestColumn) } };
+    const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
+    this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
+    const told = { warnings, snapshotTime, columns: mapping.written.map(toManifestColumn) };
+    return { mapping, plan: { ...plan, ...told } };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */
@@ -244,15 +253,17 @@ class ExportRun {
     const warnings = [
       ...(comparison ? keyWarnings(comparison.diff) : []),
       ...coercionWarnings(sink.coerced, this.#activation.format.type),
+      ...present(emptyResultWarning(this.#activation, counts)),
     ];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
-    passGates({
+    const passed = passGates({
       activation: this.#activation,
       counts,
       known,
       allowRemovals: this.#request.allowRemovals === true,
     });
+    warnings.push(...passed);
     const staged = sink.files;
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
@@ -358,7 +369,8 @@ class ExportRun {
   }
 
   async #succeed(record: RunRecord): Promise<RunRecord> {
-    this.#record = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
+    const ended: RunRecord = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
+    this.#record = { ...ended, warnings: [...ended.warnings, ...(await this.#lateWarnings(ended))] };
     try {
       await this.#workspace!.remember(this.#record);
     } catch (error) {
@@ -371,15 +383,43 @@ class ExportRun {
     return this.#record;
   }
 
+  /** What only the end of the run tells, and runs before it. */
+  async #lateWarnings(record: RunRecord): Promise<RunWarning[]> {
+    const activation = this.#activation;
+    const { dataDirectory, name, warnings } = activation;
+    const late = present(slowRunWarning(activation, Date.parse(record.endedAt!) - this.#beganAt.getTime()));
+    const compares =
+      warnings.rowsDroppedOverRatio !== undefined || warnings.rowsSpikedOverRatio !== undefined;
+    if (!compares || !hasReadAll(record)) return late;
+    const previous = await this.#previousRead(dataDirectory, name);
+    if (previous === undefined) return late;
+    return [...late, ...present(rowsChangedWarning(activation, record.counts.read, previous))];
+  }
+
+  /** Rows that the last run returned which read them all. */
+  async #previousRead(dataDirectory: string, activation: string): Promise<number | undefined> {
+    try {
+      const { records } = await listRuns({ dataDirectory, activation, limit: PREDECESSORS });
+      return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
+    } catch (error) {
+      // The run is published: that its history cannot be read is said when its record cannot be kept.
+      if (error instanceof SluiceError) return undefined;
+      throw error;
+    }
+  }
+
   async fail(error: SluiceError | Held): Promise<RunRecord> {
     this.#abort.abort();
-    const endedAt = this.#clock.now().toISOString();
+    const ended = this.#clock.now();
+    const endedAt = ended.toISOString();
+    const slow = present(slowRunWarning(this.#activation, ended.getTime() - this.#beganAt.getTime()));
+    const warnings: RunWarning[] = [...this.#record.warnings, ...slow];
     if (error instanceof Held) {
-      const warnings: RunWarning[] = [...this.#record.warnings, { code: 'HELD', message: error.message }];
+      warnings.push({ code: 'HELD', message: error.message });
       this.#record = { ...this.#record, state: 'held', endedAt, warnings };
     } else {
       const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-      this.#record = { ...this.#record, state, endedAt, error: toRunError(error) };
+      this.#record = { ...this.#record, state, endedAt, warnings, error: toRunError(error) };
     }
     // The run's own failure is what is reported, whether or not it can be kept.
     if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
@@ -390,6 +430,10 @@ class ExportRun {
     this.#request.signal.removeEventListener('abort', this.#onAbort);
     for (const release of this.#releases.reverse()) await release().catch(() => {});
   }
+}
+
+function present<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
 }
 
 function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
