@@ -64,7 +64,8 @@ export interface DaemonObserver {
   /** An attempt came to nothing, and another follows. */
   attemptFailed?(record: RunRecord): void;
   runEnded?(record: RunRecord): void;
-  reloaded?(activations: readonly ResolvedActivation[]): void;
+  /** A configuration holds from now on. */
+  configured?(configuration: Configuration): void;
 }
 
 /** Warnings look at so many earlier runs. */
@@ -158,11 +159,24 @@ export class Daemon implements Operations {
     this.#scheduler = options.createScheduler?.(parts, this.#scheduleTarget());
   }
 
-  /**
-   * Takes the data directory, and goes on where the last daemon ended. Rejects with STATE_LOCKED where another has it,
-   * with CONFIG_INVALID, and with STATE_DAMAGED where what was left cannot be understood.
-   */
+  /** `open`, then `begin`. */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = await Daemon.open(options);
+    try {
+      await daemon.begin();
+      return daemon;
+    } catch (error) {
+      await daemon.stop({ gracePeriodMs: 0 });
+      throw error;
+    }
+  }
+
+  /**
+   * Takes the data directory, and reads what the last daemon left. No run begins before `begin`. Rejects with STATE_LOCKED
+   * where another daemon has the folder, with CONFIG_INVALID, and with STATE_DAMAGED where what was left cannot be
+   * understood.
+   */
+  static async open(options: DaemonOptions): Promise<Daemon> {
     const configuration = new Configuration(options.load);
     const clock = options.clock ?? SYSTEM_CLOCK;
     const folder = join(configuration.dataDirectory, 'daemon');
@@ -175,7 +189,8 @@ export class Daemon implements Operations {
       const pauses = await Pauses.open(documents, clock);
       const parts: DaemonParts = { configuration, documents, clock, log: options.log };
       const daemon = new Daemon(options, parts, { lock, requests, history, pauses });
-      await daemon.#begin();
+      for (const run of await requeueAccepted(requests, parts, history)) daemon.#queue.add(run);
+      await daemon.#warnings?.open();
       return daemon;
     } catch (error) {
       await requests?.close();
@@ -184,16 +199,16 @@ export class Daemon implements Operations {
     }
   }
 
-  async #begin(): Promise<void> {
-    await this.#warnings?.open();
-    const parts = { configuration: this.#configuration, history: this.#history, clock: this.#clock };
-    for (const run of await requeueAccepted(this.#requests, parts)) this.#queue.add(run);
+  /** Goes on where the last daemon ended. */
+  async begin(): Promise<void> {
     await this.#startRecovery.start();
     for (const name of this.#history.activations()) await this.#prune(name);
     this.#selfPause.start();
     await this.#scheduler?.schedule(this.#configuration.activations);
-    this.#options.observer?.reloaded?.(this.#configuration.activations);
+    this.#options.observer?.configured?.(this.#configuration);
     this.#passTime();
+    // It may have been told to stop meanwhile.
+    if (this.#state !== 'starting') return;
     this.#state = 'ready';
     this.#log.info(
       { activations: this.#configuration.activations.length, queued: this.#queue.waiting },
@@ -217,7 +232,7 @@ export class Daemon implements Operations {
     this.#log.info({ run, activation, trigger }, 'run accepted');
     this.#events.emit(run, { type: 'state', record });
     // Whoever asked is answered first.
-    setImmediate(() => this.#dispatcher.dispatch());
+    if (this.#state === 'ready') setImmediate(() => this.#dispatcher.dispatch());
     return triggered;
   }
 
@@ -341,7 +356,7 @@ export class Daemon implements Operations {
     const outcome = this.#configuration.reload();
     this.#log.info({ ...outcome }, 'configuration reloaded');
     await this.#scheduler?.schedule(this.#configuration.activations);
-    this.#options.observer?.reloaded?.(this.#configuration.activations);
+    this.#options.observer?.configured?.(this.#configuration);
     this.#dispatcher.dispatch();
     return outcome;
   }

@@ -14,30 +14,28 @@ import type { RunHistory } from './run-history.ts';
 import type { LiveRun, RunQueue } from './run-queue.ts';
 import type { SideJobs } from './side-jobs.ts';
 
-interface Kept {
-  readonly configuration: Configuration;
-  readonly history: RunHistory;
-  readonly clock: DaemonClock;
-}
-
 /** What the last daemon accepted and did not bring to an end, ready to be queued. */
-export async function requeueAccepted(requests: RequestLog, kept: Kept): Promise<LiveRun[]> {
+export async function requeueAccepted(
+  requests: RequestLog,
+  { clock }: { readonly clock: DaemonClock },
+  history: RunHistory,
+): Promise<LiveRun[]> {
   const runs: LiveRun[] = [];
   for (const accepted of requests.runs) {
     const { run } = accepted.record;
-    if (kept.history.has(run)) await requests.drop(run);
-    else runs.push(toLive(accepted, kept));
+    if (history.has(run)) await requests.drop(run);
+    else runs.push(toLive(accepted, clock.now().toISOString()));
   }
   return runs;
 }
 
-function toLive({ record, cancelled, attemptStartedAt }: AcceptedRun, { clock }: Kept): LiveRun {
+function toLive({ record, cancelled, attemptStartedAt }: AcceptedRun, now: string): LiveRun {
   const live: LiveRun = { record: blankOf(record), cancelled: cancelled === true, lockedAttempts: 0 };
   if (attemptStartedAt !== undefined) {
     const error = toRunError(
       new SluiceError('SHUTTING_DOWN', 'the daemon was ended while the run was under way'),
     );
-    const attempts = withAttempt({ record, attemptStartedAt }, error, clock.now().toISOString());
+    const attempts = withAttempt({ record, attemptStartedAt }, error, now);
     live.record = { ...live.record, attempts };
   } else if (record.error) {
     live.record = { ...live.record, error: record.error };

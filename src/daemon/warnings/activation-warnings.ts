@@ -6,12 +6,19 @@ import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
 import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
 
+export interface NotificationCounts {
+  readonly waiting: number;
+  readonly lost: number;
+}
+
 /** Where notifications go: it keeps and delivers them. */
 export interface NotificationSink {
   open(): Promise<void>;
   /** Resolves when they are kept; delivery goes on by itself. Never rejects for what the world can cause. */
   add(notifications: readonly Notification[], activation: ResolvedActivation): Promise<void>;
   undelivered(): readonly string[];
+  /** Notifications that wait, and those that were given up. */
+  readonly counts: NotificationCounts;
   close(): Promise<void>;
 }
 
@@ -108,6 +115,10 @@ export class ActivationWarnings implements Warnings {
 
   undelivered(): readonly string[] {
     return this.#options.notifications.undelivered();
+  }
+
+  get notificationCounts(): NotificationCounts {
+    return this.#options.notifications.counts;
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,7 @@ class World {
         this.told.push(...added);
       },
       undelivered: () => [],
+      counts: { waiting: 0, lost: 0 },
       close: async () => {},
     };
     return new ActivationWarnings({ clock, documents, log, notifications });
