@@ -208,6 +208,7 @@ test('the history forgets what is older than it may be', () =>
       const daemon = await world.start({ clock });
       // Records are of the time of the machine, which is later than the clock of the daemon.
       const old = await make(daemon, 'one', { idempotencyKey: 'k' });
+      clock.pass(1_000);
       const newer = await make(daemon, 'one');
       clock.pass(Date.now() - clock.now().getTime() + 2 * 86_400_000);
       await daemon.stop();
