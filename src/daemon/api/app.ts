@@ -72,8 +72,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       sendFailure(error, request, reply);
     },
     clientErrorHandler: (error, socket) => {
-      if (connections.isBusy(socket) || !socket.writable) socket.destroy();
-      else answerUnreadable(error.code ?? '', socket, clean);
+      if (connections.canAnswer(socket)) answerUnreadable(error.code ?? '', socket, clean);
+      else socket.destroy();
     },
   });
 
