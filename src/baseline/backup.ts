@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { SluiceError } from '../errors.ts';
 import type { BlobReader, BlobStore, Precondition, WriteOutcome } from '../sinks/sink.ts';
 import type { BaselineState } from './baseline.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /**
  * Backups of a baseline in its destination, below `_sluice/ACTIVATION/state/`:
@@ -174,12 +175,7 @@ export async function downloadBackup(
     }
     if (hash.digest('hex') !== sha256) throw damaged(`the contents of ${blob} are not those of its name`);
   });
-  const folder = await onDisk(() => open(directory, 'r'));
-  try {
-    await onDisk(() => folder.sync());
-  } finally {
-    await folder.close();
-  }
+  await onDisk(() => syncFolder(directory));
 }
 
 function descriptorName(prefix: string, backup: string): string {

@@ -15,6 +15,7 @@ import {
 import { FrameType, readDeltaLog, wordsOf } from './delta-log.ts';
 import { BUCKETS, bucketOf, type Digest, HASH_WORDS, KeyTable, MAX_REFERENCE } from './key-table.ts';
 import type { HashSeed } from './row-hash.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** What the baseline is, in one record that is written last. */
 export interface BaselineState {
@@ -303,6 +304,8 @@ export class Baseline {
       // A synchronous put covers only the current log file; compacting an empty range first flushes what went before.
       await (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY);
       await this.#pages.put(STATE_KEY, Buffer.from(JSON.stringify(state)), { sync: true });
+      // LevelDB syncs its files, and the name of the first of them only by chance.
+      await syncFolder(this.#pages.location);
     });
     this.#state = state;
   }

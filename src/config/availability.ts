@@ -9,14 +9,6 @@ interface MissingPart {
 }
 
 export const NOT_AVAILABLE: readonly MissingPart[] = [
-  {
-    part: 'ifExists append with gzip for a format whose files have an end',
-    usedBy: ({ ifExists, format }) =>
-      ifExists === 'append' &&
-      'compression' in format &&
-      format.compression === 'gzip' &&
-      (format.type === 'xml' || (format.type === 'json' && format.layout === 'array')),
-  },
   { part: 'parallel above 1', usedBy: ({ parallel }) => parallel > 1 },
 ];
 

@@ -1,12 +1,22 @@
+import type { ResolvedFormat } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { runOfBlock } from '../sinks/block-ids.ts';
-import type { BlobStore, BlockLists, ResumePoint } from '../sinks/sink.ts';
-import { ROWS_BEFORE_METADATA, ROWS_METADATA } from './decide.ts';
+import type { BlobBlocks, BlobProperties, BlobStore, BlockLists, ResumePoint } from '../sinks/sink.ts';
+import {
+  BEGUN_ANEW,
+  FORMAT_METADATA,
+  formatOptions,
+  isBare,
+  isWithdrawn,
+  ROWS_BEFORE_METADATA,
+  ROWS_METADATA,
+} from './append-metadata.ts';
 
-export interface ResumeOptions {
+export interface AppendOptions {
   readonly store: Pick<BlobStore, 'head'>;
   readonly blockLists: BlockLists;
   readonly activation: string;
+  readonly format: ResolvedFormat;
   readonly nameOf: (part: number) => string;
   /** Whether the format's documents end with something, which is then the last block. */
   readonly hasEnd: boolean;
@@ -14,21 +24,62 @@ export interface ResumeOptions {
   readonly generation: number;
 }
 
+export interface AppendPlan {
+  /** Where rows are appended; absent where the file begins with the run. */
+  readonly resume: ResumePoint | undefined;
+  /** What is there holds rows that must go, so that the file is written even where the run has no row for it. */
+  readonly mustWrite: boolean;
+}
+
+export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, mustWrite: false };
+
+/** Of a run that begins the file anew: none of the rows that are there may stay. */
+export async function planAnew({
+  store,
+  activation,
+  nameOf,
+}: Pick<AppendOptions, 'store' | 'activation' | 'nameOf'>): Promise<AppendPlan> {
+  const there = await store.head(nameOf(1));
+  return { resume: undefined, mustWrite: there?.metadata['sluice'] === activation && there.bytes > 0 };
+}
+
 /**
- * Where rows are appended: the last part of the file that is there. `undefined` where there is none yet. Throws
- * DESTINATION_REFUSED for a file that was not written to be gone on with.
+ * Where rows are appended: the last part of the file that holds something published. Throws DESTINATION_REFUSED for a
+ * file that was not written to be gone on with.
  */
-export async function findResumePoint(options: ResumeOptions): Promise<ResumePoint | undefined> {
-  const { store, blockLists, activation, nameOf, hasEnd, generation } = options;
-  let part = 0;
-  while ((await store.head(nameOf(part + 1))) !== undefined) part++;
-  if (part === 0) return undefined;
-  const name = nameOf(part);
-  const there = await blockLists.getBlocks(name);
-  if (there === undefined) return undefined;
+export async function planAppend(options: AppendOptions): Promise<AppendPlan> {
+  const { blockLists, activation, nameOf, generation } = options;
+  const parts = await partsThere(options);
+  const lost = parts.find(
+    ({ metadata }) => isWithdrawn(metadata, generation) && metadata[ROWS_BEFORE_METADATA] === BEGUN_ANEW,
+  );
+  if (lost) {
+    const message = `a full run began ${lost.name} anew and could not be finished: rows of earlier runs are gone from it`;
+    throw new SluiceError('DESTINATION_REFUSED', message, {
+      stage: 'destination',
+      hint: 'run with --full, which writes every row',
+    });
+  }
+  // A withdrawn run takes its rows back by itself; where it could not, this one does.
+  let mustWrite = false;
+  while (parts.length > 0 && isBare(parts.at(-1)!, activation, generation))
+    mustWrite ||= parts.pop()!.bytes > 0;
+  const last = parts.at(-1);
+  const there = last && (await blockLists.getBlocks(last.name));
+  if (!there) return { resume: undefined, mustWrite };
+  return { resume: resumeFrom(there, parts.length, mustWrite, nameOf(parts.length), options), mustWrite };
+}
+
+function resumeFrom(
+  there: BlobBlocks,
+  part: number,
+  mustWrite: boolean,
+  name: string,
+  { activation, format, hasEnd, generation }: AppendOptions,
+): ResumePoint {
   const { metadata } = there;
-  const isWithdrawn = Number(metadata['generation']) > generation;
-  const rows = Number(metadata[isWithdrawn ? ROWS_BEFORE_METADATA : ROWS_METADATA] ?? Number.NaN);
+  const withdrawn = isWithdrawn(metadata, generation);
+  const rows = Number(metadata[withdrawn ? ROWS_BEFORE_METADATA : ROWS_METADATA] ?? Number.NaN);
   const madeOfBlocks = there.blocks.reduce((sum, { bytes }) => sum + bytes, 0) === there.bytes;
   if (metadata['sluice'] !== activation || !Number.isSafeInteger(rows) || !madeOfBlocks) {
     throw new SluiceError('DESTINATION_REFUSED', `${name} was not written to be appended to`, {
@@ -36,21 +87,35 @@ export async function findResumePoint(options: ResumeOptions): Promise<ResumePoi
       hint: 'move it away or change fileName; or run with --full, which overwrites it',
     });
   }
+  if ((metadata[FORMAT_METADATA] ?? formatOptions(format)) !== formatOptions(format)) {
+    throw new SluiceError('DESTINATION_REFUSED', `${name} was written with other format options`, {
+      stage: 'destination',
+      hint: 'put the options back or change fileName; or run with --full, which overwrites it',
+    });
+  }
   const document = hasEnd ? there.blocks.slice(0, -1) : there.blocks;
-  const kept = isWithdrawn ? document.filter(({ id }) => runOfBlock(id) !== metadata['run']) : document;
-  const bytes = kept.reduce((sum, block) => sum + block.bytes, 0);
-  return { name, part, blockIds: kept.map(({ id }) => id), bytes, rows, etag: there.etag };
+  const kept = withdrawn ? document.filter(({ id }) => runOfBlock(id) !== metadata['run']) : document;
+  return {
+    name,
+    part,
+    blockIds: kept.map(({ id }) => id),
+    bytes: kept.reduce((sum, block) => sum + block.bytes, 0),
+    rows,
+    etag: there.etag,
+    hasEnd,
+    mustWrite: mustWrite || kept.length < document.length,
+  };
 }
 
-/** Parts behind those of this run that an earlier run of the activation wrote. */
-export async function findLaterParts(
-  { store, activation, nameOf }: Pick<ResumeOptions, 'store' | 'activation' | 'nameOf'>,
-  parts: number,
-): Promise<{ name: string; etag: string }[]> {
-  const later: { name: string; etag: string }[] = [];
-  for (let part = parts + 1; ; part++) {
-    const there = await store.head(nameOf(part));
-    if (there === undefined) return later;
-    if (there.metadata['sluice'] === activation) later.push({ name: nameOf(part), etag: there.etag });
+async function partsThere({
+  store,
+  nameOf,
+}: AppendOptions): Promise<(BlobProperties & { readonly name: string })[]> {
+  const parts: (BlobProperties & { readonly name: string })[] = [];
+  for (;;) {
+    const name = nameOf(parts.length + 1);
+    const there = await store.head(name);
+    if (there === undefined) return parts;
+    parts.push({ name, ...there });
   }
 }

@@ -7,6 +7,7 @@ import type {
   Precondition,
   WriteOutcome,
 } from '../sinks/sink.ts';
+import { ROWS_METADATA } from './append-metadata.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import type { RunFile, RunRecord, RunWarning } from './run-record.ts';
@@ -16,7 +17,7 @@ import type { RunFile, RunRecord, RunWarning } from './run-record.ts';
  *
  *   PREPARED    the decision is durable in the journal
  *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated
- *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap
+ *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap; without manifests, a note in the journal
  *   APPLIED     the baseline is at the new generation
  *   CLEAN       stale parts are deleted, the journal's folder is gone
  *
@@ -44,6 +45,8 @@ export interface DecidedFile {
   readonly bytes: number;
   readonly condition: Precondition;
   readonly properties: BlobWriteProperties;
+  /** What the file is committed as where the run is withdrawn: without the rows that were appended to it. */
+  readonly undo?: { readonly blockIds: readonly string[]; readonly properties: BlobWriteProperties };
 }
 
 export interface DecidedManifest {
@@ -93,7 +96,7 @@ export async function rollForward(decision: Decision, parts: CommitParts): Promi
   let files = record.files;
   // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
   if (decision.baseline === undefined || baseline.state?.run !== run) {
-    files = await publishFiles(decision, parts);
+    files = manifest ? await publishFiles(decision, parts) : await publishUnlisted(decision, parts);
     if (manifest) warnings.push(...(await publishManifest(manifest, files, endedAt, parts)));
     if (decision.baseline) {
       const { next, replace } = decision.baseline;
@@ -106,6 +109,19 @@ export async function rollForward(decision: Decision, parts: CommitParts): Promi
       warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${left}` });
   }
   return { ...record, state: 'succeeded', files, warnings, endedAt };
+}
+
+/**
+ * Of a run without a manifest, which could say that its files were in place: consumers may take one away as soon as all
+ * are there, and that must not be taken for a file that could not be published.
+ */
+async function publishUnlisted(decision: Decision, parts: CommitParts): Promise<readonly RunFile[]> {
+  const { run } = decision.record;
+  const noted = await parts.journal.read(run, 'published.json');
+  if (noted !== undefined) return noted as readonly RunFile[];
+  const files = await publishFiles(decision, parts);
+  await parts.journal.write(run, 'published.json', files);
+  return files;
 }
 
 /** Commits all files, or finds that they have been committed. Where neither can be, withdraws the run and rejects. */
@@ -151,29 +167,66 @@ async function findPublished(
 async function withdraw(
   { files, record }: Decision,
   reason: SluiceError,
-  { store, journal }: CommitParts,
+  parts: CommitParts,
 ): Promise<SluiceError> {
   const left: string[] = [];
   for (const file of files) {
-    const etag = 'ifAbsent' in file.condition ? await findCommitted(file, record.run, store) : undefined;
-    if (etag === undefined) continue;
     try {
-      const outcome = await store.deleteBlob(file.name, etag);
-      if (outcome === 'unknown') {
-        throw new SluiceError('DESTINATION_TIMEOUT', `deleting ${file.name} was not answered`, {
-          stage: 'destination',
-          hint: 'the next start goes on with it',
-        });
-      }
+      if (file.undo) await undo(file, file.undo, record.run, parts);
+      else if ('ifAbsent' in file.condition) await removeCommitted(file, record.run, parts.store);
     } catch (error) {
       if (!(error instanceof SluiceError) || error.retryable) throw error;
       left.push(file.name);
     }
   }
-  await journal.remove(record.run);
+  await parts.journal.remove(record.run);
   if (left.length === 0) return reason;
-  const message = `${reason.message}; the run was dropped, and ${left.join(', ')} could not be deleted`;
+  const message = `${reason.message}; the run was dropped, and its rows in ${left.join(', ')} could not be taken back`;
   return new SluiceError(reason.code, message, { cause: reason, stage: 'destination', hint: reason.hint });
+}
+
+async function removeCommitted(file: DecidedFile, run: string, store: BlobStore): Promise<void> {
+  const etag = await findCommitted(file, run, store);
+  if (etag !== undefined) await remove(file.name, etag, store);
+}
+
+async function remove(name: string, etag: string, store: BlobStore): Promise<void> {
+  if ((await store.deleteBlob(name, etag)) !== 'unknown') return;
+  throw new SluiceError('DESTINATION_TIMEOUT', `deleting ${name} was not answered`, {
+    stage: 'destination',
+    hint: 'the next start goes on with it',
+  });
+}
+
+/**
+ * Commits the file without the rows of the run. Also where they are not there: a commit of them may still be under way,
+ * and finds another file then, or its blocks gone.
+ */
+async function undo(
+  file: DecidedFile,
+  { blockIds, properties }: NonNullable<DecidedFile['undo']>,
+  run: string,
+  { store, clock }: CommitParts,
+): Promise<void> {
+  const { name } = file;
+  const committed = await findCommitted(file, run, store);
+  const condition = committed === undefined ? file.condition : { ifMatch: committed };
+  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(name, blockIds, { condition, properties });
+  const isUndone = async (): Promise<string | undefined> => {
+    const there = await store.head(name);
+    const isOurs = there?.metadata['run'] === run;
+    return isOurs && there.metadata[ROWS_METADATA] === properties.metadata?.[ROWS_METADATA]
+      ? there.etag
+      : undefined;
+  };
+  const { etag } = await writeOnce(attempt, isUndone, clock, name);
+  if (etag === undefined || !('ifAbsent' in file.condition)) return;
+  try {
+    await remove(name, etag, store);
+  } catch (error) {
+    // An empty file that may not be deleted: the next run writes it.
+    if (!(error instanceof SluiceError) || error.retryable) throw error;
+  }
 }
 
 /** Commits one file, or finds that it has been committed. Returns its ETag. */

@@ -1,19 +1,24 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { type FileChange, type FileName, partName } from '../config/file-name.ts';
+import type { FileChange } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { Change } from '../row-batch.ts';
-import type { BlobStore, BlobWriteProperties, Precondition, StagedFile } from '../sinks/sink.ts';
+import type {
+  BlobProperties,
+  BlobStore,
+  BlobWriteProperties,
+  Precondition,
+  StagedFile,
+} from '../sinks/sink.ts';
+import {
+  BEGUN_ANEW,
+  FORMAT_METADATA,
+  formatOptions,
+  isBare,
+  ROWS_BEFORE_METADATA,
+  ROWS_METADATA,
+} from './append-metadata.ts';
 import type { DecidedFile } from './commit.ts';
-import type { Manifest } from './manifest.ts';
 import type { RunFile, RunWarning } from './run-record.ts';
-
-/** Rows of a file that a later run may go on with, and those that it had before the run. */
-export const ROWS_METADATA = 'sluice_rows';
-export const ROWS_BEFORE_METADATA = 'sluice_rows_before';
-
-function rowsMetadata({ rows, resumed }: StagedFile): Record<string, string> {
-  return { [ROWS_METADATA]: String(rows), [ROWS_BEFORE_METADATA]: String(resumed?.rows ?? 0) };
-}
 
 /** What a `difference` file holds, by change; other files hold whatever the run writes. */
 export function changeName(change: Change | undefined): FileChange | undefined {
@@ -40,19 +45,16 @@ export async function decideFiles(
   const files: DecidedFile[] = [];
   for (const file of staged) {
     const { name, blockIds, bytes, resumed } = file;
-    const properties = propertiesOf(file, options);
-    if (resumed !== undefined) {
-      files.push({ name, blockIds, bytes, condition: { ifMatch: resumed.etag }, properties });
-      continue;
-    }
-    const there = await store.head(name);
-    if (there !== undefined && activation.ifExists === 'fail') throw existsError(file.name);
+    const there = resumed ? undefined : await store.head(name);
+    if (there !== undefined && activation.ifExists === 'fail') throw existsError(name);
     if (there !== undefined && there.metadata['sluice'] === undefined) {
-      const message = `${file.name} was overwritten, which Sluice had not written`;
+      const message = `${name} was overwritten, which Sluice had not written`;
       warnings.push({ code: 'FOREIGN_BLOB_OVERWRITTEN', message });
     }
-    const condition: Precondition = there === undefined ? { ifAbsent: true } : { ifMatch: there.etag };
-    files.push({ name, blockIds, bytes, condition, properties });
+    const seen = resumed?.etag ?? there?.etag;
+    const condition: Precondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen };
+    const properties = propertiesOf(file, there, options);
+    files.push({ name, blockIds, bytes, condition, properties, ...undoOf(file, there, properties, options) });
   }
   return { files, warnings };
 }
@@ -63,7 +65,11 @@ export function existsError(name: string): SluiceError {
   });
 }
 
-function propertiesOf(file: StagedFile, options: DecideFilesOptions): BlobWriteProperties {
+function propertiesOf(
+  file: StagedFile,
+  there: BlobProperties | undefined,
+  options: DecideFilesOptions,
+): BlobWriteProperties {
   const { activation, run, generation, contentType } = options;
   const { blob, format } = activation;
   const gzip = 'compression' in format && format.compression === 'gzip';
@@ -81,7 +87,38 @@ function propertiesOf(file: StagedFile, options: DecideFilesOptions): BlobWriteP
       run,
       generation: String(generation),
       part: String(file.part),
-      ...(activation.ifExists === 'append' ? rowsMetadata(file) : {}),
+      ...(activation.ifExists === 'append' ? appendMetadata(file, there, options) : {}),
+    },
+  };
+}
+
+/** Of a file that a later run may go on with. */
+function appendMetadata(
+  { rows, resumed }: StagedFile,
+  there: BlobProperties | undefined,
+  { activation, generation }: DecideFilesOptions,
+): Record<string, string> {
+  const loses = there !== undefined && !isBare(there, activation.name, generation - 1);
+  return {
+    [ROWS_METADATA]: String(rows),
+    [ROWS_BEFORE_METADATA]: loses ? BEGUN_ANEW : String(resumed?.rows ?? 0),
+    [FORMAT_METADATA]: formatOptions(activation.format),
+  };
+}
+
+/** How rows that were appended can be taken back, should the run never be published whole. */
+function undoOf(
+  { blockIds, rows, resumed }: StagedFile,
+  there: BlobProperties | undefined,
+  { metadata, contentMd5: _, ...properties }: BlobWriteProperties,
+  { activation }: DecideFilesOptions,
+): Pick<DecidedFile, 'undo'> {
+  if (activation.ifExists !== 'append' || there !== undefined || rows === resumed?.rows) return {};
+  const end = resumed?.hasEnd ? blockIds.slice(-1) : [];
+  return {
+    undo: {
+      blockIds: [...(resumed?.blockIds ?? []), ...end],
+      properties: { ...properties, metadata: { ...metadata, [ROWS_METADATA]: String(resumed?.rows ?? 0) } },
     },
   };
 }
@@ -98,26 +135,4 @@ export function toRunFile({ name, change, part, rows, bytes, md5, sha256, resume
     md5: md5.toString('hex'),
     sha256: sha256.toString('hex'),
   };
-}
-
-/** Files of the previous manifest that are later parts of a name that this run writes, and that it does not have. */
-export function staleParts(
-  previous: Manifest | undefined,
-  fileName: FileName,
-  folder: string,
-  staged: readonly StagedFile[],
-): { name: string; etag: string }[] {
-  const written = new Set(staged.map(({ name }) => name));
-  // A name that this run did not begin anew keeps its parts: nothing was written to it, or rows were appended.
-  const begun = new Set(
-    staged.filter(file => file.part === 1 && !file.resumed).map(file => changeName(file.change)),
-  );
-  const stale: { name: string; etag: string }[] = [];
-  for (const { name, change, part, etag } of previous?.files ?? []) {
-    if (part === 1 || etag === undefined || written.has(name) || !begun.has(change)) continue;
-    if (partName(fileName, part, { folder, ...(change === undefined ? {} : { change }) }) === name) {
-      stale.push({ name, etag });
-    }
-  }
-  return stale;
 }

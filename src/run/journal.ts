@@ -1,8 +1,10 @@
-import { mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { makeFolder, writeDurably } from './durable-file.ts';
 import { RUN_ID } from './run-id.ts';
-import { syncFolder } from './sync-folder.ts';
 
 /**
  * The disk, as the commit protocol sees it: one folder for each run that is under way. A written document is durable,
@@ -13,7 +15,7 @@ export interface Journal {
   list(): Promise<string[]>;
   create(run: string): Promise<void>;
   write(run: string, document: DocumentName, content: unknown): Promise<void>;
-  /** `undefined` where it was never written. */
+  /** `undefined` where it was never written. Rejects with STATE_DAMAGED where it is not what was written. */
   read(run: string, document: DocumentName): Promise<unknown>;
   /** Where a file of the run lies: its delta log, its spill. */
   path(run: string, file: string): string;
@@ -21,8 +23,17 @@ export interface Journal {
   remove(run: string): Promise<void>;
 }
 
-/** `intent`: a run has begun. `commit`: it is decided, and must be finished whatever happens. */
-export type DocumentName = 'intent.json' | 'commit.json';
+/**
+ * `intent`: a run has begun. `commit`: it is decided, and must be finished whatever happens. `published`: all its files
+ * were seen in place, where no manifest says so.
+ */
+export type DocumentName = 'intent.json' | 'commit.json' | 'published.json';
+
+/** What a document is on disk: one that is acted upon must be known to be what was written. */
+interface Sealed {
+  readonly sha256: string;
+  readonly content: unknown;
+}
 
 /** A journal in a folder of the local file system. */
 export class DiskJournal implements Journal {
@@ -34,33 +45,20 @@ export class DiskJournal implements Journal {
 
   async list(): Promise<string[]> {
     const names = await writing(async () => {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#directory);
       return readdir(this.#directory);
     });
     return names.filter(name => RUN_ID.test(name)).sort();
   }
 
   async create(run: string): Promise<void> {
-    await writing(async () => {
-      await mkdir(join(this.#directory, run), { recursive: true, mode: 0o700 });
-      await syncFolder(this.#directory);
-    });
+    await writing(() => makeFolder(join(this.#directory, run)));
   }
 
   async write(run: string, document: DocumentName, content: unknown): Promise<void> {
-    const folder = join(this.#directory, run);
-    const path = join(folder, document);
-    await writing(async () => {
-      const file = await open(`${path}.tmp`, 'w', 0o600);
-      try {
-        await file.writeFile(JSON.stringify(content));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${path}.tmp`, path);
-      await syncFolder(folder);
-    });
+    const text = JSON.stringify(content);
+    const sealed = `{"sha256":"${digestOf(text)}","content":${text}}\n`;
+    await writing(() => writeDurably(this.path(run, document), sealed));
   }
 
   async read(run: string, document: DocumentName): Promise<unknown> {
@@ -70,16 +68,12 @@ export class DiskJournal implements Journal {
       text = await readFile(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new SluiceError('STATE_DAMAGED', `${path} cannot be read: ${(error as Error).message}`, {
-        cause: error,
-        stage: 'state',
-      });
+      throw damaged(path, `cannot be read: ${(error as Error).message}`, error);
     }
-    try {
-      return JSON.parse(text);
-    } catch (cause) {
-      throw new SluiceError('STATE_DAMAGED', `${path} is not JSON`, { cause, stage: 'state' });
-    }
+    const { sha256, content } = parsed(path, text);
+    // Both sides take it of the same text: that of the content once it was written and read.
+    if (sha256 !== digestOf(JSON.stringify(content) ?? '')) throw damaged(path, 'is not what was written');
+    return content;
   }
 
   path(run: string, file: string): string {
@@ -95,6 +89,28 @@ export class DiskJournal implements Journal {
       await rm(folder, { recursive: true, force: true });
     });
   }
+}
+
+function parsed(path: string, text: string): Partial<Sealed> {
+  try {
+    return (JSON.parse(text) as Partial<Sealed> | null) ?? {};
+  } catch (cause) {
+    throw damaged(path, 'is not JSON', cause);
+  }
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Nothing tells what of the run is published, so nothing but a person can say that it may be forgotten. */
+function damaged(path: string, how: string, cause?: unknown): SluiceError {
+  const message = `the record ${basename(path)} of a run under way ${how}: ${path}`;
+  return new SluiceError('STATE_DAMAGED', message, {
+    cause,
+    stage: 'state',
+    hint: 'put the file back; or `sluice state reset NAME --abandon` gives the run up, whatever of it is published, and the next run exports every row',
+  });
 }
 
 /** Whether there was something to remove. */

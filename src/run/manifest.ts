@@ -1,3 +1,4 @@
+import type { ResolvedFormat } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import type { Column } from '../row-batch.ts';
 import type { RunRecord } from './run-record.ts';
@@ -16,6 +17,8 @@ export interface Manifest {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly snapshotTime: string;
+  /** With every option, as the files were written. */
+  readonly format: ResolvedFormat;
   readonly columns: readonly ManifestColumn[];
   readonly files: RunRecord['files'];
   readonly counts: RunRecord['counts'];

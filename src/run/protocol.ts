@@ -5,10 +5,11 @@ import { SluiceError } from '../errors.ts';
 import type { BlobStore, StagedFile } from '../sinks/sink.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { type ApplicableBaseline, type Clock, type Decision, rollForward } from './commit.ts';
-import { decideFiles, staleParts, toRunFile } from './decide.ts';
+import { decideFiles, toRunFile } from './decide.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, type ManifestColumn, manifestNames, parseManifest } from './manifest.ts';
 import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
+import { findStaleParts } from './stale-parts.ts';
 
 /**
  * How a run becomes visible, exactly once: stage everything, decide once on local disk, then only roll forward.
@@ -54,6 +55,9 @@ export interface RunSteps {
   beforeDecision(): void;
 }
 
+/** Keeps the record of a run that is done. A rejection leaves its decision to the next start, as a crash would. */
+export type RememberRun = (record: RunRecord) => Promise<void>;
+
 export interface RunPlan extends BaselinePlan {
   readonly columns: readonly ManifestColumn[];
   readonly snapshotTime: string;
@@ -65,12 +69,14 @@ export interface SealedRun {
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
-  /** Blobs that the run makes stale, beside what the previous manifest tells. */
-  readonly stale?: readonly { readonly name: string; readonly etag: string }[];
 }
 
 /** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
-export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise<RunRecord> {
+export async function exportOnce(
+  steps: RunSteps,
+  parts: ProtocolParts,
+  remember: RememberRun,
+): Promise<RunRecord> {
   const { store, journal, baseline, target } = parts;
   const { activation, fileName } = steps;
   const { run } = steps.record;
@@ -113,10 +119,10 @@ export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise
       target,
       files: decided.files,
       manifest: activation.manifest
-        ? { names, latest: latestCondition, content: manifestOf(record, plan) }
+        ? { names, latest: latestCondition, content: manifestOf(record, activation.format, plan) }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: full },
-      stale: [...staleParts(previous, fileName, folder, sealed.staged), ...(sealed.stale ?? [])],
+      stale: await findStaleParts({ activation, fileName, previous, staged: sealed.staged, store }),
     };
     steps.beforeDecision();
     await journal.write(run, 'commit.json', decision);
@@ -126,6 +132,8 @@ export async function exportOnce(steps: RunSteps, parts: ProtocolParts): Promise
     throw error;
   }
   const record = await rollForward(decision, parts);
+  // Before the journal forgets the run, so that a crash does not take both.
+  await remember(record);
   await attemptTidying(() => journal.remove(run));
   await attemptTidying(() => baseline.compact());
   return record;
@@ -141,7 +149,7 @@ async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
 }
 
 /** Finishes or drops what an earlier process left behind. Returns the runs that were finished. */
-export async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
+export async function recover(parts: ProtocolParts, remember: RememberRun): Promise<RunRecord[]> {
   const { journal, target } = parts;
   const finished: RunRecord[] = [];
   for (const run of await journal.list()) {
@@ -150,21 +158,31 @@ export async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
       await journal.remove(run);
       continue;
     }
+    if (decision.version !== 1) throw unknownVersion(run, decision);
     if (decision.target !== target) {
       const message = `run ${run} was decided for ${decision.target}, but the destination now is ${target}`;
       throw new SluiceError('STATE_STALE', message, {
         stage: 'state',
-        hint: 'restore the destination until that run is finished, or reset the state of the activation',
+        hint: 'restore the destination until that run is finished; or `sluice state reset NAME --abandon` gives it up, whatever of it is published',
       });
     }
     // Its write may have failed after it took effect, before its folder was synced: what is published must outlive it.
     await journal.write(run, 'commit.json', decision);
-    const record = await rollForward(decision, parts);
+    const record: RunRecord = { ...(await rollForward(decision, parts)), state: 'recovered' };
+    await remember(record);
     // Must succeed: a decision that is left behind would be taken up again after later runs.
     await journal.remove(run);
-    finished.push({ ...record, state: 'recovered' });
+    finished.push(record);
   }
   return finished;
+}
+
+function unknownVersion(run: string, { version }: { readonly version: unknown }): SluiceError {
+  const message = `run ${run} was decided by another version of Sluice, whose decisions have version ${version}`;
+  return new SluiceError('STATE_STALE', message, {
+    stage: 'state',
+    hint: 'let that version of Sluice finish the run',
+  });
 }
 
 /**
@@ -179,7 +197,31 @@ async function dropUndecided(journal: Journal, run: string): Promise<void> {
   }
 }
 
-function manifestOf(record: RunRecord, { columns, snapshotTime }: RunPlan): Manifest {
-  const { state: _, error: __, endedAt: ___, ...told } = record;
-  return { version: 1, ...told, snapshotTime, endedAt: snapshotTime, columns };
+function manifestOf(
+  record: RunRecord,
+  format: Manifest['format'],
+  { columns, snapshotTime }: RunPlan,
+): Manifest {
+  // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
+  const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
+  const { startedAt, counts, files, warnings } = record;
+  return {
+    version: 1,
+    run,
+    activation,
+    trigger,
+    runType,
+    syncMode,
+    full,
+    generation,
+    previousGeneration,
+    startedAt,
+    counts,
+    files,
+    warnings,
+    snapshotTime,
+    endedAt: snapshotTime,
+    format,
+    columns,
+  };
 }

@@ -1,3 +1,4 @@
+import type { ResolvedFormat } from '../config/activation.ts';
 import type { HashDiff } from '../transforms/hash-diff.ts';
 import type { RunWarning } from './run-record.ts';
 
@@ -20,10 +21,20 @@ export function keyWarnings({ counts, samples }: HashDiff): RunWarning[] {
   return warnings;
 }
 
+const COERCIONS: { readonly [Type in ResolvedFormat['type']]?: string } = {
+  json: 'JSON has no number for NaN and the infinities, which were written as strings',
+  xml: 'XML cannot hold some characters, which were replaced by U+FFFD',
+};
+
 /** Of values that the format could hold only as something else, by column. */
-export function coercionWarnings(coerced: ReadonlyMap<string, number>): RunWarning[] {
+export function coercionWarnings(
+  coerced: ReadonlyMap<string, number>,
+  format: ResolvedFormat['type'],
+): RunWarning[] {
   if (coerced.size === 0) return [];
-  const shown = Array.from(coerced, ([column, count]) => `${count} in column "${column}"`).join(', ');
-  const message = `values that the format cannot hold were written as it can: ${shown}`;
-  return [{ code: 'VALUE_COERCED', message }];
+  const shown = Array.from(coerced, ([column, count]) => {
+    return `${count} ${count === 1 ? 'value' : 'values'} in column "${column}"`;
+  });
+  const what = COERCIONS[format] ?? `${format} cannot hold some values, which were written as it can`;
+  return [{ code: 'VALUE_COERCED', message: `${what}: ${shown.join(', ')}` }];
 }

@@ -1,9 +1,10 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Baseline, lockFolder } from '../baseline/baseline.ts';
+import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { makeFolder } from './durable-file.ts';
 import { DiskJournal, type Journal } from './journal.ts';
-import { syncFolder } from './sync-folder.ts';
 
 export const HISTORY_FOLDER = 'history';
 const BASELINE_FOLDER = 'baseline';
@@ -37,7 +38,9 @@ export class StateFolder {
   static async open(dataDirectory: string, activation: string): Promise<StateFolder> {
     const path = join(activationsFolder(dataDirectory), activation);
     try {
-      await mkdir(join(path, HISTORY_FOLDER), { recursive: true, mode: 0o700 });
+      await makeFolder(join(path, HISTORY_FOLDER));
+      // Also those that a killed process made and did not come to sync.
+      for (const made of [path, activationsFolder(dataDirectory), dataDirectory]) await syncFolder(made);
     } catch (cause) {
       const message = `the data directory ${dataDirectory} cannot be used: ${(cause as Error).message}`;
       throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
@@ -67,21 +70,24 @@ export class StateFolder {
     return join(this.path, 'baseline.download');
   }
 
-  openBaseline(): Promise<Baseline> {
+  async openBaseline(): Promise<Baseline> {
+    // LevelDB would make it too, but a power cut could then take it away with all that was applied to it.
+    await writing('making the folder of the baseline', () => makeFolder(this.baselinePath));
     return Baseline.open(this.baselinePath);
   }
 
   /** Runs that are decided and not finished: they will be applied to the baseline that is there now, and to no other. */
   async decidedRuns(): Promise<string[]> {
     const decided: string[] = [];
+    // Also one whose decision cannot be read.
     for (const run of await this.journal.list())
-      if ((await this.journal.read(run, 'commit.json')) !== undefined) decided.push(run);
+      if (await exists(this.journal.path(run, 'commit.json'))) decided.push(run);
     return decided;
   }
 
   /** Puts what is at `downloadPath`, which must be complete, checked and on disk, in the place of the baseline. */
   async replaceBaseline(): Promise<void> {
-    await replacing(async () => {
+    await writing('replacing the baseline', async () => {
       await rename(this.downloadPath, this.#restoredPath);
       await syncFolder(this.path);
     });
@@ -90,7 +96,7 @@ export class StateFolder {
 
   /** Removes the baseline, whether it can be opened or not. A crash leaves it whole or gone. */
   async removeBaseline(): Promise<void> {
-    await replacing(async () => {
+    await writing('replacing the baseline', async () => {
       if (!(await exists(this.baselinePath))) return;
       await rm(this.#replacedPath, { recursive: true, force: true });
       await rename(this.baselinePath, this.#replacedPath);
@@ -113,7 +119,7 @@ export class StateFolder {
 
   async #finishReplacement(): Promise<void> {
     const replaced = this.#replacedPath;
-    await replacing(async () => {
+    await writing('replacing the baseline', async () => {
       if (await exists(this.#restoredPath)) {
         // Absent where the crash came between the two renames: then the old one is aside already, and stays there.
         if (await exists(this.baselinePath)) {
@@ -152,11 +158,11 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function replacing<T>(act: () => Promise<T>): Promise<T> {
+async function writing<T>(doing: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const message = `replacing the baseline failed: ${(cause as Error).message}`;
+    const message = `${doing} failed: ${(cause as Error).message}`;
     throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
   }
 }

@@ -21,6 +21,8 @@ export interface VerifyFileOptions {
   readonly file: RunFile;
   readonly run: string;
   readonly columns: readonly string[] | undefined;
+  /** As the file was written, where that is known, else as it would be written now. */
+  readonly format: ResolvedActivation['format'];
   readonly activation: ResolvedActivation;
   readonly store: BlobStore & BlobReader;
 }
@@ -70,11 +72,11 @@ function whoChanged({ metadata }: BlobProperties, { run }: VerifyFileOptions): s
 
 async function verifyContents(
   there: BlobProperties,
-  { file, columns, activation, store }: VerifyFileOptions,
+  { file, columns, format, store }: VerifyFileOptions,
   findings: Findings,
 ): Promise<void> {
   const stored = new DigestedBytes(store.readBlob(file.name, there), file.appended?.fromByte ?? 0);
-  const reader = await readerOf(file.name, activation.format);
+  const reader = await readerOf(file.name, format);
   let contents: FileContents | undefined;
   try {
     if (reader === undefined) {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { ResolvedActivation } from '../config/activation.ts';
+import type { ResolvedActivation, ResolvedFormat } from '../config/activation.ts';
+import { format as formatSchema } from '../config/schema-formats.ts';
 import type { Manifest } from './manifest.ts';
 import type { RunFile, RunRecord } from './run-record.ts';
 import type { Finding } from './verify.ts';
@@ -9,6 +10,8 @@ export interface CheckedManifest {
   /** What the manifest says, or where it says nothing usable, what the local history does. */
   readonly files: readonly RunFile[];
   readonly columns: readonly string[] | undefined;
+  /** How the files were written; where the manifest does not tell, how they would be written now. */
+  readonly format: ResolvedFormat;
 }
 
 /** Holds a manifest against itself, the configuration and what is remembered of the run. */
@@ -27,7 +30,7 @@ export function checkManifest({
   const find = (code: Finding['code'], message: string): void => void findings.push({ code, message });
   if (manifest === undefined || !manifest.files.every(isRunFile)) {
     find('MANIFEST_DAMAGED', 'what is there is no manifest');
-    return { findings, files: record?.files ?? [], columns: undefined };
+    return { findings, files: record?.files ?? [], columns: undefined, format: activation.format };
   }
   const { files, counts, generation } = manifest;
   if (manifest.run !== run || manifest.activation !== activation.name)
@@ -49,7 +52,10 @@ export function checkManifest({
   }
   const columns = columnNames(manifest);
   if (columns === undefined) find('MANIFEST_DAMAGED', 'it does not name its columns');
-  return { findings, files, columns };
+  // Manifests of earlier versions have none.
+  const format = formatSchema.safeParse(manifest.format ?? activation.format);
+  if (!format.success) find('MANIFEST_DAMAGED', 'it does not say how its files were written');
+  return { findings, files, columns, format: format.data ?? activation.format };
 }
 
 function nameFindings(files: readonly RunFile[], activation: ResolvedActivation): Finding[] {

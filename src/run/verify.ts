@@ -74,10 +74,10 @@ export async function verifyRun(request: VerifyRequest): Promise<Verification> {
     return verifyWithoutManifest({ run, activation: only, record, signal, onFile });
   }
   const { activation, store, name, manifest } = located;
-  const { findings, files, columns } = checkManifest({ manifest, activation, run, record });
+  const { findings, files, columns, format } = checkManifest({ manifest, activation, run, record });
   const verified: FileVerification[] = [];
   for (const file of files) {
-    const result = await verifyFile({ file, run, columns, activation, store });
+    const result = await verifyFile({ file, run, columns, format, activation, store });
     verified.push(result);
     onFile?.(result);
   }
@@ -168,7 +168,14 @@ async function verifyWithoutManifest({
   const store = new AzureBlobStore({ ...activation.destination, signal });
   const files: FileVerification[] = [];
   for (const file of (record?.files ?? []) as readonly RunFile[]) {
-    const result = await verifyFile({ file, run, columns: undefined, activation, store });
+    const result = await verifyFile({
+      file,
+      run,
+      columns: undefined,
+      format: activation.format,
+      activation,
+      store,
+    });
     files.push(result);
     onFile?.(result);
   }

@@ -19,6 +19,9 @@ const WINDOW_BYTES = 32 * 1024;
  * preceding text as its dictionary, and the results are joined. The size is exact for chunks whose compressed bytes
  * are known and an upper bound for the others, so the limit of the file is never passed; near the limit
  * it waits for the exact sizes and goes on in smaller and smaller chunks.
+ *
+ * Where a later run may go on with the file, what ends its document is a second member in a block of its own: members
+ * that follow each other are one text (RFC 1952, 2.2), and that block can be left out.
  */
 export class GzipBody implements PartBody {
   out: OutputBuffer;
@@ -26,6 +29,7 @@ export class GzipBody implements PartBody {
   readonly #policy: RollPolicy;
   readonly #pool: DeflatePool;
   readonly #maxBytes: number;
+  readonly #endsApart: boolean;
   /** What the encoder's end may take. */
   readonly #endBound: number;
 
@@ -66,10 +70,12 @@ export class GzipBody implements PartBody {
     this.#blob = blob;
     this.#policy = policy;
     this.#pool = pool;
+    this.#endsApart = policy.endInBlockOfItsOwn && encoder.endBytes > 0;
     // Blocks are filled to the brim, so their number is a matter of bytes.
-    const maxBlocks = policy.maxBlocks - blob.blockIds.length;
-    this.#maxBytes = Math.min(policy.maxFileBytes - blob.bytes, maxBlocks * blob.blockBytes);
-    this.#endBound = deflatedBytesBound(encoder.endBytes);
+    const maxBlocks = policy.maxBlocks - blob.blockIds.length - (this.#endsApart ? 1 : 0);
+    this.#maxBytes = Math.min(policy.maxFileBytes - blob.bytes, Math.max(0, maxBlocks) * blob.blockBytes);
+    this.#endBound =
+      deflatedBytesBound(encoder.endBytes) + (this.#endsApart ? HEADER.length + TAIL_BYTES : 0);
     this.out = { bytes: chunk, position: 0, limit: 0 };
   }
 
@@ -116,17 +122,29 @@ export class GzipBody implements PartBody {
   }
 
   async finish(encoder: Encoder): Promise<void> {
-    if (this.out.bytes.length - this.out.position < encoder.endBytes) await this.#turn(encoder.endBytes);
-    this.out.limit = this.out.bytes.length;
-    encoder.end(this.out);
+    if (!this.#endsApart) await this.#writeEnd(encoder);
     if (this.out.position > 0) this.#compress();
     else this.#pool.release(this.out.bytes);
     await this.#appended;
-    const sums = Buffer.allocUnsafe(8);
-    sums.writeUInt32LE(this.#crc, 0);
-    sums.writeUInt32LE(this.#plainBytes % 2 ** 32, 4);
-    await this.#store(Buffer.concat([LAST_BLOCK, sums]));
+    await this.#store(memberTail(this.#crc, this.#plainBytes));
     if (this.#block) this.#blob.append(this.#block, this.#blockPosition);
+    if (this.#endsApart) await this.#appendEnd(encoder);
+  }
+
+  async #writeEnd(encoder: Encoder): Promise<void> {
+    if (this.out.bytes.length - this.out.position < encoder.endBytes) await this.#turn(encoder.endBytes);
+    this.out.limit = this.out.bytes.length;
+    encoder.end(this.out);
+  }
+
+  /** The member of the document's end. It is too short to compress. */
+  async #appendEnd(encoder: Encoder): Promise<void> {
+    const end = { bytes: Buffer.alloc(encoder.endBytes), position: 0, limit: encoder.endBytes };
+    encoder.end(end);
+    const plain = end.bytes.subarray(0, end.position);
+    const member = Buffer.concat([HEADER, storedBlocks(plain), memberTail(crc32(plain), plain.length)]);
+    const block = await this.#blob.acquire(member.length);
+    this.#blob.append(block, member.copy(block));
   }
 
   abandon(): void {
@@ -203,4 +221,12 @@ export class GzipBody implements PartBody {
       this.#blob.append(full, full.length);
     }
   }
+}
+
+/** What follows the deflated text of a member: its end, its checksum and its length. */
+function memberTail(crc: number, plainBytes: number): Buffer {
+  const sums = Buffer.allocUnsafe(8);
+  sums.writeUInt32LE(crc, 0);
+  sums.writeUInt32LE(plainBytes % 2 ** 32, 4);
+  return Buffer.concat([LAST_BLOCK, sums]);
 }

@@ -32,9 +32,10 @@ export class PartWriter {
     this.rows = options.blob.resumed?.rows ?? 0;
   }
 
-  /** Whether the file was gone on with and got no row. */
+  /** Whether the file was gone on with, got no row, and can stay as it is. */
   get isUntouched(): boolean {
-    return this.rows === this.#options.blob.resumed?.rows;
+    const { resumed } = this.#options.blob;
+    return this.rows === resumed?.rows && !resumed.mustWrite;
   }
 
   /**

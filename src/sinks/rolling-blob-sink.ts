@@ -173,9 +173,9 @@ export class RollingBlobSink extends Writable {
 
   async #finish(): Promise<void> {
     for (const series of this.#series) {
-      if (series.parts === 0 && this.#options.emptyFiles === 'write' && !this.#options.resume) {
-        series.part = await this.#openPart(series);
-      }
+      const { resume, emptyFiles } = this.#options;
+      const writesAnyhow = resume ? resume.mustWrite : emptyFiles === 'write';
+      if (series.parts === 0 && writesAnyhow) series.part = await this.#openPart(series);
       await this.#closePart(series);
     }
     await this.#stager.drain();

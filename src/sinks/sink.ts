@@ -94,6 +94,10 @@ export interface ResumePoint {
   readonly rows: number;
   /** The commit replaces this version and no other. */
   readonly etag: string;
+  /** Whether the last block of the file holds the document's end, before the run and after it. */
+  readonly hasEnd: boolean;
+  /** Whether the file is committed even where no row is added, for what is left out of it. */
+  readonly mustWrite: boolean;
 }
 
 /** One file of a run whose blocks are all staged, and which no reader can see yet. */

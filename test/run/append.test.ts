@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { SaxesParser } from 'saxes';
 import { parseConfig } from '../../src/config/load.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
@@ -24,7 +25,11 @@ function beforeCommit(store: BlobStore, act: (name: string) => Promise<void>): B
 }
 
 /** Four runs, each after rows were added: 3, then 2, then none, then 1. */
-async function runs(exporter: Exporter, settings: Record<string, unknown>): Promise<RunRecord[]> {
+async function runs(
+  exporter: Exporter,
+  settings: Record<string, unknown>,
+  afterEach: (rowCount: number) => Promise<void> = async () => {},
+): Promise<RunRecord[]> {
   await exporter.database.sql('create table t (id int primary key, name text)');
   const records: RunRecord[] = [];
   const activation = exporter.activation({ ...APPEND, ...settings });
@@ -40,44 +45,67 @@ async function runs(exporter: Exporter, settings: Record<string, unknown>): Prom
     const { record, error } = await exporter.run(activation);
     assert.equal(record.state, 'succeeded', String(error));
     records.push(record);
+    await afterEach(to!);
   }
   return records;
 }
 
-const formats: [string, Record<string, unknown>, (text: string) => unknown][] = [
-  ['out.csv', { type: 'csv' }, text => text],
-  ['out.ndjson', { type: 'json', layout: 'lines' }, text => text],
-  ['out.json', { type: 'json' }, text => JSON.parse(text)],
-  ['out.xml', { type: 'xml' }, text => text],
+/** Rows of a document of XML, which has to be well-formed. */
+function rowsOfXml(text: string): number {
+  const parser = new SaxesParser({ xmlns: true });
+  let rows = 0;
+  parser.on('error', error => {
+    throw error;
+  });
+  parser.on('opentag', ({ name }) => {
+    if (name === 'row') rows++;
+  });
+  parser.write(text).close();
+  return rows;
+}
+
+const rowsOfLines = (text: string): number => text.split('\n').length - 1;
+
+const FORMATS: [string, Record<string, unknown>, rowsOf: (text: string) => number][] = [
+  ['out.csv', { type: 'csv' }, text => rowsOfLines(text) - 1],
+  ['out.ndjson', { type: 'json', layout: 'lines' }, rowsOfLines],
+  ['out.json', { type: 'json' }, text => (JSON.parse(text) as unknown[]).length],
+  ['out.xml', { type: 'xml' }, rowsOfXml],
 ];
-for (const engine of ['fast', 'library']) {
-  for (const [name, format, parse] of formats) {
-    test(`appended rows make the file that one run would have made: ${name}, ${engine} engine`, () =>
-      withExporter(async exporter => {
-        const records = await runs(exporter, { format: { ...format, engine } });
-        const appended = (await exporter.container.download(name)).toString();
-        const whole = exporter.activation({
-          ...APPEND,
-          name: 'whole',
-          fileName: 'whole',
-          format: { ...format, engine },
-        });
-        await exporter.run(whole);
-        const once = (await exporter.container.download(name.replace('out', 'whole'))).toString();
-        assert.deepEqual(parse(appended), parse(once));
-        assert.equal(appended, once);
-        assert.deepEqual(
-          records.map(({ counts }) => counts.written),
-          [3, 2, 0, 1],
-        );
-        assert.deepEqual(
-          records.map(({ files }) => files.length),
-          [1, 1, 0, 1],
-        );
-        const { rows, bytes, appended: place } = records[3]!.files[0]!;
-        assert.deepEqual([rows, bytes, place?.fromRow], [6, appended.length, 5]);
-      }));
-  }
+const CASES = FORMATS.flatMap(([name, format, rowsOf]) =>
+  (['fast', 'library'] as const).flatMap(engine =>
+    (['none', 'gzip'] as const).map(compression => ({
+      name: compression === 'gzip' ? `${name}.gz` : name,
+      format: { ...format, engine, compression },
+      rowsOf,
+    })),
+  ),
+);
+for (const { name, format, rowsOf } of CASES) {
+  test(`appended rows make the file that one run would have made: ${name}, ${format.engine} engine`, () =>
+    withExporter(async exporter => {
+      const stored = (blob: string): Promise<Buffer> => exporter.container.download(blob);
+      const textOf = async (blob: string): Promise<string> => {
+        const bytes = await stored(blob);
+        return (format.compression === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+      };
+      const records = await runs(exporter, { format }, async rowCount => {
+        assert.equal(rowsOf(await textOf(name)), rowCount, 'the file is whole after each run');
+      });
+      const whole = exporter.activation({ ...APPEND, name: 'whole', fileName: 'whole', format });
+      await exporter.run(whole);
+      assert.equal(await textOf(name), await textOf(name.replace('out', 'whole')));
+      assert.deepEqual(
+        records.map(({ counts }) => counts.written),
+        [3, 2, 0, 1],
+      );
+      assert.deepEqual(
+        records.map(({ files }) => files.length),
+        [1, 1, 0, 1],
+      );
+      const { rows, bytes, appended: place } = records[3]!.files[0]!;
+      assert.deepEqual([rows, bytes, place?.fromRow], [6, (await stored(name)).length, 5]);
+    }));
 }
 
 test('gzip goes on with further members, and each run uploads only its own bytes', () =>
@@ -127,6 +155,36 @@ test('a file that was not written to be appended to is refused, and stays', () =
     const { record } = await exporter.run(exporter.activation(APPEND));
     assert.equal(record.error?.code, 'DESTINATION_REFUSED');
     assert.equal((await exporter.container.download('out.csv')).toString(), 'foreign');
+  }));
+
+test('a file of other format options is refused, since its rows would not be of one kind, and stays', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql('create table t (id int primary key, name text)');
+    const changes: [string, Record<string, unknown>, Record<string, unknown>][] = [
+      ['a.csv', { type: 'csv' }, { delimiter: ';' }],
+      ['b.xml', { type: 'xml' }, { root: 'all' }],
+      ['c.json.gz', { type: 'json', compression: 'gzip' }, { numbers: 'string' }],
+    ];
+    for (const [blob, format, change] of changes) {
+      const fileName = blob.slice(0, 1);
+      const settings = { ...APPEND, name: `append_${fileName}`, fileName };
+      await exporter.database.sql(`truncate t; insert into t values (1, 'n1')`);
+      await exporter.run(exporter.activation({ ...settings, format }));
+      const before = await exporter.container.download(blob);
+      await exporter.database.sql(`insert into t values (2, 'n2')`);
+      const changed = exporter.activation({ ...settings, format: { ...format, ...change } });
+      const { record } = await exporter.run(changed);
+      assert.equal(record.error?.code, 'DESTINATION_REFUSED', blob);
+      assert.match(record.error?.message ?? '', new RegExp(`^${blob} was written with other format options`));
+      assert.deepEqual(await exporter.container.download(blob), before);
+      // Engine and level change no byte of the document, and with --full the file begins anew.
+      const level = 'compression' in format ? { level: 1 } : {};
+      const other = exporter.activation({ ...settings, format: { ...format, ...level, engine: 'library' } });
+      assert.equal((await exporter.run(other)).record.state, 'succeeded');
+      assert.equal((await exporter.run(changed, { full: true })).record.state, 'succeeded');
+      await exporter.database.sql(`insert into t values (3, 'n3')`);
+      assert.equal((await exporter.run(changed)).record.counts.written, 1);
+    }
   }));
 
 test('a writer that changes the file during the run keeps the rows from being appended, and the next run has them', () =>
@@ -193,7 +251,7 @@ test('rows of a run that was withdrawn after one of its files was committed are 
       }),
     });
     assert.notEqual(record.state, 'succeeded');
-    assert.ok((await exporter.lines('out.csv')).includes('7,n7'));
+    assert.ok(!(await exporter.lines('out.csv')).includes('7,n7'));
     await foreign.delete();
     assert.equal((await exporter.run(activation)).record.state, 'succeeded');
     const lines = [...(await exporter.lines('out.csv')), ...(await exporter.lines('out_part00002.csv'))];

@@ -235,7 +235,7 @@ test('values that a format cannot hold are counted by column and warned of', () 
     const json = await exporter.run(exporter.activation({ sql, format: { type: 'json' }, maxFileRows: 4 }));
     const [warning] = json.record.warnings;
     assert.equal(warning?.code, 'VALUE_COERCED');
-    assert.match(warning!.message, /: 5 in column "ratio"$/);
+    assert.match(warning!.message, /: 5 values in column "ratio"$/);
     const xml = await exporter.run(exporter.activation({ sql, format: { type: 'xml' } }));
-    assert.match(xml.record.warnings[0]!.message, /: 10 in column "note"$/);
+    assert.match(xml.record.warnings[0]!.message, /: 10 values in column "note"$/);
   }));

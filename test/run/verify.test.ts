@@ -96,8 +96,13 @@ for (const format of [
 
 test('finds what a run appended to a file good, and says of the run before that the file went on', () =>
   withExporter(async exporter => {
-    for (const format of [{ type: 'csv', header: false }, { type: 'json' }]) {
-      const name = `append_${format.type}`;
+    for (const [index, format] of [
+      { type: 'csv', header: false },
+      { type: 'json' },
+      { type: 'json', compression: 'gzip' },
+      { type: 'xml', compression: 'gzip' },
+    ].entries()) {
+      const name = `append_${index}`;
       const settings = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', fileName: name };
       await exporter.database.sql('drop table if exists t');
       const first = await exported(exporter, { ...settings, name, format });

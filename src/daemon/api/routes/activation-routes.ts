@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
 import { SluiceError } from '../../../errors.ts';
-import { toRunError } from '../../../run/export-run.ts';
+import { toRunError } from '../../../run/new-record.ts';
 import type { Check, Validation } from '../../../run/validate.ts';
 import { type Call, type Route, route } from '../route.ts';
 import {

@@ -1,0 +1,89 @@
+/** Processes that are killed while they append: the file is whole at every moment, and holds each row once. */
+import assert from 'node:assert/strict';
+import test, { after, before } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { readXml } from '../conformance/read-xml.ts';
+import { withExporter } from '../support/exporter.ts';
+import { ChildRuns } from './child-runs.ts';
+import { interceptSteps } from './protocol-steps.ts';
+
+let children: ChildRuns;
+before(async () => {
+  children = await ChildRuns.open();
+});
+after(() => children.close());
+
+const CASES: [name: string, format: Record<string, unknown>, idsOf: (text: string) => string[]][] = [
+  [
+    'out.json.gz',
+    { type: 'json', compression: 'gzip' },
+    text => (JSON.parse(text) as { id: number }[]).map(({ id }) => `${id}`),
+  ],
+  [
+    'out.xml.gz',
+    { type: 'xml', compression: 'gzip' },
+    text => readXml(Buffer.from(text)).rows.map(({ fields }) => fields[0]!.text!),
+  ],
+];
+
+for (const [name, format, idsOf] of CASES) {
+  test(`a run that is killed before any of its steps leaves ${name} whole, and each row is there once in the end`, () =>
+    withExporter(async exporter => {
+      await exporter.database.sql('create table t (id int primary key, name text)');
+      let last = 0;
+      const addRows = async (): Promise<void> => {
+        await exporter.database.sql(
+          `insert into t select i, 'n' || i from generate_series(${last + 1}, ${last + 3}) i`,
+        );
+        last += 3;
+      };
+      const settings = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', format };
+      const activation = exporter.activation(settings);
+      const readIds = async (): Promise<string[]> =>
+        idsOf(gunzipSync(await exporter.container.download(name)).toString());
+      const allIds = (): string[] => Array.from({ length: last }, (_, index) => `${index + 1}`);
+
+      await addRows();
+      await exporter.run(activation);
+      await addRows();
+      const steps: string[] = [];
+      await exporter.run(activation, {
+        intercept: parts =>
+          interceptSteps(parts, (step, moment) => {
+            if (moment === 'before') steps.push(step);
+          }),
+      });
+      assert.deepEqual(await readIds(), allIds());
+      assert.ok(steps.includes('store.commitBlocks #1'), steps.join());
+
+      let finished = 0;
+      for (const step of [...new Set(steps)]) {
+        await addRows();
+        const { connectionString, container } = exporter.container;
+        const job = {
+          config: JSON.stringify({
+            version: 1,
+            dataDirectory: exporter.dataDirectory,
+            sources: { db: { type: 'postgres', url: exporter.database.url } },
+            destinations: { lake: { type: 'azure-blob', container, auth: { connectionString } } },
+            models: { m: { source: 'db', sql: 'select * from t', primaryKey: ['id'] } },
+            activations: { exported: { model: 'm', destination: 'lake', fileName: 'out', ...settings } },
+          }),
+          activation: 'exported',
+          kill: { step, moment: 'before' as const },
+        };
+        const { done } = await children.run(job);
+        assert.equal(done, undefined, `not killed at ${step}`);
+        // Whether the rows are there yet or not, what is there is a document of whole runs.
+        const seen = await readIds();
+        assert.deepEqual(seen, allIds().slice(0, seen.length));
+        assert.ok(seen.length === last || seen.length === last - 3, step);
+        await addRows();
+        const { record, error, recovered } = await exporter.run(activation);
+        assert.equal(record.state, 'succeeded', String(error));
+        finished += recovered.length;
+        assert.deepEqual(await readIds(), allIds(), `after ${step}`);
+      }
+      assert.ok(finished > 0, 'some of them were finished rather than dropped');
+    }));
+}
