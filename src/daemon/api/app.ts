@@ -72,8 +72,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       sendFailure(error, request, reply);
     },
     clientErrorHandler: (error, socket) => {
-      if (connections.isBusy(socket) || !socket.writable) socket.destroy();
-      else answerUnreadable(error.code ?? '', socket, clean);
+      if (connections.canAnswer(socket)) answerUnreadable(error.code ?? '', socket, clean);
+      else socket.destroy();
     },
   });
 
@@ -113,10 +113,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.addHook('onRequest', async (request, reply) => {
     prepare(request, reply);
-    if (connections.isClosing) {
-      reply.raw.shouldKeepAlive = false;
-      throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
-    }
+    if (connections.isClosing) throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
     checkShape(request.raw);
     const { sluice: route } = request.routeOptions.config;
     access.checkOrigin(request.raw);

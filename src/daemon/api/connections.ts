@@ -1,14 +1,13 @@
 import { once } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpLimits } from './limits.ts';
 
 /** Knows every connection and every request under way, and ends both in good order. */
 export class Connections {
   readonly #limits: HttpLimits;
-  /** Requests under way, by connection. */
-  readonly #underWay = new Map<Socket, number>();
-  readonly #requests = new Set<AbortController>();
+  /** Responses under way, by connection; each with what tells of its end. */
+  readonly #underWay = new Map<Socket, Map<ServerResponse, AbortController>>();
   #server: Server | undefined;
   #isClosing = false;
 
@@ -28,33 +27,26 @@ export class Connections {
     server.headersTimeout = headersTimeoutMs;
     server.requestTimeout = requestTimeoutMs;
     server.keepAliveTimeout = keepAliveTimeoutMs;
-    server.on('connection', socket => {
-      this.#underWay.set(socket, 0);
-      socket.once('close', () => this.#underWay.delete(socket));
-    });
-    server.on('request', (request, response) => this.#began(request, response));
+    server.on('connection', socket => this.#opened(socket));
+    server.on('request', (_request, response) => this.#began(response));
     // Full: who only keeps a connection for later makes room for who asks something now.
     server.on('drop', () => server.closeIdleConnections());
   }
 
-  /** Whether an answer may be under way on it. */
-  isBusy(socket: Socket): boolean {
-    return (this.#underWay.get(socket) ?? 0) > 0;
+  /**
+   * Whether what came last can be answered on the connection: no answer to an earlier request is under way, nor one to a
+   * request that came whole.
+   */
+  canAnswer(socket: Socket): boolean {
+    const [first, ...others] = this.#underWay.get(socket)?.keys() ?? [];
+    if (!socket.writable || others.length > 0) return false;
+    return first === undefined || (!first.headersSent && !first.req.complete);
   }
 
   /** Aborts when the client goes away, when the answer is complete, and when the server closes. */
   signalOf(response: ServerResponse): AbortSignal {
-    const controller = new AbortController();
-    if (this.#isClosing || response.destroyed) {
-      controller.abort();
-      return controller.signal;
-    }
-    this.#requests.add(controller);
-    response.once('close', () => {
-      this.#requests.delete(controller);
-      controller.abort();
-    });
-    return controller.signal;
+    const controller = this.#underWay.get(response.req.socket)?.get(response);
+    return controller?.signal ?? AbortSignal.abort();
   }
 
   async close(): Promise<void> {
@@ -63,8 +55,10 @@ export class Connections {
     this.#isClosing = true;
     const closed = once(server, 'close');
     server.close();
-    for (const [socket, underWay] of this.#underWay) if (underWay === 0) socket.destroy();
-    for (const request of this.#requests) request.abort();
+    for (const [socket, responses] of this.#underWay) {
+      if (responses.size === 0) socket.destroy();
+      for (const controller of responses.values()) controller.abort();
+    }
     const timer = setTimeout(() => {
       for (const socket of this.#underWay.keys()) socket.destroy();
     }, this.#limits.closeTimeoutMs);
@@ -72,13 +66,26 @@ export class Connections {
     clearTimeout(timer);
   }
 
-  #began({ socket }: IncomingMessage, response: ServerResponse): void {
-    this.#underWay.set(socket, (this.#underWay.get(socket) ?? 0) + 1);
+  #opened(socket: Socket): void {
+    const responses = new Map<ServerResponse, AbortController>();
+    this.#underWay.set(socket, responses);
+    // Responses that wait behind another on the connection are not told that it is gone.
+    socket.once('close', () => {
+      this.#underWay.delete(socket);
+      for (const controller of responses.values()) controller.abort();
+    });
+  }
+
+  #began(response: ServerResponse): void {
+    const { socket } = response.req;
+    const responses = this.#underWay.get(socket);
+    if (responses === undefined) return;
+    const controller = new AbortController();
+    responses.set(response, controller);
     response.once('close', () => {
-      const left = (this.#underWay.get(socket) ?? 1) - 1;
-      if (socket.destroyed) this.#underWay.delete(socket);
-      else this.#underWay.set(socket, left);
-      if (this.#isClosing && left === 0) socket.destroySoon();
+      responses.delete(response);
+      controller.abort();
+      if (this.#isClosing && responses.size === 0) socket.destroySoon();
     });
   }
 }

@@ -1,4 +1,4 @@
-import { SluiceError } from '../../errors.ts';
+import { type ErrorCode, SluiceError } from '../../errors.ts';
 import { toRunError } from '../../run/new-record.ts';
 import type { ErrorAnswer } from './schemas/error-schema.ts';
 
@@ -11,8 +11,12 @@ export interface FailedAnswer {
 /** Seconds after which asking again makes sense. */
 const RETRY_AFTER: Readonly<Record<number, string>> = { 429: '5', 503: '10' };
 const CHALLENGE = 'Bearer realm="sluice"';
-/** The rest of the request is not read, so nothing can follow it. */
-const ENDS_CONNECTION: ReadonlySet<number> = new Set([408, 413, 431]);
+/** Nothing can follow on the connection. */
+const ENDS_CONNECTION: ReadonlySet<ErrorCode> = new Set([
+  'SHUTTING_DOWN',
+  'REQUEST_TIMEOUT',
+  'HEADERS_TOO_LARGE',
+]);
 
 /** What the framework refuses by itself, as one of our codes. */
 const FRAMEWORK_CODES: Readonly<Record<string, () => SluiceError>> = {
@@ -49,6 +53,6 @@ export function failedAnswer(failure: SluiceError, clean: (value: unknown) => un
   const wait = RETRY_AFTER[status];
   if (wait !== undefined) headers['Retry-After'] = wait;
   if (failure.code === 'UNAUTHORIZED') headers['WWW-Authenticate'] = CHALLENGE;
-  if (ENDS_CONNECTION.has(status)) headers['Connection'] = 'close';
+  if (ENDS_CONNECTION.has(failure.code)) headers['Connection'] = 'close';
   return { status, headers, body: clean({ error: toRunError(failure) }) as ErrorAnswer };
 }

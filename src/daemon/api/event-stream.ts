@@ -44,13 +44,15 @@ export async function openEventStream({ id, signal, services }: EventStreamReque
       record: latest ?? read,
       abandon,
       stream: response => {
-        if (response.destroyed) return abandon();
         const writer = new EventWriter(response, limits, services.clean);
-        response.once('close', abandon);
-        signal.addEventListener('abort', () => response.end());
-        if (signal.aborted) response.end();
+        const end = (): void => {
+          abandon();
+          writer.end();
+        };
+        signal.addEventListener('abort', end);
         deliver = event => writer.write(event);
         writer.begin(latest ?? read);
+        if (signal.aborted) end();
       },
     };
   } catch (cause) {
@@ -69,6 +71,7 @@ class EventWriter {
   #nextId = 1;
   #isBlocked = false;
   #waitingProgress: RunEvent | undefined;
+  #keepAlive: NodeJS.Timeout | undefined;
 
   constructor(response: ServerResponse, limits: WriterLimits, clean: (value: unknown) => unknown) {
     this.#response = response;
@@ -82,13 +85,12 @@ class EventWriter {
     response.flushHeaders();
     response.on('drain', () => this.#drained());
     let wasBlocked = false;
-    const timer = setInterval(() => {
+    this.#keepAlive = setInterval(() => {
       // A reader that has taken nothing since the last comment is gone or stuck.
       if (wasBlocked && this.#isBlocked) response.destroy();
       else if (!this.#isBlocked) this.#send(': alive\n\n');
       wasBlocked = this.#isBlocked;
     }, this.#limits.keepAliveCommentMs);
-    response.once('close', () => clearInterval(timer));
     this.write({ type: 'state', record });
   }
 
@@ -101,10 +103,16 @@ class EventWriter {
       return;
     }
     this.#waitingProgress = undefined;
+    // Measured before, as one event alone may be large.
+    if (response.writableLength > this.#limits.eventBacklogBytes) return void response.destroy();
     const isLast = hasEnded(event.record);
     this.#sendEvent('state', event.record, isLast ? LAST_EVENT_ID : String(this.#nextId++));
-    if (isLast) response.end();
-    if (response.writableLength > this.#limits.eventBacklogBytes) response.destroy();
+    if (isLast) this.end();
+  }
+
+  end(): void {
+    clearInterval(this.#keepAlive);
+    if (!this.#response.writableEnded) this.#response.end();
   }
 
   #drained(): void {

@@ -226,7 +226,14 @@ function refTo(schema: z.ZodType): Schema {
 }
 
 function plain(schema: z.ZodType): Schema {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
+  const { $schema, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    // Left out where the text of a query becomes something else, though a client wants to know it all the same.
+    override: ({ zodSchema, jsonSchema }) => {
+      const { def } = zodSchema._zod;
+      if (def.type === 'default') jsonSchema.default = def.defaultValue;
+    },
+  }) as Record<string, unknown>;
   return rest;
 }
 

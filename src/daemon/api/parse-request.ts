@@ -17,7 +17,9 @@ const ONCE = new Set([
 const MAX_MESSAGE = 300;
 
 /** Throws REQUEST_INVALID for what no client sends that means well. */
-export function checkShape({ url = '', rawHeaders }: IncomingMessage): void {
+export function checkShape({ url = '', httpVersionMajor, rawHeaders }: IncomingMessage): void {
+  if (httpVersionMajor !== 1)
+    throw new SluiceError('REQUEST_INVALID', 'the request is not of HTTP/1.0 or HTTP/1.1');
   if (!url.startsWith('/')) throw new SluiceError('REQUEST_INVALID', 'the request is not for a path');
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -34,8 +34,9 @@ export class MemoryOperations implements Operations {
   readonly failures = new Map<keyof Operations, unknown>();
   /** The configuration that `reload` finds. */
   configText: string;
-  /** Resolves the previews that hang. */
+  /** Whether previews end only when they are aborted. */
   previewHangs = false;
+  isPreviewing = false;
   aborted: string[] = [];
   readonly #activations = new Map<string, Activation>();
   readonly #runs = new Map<string, RunRecord>();
@@ -189,6 +190,7 @@ export class MemoryOperations implements Operations {
     this.#fail('preview');
     this.#activation(name);
     if (this.previewHangs) {
+      this.isPreviewing = true;
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
       this.aborted.push(`preview ${name}`);
       throw new SluiceError('CANCELLED', 'the preview was cancelled');
