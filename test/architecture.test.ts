@@ -80,6 +80,10 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,
+  croner: /^daemon\/schedule\//,
+  nodemailer: /^daemon\/notify\//,
+  pino: /^daemon\/log/,
+  'prom-client': /^daemon\/metrics/,
 };
 
 test('each package is named in its own place only', () => {

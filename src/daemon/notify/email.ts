@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { DaemonConfig } from '../../config/schema.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
@@ -27,25 +28,28 @@ export class Email implements Sender {
     const { smtp, to, timeoutMs, ca } = this.#options;
     const { host, port, security, user, password, from } = smtp;
     const { createTransport } = await import('nodemailer');
-    const transport = createTransport({
-      host,
-      port,
-      secure: security === 'tls',
-      requireTLS: security === 'starttls',
-      ignoreTLS: security === 'none',
-      ...(user === undefined ? {} : { auth: { user, pass: password?.reveal() ?? '' } }),
-      ...(ca === undefined ? {} : { tls: { ca } }),
-      connectionTimeout: timeoutMs,
-      greetingTimeout: timeoutMs,
-      socketTimeout: timeoutMs,
-      dnsTimeout: timeoutMs,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    });
-    const stop = (): void => transport.close();
+    if (signal.aborted) throw new DeliveryError('was interrupted');
+    // A connection of our own, since a transport cannot be told to let go of one in the middle of an exchange.
+    const connection = connect({ host, port });
+    const stop = (): void => void connection.destroy();
     signal.addEventListener('abort', stop);
     try {
-      signal.throwIfAborted();
+      await connected(connection, timeoutMs);
+      const transport = createTransport({
+        host,
+        port,
+        connection,
+        secure: security === 'tls',
+        requireTLS: security === 'starttls',
+        ignoreTLS: security === 'none',
+        ...(user === undefined ? {} : { auth: { user, pass: password?.reveal() ?? '' } }),
+        ...(ca === undefined ? {} : { tls: { ca } }),
+        connectionTimeout: timeoutMs,
+        greetingTimeout: timeoutMs,
+        socketTimeout: timeoutMs,
+        disableFileAccess: true,
+        disableUrlAccess: true,
+      });
       await transport.sendMail({
         from,
         to: [...to],
@@ -56,13 +60,29 @@ export class Email implements Sender {
         headers: { 'Auto-Submitted': 'auto-generated' },
       });
     } catch (cause) {
-      if (signal.aborted) throw new DeliveryError('was interrupted');
-      throw failure(cause);
+      throw signal.aborted ? new DeliveryError('was interrupted') : failure(cause);
     } finally {
       signal.removeEventListener('abort', stop);
-      transport.close();
+      connection.destroy();
     }
   }
+}
+
+function connected(socket: Socket, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => {
+      socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
+    };
+    socket.setTimeout(timeoutMs, late);
+    socket.once('connect', () => {
+      socket.setTimeout(0);
+      socket.off('timeout', late);
+      resolve();
+    });
+    // Whatever comes later is the transport's to hear; this one keeps it from being unhandled.
+    socket.on('error', reject);
+    socket.once('close', () => reject(new Error('the connection was closed')));
+  });
 }
 
 function subjectOf({ event, code, activation }: Notification): string {
