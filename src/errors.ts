@@ -40,26 +40,44 @@ interface ErrorKind {
   /** Whether repeating the same run unchanged may succeed. */
   readonly retryable: boolean;
   readonly exitCode: (typeof EXIT)[keyof typeof EXIT];
+  /** HTTP status of the answer to a request that failed so. */
+  readonly status: number;
   /** What to do, unless the thrower knows better. */
   readonly hint: string;
 }
 
-const permanent = (category: ErrorCategory, hint: string): ErrorKind => ({
+/**
+ * What a failure of a run or a check is to whoever asked for it over HTTP: source and destination are upstream of the
+ * daemon, and what is configured wrongly was understood but cannot be done. Codes about the request itself say otherwise.
+ */
+const STATUS: Readonly<Record<ErrorCategory, number>> = {
+  connection: 502,
+  credentials: 502,
+  'rate limit': 503,
+  configuration: 422,
+  timeout: 504,
+  'not found': 502,
+};
+
+const permanent = (category: ErrorCategory, hint: string, status = STATUS[category]): ErrorKind => ({
   category,
   retryable: false,
   exitCode: EXIT.failed,
+  status,
   hint,
 });
-const transient = (category: ErrorCategory, hint: string): ErrorKind => ({
+const transient = (category: ErrorCategory, hint: string, status = STATUS[category]): ErrorKind => ({
   category,
   retryable: true,
   exitCode: EXIT.retry,
+  status,
   hint,
 });
-const usage = (hint: string): ErrorKind => ({
+const usage = (hint: string, status = STATUS.configuration): ErrorKind => ({
   category: 'configuration',
   retryable: false,
   exitCode: EXIT.usage,
+  status,
   hint,
 });
 
@@ -68,9 +86,9 @@ export const ERROR_KINDS = {
   CONFIG_INVALID: usage('mend the listed keys, then run `sluice validate --offline`'),
   CONFIG_NOT_FOUND: usage('name the file with --config, or start from `sluice init`'),
   CONFIG_SECRET_MISSING: usage('set the variable or write the file that the configuration refers to'),
-  USAGE: usage('see `sluice help`'),
-  NOT_AVAILABLE: usage('this part is planned but not built yet; leave it out'),
-  NAME_UNKNOWN: usage('use one of the listed names'),
+  USAGE: usage('see `sluice help`', 400),
+  NOT_AVAILABLE: usage('this part is planned but not built yet; leave it out', 501),
+  NAME_UNKNOWN: usage('use one of the listed names', 404),
   FILE_NAME_INVALID: usage('change fileName; see the file name rules in the reference'),
 
   // source
@@ -158,9 +176,14 @@ export const ERROR_KINDS = {
   STATE_LOCKED: transient(
     'timeout',
     'another sluice process uses the data directory; wait for it or stop it',
+    503,
   ),
-  STATE_DAMAGED: permanent('configuration', 'restore a state backup, or run with --full'),
-  STATE_WRITE_FAILED: transient('connection', 'free disk space or mend the data directory, then run again'),
+  STATE_DAMAGED: permanent('configuration', 'restore a state backup, or run with --full', 500),
+  STATE_WRITE_FAILED: transient(
+    'connection',
+    'free disk space or mend the data directory, then run again',
+    503,
+  ),
   STATE_STALE: permanent('configuration', 'restore the state backup, or run with --full'),
 
   // the run itself
@@ -168,6 +191,7 @@ export const ERROR_KINDS = {
     category: 'timeout',
     retryable: true,
     exitCode: EXIT.cancelled,
+    status: 503,
     hint: 'nothing was published',
   },
 
@@ -175,16 +199,26 @@ export const ERROR_KINDS = {
   RUN_KILLED: transient('connection', 'the process of the run was ended from outside; run again'),
   RUN_OUT_OF_MEMORY: transient('rate limit', 'raise daemon.runMemory, or lower stateMemory or blockSize'),
   RUN_HUNG: transient('timeout', 'the process of the run gave no sign of life and was ended; run again'),
-  RUN_UNKNOWN: permanent('not found', 'see `sluice runs` for the runs that are known'),
-  ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first'),
-  IDEMPOTENCY_KEY_REUSED: permanent('configuration', 'use a new key for a request with other options'),
-  QUEUE_FULL: transient('rate limit', 'too many runs of the activation wait already; ask again later'),
-  SHUTTING_DOWN: transient('connection', 'the daemon is ending; ask again when it is back'),
-  REQUEST_INVALID: permanent('configuration', 'see /openapi.json for what is allowed'),
-  UNAUTHORIZED: permanent('credentials', 'send a token of the configuration as `Authorization: Bearer`'),
-  FORBIDDEN: permanent('credentials', 'use a write token, or another Host or Origin'),
+  RUN_UNKNOWN: permanent('not found', 'see `sluice runs` for the runs that are known', 404),
+  ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first', 409),
+  IDEMPOTENCY_KEY_REUSED: permanent('configuration', 'use a new key for a request with other options', 422),
+  QUEUE_FULL: transient('rate limit', 'too many runs of the activation wait already; ask again later', 429),
+  SHUTTING_DOWN: transient('connection', 'the daemon is ending; ask again when it is back', 503),
+  LISTEN_FAILED: permanent('configuration', 'free the address, or set daemon.host and daemon.port'),
 
-  INTERNAL: permanent('configuration', 'this is a defect of Sluice; please report it with --verbose'),
+  // requests to the daemon
+  REQUEST_INVALID: permanent('configuration', 'see /openapi.json for what is allowed', 400),
+  UNAUTHORIZED: permanent('credentials', 'send a token of the configuration as `Authorization: Bearer`', 401),
+  FORBIDDEN: permanent('credentials', 'use a write token, or another Host or Origin', 403),
+  PATH_UNKNOWN: permanent('not found', 'see /openapi.json for the paths that there are', 404),
+  METHOD_NOT_ALLOWED: permanent('configuration', 'use a method that the `Allow` header names', 405),
+  REQUEST_TIMEOUT: transient('timeout', 'send the whole request without pausing', 408),
+  BODY_TOO_LARGE: permanent('configuration', 'send less, or raise daemon.bodyLimit', 413),
+  MEDIA_TYPE_UNSUPPORTED: permanent('configuration', 'send JSON with `Content-Type: application/json`', 415),
+  HEADERS_TOO_LARGE: permanent('configuration', 'send fewer or shorter headers, or a shorter path', 431),
+  TOO_MANY_REQUESTS: transient('rate limit', 'too many such requests are under way; ask again later', 429),
+
+  INTERNAL: permanent('configuration', 'this is a defect of Sluice; please report it with --verbose', 500),
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERROR_KINDS;
@@ -219,6 +253,10 @@ export class SluiceError extends Error {
 
   get retryable(): boolean {
     return ERROR_KINDS[this.code].retryable;
+  }
+
+  get status(): number {
+    return ERROR_KINDS[this.code].status;
   }
 
   get exitCode(): number {

@@ -20,6 +20,8 @@ export type { ConfigProblem } from './config/located-tree.ts';
 export { ConfigInvalidError } from './config/problems.ts';
 export type { Config } from './config/schema.ts';
 export { Redactor, Secret } from './config/secrets.ts';
+export type { Operations } from './daemon/operations.ts';
+export { type ServeOptions, type ServingDaemon, serveDaemon } from './daemon/serve-daemon.ts';
 export {
   ERROR_KINDS,
   type ErrorCategory,

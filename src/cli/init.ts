@@ -91,4 +91,18 @@ activations:
     maxFileSize: 1GiB                  # a hard limit on each file; past it the next part begins
     warnings:
       removedRowsOver: 20%             # more removals than this hold the run until --allow-removals
+      rowsDroppedOver: 50%             # warn when so many rows less come than in the last run
+      sasExpiresWithin: 14d
+    # From here on for the daemon, \`sluice serve\`.
+    schedule:
+      - { cron: "0 7 * * mon-fri", timezone: Europe/Paris }
+      # - { every: 15m }
+    overlap: skip                      # or queue: a scheduled run while another is under way waits
+    # notify:                          # who is told when a warning begins and ends
+    #   - { webhook: "\${OPS_WEBHOOK_URL}", secret: "\${OPS_WEBHOOK_SECRET}" }
+    #   - { webhook: "\${SLACK_WEBHOOK_URL}", style: slack }
+    #   - { email: [data@example.com] }    # needs daemon.smtp
+
+# daemon:
+#   smtp: { host: mail.example.com, user: sluice, password: "\${SMTP_PASSWORD}", from: sluice@example.com }
 `;

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { EXIT, SluiceError } from '../errors.ts';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { EXIT } from '../errors.ts';
+import { sluiceVersion } from '../run/version.ts';
 import type { CommandContext } from './command-context.ts';
 import { exitCodeOfError } from './exit-code.ts';
 import { noteFailure } from './failure.ts';
 import type { Terminal } from './terminal.ts';
-import { UNAVAILABLE_COMMANDS } from './unavailable-commands.ts';
 
 interface GlobalOptions {
   readonly config: string;
@@ -39,7 +38,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('Exports database queries to Azure Blob Storage, whole or as changes.')
     .option('--config <path>', 'configuration file, or folder of them', 'sluice.yaml')
     .option('--verbose', 'print the causes of errors')
-    .version(version(), '--version', 'print the version')
+    .version(sluiceVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .exitOverride()
@@ -90,6 +89,18 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .action(async (names, options) =>
       onExit(await (await import('./run.ts')).run(names, options, context())),
     );
+
+  program
+    .command('serve')
+    .description('run the daemon: HTTP API, schedules, notifications')
+    .option('--host <address>', 'address to listen on; default daemon.host of the configuration')
+    .option('--port <port>', 'port to listen on, 0 for a free one; default daemon.port', parsePort)
+    .addOption(
+      new Option('--log <format>', 'format of the log')
+        .choices(['pretty', 'json'])
+        .default(undefined, 'pretty on a terminal'),
+    )
+    .action(async options => onExit(await (await import('./serve.ts')).serve(options, context())));
 
   program
     .command('runs')
@@ -165,19 +176,6 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('print the JSON Schema of sluice.yaml')
     .action(async () => onExit(await (await import('./schema.ts')).schema(context())));
 
-  for (const { name, usage, description } of UNAVAILABLE_COMMANDS) {
-    program
-      .command(name)
-      .usage(usage)
-      .description(`${description} (not available yet)`)
-      .argument('[ARGUMENTS...]')
-      .allowUnknownOption()
-      .action(() => {
-        throw new SluiceError('NOT_AVAILABLE', `sluice ${name} is not available yet`, {
-          hint: 'see `sluice help` for the commands that are',
-        });
-      });
-  }
   return program;
 }
 
@@ -190,6 +188,12 @@ Exit codes:
   75   failed and worth another try
   130  cancelled`;
 
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('Expected a number from 0 to 65535.');
+  return port;
+}
+
 const MAX_PREVIEW_ROWS = 10_000;
 
 function parseRows(text: string): number {
@@ -197,9 +201,4 @@ function parseRows(text: string): number {
   if (rows < 1 || rows > MAX_PREVIEW_ROWS)
     throw new InvalidArgumentError(`Expected a number from 1 to ${MAX_PREVIEW_ROWS}.`);
   return rows;
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -3,6 +3,8 @@
 interface Field {
   readonly min: number;
   readonly max: number;
+  /** A longer step would leave the first value only. */
+  readonly maxStep: number;
   readonly names: readonly string[];
 }
 
@@ -10,11 +12,11 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'];
 
 const FIELDS: readonly Field[] = [
-  { min: 0, max: 59, names: [] },
-  { min: 0, max: 23, names: [] },
-  { min: 1, max: 31, names: [] },
-  { min: 1, max: 12, names: MONTHS },
-  { min: 0, max: 7, names: WEEKDAYS },
+  { min: 0, max: 59, maxStep: 60, names: [] },
+  { min: 0, max: 23, maxStep: 24, names: [] },
+  { min: 1, max: 31, maxStep: 31, names: [] },
+  { min: 1, max: 12, maxStep: 12, names: MONTHS },
+  { min: 0, max: 7, maxStep: 7, names: WEEKDAYS },
 ];
 
 function fieldValue(text: string, field: Field): number | undefined {
@@ -24,10 +26,14 @@ function fieldValue(text: string, field: Field): number | undefined {
   return value >= field.min && value <= field.max ? value : undefined;
 }
 
+function isStep(text: string, field: Field): boolean {
+  return /^\d{1,2}$/.test(text) && Number(text) >= 1 && Number(text) <= field.maxStep;
+}
+
 function isItem(item: string, field: Field): boolean {
   const [range = '', step, ...rest] = item.split('/');
   if (rest.length > 0) return false;
-  if (step !== undefined && !(/^\d{1,2}$/.test(step) && Number(step) >= 1)) return false;
+  if (step !== undefined && !isStep(step, field)) return false;
   if (range === '*') return true;
   const [from = '', to, ...more] = range.split('-');
   const first = fieldValue(from, field);

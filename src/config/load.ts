@@ -5,7 +5,7 @@
  */
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { checkConfig } from './checks.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
@@ -33,6 +33,21 @@ export interface LoadedConfig {
   readonly redactor: Redactor;
   /** Absolute paths of the files that were read. */
   readonly files: readonly string[];
+  /** What it was made of, to make it again in another process, whatever has become of the files. */
+  readonly snapshot: ConfigSnapshot;
+}
+
+/** Texts as they were read, before references were resolved: it holds the secrets that stand in them, no others. */
+export interface ConfigSnapshot {
+  readonly texts: readonly ConfigSnapshotText[];
+}
+
+export interface ConfigSnapshotText {
+  /** As it is shown in problems. */
+  readonly file: string;
+  /** Absolute. */
+  readonly path: string;
+  readonly text: string;
 }
 
 export interface LoadOptions {
@@ -54,11 +69,7 @@ export interface ParseOptions {
   readonly directory?: string;
 }
 
-interface ConfigText {
-  /** As it is shown in problems. */
-  readonly file: string;
-  readonly path: string;
-  readonly text: string;
+interface ConfigText extends ConfigSnapshotText {
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -179,7 +190,8 @@ function assemble({ texts, parsed, directoryOf }: Assembly): LoadedConfig {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
   }
   const config = withAbsolutePaths(result.data, path => directoryOf(placeOf(root, path).file));
-  return { config: deepFreeze(config), redactor, files: texts.map(text => text.path) };
+  const snapshot = { texts: texts.map(({ file, path, text }) => ({ file, path, text })) };
+  return { config: deepFreeze(config), redactor, files: texts.map(({ path }) => path), snapshot };
 }
 
 function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {
@@ -206,13 +218,27 @@ function problemId({ file, line, column, key }: ConfigProblem): string {
  */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const cwd = resolve(options.cwd ?? '.');
-  const environment = options.environment ?? process.env;
   const texts = readConfigTexts(resolve(cwd, options.path), cwd);
+  return fromTexts(texts, options.environment ?? process.env);
+}
+
+/** The configuration as it was when the snapshot was taken; variables and files that it refers to are read anew. */
+export function loadSnapshot(
+  { texts }: ConfigSnapshot,
+  environment: Environment = process.env,
+): LoadedConfig {
+  return fromTexts(
+    texts.map(text => ({ ...text, problems: [] })),
+    environment,
+  );
+}
+
+function fromTexts(texts: readonly ConfigText[], environment: Environment): LoadedConfig {
   const parsed = texts.map(({ file, path, text }) =>
     parseYaml(text, { file, environment, directory: dirname(path) }),
   );
   const directories = new Map(texts.map(({ file, path }) => [file, dirname(path)]));
-  return assemble({ texts, parsed, directoryOf: file => directories.get(file) ?? cwd });
+  return assemble({ texts, parsed, directoryOf: file => directories.get(file) ?? '' });
 }
 
 /** As `loadConfig`, for a text that is in memory already. `files` is empty. */
@@ -221,6 +247,6 @@ export function parseConfig(options: ParseOptions): LoadedConfig {
   const directory = resolve(options.directory ?? '.');
   const environment = options.environment ?? process.env;
   const parsed = parseYaml(options.text, { file, environment, directory });
-  const texts = [{ file, path: join(directory, file), text: options.text, problems: [] }];
+  const texts = [{ file, path: join(directory, basename(file)), text: options.text, problems: [] }];
   return { ...assemble({ texts, parsed: [parsed], directoryOf: () => directory }), files: [] };
 }

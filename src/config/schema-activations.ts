@@ -55,6 +55,12 @@ const notification = z.union(
           expected: 'an http or https URL',
           check: value => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol),
         }).describe('URL that is posted to. Secret.'),
+        secret: secret({
+          expected: 'text of at least 16 characters',
+          check: value => value.length >= 16,
+        })
+          .exactOptional()
+          .describe('Key that posts are signed with, in `X-Sluice-Signature`. Secret.'),
         style: z.enum(['generic', 'slack']).default('generic').describe('Shape of the JSON that is posted.'),
       })
       .describe('A webhook.'),
@@ -67,7 +73,7 @@ const notification = z.union(
       })
       .describe('E-mail.'),
   ],
-  { error: 'either { webhook, style } or { email: [address, …] }' },
+  { error: 'either { webhook, secret, style } or { email: [address, …] }' },
 );
 
 const warnings = z

@@ -43,6 +43,18 @@ export const daemon = z
       .prefault('1MiB')
       .describe('Largest request body.'),
     gracePeriod: duration().prefault('30s').describe('How long running runs may go on after SIGTERM.'),
+    runMemory: size({ min: 64 * 1024 ** 2, bounds: 'at least 64MiB' })
+      .prefault('4GiB')
+      .describe('Memory of one run; its process is ended when it takes more, and the run may be repeated.'),
+    runHeartbeatTimeout: duration()
+      .prefault('2m')
+      .describe('How long the process of a run may give no sign of life before it is ended.'),
+    queueLimit: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(100)
+      .describe('Runs of one activation that may wait; further requests are refused.'),
     history: z
       .strictObject({
         keepFor: duration()

@@ -154,6 +154,12 @@ export class Redactor {
     this.#known = undefined;
   }
 
+  /** Takes over what the other one knows. */
+  addAll(other: Redactor): void {
+    for (const value of other.#values) this.#values.add(value);
+    this.#known = undefined;
+  }
+
   /** The text without secrets. */
   clean(text: string): string {
     let result = text;

@@ -14,11 +14,19 @@ import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './a
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { existsError } from './decide.ts';
+import { listRuns } from './history.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
+import { keptOf, newRecord, toRunError } from './new-record.ts';
+import {
+  emptyResultWarning,
+  hasReadAll,
+  rowsChangedWarning,
+  sasExpiresWarning,
+  slowRunWarning,
+} from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { RunFiles } from './run-files.ts';
-import { newRunId } from './run-id.ts';
-import { NO_COUNTS, type RunCounts, type RunError, type RunRecord, type RunWarning } from './run-record.ts';
+import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { Held, passGates } from './safety-gates.ts';
 import { replaceable, Workspace } from './workspace.ts';
@@ -33,6 +41,12 @@ export interface ExportRequest {
   /** Aborting before the run is decided drops it; afterwards it is finished all the same. */
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /**
+   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making it is idempotent then: a run that
+   * has succeeded before is not made again, its record is the result. Only success is recorded; another attempt may
+   * follow any other end, so to record that is the caller's.
+   */
+  readonly record?: RunRecord;
   /** Is given a function that tells the progress at any moment. */
   readonly observe?: (progress: () => RunProgress) => void;
   /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
@@ -56,6 +70,9 @@ export interface ExportResult {
   readonly recovered: readonly RunRecord[];
 }
 
+/** Earlier runs that are looked at for the last one that read everything. */
+const PREDECESSORS = 20;
+
 export const SYSTEM_CLOCK: Clock = { now: () => new Date(), sleep: milliseconds => sleep(milliseconds) };
 
 /** Runs an activation once, from request to record. Never rejects for what the world can cause. */
@@ -71,6 +88,9 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   }
 }
 
+/** Block ids have two digits for the attempt. */
+const ATTEMPTS_TOLD_APART = 100;
+
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
 
@@ -82,6 +102,8 @@ class ExportRun {
   readonly #onAbort = (): void => this.#abort.abort();
   /** What was acquired, released last in, first out. */
   readonly #releases: (() => Promise<void>)[] = [];
+  /** When this attempt of the run began. */
+  readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
   recovered: readonly RunRecord[] = [];
@@ -90,22 +112,10 @@ class ExportRun {
     this.#request = request;
     this.#activation = request.activation;
     this.#clock = request.clock ?? SYSTEM_CLOCK;
-    const started = this.#clock.now();
-    this.#record = {
-      run: newRunId(started),
-      activation: this.#activation.name,
-      trigger: request.trigger,
-      state: 'reading',
-      runType: this.#activation.runType,
-      syncMode: this.#activation.syncMode,
-      full: true,
-      generation: 0,
-      previousGeneration: 0,
-      startedAt: started.toISOString(),
-      counts: NO_COUNTS,
-      files: [],
-      warnings: [],
-    };
+    this.#beganAt = this.#clock.now();
+    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#beganAt });
+    const { record } = request;
+    this.#record = { ...fresh, ...(record && keptOf(record)), state: 'reading' };
     request.signal.addEventListener('abort', this.#onAbort);
     if (request.signal.aborted) this.#onAbort();
   }
@@ -132,6 +142,11 @@ class ExportRun {
       this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
       record => workspace.remember(record),
     );
+    const done = this.#request.record && (await workspace.recall(this.#request.record.run));
+    if (done?.state === 'succeeded' || done?.state === 'recovered') {
+      this.recovered = this.recovered.filter(({ run }) => run !== done.run);
+      return done;
+    }
 
     const files = new RunFiles(activation, this.#record);
     if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
@@ -184,15 +199,10 @@ class ExportRun {
     const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping });
     const { full, generation, previousGeneration } = plan;
     const snapshotTime = description.snapshotTime.toISOString();
-    this.#record = {
-      ...this.#record,
-      full,
-      generation,
-      previousGeneration,
-      snapshotTime,
-      warnings: plan.warnings,
-    };
-    return { mapping, plan: { ...plan, snapshotTime, columns: mapping.written.map(toManifestColumn) } };
+    const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
+    this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
+    const told = { warnings, snapshotTime, columns: mapping.written.map(toManifestColumn) };
+    return { mapping, plan: { ...plan, ...told } };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */
@@ -243,15 +253,17 @@ class ExportRun {
     const warnings = [
       ...(comparison ? keyWarnings(comparison.diff) : []),
       ...coercionWarnings(sink.coerced, this.#activation.format.type),
+      ...present(emptyResultWarning(this.#activation, counts)),
     ];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
     const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
-    passGates({
+    const passed = passGates({
       activation: this.#activation,
       counts,
       known,
       allowRemovals: this.#request.allowRemovals === true,
     });
+    warnings.push(...passed);
     const staged = sink.files;
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
@@ -298,6 +310,7 @@ class ExportRun {
       createEncoder: () => createEncoder(written),
       nameOf: files.nameOf,
       runId: this.#record.run,
+      attempt: ((this.#record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
       compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
       level: format.type === 'parquet' ? undefined : format.level,
       maxFileBytes,
@@ -357,11 +370,13 @@ class ExportRun {
   }
 
   async #succeed(record: RunRecord): Promise<RunRecord> {
-    this.#record = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
+    const ended: RunRecord = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
+    this.#record = { ...ended, warnings: [...ended.warnings, ...(await this.#lateWarnings(ended))] };
     try {
       await this.#workspace!.remember(this.#record);
     } catch (error) {
-      if (!(error instanceof SluiceError)) throw error;
+      // The decision is still in the journal: the next attempt finds the run published, and records it.
+      if (!(error instanceof SluiceError) || this.#request.record) throw error;
       // The run is published whether or not its record can be kept: to call it failed would be wrong.
       const warning: RunWarning = { code: 'RECORD_NOT_KEPT', message: error.message };
       this.#record = { ...this.#record, warnings: [...this.#record.warnings, warning] };
@@ -369,18 +384,46 @@ class ExportRun {
     return this.#record;
   }
 
+  /** What only the end of the run tells, and runs before it. */
+  async #lateWarnings(record: RunRecord): Promise<RunWarning[]> {
+    const activation = this.#activation;
+    const { dataDirectory, name, warnings } = activation;
+    const late = present(slowRunWarning(activation, Date.parse(record.endedAt!) - this.#beganAt.getTime()));
+    const compares =
+      warnings.rowsDroppedOverRatio !== undefined || warnings.rowsSpikedOverRatio !== undefined;
+    if (!compares || !hasReadAll(record)) return late;
+    const previous = await this.#previousRead(dataDirectory, name);
+    if (previous === undefined) return late;
+    return [...late, ...present(rowsChangedWarning(activation, record.counts.read, previous))];
+  }
+
+  /** Rows that the last run returned which read them all. */
+  async #previousRead(dataDirectory: string, activation: string): Promise<number | undefined> {
+    try {
+      const { records } = await listRuns({ dataDirectory, activation, limit: PREDECESSORS });
+      return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
+    } catch (error) {
+      // The run is published: that its history cannot be read is said when its record cannot be kept.
+      if (error instanceof SluiceError) return undefined;
+      throw error;
+    }
+  }
+
   async fail(error: SluiceError | Held): Promise<RunRecord> {
     this.#abort.abort();
-    const endedAt = this.#clock.now().toISOString();
+    const ended = this.#clock.now();
+    const endedAt = ended.toISOString();
+    const slow = present(slowRunWarning(this.#activation, ended.getTime() - this.#beganAt.getTime()));
+    const warnings: RunWarning[] = [...this.#record.warnings, ...slow];
     if (error instanceof Held) {
-      const warnings: RunWarning[] = [...this.#record.warnings, { code: 'HELD', message: error.message }];
+      warnings.push({ code: 'HELD', message: error.message });
       this.#record = { ...this.#record, state: 'held', endedAt, warnings };
     } else {
       const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-      this.#record = { ...this.#record, state, endedAt, error: toRunError(error) };
+      this.#record = { ...this.#record, state, endedAt, warnings, error: toRunError(error) };
     }
     // The run's own failure is what is reported, whether or not it can be kept.
-    await this.#workspace?.remember(this.#record).catch(() => {});
+    if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
     return this.#record;
   }
 
@@ -388,6 +431,10 @@ class ExportRun {
     this.#request.signal.removeEventListener('abort', this.#onAbort);
     for (const release of this.#releases.reverse()) await release().catch(() => {});
   }
+}
+
+function present<T>(value: T | undefined): T[] {
+  return value === undefined ? [] : [value];
 }
 
 function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
@@ -406,8 +453,4 @@ function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
     cause,
     stage: 'run',
   });
-}
-
-export function toRunError({ code, category, stage, message, hint, retryable }: SluiceError): RunError {
-  return { code, category, ...(stage && { stage }), message, hint, retryable };
 }

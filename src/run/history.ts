@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
+import { writeDurably } from './durable-file.ts';
 import { RUN_ID } from './run-id.ts';
 import type { RunRecord } from './run-record.ts';
 import { activationsFolder, HISTORY_FOLDER } from './state-folder.ts';
@@ -31,7 +32,7 @@ export async function listRuns({ dataDirectory, activation, limit }: ListRunsOpt
   const names = activation === undefined ? await activationsIn(dataDirectory) : [activation];
   const found: { run: string; path: string }[] = [];
   for (const name of names) {
-    const folder = join(activationsFolder(dataDirectory), name, HISTORY_FOLDER);
+    const folder = historyFolder(dataDirectory, name);
     for (const file of await entriesOf(folder)) {
       const run = file.replace(/\.json$/, '');
       if (run !== file && RUN_ID.test(run)) found.push({ run, path: join(folder, file) });
@@ -53,22 +54,49 @@ export async function listRuns({ dataDirectory, activation, limit }: ListRunsOpt
 export async function findRun(dataDirectory: string, run: string): Promise<RunRecord | undefined> {
   if (!RUN_ID.test(run)) return undefined;
   for (const name of await activationsIn(dataDirectory)) {
-    const path = join(activationsFolder(dataDirectory), name, HISTORY_FOLDER, `${run}.json`);
+    const path = join(historyFolder(dataDirectory, name), `${run}.json`);
     const record = await readRecord(path);
-    if (record === 'unreadable') {
-      throw new SluiceError('STATE_DAMAGED', `${path} is no record of a run`, {
-        stage: 'state',
-        hint: 'delete it; it is history only, and no run needs it',
-      });
-    }
+    if (record === 'unreadable') throw unreadableError(path);
     if (record !== undefined) return record;
   }
   return undefined;
 }
 
+/** Keeps the record of a run, whole and durably. Rejects with STATE_WRITE_FAILED. `folder` is an activation's history. */
+export async function keepRecord(folder: string, record: RunRecord): Promise<void> {
+  const path = join(folder, `${record.run}.json`);
+  try {
+    // Beside the folder, so that it holds whole records only.
+    const temporary = join(folder, '..', `record-${record.run}.tmp`);
+    await writeDurably(path, `${JSON.stringify(record)}\n`, { temporary });
+  } catch (cause) {
+    const message = `the record of run ${record.run} cannot be written: ${(cause as Error).message}`;
+    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+  }
+}
+
+/** Rejects with STATE_DAMAGED where the record cannot be read: the run may have been made. */
+export async function recallRecord(folder: string, run: string): Promise<RunRecord | undefined> {
+  const path = join(folder, `${run}.json`);
+  const record = await readRecord(path);
+  if (record === 'unreadable') throw unreadableError(path);
+  return record;
+}
+
+export function historyFolder(dataDirectory: string, activation: string): string {
+  return join(activationsFolder(dataDirectory), activation, HISTORY_FOLDER);
+}
+
 /** Names of the activations that have ever been run here, whether they still are in the configuration or not. */
 export function activationsIn(dataDirectory: string): Promise<string[]> {
   return entriesOf(activationsFolder(dataDirectory));
+}
+
+function unreadableError(path: string): SluiceError {
+  return new SluiceError('STATE_DAMAGED', `${path} is no record of a run`, {
+    stage: 'state',
+    hint: 'delete it; it is history only, and no run needs it',
+  });
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

@@ -205,6 +205,26 @@ function manifestOf(
   format: Manifest['format'],
   { columns, snapshotTime }: RunPlan,
 ): Manifest {
-  const { state: _, error: __, endedAt: ___, ...told } = record;
-  return { version: 1, ...told, snapshotTime, endedAt: snapshotTime, format, columns };
+  // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
+  const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
+  const { startedAt, counts, files, warnings } = record;
+  return {
+    version: 1,
+    run,
+    activation,
+    trigger,
+    runType,
+    syncMode,
+    full,
+    generation,
+    previousGeneration,
+    startedAt,
+    counts,
+    files,
+    warnings,
+    snapshotTime,
+    endedAt: snapshotTime,
+    format,
+    columns,
+  };
 }

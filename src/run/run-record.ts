@@ -103,7 +103,12 @@ export type WarningCode =
   | 'VALUE_COERCED'
   | 'DESTINATION_RESET'
   | 'RECORD_NOT_KEPT'
-  | 'HELD';
+  | 'HELD'
+  | 'REMOVALS_OVER'
+  | 'ROWS_DROPPED'
+  | 'ROWS_SPIKED'
+  | 'SLOW_RUN'
+  | 'SAS_EXPIRES';
 
 export interface RunWarning {
   readonly code: WarningCode;

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Baseline } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
-import { writeDurably } from './durable-file.ts';
+import { keepRecord, recallRecord } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { ProtocolBaseline } from './protocol.ts';
 import type { RunRecord } from './run-record.ts';
@@ -39,23 +37,12 @@ export class Workspace {
 
   /** Keeps the record of a run, whole and durably. Rejects with STATE_WRITE_FAILED. */
   async remember(record: RunRecord): Promise<void> {
-    const path = join(this.#history, `${record.run}.json`);
-    try {
-      const temporary = join(this.#folder.path, 'record.tmp');
-      await writeDurably(path, `${JSON.stringify(record)}\n`, { temporary });
-    } catch (cause) {
-      const message = `the record of run ${record.run} cannot be written: ${(cause as Error).message}`;
-      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
-    }
+    await keepRecord(this.#history, record);
   }
 
+  /** The record of a run that has been kept. */
   async recall(run: string): Promise<RunRecord | undefined> {
-    try {
-      return JSON.parse(await readFile(join(this.#history, `${run}.json`), 'utf8')) as RunRecord;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    return recallRecord(this.#history, run);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -27,6 +27,24 @@ test('init writes a configuration that validates, and overwrites nothing', async
   assert.match(good.stdout, /^customers_to_lake: good\n.* crm\/\d{4}\/\d\d\/\d\d\/customers\.csv$/m);
   assert.match(good.stdout, /_added\.csv\.gz, .*_updated\.csv\.gz, .*_removed\.csv\.gz$/m);
   assert.doesNotMatch(good.stdout + good.stderr, /canary/);
+
+  // Whoever takes the signs of comment away has a configuration too.
+  const notify = text
+    .replace(/^( *)# (notify:|daemon:)/gm, '$1$2')
+    .replace(/^( *)#( {2,}(?:- \{|smtp:))/gm, '$1$2');
+  assert.notEqual(notify, text);
+  writeFileSync(path.join(cwd, 'notify.yaml'), notify);
+  const urls = {
+    OPS_WEBHOOK_URL: 'https://ops.example.com/canary-word',
+    OPS_WEBHOOK_SECRET: 'canary-word-of-the-receiver',
+    SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/canary-word',
+    SMTP_PASSWORD: 'canary-word',
+  };
+  const told = await sluice(['--config', 'notify.yaml', 'validate', '--offline'], {
+    cwd,
+    env: { ...env, ...urls },
+  });
+  assert.equal(told.code, 0, told.stderr);
 
   const unset = await sluice(['validate', '--offline'], { cwd });
   assert.equal(unset.code, 2);

@@ -28,6 +28,7 @@ export interface RunningCommand {
   until(pattern: RegExp): Promise<void>;
   printed(): { readonly stdout: string; readonly stderr: string };
   kill(signal: NodeJS.Signals): void;
+  readonly pid: number | undefined;
   /** As a reader that goes away: what is printed from now on goes nowhere. */
   closeOutput(): void;
   readonly ended: Promise<Outcome>;
@@ -52,6 +53,7 @@ export function startSluice(args: readonly string[], { cwd, env = {} }: CommandO
   return {
     printed: () => ({ ...printed }),
     kill: signal => void child.kill(signal),
+    pid: child.pid,
     closeOutput: () => {
       child.stdout?.destroy();
       child.stderr?.destroy();

@@ -52,6 +52,8 @@ const SECRETS: readonly string[] = [
   `activations: { a: { notify: [ { webhook: "VALUE" } ] } }`,
   `activations: { a: { notify: [ { webhook: "https://h/x?t=VALUE" } ] } }`,
   `activations: { a: { notify: [ "VALUE" ] } }`,
+  `activations: { a: { notify: [ { webhook: "https://h/x", secret: "VALUE" } ] } }`,
+  `activations: { a: { notify: [ { webhook: "https://h/x", secret: "VALUEVALUE" } ] } }`,
   `daemon: { tokens: { read: [ "VALUE" ], write: "VALUE" } }`,
   `daemon: { tokens: { read: [ "VALUEVALUE" ] } }`,
   `daemon: { smtp: { host: h, from: a@example.com, password: "VALUE" } }`,

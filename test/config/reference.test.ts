@@ -48,6 +48,7 @@ test('the schema marks every key that holds a secret', () => {
       .map(path => path.join('.'))
       .sort(),
     [
+      'activations.*.notify.*.secret',
       'activations.*.notify.*.webhook',
       'daemon.smtp.password',
       'daemon.tokens.read.*',

@@ -84,6 +84,8 @@ test('tells cron expressions of five fields from other text', () => {
     '* * 0 * *',
     '5-1 * * * *',
     '*/0 * * * *',
+    '*/61 * * * *',
+    '0 0 * * */8',
     '* * * * * *',
   ]) {
     assert.ok(!isCron(text), text);

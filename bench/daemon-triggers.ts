@@ -1,0 +1,78 @@
+/**
+ * How soon the daemon answers 200 requests that come at once, over 20 activations, while runs go on.
+ *
+ *   npx tsx bench/daemon-triggers.ts [--rounds 5]
+ */
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ServeProcess, writeConfig } from '../test/daemon/serve-process.ts';
+import { getPostgres } from '../test/support/postgres.ts';
+import { startEmulator } from './support/emulator.ts';
+
+const ACTIVATIONS = 20;
+const REQUESTS = 200;
+
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+// In a process of its own: what is timed shares this one's loop with nothing.
+const [postgres, emulator] = await Promise.all([getPostgres(), startEmulator()]);
+const database = await postgres.createDatabase();
+await database.sql(
+  `create table t as select i as id, repeat('x', 100) as text from generate_series(1, 200000) i`,
+);
+const folder = await mkdtemp(join(tmpdir(), 'sluice-triggers-'));
+const names = Array.from({ length: ACTIVATIONS }, (_, index) => `activation_${index}`);
+const { connectionString } = emulator;
+await writeConfig(folder, {
+  version: 1,
+  dataDirectory: join(folder, 'data'),
+  sources: { db: { type: 'postgres', url: database.url } },
+  destinations: { lake: { type: 'azure-blob', container: 'bench', auth: { connectionString } } },
+  models: { m: { source: 'db', sql: 'select * from t', primaryKey: ['id'] } },
+  activations: Object.fromEntries(
+    names.map(name => [name, { model: 'm', destination: 'lake', fileName: name, format: { type: 'csv' } }]),
+  ),
+  daemon: { concurrency: 2, gracePeriod: '1s', queueLimit: 1000 },
+});
+const daemon = await ServeProcess.start(folder);
+try {
+  for (const name of names.slice(0, 4)) await daemon.trigger(name, `first-${name}`);
+  for (let round = 1; round <= Number(values.rounds); round++) {
+    const health = await daemon.call<object>('GET', '/v1/runs?state=reading&limit=10');
+    const running = (health.body as { runs: unknown[] }).runs.length;
+    const times = await Promise.all(
+      Array.from({ length: REQUESTS }, (_, index) => timed(names[index % ACTIVATIONS]!, `${round}-${index}`)),
+    );
+    times.sort((a, b) => a - b);
+    const at = (share: number): string =>
+      times[Math.min(times.length - 1, Math.floor(share * times.length))]!.toFixed(1);
+    say(
+      `round ${round}, ${running} runs under way: median ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms`,
+    );
+  }
+} finally {
+  await daemon.stop();
+  await Promise.all([database.drop(), emulator.stop()]);
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Milliseconds from the request, on a connection of its own, to the whole answer. */
+async function timed(name: string, key: string): Promise<number> {
+  const start = performance.now();
+  const request = http.request(`${daemon.url}/v1/activations/${name}/runs`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'idempotency-key': key },
+  });
+  request.end();
+  const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+  answer.resume();
+  await once(answer, 'end');
+  if (answer.statusCode !== 202) throw new Error(`answered ${answer.statusCode}`);
+  return performance.now() - start;
+}

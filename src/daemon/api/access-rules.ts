@@ -1,0 +1,137 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import type { DeepReadonly } from '../../config/deep-freeze.ts';
+import type { DaemonConfig } from '../../config/schema.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Access } from './route.ts';
+
+export type AccessConfig = DeepReadonly<Pick<DaemonConfig, 'host' | 'tokens' | 'allowedHosts'>>;
+
+/** Who calls, as the audit log names them. */
+export interface Caller {
+  /** `write 1`: the kind of token, and its place in the configuration. Absent where nobody had to show one. */
+  readonly token?: string;
+  /** Tells tokens apart over rotations without giving them away. */
+  readonly fingerprint?: string;
+  readonly may: Exclude<Access, 'anyone'> | 'nothing';
+}
+
+interface KnownToken {
+  readonly digest: Buffer;
+  readonly caller: Caller;
+}
+
+const ANONYMOUS: Caller = { may: 'write' };
+const NOBODY: Caller = { may: 'nothing' };
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Of an address, as opposed to a name. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/**
+ * Who may do what.
+ *
+ * Beside tokens there are two checks that keep web pages out which a browser on this machine or network has open: the
+ * `Host` must be one of ours, so that a name of the page's own that was bound to our address is none (DNS rebinding), and
+ * a request that a page makes must come from a page of ours.
+ */
+export class AccessRules {
+  #tokens: readonly KnownToken[] = [];
+  #hosts: ReadonlySet<string> = new Set();
+
+  constructor(config: AccessConfig) {
+    this.use(config);
+  }
+
+  use({ host, tokens, allowedHosts }: AccessConfig): void {
+    const known = (kind: 'read' | 'write'): KnownToken[] =>
+      tokens[kind].map((token, index) => {
+        const digest = sha256(token.reveal());
+        const fingerprint = sha256(`sluice token ${token.reveal()}`).toString('hex', 0, 4);
+        return { digest, caller: { token: `${kind} ${index + 1}`, fingerprint, may: kind } };
+      });
+    // A token that stands in both lists may write.
+    this.#tokens = [...known('read'), ...known('write')];
+    this.#hosts = new Set([...LOOPBACK_NAMES, host, ...allowedHosts].map(name => name.toLowerCase()));
+  }
+
+  get hasTokens(): boolean {
+    return this.#tokens.length > 0;
+  }
+
+  /** Who calls; `may: 'nothing'` where a token is asked for and none is shown. Throws UNAUTHORIZED for a wrong one. */
+  callerOf(request: IncomingMessage): Caller {
+    if (this.#tokens.length === 0) return ANONYMOUS;
+    const { authorization } = request.headers;
+    if (authorization === undefined) return NOBODY;
+    const given = sha256(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '');
+    let found: Caller | undefined;
+    // All are compared, whichever is right.
+    for (const { digest, caller } of this.#tokens) {
+      if (timingSafeEqual(digest, given)) found = caller;
+    }
+    if (found === undefined)
+      throw new SluiceError('UNAUTHORIZED', 'the token of the request is none of those known');
+    return found;
+  }
+
+  /** Throws UNAUTHORIZED or FORBIDDEN. */
+  checkRight(caller: Caller, needed: Access): void {
+    if (needed === 'anyone') return;
+    if (caller.may === 'nothing') throw new SluiceError('UNAUTHORIZED', 'the request has no token');
+    if (needed === 'write' && caller.may === 'read') {
+      throw new SluiceError('FORBIDDEN', `token ${caller.token} may look and not change`, {
+        hint: 'use a token of daemon.tokens.write',
+      });
+    }
+  }
+
+  /** Throws FORBIDDEN. */
+  checkHost(request: IncomingMessage): void {
+    const { host = '' } = request.headers;
+    const name = hostName(host);
+    const { localAddress = '' } = request.socket;
+    if (name !== undefined) {
+      // Where any address is listened on, the one that the client reached is ours.
+      if (this.#hosts.has(name) || this.#hosts.has(host.toLowerCase()) || name === plainAddress(localAddress))
+        return;
+    }
+    throw new SluiceError('FORBIDDEN', 'the Host header names another server', {
+      hint: 'ask for the address that the daemon listens on, or add the name to daemon.allowedHosts',
+    });
+  }
+
+  /** Throws FORBIDDEN. A request that no page made has none of these headers. */
+  checkOrigin(request: IncomingMessage): void {
+    const { host = '', origin, 'sec-fetch-site': site } = request.headers;
+    const own =
+      origin === undefined || /^https?:\/\/(.+)$/i.exec(origin)?.[1]?.toLowerCase() === host.toLowerCase();
+    const near = site === undefined || site === 'same-origin' || site === 'none';
+    if (own && near) return;
+    throw new SluiceError('FORBIDDEN', 'the request comes from a page of another origin', {
+      hint: 'call the daemon from a program, or from its own console',
+    });
+  }
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** `[::1]:7345` is `::1`. */
+function hostName(header: string): string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:@[\]/?#]+))(?::\d{1,5})?$/i.exec(header);
+  return (match?.[1] ?? match?.[2])?.toLowerCase();
+}
+
+/** An IPv4 address that came in over an IPv6 socket. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '');
+}

@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { SluiceError } from '../../errors.ts';
+import type { Log } from '../parts.ts';
+import type { AccessRules, Caller } from './access-rules.ts';
+import type { AuditLog } from './audit-log.ts';
+import type { Connections } from './connections.ts';
+import { failedAnswer, toFailure } from './error-answer.ts';
+import { checkShape, parseBody, parseInput } from './parse-request.ts';
+import type { Answer, Route, Services } from './route.ts';
+import { ROUTES } from './routes.ts';
+
+export interface AppOptions {
+  readonly services: Services;
+  readonly access: AccessRules;
+  readonly audit: AuditLog;
+  readonly log: Log;
+  readonly connections: Connections;
+  readonly bodyLimit: number;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    sluice?: Route;
+  }
+}
+
+/** On every answer. Nothing that the API says is to be kept, guessed at, framed or read by another origin's page. */
+const ANSWER_HEADERS = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** How often the timeouts of headers and requests are looked after. */
+const TIMEOUT_CHECK_MS = 1000;
+
+/** What is known of a request while it is under way. */
+interface Seen {
+  readonly caller: Caller;
+  readonly mayRead: boolean;
+  run?: string;
+  code?: string;
+}
+
+/** The routes on Fastify: access first, then shape, then the handler; every failure in one shape. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { services, access, audit, log, connections, bodyLimit } = options;
+  const { clean, limits } = services;
+  const seen = new WeakMap<FastifyRequest, Seen>();
+
+  const app = Fastify({
+    bodyLimit,
+    logger: false,
+    genReqId: () => randomUUID(),
+    return503OnClosing: false,
+    forceCloseConnections: false,
+    routerOptions: { maxParamLength: 200 },
+    http: {
+      maxHeaderSize: limits.headerBytes,
+      // A request without a Host is refused by us, in the shape of all failures.
+      requireHostHeader: false,
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, limits.headersTimeoutMs),
+    },
+    frameworkErrors: (error, request, reply) => {
+      prepare(request, reply);
+      sendFailure(error, request, reply);
+    },
+    clientErrorHandler: (error, socket) => {
+      if (connections.canAnswer(socket)) answerUnreadable(error.code ?? '', socket, clean);
+      else socket.destroy();
+    },
+  });
+
+  function prepare(request: FastifyRequest, { raw }: FastifyReply): void {
+    for (const [name, value] of Object.entries(ANSWER_HEADERS)) raw.setHeader(name, value);
+    raw.setHeader('X-Request-Id', request.id);
+  }
+
+  function sendFailure(cause: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const failure = toFailure(cause, request.id);
+    const { status, headers, body } = failedAnswer(failure, clean);
+    const known = seen.get(request);
+    if (known !== undefined) known.code = failure.code;
+    const fields = { request: request.id, remote: request.ip, status, error: cause };
+    if (failure.code === 'INTERNAL') log.error(fields, `${request.method} of the API met a defect`);
+    else if (status === 401 || status === 403) log.warn(fields, `${request.method} of the API was refused`);
+    else log.debug(fields, `${request.method} of the API failed`);
+    // What is left of an unread body is read and dropped, or its sender would never see the answer.
+    reply.removeHeader('connection');
+    void reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body));
+  }
+
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    try {
+      done(null, parseBody(bytes as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  // An empty body has no type worth arguing about.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    if (bytes.length === 0) done(null, undefined);
+    else
+      done(new SluiceError('MEDIA_TYPE_UNSUPPORTED', 'the Content-Type of the body is not application/json'));
+  });
+
+  app.addHook('onRequest', async (request, reply) => {
+    prepare(request, reply);
+    if (connections.isClosing) throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
+    checkShape(request.raw);
+    const { sluice: route } = request.routeOptions.config;
+    access.checkOrigin(request.raw);
+    if (route?.access === 'anyone') {
+      seen.set(request, whoAnyone(request));
+    } else {
+      access.checkHost(request.raw);
+      const caller = access.callerOf(request.raw);
+      access.checkRight(caller, route?.access ?? 'read');
+      seen.set(request, { caller, mayRead: true });
+    }
+    if (request.is404) throw pathFailure(request, reply);
+  });
+
+  /** Probes of a supervisor have no token and often a Host of their own; they learn little. */
+  function whoAnyone({ raw }: FastifyRequest): Seen {
+    try {
+      access.checkHost(raw);
+      const caller = access.callerOf(raw);
+      return { caller, mayRead: caller.may !== 'nothing' };
+    } catch {
+      return { caller: { may: 'nothing' }, mayRead: false };
+    }
+  }
+
+  // Before the answer: who was told that something changed finds it in the log.
+  app.addHook('onSend', async (request, reply, payload) => {
+    const route = request.routeOptions.config.sluice;
+    const known = seen.get(request);
+    if (route?.access !== 'write' || known === undefined) return payload;
+    const { name, id } = request.params as { name?: string; id?: string };
+    const { token, fingerprint } = known.caller;
+    const run = id ?? known.run;
+    const entry = {
+      time: new Date().toISOString(),
+      request: request.id,
+      ...(token === undefined ? {} : { token }),
+      ...(fingerprint === undefined ? {} : { fingerprint }),
+      remote: request.ip,
+      operation: route.operationId,
+      method: request.method,
+      path: request.url.split('?', 1)[0] ?? '',
+      ...(name === undefined ? {} : { activation: name }),
+      ...(run === undefined ? {} : { run }),
+      status: reply.statusCode,
+      ...(known.code === undefined ? {} : { code: known.code }),
+    };
+    const cleaned = clean(entry) as typeof entry;
+    log.info({ ...cleaned }, `${route.operationId} was asked for`);
+    try {
+      await audit.append(cleaned);
+    } catch (error) {
+      log.error({ request: request.id, error }, 'the audit log cannot be written');
+    }
+    return payload;
+  });
+
+  app.setErrorHandler((cause, request, reply) => sendFailure(cause, request, reply));
+  // Never reached, as the hook has thrown; without it the framework would make its own.
+  app.setNotFoundHandler((request, reply) => sendFailure(pathFailure(request, reply), request, reply));
+
+  for (const route of ROUTES) {
+    app.route({
+      method: route.method,
+      url: route.path.replace(/\{(\w+)\}/g, ':$1'),
+      exposeHeadRoute: !streams(route),
+      config: { sluice: route },
+      handler: async (request, reply) => {
+        const { params, query, headers, body } = request;
+        const input = parseInput(route, { params, query, headers, body });
+        const known = seen.get(request);
+        const signal = connections.signalOf(reply.raw);
+        const mayRead = known?.mayRead === true;
+        const answer = await route.handle({ input: input as never, mayRead, signal, services });
+        if (known !== undefined && 'body' in answer) {
+          const { run } = (answer.body ?? {}) as { run?: unknown };
+          if (typeof run === 'string') known.run = run;
+        }
+        return send(answer, reply, clean);
+      },
+    });
+  }
+  await app.ready();
+  return app;
+}
+
+function streams(route: Route): boolean {
+  return Object.values(route.answers).some(({ events }) => events !== undefined);
+}
+
+function send(answer: Answer, reply: FastifyReply, clean: Services['clean']): FastifyReply {
+  if ('stream' in answer) {
+    reply.hijack();
+    answer.stream(reply.raw);
+    return reply;
+  }
+  reply.code(answer.status);
+  if ('text' in answer) return reply.header('Content-Type', answer.contentType).send(answer.text);
+  if (answer.headers !== undefined) reply.headers(answer.headers);
+  if (answer.body === undefined) return reply.send();
+  return reply.type(JSON_TYPE).send(JSON.stringify(clean(answer.body)));
+}
+
+const PATTERNS = ROUTES.map(route => ({
+  pattern: new RegExp(`^${route.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+  methods: route.method === 'GET' && !streams(route) ? ['GET', 'HEAD'] : [route.method],
+}));
+
+function pathFailure({ method, url }: FastifyRequest, reply: FastifyReply): SluiceError {
+  const path = url.split('?', 1)[0] ?? '';
+  const allowed = PATTERNS.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
+  if (allowed.length === 0) return new SluiceError('PATH_UNKNOWN', 'there is nothing at this path');
+  reply.raw.setHeader('Allow', allowed.join(', '));
+  return new SluiceError('METHOD_NOT_ALLOWED', `the path does not know ${method}`);
+}
+
+/** What came is no HTTP, or came too slowly: there is no request to answer, only a connection. */
+function answerUnreadable(code: string, socket: Socket, clean: Services['clean']): void {
+  const failure =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new SluiceError('HEADERS_TOO_LARGE', 'the headers are larger than the daemon takes')
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new SluiceError('REQUEST_TIMEOUT', 'the request did not come in time')
+        : new SluiceError('REQUEST_INVALID', 'what came is no HTTP request');
+  const { status, headers, body } = failedAnswer(failure, clean);
+  const text = JSON.stringify(body);
+  const all = {
+    ...ANSWER_HEADERS,
+    ...headers,
+    'Content-Type': JSON_TYPE,
+    'Content-Length': Buffer.byteLength(text),
+    Connection: 'close',
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`, () =>
+    socket.destroy(),
+  );
+}

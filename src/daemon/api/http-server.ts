@@ -1,0 +1,135 @@
+import { lookup } from 'node:dns/promises';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { DeepReadonly } from '../../config/deep-freeze.ts';
+import type { DaemonConfig } from '../../config/schema.ts';
+import type { Redactor } from '../../config/secrets.ts';
+import { SluiceError } from '../../errors.ts';
+import type { Operations } from '../operations.ts';
+import type { Log } from '../parts.ts';
+import { AccessRules, isLoopback } from './access-rules.ts';
+import { createApp } from './app.ts';
+import { AuditLog } from './audit-log.ts';
+import { Connections } from './connections.ts';
+import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
+import { openApiDocument } from './openapi.ts';
+import type { MetricsPage, Services } from './route.ts';
+import { Slots } from './slots.ts';
+
+export interface HttpServerOptions {
+  readonly operations: Operations;
+  readonly metrics: MetricsPage;
+  readonly log: Log;
+  readonly config: HttpConfig;
+  /** The audit log is `daemon/audit.ndjson` in it. */
+  readonly dataDirectory: string;
+  /** Everything that is answered passes it. */
+  readonly redactor: Redactor;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export type HttpConfig = DeepReadonly<
+  Pick<DaemonConfig, 'host' | 'port' | 'tokens' | 'allowedHosts' | 'bodyLimit'>
+>;
+
+export interface HttpServer {
+  /** Where it listens, without a trailing slash. */
+  readonly url: string;
+  /** Tokens and `allowedHosts` of a configuration that was reloaded; host, port and body limit stay until a restart. */
+  use(config: HttpConfig): void;
+  /**
+   * Stops listening, answers waits with the run as it stands, ends event streams, and lets requests end that have begun,
+   * for a short while. Never rejects; calling it again does nothing more.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `Operations` over HTTP.
+ *
+ * Rejects with CONFIG_INVALID where the address can be reached from other machines and there is no token, and with
+ * LISTEN_FAILED where it cannot be listened on.
+ */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { operations, metrics, log, config, dataDirectory, redactor } = options;
+  const limits = { ...HTTP_LIMITS, ...options.limits };
+  const access = new AccessRules(config);
+  const address = await addressOf(config.host);
+  const isPublic = !isLoopback(address);
+  if (isPublic && !access.hasTokens) {
+    const message = `daemon.host ${config.host} can be reached from other machines, and there is no token`;
+    throw new SluiceError('CONFIG_INVALID', message, {
+      hint: 'set daemon.tokens, or daemon.host: 127.0.0.1',
+    });
+  }
+
+  const audit = new AuditLog({ path: join(dataDirectory, 'daemon', 'audit.ndjson') });
+  let document: string | undefined;
+  const services: Services = {
+    operations,
+    metrics,
+    limits,
+    waits: new Slots('requests that wait for a run', limits.waits),
+    eventStreams: new Slots('event streams', limits.eventStreams),
+    probes: new Slots('validations and previews', limits.probes),
+    clean: value => redactor.cleanValue(value),
+    openApi: () => {
+      document ??= JSON.stringify(openApiDocument(operations.health().version));
+      return document;
+    },
+  };
+  const connections = new Connections(limits);
+  const app = await createApp({ services, access, audit, log, connections, bodyLimit: config.bodyLimit });
+  const { server } = app;
+  connections.watch(server);
+  try {
+    server.listen({ host: address, port: config.port });
+    await once(server, 'listening');
+  } catch (cause) {
+    await app.close();
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new SluiceError(
+      'LISTEN_FAILED',
+      `${config.host} port ${config.port} cannot be listened on (${code})`,
+      {
+        cause,
+      },
+    );
+  }
+
+  let closing: Promise<void> | undefined;
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    use: next => {
+      const hasTokens = next.tokens.read.length + next.tokens.write.length > 0;
+      if (isPublic && !hasTokens) {
+        log.warn(
+          {},
+          'the configuration has no token any more, but the daemon listens beyond loopback: the old tokens stay',
+        );
+        return;
+      }
+      // The address is still the one that was listened on.
+      access.use({ ...next, host: config.host });
+    },
+    close: () => {
+      closing ??= connections.close().then(async () => {
+        await Promise.all([app.close(), audit.close()]);
+      });
+      return closing;
+    },
+  };
+}
+
+async function addressOf(host: string): Promise<string> {
+  try {
+    return (await lookup(host.replace(/^\[(.*)\]$/, '$1'))).address;
+  } catch (cause) {
+    throw new SluiceError('LISTEN_FAILED', `daemon.host ${host} is no address of this machine`, { cause });
+  }
+}
+
+function urlOf({ address, port, family }: AddressInfo): string {
+  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,121 @@
+import type { ServerResponse } from 'node:http';
+import * as z from 'zod';
+import type { ErrorCode } from '../../errors.ts';
+import type { Operations } from '../operations.ts';
+import type { HttpLimits } from './limits.ts';
+import type { Slots } from './slots.ts';
+
+/**
+ * A route as data: the same row gives the types of the handler, the checks of the request, the OpenAPI document and the
+ * reference page.
+ */
+
+/** Who may call: anyone, anyone with a token, anyone with a write token. Without tokens in the configuration, all may. */
+export type Access = 'anyone' | 'read' | 'write';
+
+export type Tag = 'runs' | 'activations' | 'daemon';
+
+export interface AnswerShape {
+  readonly description: string;
+  readonly contentType?: string;
+  /** Absent where there is no body. */
+  readonly schema?: z.ZodType;
+  /** Headers that always come with it, and what they say. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of an event stream: the shape of each event's data, by the event's name. */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
+}
+
+export interface RouteShape {
+  /** Never changes: clients are generated from it. */
+  readonly operationId: string;
+  readonly method: 'GET' | 'POST';
+  /** Parameters in braces. */
+  readonly path: string;
+  readonly access: Access;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  /** By status. */
+  readonly answers: Readonly<Record<number, AnswerShape>>;
+  /** Beside those that every request can meet. */
+  readonly errors: readonly ErrorCode[];
+}
+
+export type Answer =
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
+  | { readonly status: number; readonly contentType: string; readonly text: string }
+  /** Takes the response over, to its end. */
+  | { readonly stream: (response: ServerResponse) => void };
+
+export interface Services {
+  readonly operations: Operations;
+  readonly metrics: MetricsPage;
+  readonly limits: HttpLimits;
+  readonly waits: Slots;
+  readonly eventStreams: Slots;
+  readonly probes: Slots;
+  /** A copy without secrets of anything that is answered. */
+  readonly clean: (value: unknown) => unknown;
+  /** The document, as JSON. */
+  readonly openApi: () => string;
+}
+
+/** The metrics of the daemon, in the text format of Prometheus. */
+export interface MetricsPage {
+  render(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** What a handler is given: a request that keeps to the shape of its route. */
+export interface Call<Input> {
+  readonly input: Input;
+  /** Whether the caller may see more than anyone may. */
+  readonly mayRead: boolean;
+  /** Aborts when the client goes away and when the server closes. */
+  readonly signal: AbortSignal;
+  readonly services: Services;
+}
+
+interface Inputs<P extends z.ZodType, Q extends z.ZodType, H extends z.ZodType, B extends z.ZodType> {
+  readonly params?: P;
+  readonly query?: Q;
+  /** Names in lower case. Others are let through. */
+  readonly headers?: H;
+  /** An empty body counts as `{}`. */
+  readonly body?: B;
+}
+
+type Parsed<P extends z.ZodType, Q extends z.ZodType, H extends z.ZodType, B extends z.ZodType> = {
+  readonly params: z.output<P>;
+  readonly query: z.output<Q>;
+  readonly headers: z.output<H>;
+  readonly body: z.output<B>;
+};
+
+export interface Route extends RouteShape, Inputs<z.ZodObject, z.ZodObject, z.ZodObject, z.ZodObject> {
+  readonly handle: (call: Call<never>) => Promise<Answer> | Answer;
+}
+
+const NOTHING = z.strictObject({});
+const ANYTHING = z.object({});
+
+/** The schemas of a route's request, all of them. */
+export function inputsOf(route: Route): Required<Pick<Route, 'params' | 'query' | 'headers' | 'body'>> {
+  const { params = NOTHING, query = NOTHING, headers = ANYTHING, body = NOTHING } = route;
+  return { params, query, headers, body };
+}
+
+/** Ties the types of a route's handler to its schemas. */
+export function route<
+  P extends z.ZodObject = typeof NOTHING,
+  Q extends z.ZodObject = typeof NOTHING,
+  H extends z.ZodObject = typeof ANYTHING,
+  B extends z.ZodObject = typeof NOTHING,
+>(
+  definition: RouteShape &
+    Inputs<P, Q, H, B> & {
+      readonly handle: (call: Call<Parsed<P, Q, H, B>>) => Promise<Answer> | Answer;
+    },
+): Route {
+  return definition as unknown as Route;
+}

@@ -1,0 +1,175 @@
+import * as z from 'zod';
+import type { DeepReadonly } from '../../../config/deep-freeze.ts';
+import { SluiceError } from '../../../errors.ts';
+import { toRunError } from '../../../run/new-record.ts';
+import type { Check, Validation } from '../../../run/validate.ts';
+import { type Call, type Route, route } from '../route.ts';
+import {
+  activationListSchema,
+  activationSchema,
+  previewSchema,
+  type ValidationAnswer,
+  validationSchema,
+} from '../schemas/activation-schema.ts';
+import { activationName, pauseBody, queryInteger } from '../schemas/request-schema.ts';
+
+const byName = z.strictObject({ name: activationName });
+const anActivation = { description: 'The activation as it stands.', schema: activationSchema };
+
+export const ACTIVATION_ROUTES: readonly Route[] = [
+  route({
+    operationId: 'listActivations',
+    method: 'GET',
+    path: '/v1/activations',
+    access: 'read',
+    tag: 'activations',
+    summary: 'Every activation',
+    answers: { 200: { description: 'The activations, by name.', schema: activationListSchema } },
+    errors: [],
+    handle: async ({ services }) => ({
+      status: 200,
+      body: { activations: await services.operations.activations() },
+    }),
+  }),
+
+  route({
+    operationId: 'getActivation',
+    method: 'GET',
+    path: '/v1/activations/{name}',
+    access: 'read',
+    tag: 'activations',
+    summary: 'One activation',
+    params: byName,
+    answers: { 200: anActivation },
+    errors: ['NAME_UNKNOWN'],
+    handle: async ({ input, services }) => ({
+      status: 200,
+      body: await services.operations.activation(input.params.name),
+    }),
+  }),
+
+  route({
+    operationId: 'validateActivation',
+    method: 'POST',
+    path: '/v1/activations/{name}/validate',
+    access: 'read',
+    tag: 'activations',
+    summary: 'Find out whether a run would work',
+    description:
+      'Connects to source and destination and changes nothing. A check that fails is part of the answer, not a failure of the request.',
+    params: byName,
+    answers: { 200: { description: 'What was found out.', schema: validationSchema } },
+    errors: ['NAME_UNKNOWN', 'TOO_MANY_REQUESTS'],
+    handle: async ({ input, signal, services }) => ({
+      status: 200,
+      body: toAnswer(
+        await probe({ signal, services }, limited =>
+          services.operations.validate(input.params.name, limited),
+        ),
+      ),
+    }),
+  }),
+
+  route({
+    operationId: 'previewActivation',
+    method: 'GET',
+    path: '/v1/activations/{name}/preview',
+    access: 'read',
+    tag: 'activations',
+    summary: 'The first mapped rows',
+    description: 'Reads from the source. Nothing is compared or written.',
+    params: byName,
+    query: z.strictObject({
+      rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most so many rows, up to 1000.'),
+    }),
+    answers: { 200: { description: 'The rows.', schema: previewSchema } },
+    errors: [
+      'NAME_UNKNOWN',
+      'TOO_MANY_REQUESTS',
+      'SOURCE_CONNECT_FAILED',
+      'SOURCE_CREDENTIALS',
+      'SOURCE_QUERY_INVALID',
+      'SOURCE_TIMEOUT',
+      'COLUMN_UNKNOWN',
+    ],
+    handle: async ({ input, signal, services }) => ({
+      status: 200,
+      body: await probe({ signal, services }, limited =>
+        services.operations.preview(input.params.name, { rows: input.query.rows, signal: limited }),
+      ),
+    }),
+  }),
+
+  route({
+    operationId: 'pauseActivation',
+    method: 'POST',
+    path: '/v1/activations/{name}/pause',
+    access: 'write',
+    tag: 'activations',
+    summary: 'Let no run begin',
+    description:
+      'Runs that wait go on waiting, the one under way goes on. Triggers are refused until `resume`.',
+    params: byName,
+    body: pauseBody,
+    answers: { 200: anActivation },
+    errors: ['NAME_UNKNOWN'],
+    handle: async ({ input, services }) => ({
+      status: 200,
+      body: await services.operations.pause(input.params.name, input.body.reason),
+    }),
+  }),
+
+  route({
+    operationId: 'resumeActivation',
+    method: 'POST',
+    path: '/v1/activations/{name}/resume',
+    access: 'write',
+    tag: 'activations',
+    summary: 'Let runs begin again',
+    params: byName,
+    answers: { 200: anActivation },
+    errors: ['NAME_UNKNOWN'],
+    handle: async ({ input, services }) => ({
+      status: 200,
+      body: await services.operations.resume(input.params.name),
+    }),
+  }),
+];
+
+/** Asks a source or destination something: few at a time, and none for ever. */
+async function probe<T>(
+  { signal, services }: Pick<Call<unknown>, 'signal' | 'services'>,
+  act: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { probes, limits } = services;
+  const limit = new AbortController();
+  const stop = (): void => limit.abort();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, limits.probeTimeoutMs);
+  signal.addEventListener('abort', stop);
+  try {
+    signal.throwIfAborted();
+    return await probes.with(() => act(limit.signal));
+  } catch (cause) {
+    if (!isLate) throw cause;
+    const message = `source and destination gave no whole answer within ${limits.probeTimeoutMs / 1000} s`;
+    throw new SluiceError('SOURCE_TIMEOUT', message, { cause });
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function toAnswer({ activation, checks, columns, names }: Validation): DeepReadonly<ValidationAnswer> {
+  const passed = checks.every(({ outcome }) => outcome !== 'failed');
+  return { activation, passed, checks: checks.map(toCheckAnswer), columns, names };
+}
+
+function toCheckAnswer(found: Check): DeepReadonly<ValidationAnswer>['checks'][number] {
+  if (found.outcome !== 'failed') return found;
+  const { check, outcome, error } = found;
+  return { check, outcome, message: error.message, error: toRunError(error) };
+}

@@ -1,0 +1,205 @@
+import * as z from 'zod';
+import type { Column, ColumnKind } from '../../../row-batch.ts';
+import type { Preview } from '../../../run/preview.ts';
+import type { CheckName, Validation } from '../../../run/validate.ts';
+import type { ActivationStatus, ReloadOutcome } from '../../operations.ts';
+import { component, count, instant, type SameShape } from './component.ts';
+import { errorSchema } from './error-schema.ts';
+import { runSchema, runType, syncMode } from './run-schema.ts';
+
+const pauseSchema = component(
+  'Pause',
+  z
+    .object({
+      by: z.enum(['user', 'failures']).describe('`failures`: the activation paused itself.'),
+      since: instant(),
+      reason: z.string(),
+    })
+    .describe('Why no run of the activation begins.'),
+);
+
+const activeWarningSchema = component(
+  'ActiveWarning',
+  z
+    .object({
+      code: z.string().describe('Stable name of the warning.'),
+      message: z.string(),
+      since: instant(),
+      run: z.string().exactOptional().describe('The run that raised it, where a run did.'),
+    })
+    .describe('A warning that holds now.'),
+);
+
+export const activationSchema = component(
+  'Activation',
+  z
+    .object({
+      name: z.string(),
+      model: z.string(),
+      segment: z.string().exactOptional(),
+      destination: z.string(),
+      format: z.string(),
+      runType,
+      syncMode,
+      paused: pauseSchema.exactOptional().describe('Present while the activation is paused.'),
+      running: z.string().exactOptional().describe('Id of the run under way.'),
+      queued: z.array(z.string()).describe('Ids of the runs that wait.'),
+      lastRun: runSchema.exactOptional(),
+      lastSuccessAt: instant().exactOptional(),
+      nextRunAt: instant().exactOptional().describe('When the next scheduled run is due.'),
+      warnings: z.array(activeWarningSchema),
+    })
+    .describe('An activation of the configuration, and how it stands.')
+    .meta({
+      examples: [
+        {
+          name: 'customers_to_lake',
+          model: 'customers',
+          segment: 'french_customers',
+          destination: 'lake',
+          format: 'csv',
+          runType: 'full_then_delta',
+          syncMode: 'difference',
+          queued: [],
+          lastSuccessAt: '2025-04-14T07:00:04.908Z',
+          nextRunAt: '2025-04-15T05:00:00.000Z',
+          warnings: [],
+        },
+      ],
+    }),
+);
+true satisfies SameShape<typeof activationSchema, ActivationStatus>;
+
+export const activationListSchema = component(
+  'ActivationList',
+  z.object({ activations: z.array(activationSchema).describe('By name.') }).describe('Every activation.'),
+);
+
+const COLUMN_KINDS = [
+  'boolean',
+  'int16',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'numeric',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'uuid',
+  'json',
+  'bytes',
+  'text',
+] as const satisfies readonly ColumnKind[];
+
+const columnSchema = component(
+  'Column',
+  z
+    .object({
+      name: z.string().describe('Name in the file.'),
+      source: z.string().describe('Name in the model.'),
+      kind: z.enum(COLUMN_KINDS),
+      sourceType: z.string().describe('The type as the source names it, such as `numeric(12,2)`.'),
+      precision: z.int().exactOptional(),
+      scale: z.int().exactOptional(),
+    })
+    .describe('A column of the files.')
+    .meta({ examples: [{ name: 'id', source: 'id', kind: 'int64', sourceType: 'bigint' }] }),
+);
+true satisfies SameShape<typeof columnSchema, Column>;
+
+const checkName = z.enum([
+  'names',
+  'source',
+  'mapping',
+  'key',
+  'format',
+  'destination',
+  'sas',
+] as const satisfies readonly CheckName[]);
+
+export const validationSchema = component(
+  'Validation',
+  z
+    .object({
+      activation: z.string(),
+      passed: z.boolean().describe('Whether no check failed: a run now would work.'),
+      checks: z.array(
+        z.object({
+          check: checkName,
+          outcome: z.enum(['passed', 'warned', 'failed']),
+          message: z.string(),
+          error: errorSchema.exactOptional().describe('With `failed`.'),
+        }),
+      ),
+      columns: z
+        .array(columnSchema)
+        .describe('What files would hold; empty where it could not be found out.'),
+      names: z.array(z.string()).describe('Names of the blobs that a run now would write first.'),
+    })
+    .describe('What was found out about an activation without running it.'),
+);
+export type ValidationAnswer = z.output<typeof validationSchema>;
+true satisfies SameShape<z.ZodType<Validation['columns']>, ValidationAnswer['columns']>;
+
+export const previewSchema = component(
+  'Preview',
+  z
+    .object({
+      columns: z.array(columnSchema),
+      rows: z
+        .array(z.array(z.string().nullable()))
+        .describe('Values as the source sent them, column by column; `null` for NULL.'),
+      complete: z.boolean().describe('Whether these are all the rows that there are.'),
+    })
+    .describe('The first mapped rows.')
+    .meta({
+      examples: [
+        {
+          columns: [{ name: 'id', source: 'id', kind: 'int64', sourceType: 'bigint' }],
+          rows: [['1'], ['2']],
+          complete: false,
+        },
+      ],
+    }),
+);
+true satisfies SameShape<typeof previewSchema, Preview>;
+
+const names = (about: string) => z.array(z.string()).describe(about);
+
+export const reloadSchema = component(
+  'ReloadOutcome',
+  z
+    .object({
+      added: names('Activations that are new.'),
+      removed: names('Activations that are gone.'),
+      changed: names('Activations that are otherwise than before.'),
+    })
+    .describe('What the new configuration changed.')
+    .meta({ examples: [{ added: ['orders'], removed: [], changed: ['customers_to_lake'] }] }),
+);
+true satisfies SameShape<typeof reloadSchema, ReloadOutcome>;
+
+export const aliveSchema = component(
+  'Alive',
+  z.object({ status: z.literal('alive') }).describe('The daemon answers.'),
+);
+
+export const readinessSchema = component(
+  'Readiness',
+  z
+    .object({
+      state: z.enum(['starting', 'ready', 'stopping']),
+      version: z.string().exactOptional(),
+      startedAt: instant().exactOptional(),
+      running: count().exactOptional().describe('Runs under way.'),
+      queued: count().exactOptional().describe('Runs that wait.'),
+      problems: z
+        .array(z.string())
+        .exactOptional()
+        .describe('What is wrong and does not keep the daemon from working.'),
+    })
+    .describe('Whether the daemon takes requests. All but `state` is for callers with a token that may look.')
+    .meta({ examples: [{ state: 'ready' }] }),
+);

@@ -1,0 +1,73 @@
+/** What requests carry: parameters of paths and queries, headers, bodies. */
+
+import * as z from 'zod';
+import { duration, NAME_PATTERN } from '../../../config/values.ts';
+import { RUN_ID } from '../../../run/run-id.ts';
+import { MAX_WAIT_MS } from '../limits.ts';
+import { RUN_STATES } from './run-schema.ts';
+
+const NAME = 'a name of up to 100 letters, digits, _ and -, that starts with a letter or digit';
+
+export const activationName = z
+  .string()
+  .regex(NAME_PATTERN, { error: NAME })
+  .describe('Name of an activation.')
+  .meta({ examples: ['customers_to_lake'] });
+
+export const runId = z
+  .string()
+  .regex(RUN_ID, { error: 'an id of a run such as 20250414-070000-123-k3f9ab' })
+  .describe('Id of a run.')
+  .meta({ examples: ['20250414-070000-123-k3f9ab'] });
+
+/** A whole number in a query, where everything is text. */
+export function queryInteger({ min, max }: { readonly min: number; readonly max: number }) {
+  const error = `a whole number from ${min} to ${max}`;
+  return z.preprocess(
+    value => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
+    z.int({ error }).min(min, { error }).max(max, { error }),
+  );
+}
+
+/** Once or several times. */
+export const queryStates = z
+  .preprocess(
+    value => (typeof value === 'string' ? [value] : value),
+    z.array(z.enum(RUN_STATES, { error: `one of ${RUN_STATES.join(', ')}` })).max(RUN_STATES.length),
+  )
+  .describe('Only runs in these states; may be repeated.');
+
+export const queryWait = duration({ max: MAX_WAIT_MS, bounds: 'at most 5m' })
+  .describe('Waits so long for the run to end, at most `5m`; then answers the run as it stands.')
+  .meta({ examples: ['30s'] });
+
+const flag = (about: string) => z.boolean({ error: 'true or false' }).exactOptional().describe(about);
+
+export const triggerBody = z
+  .strictObject({
+    full: flag('Exports every row and makes a new baseline.'),
+    allowRemovals: flag(
+      'Lets the run remove more than `removedRowsOver`, and everything from an empty source.',
+    ),
+  })
+  .meta({ examples: [{}, { full: true }, { allowRemovals: true }] });
+
+export const pauseBody = z
+  .strictObject({
+    reason: z
+      .string({ error: 'text' })
+      .min(1, { error: 'text that is not empty' })
+      .max(500, { error: 'text of at most 500 characters' })
+      .exactOptional()
+      .describe('Shown with the activation while it is paused.'),
+  })
+  .meta({ examples: [{ reason: 'the warehouse is being moved' }] });
+
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, { error: 'up to 255 printable ASCII characters without spaces' })
+  .exactOptional()
+  .describe(
+    'The same key for the same activation answers the run that it first made. Use one per export wanted.',
+  )
+  .meta({ examples: ['airflow-customers-2025-04-14'] });

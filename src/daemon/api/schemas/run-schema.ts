@@ -1,0 +1,213 @@
+import * as z from 'zod';
+import type { RunProgress } from '../../../run/export-run.ts';
+import type { RunRecord, RunState, WarningCode } from '../../../run/run-record.ts';
+import type { RunEvent } from '../../operations.ts';
+import { component, count, instant, openEnum, type SameShape } from './component.ts';
+import { errorSchema } from './error-schema.ts';
+
+export const RUN_STATES = [
+  'queued',
+  'reading',
+  'publishing',
+  'succeeded',
+  'failed',
+  'held',
+  'cancelled',
+  'recovered',
+] as const satisfies readonly RunState[];
+
+/** No run leaves these. */
+const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'held', 'cancelled', 'recovered']);
+
+export function hasEnded({ state }: { readonly state: RunState }): boolean {
+  return ENDED.has(state);
+}
+
+export const runType = z.enum(['full_only', 'full_then_delta']);
+export const syncMode = z.enum(['snapshot', 'upsert', 'insert', 'difference']);
+const changeName = z.enum(['added', 'updated', 'removed']);
+
+const runCounts = component(
+  'RunCounts',
+  z
+    .object({
+      read: count().describe('Rows that the source sent.'),
+      added: count().describe('Rows whose key the baseline did not have.'),
+      updated: count().describe('Rows whose key the baseline had with other values.'),
+      removed: count().describe('Rows of the baseline that the source no longer has.'),
+      unchanged: count().describe('Rows that are as the baseline has them.'),
+      skipped: count().describe('Rows left out for a null or repeated key.'),
+      written: count().describe('Rows in the files.'),
+      bytes: count().describe('Bytes of the files as stored, after compression.'),
+    })
+    .describe('What a run counted.'),
+);
+
+const runFile = component(
+  'RunFile',
+  z
+    .object({
+      name: z.string().describe('Name of the blob in its container.'),
+      change: changeName.exactOptional().describe('With `difference`, the change that the file holds.'),
+      part: z.int().min(1).describe('Counted from 1.'),
+      rows: count(),
+      bytes: count().describe('As stored, after compression.'),
+      appended: z
+        .object({ fromRow: count(), fromByte: count() })
+        .exactOptional()
+        .describe('Where the run’s own rows begin in a file that it went on with.'),
+      md5: z.string().describe('Hexadecimal.'),
+      sha256: z.string().describe('Hexadecimal.'),
+      etag: z.string().exactOptional(),
+    })
+    .describe('A file that a run published.'),
+);
+
+const runWarning = component(
+  'RunWarning',
+  z
+    .object({ code: openEnum<WarningCode>().describe('Stable name of the warning.'), message: z.string() })
+    .describe('What somebody should know of a run.'),
+);
+
+const runAttempt = component(
+  'RunAttempt',
+  z
+    .object({ startedAt: instant(), endedAt: instant(), error: errorSchema })
+    .describe('An earlier attempt of a run, which failed.'),
+);
+
+const EXAMPLE_RUN: RunRecord = {
+  run: '20250414-070000-123-k3f9ab',
+  activation: 'customers_to_lake',
+  trigger: 'http',
+  state: 'succeeded',
+  runType: 'full_then_delta',
+  syncMode: 'upsert',
+  full: false,
+  generation: 42,
+  previousGeneration: 41,
+  requestedAt: '2025-04-14T07:00:00.123Z',
+  asked: {},
+  idempotencyKey: 'airflow-2025-04-14',
+  attempt: 1,
+  startedAt: '2025-04-14T07:00:00.151Z',
+  endedAt: '2025-04-14T07:00:04.908Z',
+  snapshotTime: '2025-04-14T07:00:00.310Z',
+  counts: {
+    read: 1_000_000,
+    added: 1200,
+    updated: 340,
+    removed: 0,
+    unchanged: 998_460,
+    skipped: 0,
+    written: 1540,
+    bytes: 90_412,
+  },
+  files: [
+    {
+      name: 'crm/2025/04/14/customers.csv',
+      part: 1,
+      rows: 1540,
+      bytes: 90_412,
+      md5: '5d41402abc4b2a76b9719d911017c592',
+      sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
+      etag: '0x8DD7B0C1F2A3B4C',
+    },
+  ],
+  warnings: [],
+};
+
+export const runSchema = component(
+  'Run',
+  z
+    .object({
+      run: z.string().describe('Id of the run. Ids sort by time.'),
+      activation: z.string(),
+      trigger: z.enum(['command', 'schedule', 'http', 'demo']).describe('What asked for the run.'),
+      state: z
+        .enum(RUN_STATES)
+        .describe(
+          '`succeeded`, `failed`, `held`, `cancelled` and `recovered` are final: no run leaves them.',
+        ),
+      runType,
+      syncMode,
+      full: z.boolean().describe('Whether every row is exported rather than the changes since the baseline.'),
+      generation: count().describe('Generation of the baseline that the run made; 0 is none.'),
+      previousGeneration: count().describe('Generation that the run was taken against; 0 is none.'),
+      startedAt: instant().describe('Begin of the first attempt; before it, when the run was asked for.'),
+      endedAt: instant().exactOptional(),
+      snapshotTime: instant().exactOptional().describe('Instant of the source that the rows are from.'),
+      counts: runCounts,
+      files: z.array(runFile).describe('What was published.'),
+      warnings: z.array(runWarning),
+      error: errorSchema
+        .exactOptional()
+        .describe('Why the run failed; while it waits for its next attempt, why the last one did.'),
+      requestedAt: instant().exactOptional(),
+      asked: z
+        .object({ full: z.boolean().exactOptional(), allowRemovals: z.boolean().exactOptional() })
+        .exactOptional()
+        .describe('What was asked for, beside the activation.'),
+      idempotencyKey: z.string().exactOptional(),
+      scheduledFor: instant().exactOptional().describe('When the schedule that asked was due.'),
+      attempt: z.int().min(1).exactOptional().describe('The attempt under way or made last, counted from 1.'),
+      attempts: z.array(runAttempt).exactOptional().describe('Earlier attempts, the newest last.'),
+      retryAt: instant()
+        .exactOptional()
+        .describe('When the next attempt is due, while the run waits for it.'),
+    })
+    .describe('One execution of an activation.')
+    .meta({ examples: [EXAMPLE_RUN] }),
+);
+true satisfies SameShape<typeof runSchema, RunRecord>;
+
+export const runPageSchema = component(
+  'RunPage',
+  z
+    .object({
+      runs: z.array(runSchema).describe('The newest first.'),
+      more: z.boolean().describe('Whether there are older ones that fit.'),
+      next: z.string().exactOptional().describe('`before` of the next page, where there is one.'),
+    })
+    .describe('A page of runs.'),
+);
+export type RunPageAnswer = z.output<typeof runPageSchema>;
+
+const runProgressSchema = component(
+  'RunProgress',
+  z
+    .object({
+      run: z.string(),
+      phase: z.enum(['connecting', 'reading', 'publishing']),
+      rowsRead: count(),
+      rowsWritten: count(),
+      bytesStaged: count(),
+      blocksStaged: count(),
+      part: count().describe('The part that is being written.'),
+    })
+    .describe('How far a run is.')
+    .meta({
+      examples: [
+        {
+          run: '20250414-070000-123-k3f9ab',
+          phase: 'reading',
+          rowsRead: 250_000,
+          rowsWritten: 1100,
+          bytesStaged: 65_536,
+          blocksStaged: 1,
+          part: 1,
+        },
+      ],
+    }),
+);
+true satisfies SameShape<
+  typeof runProgressSchema,
+  { run: string } & { [K in keyof RunProgress]: RunProgress[K] }
+>;
+
+/** The shape of each event's data, by the event's name. */
+export const RUN_EVENTS = {
+  state: runSchema,
+  progress: runProgressSchema,
+} as const satisfies Record<RunEvent['type'], z.ZodType>;

@@ -1,0 +1,484 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lockFolder } from '../baseline/baseline.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { SluiceError } from '../errors.ts';
+import type { Preview } from '../run/preview.ts';
+import { RUN_ID } from '../run/run-id.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import type { Validation } from '../run/validate.ts';
+import { Acceptance } from './acceptance.ts';
+import { Configuration } from './configuration.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { DocumentFolder } from './document-folder.ts';
+import type {
+  ActivationStatus,
+  Health,
+  Operations,
+  ReloadOutcome,
+  RunEvent,
+  RunPage,
+  RunQuery,
+  Triggered,
+  TriggerRequest,
+} from './operations.ts';
+import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
+import { Pauses } from './pauses.ts';
+import { RequestLog } from './request-log.ts';
+import { hasEnded, RunEvents } from './run-events.ts';
+import { RunHistory } from './run-history.ts';
+import { listRuns } from './run-list.ts';
+import { fromPlainValidation, type Job } from './run-messages.ts';
+import { defaultProgram, RunProcess, type RunProgram } from './run-process.ts';
+import { RunQueue } from './run-queue.ts';
+import { SelfPause } from './self-pause.ts';
+import { SideJobs } from './side-jobs.ts';
+import { requeueAccepted, StartRecovery } from './start-recovery.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
+
+export interface DaemonOptions {
+  /** Reads the configuration; also at each reload. */
+  readonly load: () => LoadedConfig;
+  readonly version: string;
+  readonly log: Log;
+  readonly clock?: DaemonClock;
+  readonly random?: () => number;
+  /** What runs are made with. */
+  readonly program?: RunProgram;
+  readonly createWarnings?: (parts: DaemonParts) => Warnings;
+  readonly createScheduler?: (parts: DaemonParts, target: ScheduleTarget) => Scheduler;
+  readonly observer?: DaemonObserver;
+}
+
+/** What the parts beside the daemon are made of. */
+export interface DaemonParts {
+  readonly configuration: Configuration;
+  readonly documents: DocumentStore;
+  readonly clock: DaemonClock;
+  readonly log: Log;
+}
+
+/** Is told what happens, for metrics. */
+export interface DaemonObserver {
+  /** An attempt came to nothing, and another follows. */
+  attemptFailed?(record: RunRecord): void;
+  runEnded?(record: RunRecord): void;
+  /** A configuration holds from now on. */
+  configured?(configuration: Configuration): void;
+}
+
+/** Warnings look at so many earlier runs. */
+const PREVIOUS_RUNS = 30;
+const TIME_RULES_EVERY_MS = 60_000;
+
+/**
+ * Makes runs: those that are asked for, those that are due, and those that an earlier process left unfinished. One per
+ * data directory. Each run is a process of its own; what is promised to somebody is on disk before it is promised.
+ */
+export class Daemon implements Operations {
+  readonly #options: DaemonOptions;
+  readonly #clock: DaemonClock;
+  readonly #log: Log;
+  readonly #configuration: Configuration;
+  readonly #lock: { close(): Promise<void> };
+  readonly #requests: RequestLog;
+  readonly #history: RunHistory;
+  readonly #pauses: Pauses;
+  readonly #queue = new RunQueue();
+  readonly #events = new RunEvents();
+  readonly #acceptance: Acceptance;
+  readonly #sideJobs: SideJobs;
+  readonly #dispatcher: Dispatcher;
+  readonly #selfPause: SelfPause;
+  readonly #startRecovery: StartRecovery;
+  readonly #warnings: Warnings | undefined;
+  readonly #scheduler: Scheduler | undefined;
+  readonly #startedAt: string;
+  /** Work that goes on behind what was answered. */
+  readonly #background = new Set<Promise<void>>();
+  #state: Health['state'] = 'starting';
+  #callOffTimeRules: () => void = () => {};
+  #stopped: Promise<void> | undefined;
+
+  private constructor(
+    options: DaemonOptions,
+    parts: DaemonParts,
+    kept: { lock: { close(): Promise<void> }; requests: RequestLog; history: RunHistory; pauses: Pauses },
+  ) {
+    this.#options = options;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+    this.#configuration = parts.configuration;
+    this.#lock = kept.lock;
+    this.#requests = kept.requests;
+    this.#history = kept.history;
+    this.#pauses = kept.pauses;
+    this.#startedAt = this.#clock.now().toISOString();
+    const { configuration, clock, log } = parts;
+    const { history, requests, pauses } = kept;
+    const queue = this.#queue;
+    const program = options.program ?? defaultProgram();
+    this.#acceptance = new Acceptance({ configuration, requests, queue, history, pauses, clock });
+    this.#sideJobs = new SideJobs(job => this.#startSideJob(job, program));
+    this.#dispatcher = new Dispatcher({
+      configuration,
+      queue,
+      requests,
+      history,
+      clock,
+      log,
+      program,
+      ...(options.random && { random: options.random }),
+      isPaused: name => pauses.get(name) !== undefined,
+      onChange: record => this.#events.emit(record.run, { type: 'state', record }),
+      onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
+      onAttemptFailed: record => options.observer?.attemptFailed?.(record),
+      onEnd: record => this.#inBackground(() => this.#afterEnd(record)),
+    });
+    this.#selfPause = new SelfPause({
+      configuration,
+      history,
+      pauses,
+      clock,
+      log,
+      check: activation => this.#checkSource(activation),
+      onPaused: async (activation, pause) => this.#warnings?.paused(activation, pause),
+      resume: async name => void (await this.resume(name)),
+    });
+    this.#startRecovery = new StartRecovery({
+      configuration,
+      queue,
+      clock,
+      log,
+      sideJobs: this.#sideJobs,
+      onRecovered: record => this.#dispatcher.onRecovered(record),
+      onFree: () => this.#dispatcher.dispatch(),
+    });
+    this.#warnings = options.createWarnings?.(parts);
+    this.#scheduler = options.createScheduler?.(parts, this.#scheduleTarget());
+  }
+
+  /** `open`, then `begin`. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = await Daemon.open(options);
+    try {
+      await daemon.begin();
+      return daemon;
+    } catch (error) {
+      await daemon.stop({ gracePeriodMs: 0 });
+      throw error;
+    }
+  }
+
+  /**
+   * Takes the data directory, and reads what the last daemon left. No run begins before `begin`. Rejects with STATE_LOCKED
+   * where another daemon has the folder, with CONFIG_INVALID, and with STATE_DAMAGED where what was left cannot be
+   * understood.
+   */
+  static async open(options: DaemonOptions): Promise<Daemon> {
+    const configuration = new Configuration(options.load);
+    const clock = options.clock ?? SYSTEM_CLOCK;
+    const folder = join(configuration.dataDirectory, 'daemon');
+    const lock = await lockDaemonFolder(folder);
+    let requests: RequestLog | undefined;
+    try {
+      const documents = new DocumentFolder(folder);
+      requests = await RequestLog.open(join(folder, 'queue.log'));
+      const history = await RunHistory.open(configuration.dataDirectory);
+      const pauses = await Pauses.open(documents, clock);
+      const parts: DaemonParts = { configuration, documents, clock, log: options.log };
+      const daemon = new Daemon(options, parts, { lock, requests, history, pauses });
+      for (const run of await requeueAccepted(requests, parts, history)) daemon.#queue.add(run);
+      await daemon.#warnings?.open();
+      return daemon;
+    } catch (error) {
+      await requests?.close();
+      await lock.close();
+      throw error;
+    }
+  }
+
+  /** Goes on where the last daemon ended. */
+  async begin(): Promise<void> {
+    await this.#startRecovery.start();
+    for (const name of this.#history.activations()) await this.#prune(name);
+    this.#selfPause.start();
+    await this.#scheduler?.schedule(this.#configuration.activations);
+    this.#options.observer?.configured?.(this.#configuration);
+    this.#passTime();
+    // It may have been told to stop meanwhile.
+    if (this.#state !== 'starting') return;
+    this.#state = 'ready';
+    this.#log.info(
+      { activations: this.#configuration.activations.length, queued: this.#queue.waiting },
+      'ready',
+    );
+    this.#dispatcher.dispatch();
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  // --- runs
+
+  async trigger(request: TriggerRequest): Promise<Triggered> {
+    this.#refuseWhileStopping();
+    const triggered = await this.#acceptance.accept(request);
+    const { record, isNew } = triggered;
+    if (!isNew) return triggered;
+    const { run, activation, trigger } = record;
+    this.#log.info({ run, activation, trigger }, 'run accepted');
+    this.#events.emit(run, { type: 'state', record });
+    // Whoever asked is answered first.
+    if (this.#state === 'ready') setImmediate(() => this.#dispatcher.dispatch());
+    return triggered;
+  }
+
+  async run(id: string): Promise<RunRecord> {
+    const record = this.#queue.find(id)?.record ?? (await this.#history.read(id));
+    if (record) return record;
+    const shown = RUN_ID.test(id) ? id : JSON.stringify(id.slice(0, 100));
+    throw new SluiceError('RUN_UNKNOWN', `there is no run ${shown}`);
+  }
+
+  runs(query: RunQuery): Promise<RunPage> {
+    const { dataDirectory } = this.#configuration;
+    return listRuns(query, { queue: this.#queue, history: this.#history, dataDirectory });
+  }
+
+  async wait(
+    id: string,
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<RunRecord> {
+    const ended = new AbortController();
+    const untilEnd = this.#events.untilEnd(id, timeoutMs, AbortSignal.any([signal, ended.signal]));
+    try {
+      const record = await this.run(id);
+      if (hasEnded(record)) return record;
+      await untilEnd;
+      return await this.run(id);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async cancel(id: string): Promise<RunRecord> {
+    const run = this.#queue.find(id);
+    if (run) await this.#dispatcher.cancel(run);
+    return this.run(id);
+  }
+
+  observe(id: string, listener: (event: RunEvent) => void): () => void {
+    return this.#events.observe(id, listener);
+  }
+
+  // --- activations
+
+  activations(): Promise<readonly ActivationStatus[]> {
+    return Promise.all(this.#configuration.activations.map(activation => this.#statusOf(activation)));
+  }
+
+  async activation(name: string): Promise<ActivationStatus> {
+    return this.#statusOf(this.#configuration.resolve(name));
+  }
+
+  async #statusOf(activation: ResolvedActivation): Promise<ActivationStatus> {
+    const { name, model, segmentName, destination, format, runType, syncMode } = activation;
+    await this.#history.refresh(name);
+    const paused = this.#pauses.get(name);
+    const running = this.#queue.runningOf(name)?.record.run;
+    const [lastRun] = await this.#history.newest(name, 1);
+    const lastSuccessAt = this.#history.lastSuccess(name)?.endedAt;
+    const nextRunAt = this.#scheduler?.nextRunAt(name)?.toISOString();
+    return {
+      name,
+      model: model.name,
+      ...(segmentName !== undefined && { segment: segmentName }),
+      destination: destination.name,
+      format: format.type,
+      runType,
+      syncMode,
+      ...(paused && { paused }),
+      ...(running !== undefined && { running }),
+      queued: this.#queue.waitingOf(name).map(({ record }) => record.run),
+      ...(lastRun && { lastRun }),
+      ...(lastSuccessAt !== undefined && { lastSuccessAt }),
+      ...(nextRunAt !== undefined && { nextRunAt }),
+      warnings: this.#warnings?.active(name) ?? [],
+    };
+  }
+
+  async validate(name: string, signal: AbortSignal): Promise<Validation> {
+    this.#configuration.resolve(name);
+    const { validation } = await this.#sideJobs.run({ kind: 'validate', activation: name }, signal);
+    return fromPlainValidation(validation);
+  }
+
+  async preview(
+    name: string,
+    { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
+  ): Promise<Preview> {
+    this.#configuration.resolve(name);
+    const { preview } = await this.#sideJobs.run({ kind: 'preview', activation: name, rows }, signal);
+    return preview;
+  }
+
+  async pause(name: string, reason = 'paused by a user'): Promise<ActivationStatus> {
+    this.#configuration.resolve(name);
+    await this.#pauses.pause(name, 'user', reason);
+    this.#selfPause.forget(name);
+    this.#log.info({ activation: name, reason }, 'activation paused');
+    return this.activation(name);
+  }
+
+  async resume(name: string): Promise<ActivationStatus> {
+    const activation = this.#configuration.resolve(name);
+    this.#selfPause.forget(name);
+    if (await this.#pauses.resume(name)) {
+      this.#log.info({ activation: name }, 'activation resumed');
+      await this.#warnings?.resumed(activation);
+    }
+    this.#dispatcher.dispatch();
+    return this.activation(name);
+  }
+
+  async #checkSource(activation: ResolvedActivation): Promise<boolean> {
+    const { checks } = await this.validate(activation.name, new AbortController().signal);
+    return checks.some(({ check, outcome }) => check === 'source' && outcome === 'passed');
+  }
+
+  // --- the daemon itself
+
+  async reload(): Promise<ReloadOutcome> {
+    this.#refuseWhileStopping();
+    const outcome = this.#configuration.reload();
+    this.#log.info({ ...outcome }, 'configuration reloaded');
+    await this.#scheduler?.schedule(this.#configuration.activations);
+    this.#options.observer?.configured?.(this.#configuration);
+    this.#dispatcher.dispatch();
+    return outcome;
+  }
+
+  health(): Health {
+    return {
+      state: this.#state,
+      version: this.#options.version,
+      startedAt: this.#startedAt,
+      running: this.#queue.running,
+      queued: this.#queue.waiting,
+      problems: [...this.#startRecovery.problems, ...(this.#warnings?.undelivered() ?? [])],
+    };
+  }
+
+  /**
+   * No run begins any more; those under way may go on for `gracePeriodMs` (default: the configuration's), and are then
+   * dropped or finished, whichever loses nothing. What waits is made by the next daemon.
+   */
+  stop(options: { readonly gracePeriodMs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.gracePeriodMs ?? this.#configuration.daemon.gracePeriod);
+    return this.#stopped;
+  }
+
+  async #stop(gracePeriodMs: number): Promise<void> {
+    this.#state = 'stopping';
+    this.#log.info({ running: this.#queue.running, queued: this.#queue.waiting }, 'stopping');
+    this.#scheduler?.stop();
+    this.#callOffTimeRules();
+    this.#selfPause.close();
+    this.#startRecovery.close();
+    await Promise.all([this.#dispatcher.stop(gracePeriodMs), this.#sideJobs.close()]);
+    while (this.#background.size > 0) await Promise.all(this.#background);
+    await this.#warnings?.close();
+    await this.#requests.close();
+    await this.#lock.close();
+    this.#log.info({ queued: this.#queue.waiting }, 'stopped');
+  }
+
+  #refuseWhileStopping(): void {
+    if (this.#state === 'stopping') throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
+  }
+
+  async #afterEnd(record: RunRecord): Promise<void> {
+    const { activation: name } = record;
+    this.#options.observer?.runEnded?.(record);
+    await this.#prune(name);
+    const activation = this.#configuration.find(name);
+    if (activation === undefined) return;
+    if (record.state === 'failed') await this.#selfPause.runEnded(record);
+    if (this.#warnings === undefined) return;
+    const previous = await this.#history.newest(name, PREVIOUS_RUNS + 1);
+    const earlier = previous.filter(({ run }) => run < record.run);
+    await this.#warnings.runEnded(activation, record, earlier);
+  }
+
+  async #prune(activation: string): Promise<void> {
+    const { history } = this.#configuration.daemon;
+    const removed = await this.#history.prune(activation, history, this.#clock.now());
+    if (removed > 0) this.#log.debug({ activation, removed }, 'history pruned');
+  }
+
+  #passTime(): void {
+    const lastSuccessAt = (name: string): Date | undefined => {
+      const endedAt = this.#history.lastSuccess(name)?.endedAt;
+      return endedAt === undefined ? undefined : new Date(endedAt);
+    };
+    const { activations } = this.#configuration;
+    if (this.#warnings) this.#inBackground(() => this.#warnings!.timePassed(activations, lastSuccessAt));
+    this.#callOffTimeRules = this.#clock.after(TIME_RULES_EVERY_MS, () => this.#passTime());
+  }
+
+  #scheduleTarget(): ScheduleTarget {
+    return {
+      isBusy: name => this.#queue.isBusy(name),
+      hasScheduledWaiting: name =>
+        this.#queue.waitingOf(name).some(({ record }) => record.trigger === 'schedule'),
+      isPaused: name => this.#pauses.get(name) !== undefined,
+      trigger: async (activation, dueAt) => {
+        // The key makes one run of a schedule that is triggered again after a crash.
+        const idempotencyKey = `schedule ${dueAt.toISOString()}`;
+        await this.trigger({ activation, trigger: 'schedule', idempotencyKey, scheduledFor: dueAt });
+      },
+    };
+  }
+
+  #startSideJob(job: Job, program: RunProgram): RunProcess {
+    const { runMemory, runHeartbeatTimeout } = this.#configuration.daemon;
+    return new RunProcess({
+      job,
+      snapshot: this.#configuration.loaded.snapshot,
+      program,
+      memoryBytes: runMemory,
+      heartbeatTimeoutMs: runHeartbeatTimeout,
+      clock: this.#clock,
+      log: this.#log,
+    });
+  }
+
+  #inBackground(act: () => Promise<void>): void {
+    const done = act()
+      .catch(error => this.#log.error({ error }, 'work in the background failed'))
+      .finally(() => this.#background.delete(done));
+    this.#background.add(done);
+  }
+}
+
+async function lockDaemonFolder(folder: string): Promise<{ close(): Promise<void> }> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const message = `the data directory cannot be used: ${(cause as Error).message}`;
+    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+  }
+  try {
+    return await lockFolder(join(folder, 'lock'));
+  } catch (cause) {
+    if (!(cause instanceof SluiceError && cause.code === 'STATE_LOCKED')) throw cause;
+    throw new SluiceError('STATE_LOCKED', `another daemon serves the data directory of ${folder}`, {
+      cause,
+      stage: 'state',
+      hint: 'stop it first, or give this one a dataDirectory of its own',
+    });
+  }
+}

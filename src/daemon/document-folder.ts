@@ -1,0 +1,72 @@
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncFolder } from '../baseline/sync-folder.ts';
+import { SluiceError } from '../errors.ts';
+import { makeFolder, writeDurably } from '../run/durable-file.ts';
+import type { DocumentStore } from './parts.ts';
+
+/** Documents as JSON files of a folder. Writes of one document happen in the order in which they were asked for. */
+export class DocumentFolder implements DocumentStore {
+  readonly #folder: string;
+  readonly #writes = new Map<string, Promise<void>>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async read(name: string): Promise<unknown> {
+    const path = this.#pathOf(name);
+    try {
+      return JSON.parse(await readFile(path, 'utf8'));
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw new SluiceError('STATE_DAMAGED', `${path} cannot be read: ${(cause as Error).message}`, {
+        cause,
+        stage: 'state',
+        hint: 'delete it, or bring it back from a backup of the data directory, and start again',
+      });
+    }
+  }
+
+  write(name: string, content: unknown): Promise<void> {
+    const text = JSON.stringify(content);
+    const path = this.#pathOf(name);
+    return this.#inTurn(name, async () => {
+      await makeFolder(dirname(path));
+      await writeDurably(path, text);
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    return this.#inTurn(name, async () => {
+      await rm(path, { force: true });
+      await syncFolder(dirname(path)).catch(error => {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      });
+    });
+  }
+
+  #inTurn(name: string, act: () => Promise<void>): Promise<void> {
+    const before = this.#writes.get(name) ?? Promise.resolve();
+    const done = before
+      .catch(() => {})
+      .then(act)
+      .catch(cause => {
+        const message = `the data directory cannot be written: ${(cause as Error).message}`;
+        throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+      });
+    this.#writes.set(name, done);
+    const forget = (): void => {
+      if (this.#writes.get(name) === done) this.#writes.delete(name);
+    };
+    done.then(forget, forget);
+    return done;
+  }
+
+  #pathOf(name: string): string {
+    if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/.test(name))
+      throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
+    return join(this.#folder, `${name}.json`);
+  }
+}

@@ -1,0 +1,24 @@
+import type { RunWarning } from '../../run/run-record.ts';
+
+/** Codes of warnings of an activation: those of its runs, and those that only who watches it can raise. */
+export type ActivationWarningCode = RunWarning['code'] | 'RUN_FAILED' | 'NO_SUCCESS' | 'PAUSED';
+
+/** `error`: the export does not work; `warning`: it does, and somebody should look; `info`: good to know. */
+export type Severity = 'error' | 'warning' | 'info';
+
+/** One change of state of one warning, as it is told. Its shape is what webhooks receive. */
+export interface Notification {
+  /** The same however often it is sent, so that who receives it can tell a repetition. */
+  readonly id: string;
+  readonly event: 'raised' | 'recovered';
+  readonly code: ActivationWarningCode;
+  readonly severity: Severity;
+  readonly activation: string;
+  /** The run that raised the warning, or that found it gone. */
+  readonly run?: string;
+  readonly message: string;
+  /** When the warning was raised; ISO 8601, UTC. */
+  readonly since: string;
+  /** When the state changed; ISO 8601, UTC. */
+  readonly at: string;
+}

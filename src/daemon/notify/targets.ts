@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import type { DaemonClock } from '../parts.ts';
+import { DeliveryError, type Sender } from './delivery.ts';
+import { Email, type SmtpConfig } from './email.ts';
+import { Webhook } from './webhook.ts';
+
+/** Where notifications of an activation go. */
+export interface Target {
+  /** The same for the same place, whatever activation names it. Holds no secret. */
+  readonly id: string;
+  /** For people, such as `webhook 1 of customers_to_lake`. */
+  readonly label: string;
+  readonly sender: Sender;
+}
+
+export interface TargetOptions {
+  readonly smtp: SmtpConfig | undefined;
+  readonly clock: DaemonClock;
+  readonly timeoutMs: number;
+  readonly version: string;
+  /** Certificates to trust beside those that Node does, in PEM. */
+  readonly ca?: string;
+}
+
+/** In the order of `notify`. */
+export function targetsOf({ name, notify }: ResolvedActivation, options: TargetOptions): Target[] {
+  const { smtp, clock, timeoutMs, version, ca } = options;
+  return notify.map((entry, index): Target => {
+    const place = `${index + 1} of ${name}`;
+    if ('webhook' in entry) {
+      const { style } = entry;
+      const url = entry.webhook.reveal();
+      const secret = entry.secret?.reveal();
+      const sender = new Webhook({ url, style, secret, clock, timeoutMs, userAgent: `Sluice/${version}` });
+      return { id: `webhook ${fingerprint(`${style} ${url}`)}`, label: `webhook ${place}`, sender };
+    }
+    const to = [...entry.email].sort();
+    const sender = smtp ? new Email({ smtp, to, timeoutMs, ...(ca === undefined ? {} : { ca }) }) : NO_MAIL;
+    return { id: `email ${fingerprint(to.join(' '))}`, label: `e-mail ${place}`, sender };
+  });
+}
+
+/** The configuration refuses mail without a server; a reload may still take the server away from what waits. */
+const NO_MAIL: Sender = {
+  kind: 'email',
+  send: () => Promise.reject(new DeliveryError('cannot be sent: there is no daemon.smtp')),
+};
+
+function fingerprint(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

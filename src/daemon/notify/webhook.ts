@@ -1,0 +1,121 @@
+import { createHmac } from 'node:crypto';
+import type { DaemonClock } from '../parts.ts';
+import { DeliveryError, type Sender } from './delivery.ts';
+import type { Notification } from './notification.ts';
+import { slackMessage } from './slack-message.ts';
+
+export interface WebhookOptions {
+  readonly url: string;
+  readonly style: 'generic' | 'slack';
+  /** Signs what is posted. */
+  readonly secret: string | undefined;
+  readonly clock: DaemonClock;
+  /** For the whole exchange. */
+  readonly timeoutMs: number;
+  readonly userAgent: string;
+}
+
+/** What an answer is read of, to say why it refused. */
+const MAX_ANSWER_BYTES = 1024;
+const MAX_ANSWER_SHOWN = 120;
+
+/** These say that the message is wrong, not that its receiver is: the ones behind it may still be taken. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+
+/** Posts a notification as JSON. A redirect is a failure: a URL that holds a secret is told to nobody else. */
+export class Webhook implements Sender {
+  readonly kind = 'webhook';
+  readonly #options: WebhookOptions;
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+  }
+
+  async send(notification: Notification, signal: AbortSignal): Promise<void> {
+    const { url, style, clock, timeoutMs, userAgent } = this.#options;
+    const content = style === 'slack' ? slackMessage(notification) : { version: 1, ...notification };
+    const body = JSON.stringify(content);
+    const abort = new AbortController();
+    const stop = (): void => abort.abort();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    let isLate = false;
+    const cancelTimer = clock.after(timeoutMs, () => {
+      isLate = true;
+      stop();
+    });
+    try {
+      const answer = await fetch(url, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': userAgent,
+          'x-sluice-event': notification.id,
+          ...this.#signature(body),
+        },
+        body,
+        signal: abort.signal,
+      });
+      const text = await startOf(answer);
+      if (!answer.ok) throw refused(answer, text, clock.now());
+    } catch (error) {
+      if (error instanceof DeliveryError) throw error;
+      if (isLate) throw new DeliveryError(`gave no answer in ${timeoutMs / 1000} s`);
+      if (signal.aborted) throw new DeliveryError('was interrupted');
+      throw new DeliveryError(`cannot be reached (${networkCode(error)})`, { cause: error });
+    } finally {
+      cancelTimer();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Over time and body, so that a receiver can refuse what it was not sent, and what it was sent long ago. */
+  #signature(body: string): Record<string, string> {
+    const { secret, clock } = this.#options;
+    if (secret === undefined) return {};
+    const seconds = Math.floor(clock.now().getTime() / 1000);
+    const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+    return { 'x-sluice-signature': `t=${seconds},v1=${mac}` };
+  }
+}
+
+async function startOf({ body }: Response): Promise<string> {
+  if (body === null) return '';
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes < MAX_ANSWER_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    bytes += value.byteLength;
+  }
+  await reader.cancel();
+  return Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString('utf8');
+}
+
+function refused({ status, headers }: Response, text: string, now: Date): DeliveryError {
+  const shown = text
+    .replace(/[\p{Cc}\s]+/gu, ' ')
+    .trim()
+    .slice(0, MAX_ANSWER_SHOWN);
+  const message = `answered ${status}${shown === '' ? '' : `: ${shown}`}`;
+  const retryAfterMs = retryAfter(headers.get('retry-after'), now);
+  return new DeliveryError(message, { isRefusal: REFUSALS.has(status), retryAfterMs });
+}
+
+/** Seconds, or a date. */
+function retryAfter(text: string | null, now: Date): number | undefined {
+  if (text === null) return undefined;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
+  return ms > 0 ? ms : undefined;
+}
+
+/** The code of the innermost error: messages of `fetch` may hold the URL. */
+function networkCode(error: unknown): string {
+  let innermost = error;
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;
+  const { code, name } = innermost as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : String(name);
+}

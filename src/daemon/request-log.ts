@@ -1,0 +1,186 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { syncFolder } from '../baseline/sync-folder.ts';
+import { SluiceError } from '../errors.ts';
+import { writeDurably } from '../run/durable-file.ts';
+import type { RunRecord } from '../run/run-record.ts';
+
+/** A run that was accepted and has not ended. */
+export interface AcceptedRun {
+  readonly record: RunRecord;
+  /** It was asked to stop: another process must not begin it anew. */
+  readonly cancelled?: true;
+  /** When the attempt that is under way began; absent while the run waits. */
+  readonly attemptStartedAt?: string;
+}
+
+type Entry = { readonly put: AcceptedRun } | { readonly drop: string };
+
+interface Pending {
+  readonly entry: Entry;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** The log is written anew when it has so many lines, and this many times the lines that count. */
+const REWRITE_LINES = 1_000;
+const REWRITE_FACTOR = 4;
+
+/**
+ * The runs that were accepted and have not ended, in one file that is appended to: a line is durable when its promise
+ * resolves. Lines that arrive while the disk is busy are written and synced together, so that many requests at once cost
+ * hardly more than one.
+ *
+ * A line is `CRC32 JSON`. A last line that is cut short was never acknowledged and is left out; any other that does not
+ * add up makes the log damaged.
+ */
+export class RequestLog {
+  readonly #path: string;
+  #runs: Map<string, AcceptedRun>;
+  #file: FileHandle | undefined;
+  #lines = 0;
+  #pending: Pending[] = [];
+  #writing: Promise<void> | undefined;
+  #closed = false;
+
+  private constructor(path: string, runs: Map<string, AcceptedRun>) {
+    this.#path = path;
+    this.#runs = runs;
+  }
+
+  /** Rejects with STATE_DAMAGED where the log cannot be understood. */
+  static async open(path: string): Promise<RequestLog> {
+    const log = new RequestLog(path, await readLog(path));
+    await writing(() => log.#rewrite(log.#runs));
+    return log;
+  }
+
+  /** In the order in which they were accepted. */
+  get runs(): readonly AcceptedRun[] {
+    return [...this.#runs.values()];
+  }
+
+  /** Takes the place of what was kept of the run. */
+  put(run: AcceptedRun): Promise<void> {
+    return this.#append({ put: run });
+  }
+
+  drop(run: string): Promise<void> {
+    return this.#append({ drop: run });
+  }
+
+  /** Waits for what is being written. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writing;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #append(entry: Entry): Promise<void> {
+    if (this.#closed) return Promise.reject(new TypeError('the log of requests is closed'));
+    return new Promise((done, failed) => {
+      this.#pending.push({ entry, done, failed });
+      this.#writing ??= this.#writeAll();
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    // One turn of the loop: requests that have arrived together are written together.
+    await new Promise(resolve => setImmediate(resolve));
+    while (this.#pending.length > 0) {
+      const batch = this.#pending;
+      this.#pending = [];
+      const entries = batch.map(({ entry }) => entry);
+      try {
+        await writing(() => this.#write(entries));
+        for (const { done } of batch) done();
+      } catch (error) {
+        // Nobody knows what is in the file now; the next write makes it anew.
+        await this.#file?.close().catch(() => {});
+        this.#file = undefined;
+        for (const { failed } of batch) failed(error);
+      }
+    }
+    // In the same turn as the last look at what is pending: nothing can be added to a round that is over.
+    this.#writing = undefined;
+  }
+
+  async #write(entries: readonly Entry[]): Promise<void> {
+    const runs = new Map(this.#runs);
+    for (const entry of entries) apply(runs, entry);
+    const lines = this.#lines + entries.length;
+    if (this.#file === undefined || lines > Math.max(REWRITE_LINES, REWRITE_FACTOR * runs.size)) {
+      await this.#rewrite(runs);
+    } else {
+      await this.#file.appendFile(entries.map(toLine).join(''));
+      await this.#file.datasync();
+      this.#lines = lines;
+    }
+    this.#runs = runs;
+  }
+
+  async #rewrite(runs: ReadonlyMap<string, AcceptedRun>): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+    const lines = Array.from(runs.values(), run => toLine({ put: run }));
+    await writeDurably(this.#path, lines.join(''));
+    this.#file = await open(this.#path, 'a', 0o600);
+    this.#lines = lines.length;
+    await syncFolder(dirname(this.#path));
+  }
+}
+
+function apply(runs: Map<string, AcceptedRun>, entry: Entry): void {
+  if ('put' in entry) runs.set(entry.put.record.run, entry.put);
+  else runs.delete(entry.drop);
+}
+
+function toLine(entry: Entry): string {
+  const json = JSON.stringify(entry);
+  return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+}
+
+function fromLine(line: string): Entry | undefined {
+  const json = line.slice(9);
+  if (line.slice(0, 8) !== crc32(json).toString(16).padStart(8, '0')) return undefined;
+  return JSON.parse(json) as Entry;
+}
+
+async function readLog(path: string): Promise<Map<string, AcceptedRun>> {
+  const runs = new Map<string, AcceptedRun>();
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return runs;
+    throw damaged(path, (cause as Error).message, cause);
+  }
+  const lines = text.split('\n');
+  // After the last line break: nothing, or what a crash has cut short.
+  lines.pop();
+  for (const [index, line] of lines.entries()) {
+    const entry = fromLine(line);
+    if (entry === undefined) throw damaged(path, `line ${index + 1} does not add up`);
+    apply(runs, entry);
+  }
+  return runs;
+}
+
+function damaged(path: string, what: string, cause?: unknown): SluiceError {
+  return new SluiceError('STATE_DAMAGED', `the queue of the daemon in ${path} cannot be read: ${what}`, {
+    cause,
+    stage: 'state',
+    hint: 'move the file away and start again: runs that waited in it are then to be asked for anew',
+  });
+}
+
+async function writing(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (cause) {
+    const message = `the queue of the daemon cannot be written: ${(cause as Error).message}`;
+    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+  }
+}

@@ -1,0 +1,186 @@
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeFolder } from '../run/durable-file.ts';
+import { activationsIn, historyFolder, keepRecord, recallRecord } from '../run/history.ts';
+import { RUN_ID } from '../run/run-id.ts';
+import type { RunRecord, RunState } from '../run/run-record.ts';
+
+/** What is kept in memory of a run that has ended: enough to find it, and to know what came before it. */
+export interface HistoryEntry {
+  readonly run: string;
+  readonly activation: string;
+  readonly state: RunState;
+  readonly endedAt: string | undefined;
+  readonly failedAtSource: boolean;
+  readonly idempotencyKey: string | undefined;
+}
+
+export interface HistoryLimits {
+  readonly keepRuns: number;
+  /** In milliseconds; 0 is for ever. */
+  readonly keepFor: number;
+}
+
+interface ActivationHistory {
+  /** The oldest first. */
+  entries: HistoryEntry[];
+  readonly byKey: Map<string, string>;
+  /** Of the folder when it was last looked through: a command beside the daemon writes records too. */
+  seenChange: number;
+}
+
+/** Records in this many files are read at the same time. */
+const READERS = 16;
+
+/**
+ * The history of the data directory, by an index in memory that pruning keeps small: listing reads the records that it
+ * returns and no others.
+ */
+export class RunHistory {
+  readonly #dataDirectory: string;
+  readonly #activations = new Map<string, ActivationHistory>();
+  readonly #byRun = new Map<string, HistoryEntry>();
+
+  private constructor(dataDirectory: string) {
+    this.#dataDirectory = dataDirectory;
+  }
+
+  static async open(dataDirectory: string): Promise<RunHistory> {
+    const history = new RunHistory(dataDirectory);
+    for (const name of await activationsIn(dataDirectory)) await history.refresh(name);
+    return history;
+  }
+
+  /** Writes the record and takes it in. Rejects with STATE_WRITE_FAILED. */
+  async keep(record: RunRecord): Promise<void> {
+    const folder = historyFolder(this.#dataDirectory, record.activation);
+    await makeFolder(folder).catch(() => {});
+    await keepRecord(folder, record);
+    this.add(record);
+  }
+
+  /** Takes a record in that is on disk already. */
+  add(record: RunRecord): void {
+    const entry = toEntry(record);
+    const { run, activation, idempotencyKey } = entry;
+    const history = this.#of(activation);
+    const { entries } = history;
+    let at = entries.length;
+    while (at > 0 && entries[at - 1]!.run > run) at--;
+    if (entries[at - 1]?.run === run) entries[at - 1] = entry;
+    else entries.splice(at, 0, entry);
+    this.#byRun.set(run, entry);
+    if (idempotencyKey !== undefined) history.byKey.set(idempotencyKey, run);
+  }
+
+  has(run: string): boolean {
+    return this.#byRun.has(run);
+  }
+
+  /** The run that the key made. */
+  runOf(activation: string, idempotencyKey: string): string | undefined {
+    return this.#activations.get(activation)?.byKey.get(idempotencyKey);
+  }
+
+  /** Looks on disk too: a command may have made it. */
+  async read(run: string): Promise<RunRecord | undefined> {
+    if (!RUN_ID.test(run)) return undefined;
+    if (!this.#byRun.has(run)) for (const name of this.#activations.keys()) await this.refresh(name);
+    const entry = this.#byRun.get(run);
+    return entry && recallRecord(historyFolder(this.#dataDirectory, entry.activation), run);
+  }
+
+  /** The newest first. */
+  entriesOf(activation: string): readonly HistoryEntry[] {
+    return (this.#activations.get(activation)?.entries ?? []).toReversed();
+  }
+
+  activations(): readonly string[] {
+    return [...this.#activations.keys()];
+  }
+
+  /** Records of the newest runs; those that cannot be read are left out. */
+  async newest(activation: string, count: number): Promise<RunRecord[]> {
+    const runs = this.#activations.get(activation)?.entries.slice(-count).reverse() ?? [];
+    const records = await Promise.all(runs.map(({ run }) => this.read(run).catch(() => undefined)));
+    return records.filter(record => record !== undefined);
+  }
+
+  lastSuccess(activation: string): HistoryEntry | undefined {
+    return this.#activations.get(activation)?.entries.findLast(isSuccess);
+  }
+
+  /** Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. */
+  async refresh(activation: string): Promise<void> {
+    const folder = historyFolder(this.#dataDirectory, activation);
+    const history = this.#of(activation);
+    const changed = await stat(folder).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0,
+    );
+    if (changed === history.seenChange) return;
+    const files = await readdir(folder).catch((): string[] => []);
+    history.seenChange = changed;
+    const there = new Set(
+      files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length)),
+    );
+    const fresh = [...there].filter(run => RUN_ID.test(run) && !this.#byRun.has(run)).sort();
+    const readNext = async (): Promise<void> => {
+      for (let run = fresh.pop(); run !== undefined; run = fresh.pop()) {
+        const record = await recallRecord(folder, run).catch(() => undefined);
+        if (record?.run === run && record.activation === activation) this.add(record);
+      }
+    };
+    await Promise.all(Array.from({ length: READERS }, readNext));
+    for (const { run } of history.entries.filter(entry => !there.has(entry.run))) {
+      const entry = this.#byRun.get(run);
+      // What was added since the folder was looked at is there.
+      if (entry && (await stat(join(folder, `${run}.json`)).catch(() => undefined)) === undefined)
+        this.#forget(entry);
+    }
+  }
+
+  /** Removes what is over the limits, never the last success of an activation. Returns how many were removed. */
+  async prune(activation: string, { keepRuns, keepFor }: HistoryLimits, now: Date): Promise<number> {
+    const entries = this.#activations.get(activation)?.entries ?? [];
+    const lastSuccess = this.lastSuccess(activation);
+    const oldest = keepFor === 0 ? Number.NEGATIVE_INFINITY : now.getTime() - keepFor;
+    const surplus = entries.filter(
+      (entry, index) =>
+        entry !== lastSuccess &&
+        (index < entries.length - keepRuns ||
+          (entry.endedAt !== undefined && Date.parse(entry.endedAt) < oldest)),
+    );
+    for (const entry of surplus) {
+      await rm(join(historyFolder(this.#dataDirectory, activation), `${entry.run}.json`), { force: true });
+      this.#forget(entry);
+    }
+    return surplus.length;
+  }
+
+  #forget({ run, activation, idempotencyKey }: HistoryEntry): void {
+    const history = this.#of(activation);
+    history.entries = history.entries.filter(entry => entry.run !== run);
+    this.#byRun.delete(run);
+    if (idempotencyKey !== undefined && history.byKey.get(idempotencyKey) === run)
+      history.byKey.delete(idempotencyKey);
+  }
+
+  #of(activation: string): ActivationHistory {
+    let history = this.#activations.get(activation);
+    if (history === undefined) {
+      history = { entries: [], byKey: new Map(), seenChange: -1 };
+      this.#activations.set(activation, history);
+    }
+    return history;
+  }
+}
+
+export function isSuccess({ state }: Pick<RunRecord, 'state'>): boolean {
+  return state === 'succeeded' || state === 'recovered';
+}
+
+function toEntry({ run, activation, state, endedAt, error, idempotencyKey }: RunRecord): HistoryEntry {
+  const failedAtSource = state === 'failed' && error?.stage === 'source';
+  return { run, activation, state, endedAt, failedAtSource, idempotencyKey };
+}

@@ -1,0 +1,49 @@
+import { activationsIn } from '../run/history.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import type { RunPage, RunQuery } from './operations.ts';
+import type { RunHistory } from './run-history.ts';
+import type { RunQueue } from './run-queue.ts';
+
+interface Candidate {
+  readonly run: string;
+  /** Of a run that has not ended. */
+  readonly record?: RunRecord;
+}
+
+/** Runs of queue and history, the newest first. Reads the records that it returns, and no others. */
+export async function listRuns(
+  query: RunQuery,
+  { queue, history, dataDirectory }: { queue: RunQueue; history: RunHistory; dataDirectory: string },
+): Promise<RunPage> {
+  const { activation, states, before, limit } = query;
+  const names = activation === undefined ? await activationsIn(dataDirectory) : [activation];
+  for (const name of names) await history.refresh(name);
+  const fits = (run: string, state: RunRecord['state']): boolean =>
+    (states === undefined || states.includes(state)) && (before === undefined || run < before);
+
+  const candidates: Candidate[] = [];
+  const live = new Set<string>();
+  for (const { record } of queue.runs) {
+    live.add(record.run);
+    if (activation !== undefined && record.activation !== activation) continue;
+    if (fits(record.run, record.state)) candidates.push({ run: record.run, record });
+  }
+  for (const name of names) {
+    let taken = 0;
+    for (const { run, state } of history.entriesOf(name)) {
+      if (taken > limit) break;
+      if (live.has(run) || !fits(run, state)) continue;
+      candidates.push({ run });
+      taken++;
+    }
+  }
+  candidates.sort((a, b) => (a.run < b.run ? 1 : -1));
+  const page = candidates.slice(0, limit);
+  const records = await Promise.all(
+    page.map(({ run, record }) => record ?? history.read(run).catch(() => undefined)),
+  );
+  return {
+    records: records.filter(record => record !== undefined),
+    more: candidates.length > limit,
+  };
+}

@@ -1,0 +1,81 @@
+import type { ConfigSnapshot } from '../config/load.ts';
+import { ERROR_KINDS, type ErrorCode, type ErrorStage, SluiceError } from '../errors.ts';
+import type { RunProgress } from '../run/export-run.ts';
+import type { Preview } from '../run/preview.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import type { Check, Validation } from '../run/validate.ts';
+
+/** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
+export type ToRunProcess =
+  | { readonly what: 'begin'; readonly job: Job; readonly snapshot: ConfigSnapshot }
+  /** Stop: what is not decided is dropped. */
+  | { readonly what: 'stop' };
+
+/** What a process is made for. */
+export type Job =
+  | { readonly kind: 'export'; readonly activation: string; readonly record: RunRecord }
+  /** Finishes what an earlier process has decided, and makes no run. */
+  | { readonly kind: 'recover'; readonly activation: string }
+  | { readonly kind: 'validate'; readonly activation: string }
+  | { readonly kind: 'preview'; readonly activation: string; readonly rows: number };
+
+export type FromRunProcess =
+  /** Comes every second, whatever the run does. */
+  | { readonly what: 'alive'; readonly residentBytes: number }
+  | { readonly what: 'progress'; readonly progress: RunProgress }
+  /** The last message. */
+  | { readonly what: 'done'; readonly result: JobResult }
+  | { readonly what: 'failed'; readonly error: PlainError };
+
+export type JobResult =
+  | {
+      readonly kind: 'export';
+      readonly record: RunRecord;
+      readonly recovered: readonly RunRecord[];
+      /** The chain of causes, for the log. */
+      readonly causes: readonly string[];
+    }
+  | { readonly kind: 'recover'; readonly recovered: readonly RunRecord[] }
+  | { readonly kind: 'validate'; readonly validation: PlainValidation }
+  | { readonly kind: 'preview'; readonly preview: Preview };
+
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly stage?: ErrorStage;
+}
+
+export interface PlainValidation extends Omit<Validation, 'checks'> {
+  readonly checks: readonly PlainCheck[];
+}
+type PlainCheck =
+  | Exclude<Check, { outcome: 'failed' }>
+  | (Omit<Extract<Check, { outcome: 'failed' }>, 'error'> & { readonly error: PlainError });
+
+export function toPlainError(error: unknown): PlainError {
+  if (error instanceof SluiceError) {
+    const { code, message, hint, stage } = error;
+    return { code, message, hint, ...(stage && { stage }) };
+  }
+  const message = `unexpected: ${error instanceof Error ? error.message : String(error)}`;
+  return { code: 'INTERNAL', message, hint: ERROR_KINDS.INTERNAL.hint };
+}
+
+export function fromPlainError({ code, message, hint, stage }: PlainError): SluiceError {
+  return new SluiceError(code, message, { hint, ...(stage && { stage }) });
+}
+
+export function toPlainValidation({ checks, ...validation }: Validation): PlainValidation {
+  const plain = checks.map(check =>
+    check.outcome === 'failed' ? { ...check, error: toPlainError(check.error) } : check,
+  );
+  return { ...validation, checks: plain };
+}
+
+export function fromPlainValidation({ checks, ...validation }: PlainValidation): Validation {
+  const made = checks.map(check =>
+    check.outcome === 'failed' ? { ...check, error: fromPlainError(check.error) } : check,
+  );
+  return { ...validation, checks: made };
+}

@@ -1,0 +1,266 @@
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { SluiceError } from '../../errors.ts';
+import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
+import { type DueTimes, dueTimes } from './due-times.ts';
+
+export interface CronSchedulerOptions {
+  readonly target: ScheduleTarget;
+  readonly clock: DaemonClock;
+  readonly documents: DocumentStore;
+  readonly log: Log;
+}
+
+/** Name of the document that says when each schedule was last attended to. */
+export const SCHEDULES_DOCUMENT = 'schedules';
+
+/**
+ * Timers count time that passes, schedules follow the clock. Looking this often notices a clock that was set and a
+ * machine that slept, whatever the timer makes of either.
+ */
+const LOOK_AT_LEAST_EVERY_MS = 30_000;
+
+/** Until a run that could not be accepted, for a reason that may pass, is asked for again. */
+const ASK_AGAIN_AFTER_MS = 10_000;
+
+interface Entry {
+  readonly times: DueTimes;
+  /** The last instant that was attended to: by a run that is accepted, or by leaving one out on purpose. */
+  attended: Date;
+  next: Date | undefined;
+}
+
+interface Plan {
+  readonly activation: ResolvedActivation;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * Begins scheduled runs.
+ *
+ * Whatever made it look late (the daemon was down, the machine slept, the clock was set forward), an activation gets one run
+ * for all that it missed, and entries of one activation that are due together make one run. A schedule that is new misses
+ * nothing. While an activation is paused its schedules pass by, and nothing is made up for.
+ */
+export class CronScheduler implements Scheduler {
+  readonly #options: CronSchedulerOptions;
+  #plans = new Map<string, Plan>();
+  /** Activations of which a run was asked for, and not yet accepted or refused. */
+  readonly #asking = new Set<string>();
+  readonly #askAgainAt = new Map<string, Date>();
+  #cancelTimer: (() => void) | undefined;
+  #stopped = false;
+  #saved = '';
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(options: CronSchedulerOptions) {
+    this.#options = options;
+  }
+
+  async schedule(activations: readonly ResolvedActivation[]): Promise<void> {
+    const known = await this.#known();
+    const now = this.#now();
+    const plans = new Map<string, Plan>();
+    for (const activation of activations) {
+      const { name } = activation;
+      const kept = this.#plans.get(name)?.entries;
+      const entries = new Map<string, Entry>();
+      for (const item of activation.schedule) {
+        const times = dueTimes(item);
+        const { key } = times;
+        const attended =
+          kept?.find(entry => entry.times.key === key)?.attended ?? known.get(name)?.get(key) ?? now;
+        entries.set(key, { times, attended, next: times.nextAfter(attended) });
+      }
+      if (entries.size > 0) plans.set(name, { activation, entries: [...entries.values()] });
+      this.#warnOfNever(name, entries);
+    }
+    this.#plans = plans;
+    await this.#save();
+    this.#look();
+  }
+
+  nextRunAt(activation: string): Date | undefined {
+    const plan = this.#plans.get(activation);
+    if (plan === undefined || this.#options.target.isPaused(activation)) return undefined;
+    return earliest(plan.entries.map(({ next }) => next));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+  }
+
+  /** Attends to all that is due, and sets the timer for what is next. */
+  #look(): void {
+    if (this.#stopped) return;
+    this.#cancelTimer?.();
+    const now = this.#now();
+    let isChanged = false;
+    const wakeAt: (Date | undefined)[] = [];
+    for (const [name, { activation, entries }] of this.#plans) {
+      for (const entry of entries) isChanged = followClock(entry, now) || isChanged;
+      if (this.#asking.has(name)) continue;
+      const askAgainAt = this.#askAgainAt.get(name);
+      // Further away than it was put, the clock was set back.
+      if (askAgainAt !== undefined && askAgainAt > now && since(askAgainAt, now) <= ASK_AGAIN_AFTER_MS) {
+        wakeAt.push(askAgainAt);
+        continue;
+      }
+      this.#askAgainAt.delete(name);
+      const due = entries.filter(({ next }) => next !== undefined && next <= now);
+      if (due.length > 0) isChanged = this.#attend(activation, due, now) || isChanged;
+      wakeAt.push(...entries.map(({ next }) => next).filter(next => next !== undefined && next > now));
+    }
+    if (isChanged) void this.#save();
+    const waitMs = (earliest(wakeAt)?.getTime() ?? Number.POSITIVE_INFINITY) - now.getTime();
+    this.#cancelTimer = this.#options.clock.after(Math.min(waitMs, LOOK_AT_LEAST_EVERY_MS), () =>
+      this.#look(),
+    );
+  }
+
+  /** Asks for one run for all entries that are due, or leaves it out. Returns whether they are attended to with that. */
+  #attend({ name, overlap }: ResolvedActivation, due: readonly Entry[], now: Date): boolean {
+    const instants = due.map(({ times, attended }) => times.latest(attended, now));
+    const attend = (): void => {
+      for (const [index, { times }] of due.entries()) {
+        // As it is by now: the configuration may have been loaded again meanwhile.
+        const entry = this.#plans.get(name)?.entries.find(({ times: { key } }) => key === times.key);
+        if (entry === undefined) continue;
+        entry.attended = times.attendedAfter(instants[index]!, now);
+        entry.next = times.nextAfter(entry.attended);
+      }
+    };
+    const dueAt = new Date(Math.max(...instants.map(instant => instant.getTime())));
+    const reason = this.#reasonToLeaveOut(name, overlap);
+    if (reason !== undefined) {
+      const fields = { activation: name, scheduledFor: dueAt.toISOString() };
+      this.#options.log.info(fields, `a scheduled run is left out: ${reason}`);
+      attend();
+      return true;
+    }
+    this.#asking.add(name);
+    void this.#ask(name, dueAt).then(outcome => {
+      this.#asking.delete(name);
+      if (outcome === 'settled') {
+        attend();
+        void this.#save();
+      } else {
+        this.#askAgainAt.set(name, new Date(this.#now().getTime() + ASK_AGAIN_AFTER_MS));
+      }
+      this.#look();
+    });
+    return false;
+  }
+
+  #reasonToLeaveOut(name: string, overlap: ResolvedActivation['overlap']): string | undefined {
+    const { target } = this.#options;
+    if (target.isPaused(name)) return 'the activation is paused';
+    if (overlap === 'skip') return target.isBusy(name) ? 'another run is under way or waits' : undefined;
+    return target.hasScheduledWaiting(name) ? 'a scheduled run waits already' : undefined;
+  }
+
+  async #ask(activation: string, dueAt: Date): Promise<'settled' | 'again'> {
+    const { target, log } = this.#options;
+    try {
+      await target.trigger(activation, dueAt);
+      return 'settled';
+    } catch (error) {
+      // A daemon that is ending leaves the run to the next start.
+      const again = !(error instanceof SluiceError) || error.retryable;
+      const scheduledFor = dueAt.toISOString();
+      const fields = { activation, scheduledFor, error };
+      if (again) log.warn(fields, 'a scheduled run was not accepted and is asked for again');
+      else log.error(fields, 'a scheduled run was refused');
+      return again ? 'again' : 'settled';
+    }
+  }
+
+  #warnOfNever(activation: string, entries: ReadonlyMap<string, Entry>): void {
+    for (const [key, { next }] of entries) {
+      if (next === undefined)
+        this.#options.log.warn({ activation, schedule: key }, 'a schedule is never due');
+    }
+  }
+
+  async #known(): Promise<ReadonlyMap<string, ReadonlyMap<string, Date>>> {
+    try {
+      return parseSchedules(await this.#options.documents.read(SCHEDULES_DOCUMENT));
+    } catch (error) {
+      // Without it nothing is known to have been missed; to start at all matters more.
+      this.#options.log.error(
+        { error },
+        'missed runs cannot be told, since what is kept of schedules is damaged',
+      );
+      return new Map();
+    }
+  }
+
+  /** One write at a time, each of the newest. A failure is logged: at worst a run is asked for again after a restart. */
+  #save(): Promise<void> {
+    this.#saving = this.#saving.then(async () => {
+      const content = toDocument(this.#plans);
+      const text = JSON.stringify(content);
+      if (text === this.#saved) return;
+      try {
+        await this.#options.documents.write(SCHEDULES_DOCUMENT, content);
+        this.#saved = text;
+      } catch (error) {
+        this.#options.log.error({ error }, 'when schedules were attended to cannot be kept');
+      }
+    });
+    return this.#saving;
+  }
+
+  #now(): Date {
+    return this.#options.clock.now();
+  }
+}
+
+/** A clock that was set back would otherwise hold a schedule up until it has caught up again. */
+function followClock(entry: Entry, now: Date): boolean {
+  if (entry.attended <= now) return false;
+  const attended = entry.times.attendedBehind(entry.attended, now);
+  if (attended === entry.attended) return false;
+  entry.attended = attended;
+  entry.next = entry.times.nextAfter(attended);
+  return true;
+}
+
+function since(later: Date, earlier: Date): number {
+  return later.getTime() - earlier.getTime();
+}
+
+function earliest(instants: readonly (Date | undefined)[]): Date | undefined {
+  const times = instants.flatMap(instant => (instant === undefined ? [] : [instant.getTime()]));
+  return times.length === 0 ? undefined : new Date(Math.min(...times));
+}
+
+interface SchedulesDocument {
+  readonly version: 1;
+  /** By activation, then by what the entry says. */
+  readonly attended: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+function toDocument(plans: ReadonlyMap<string, Plan>): SchedulesDocument {
+  const attended = Array.from(plans, ([name, { entries }]) => [
+    name,
+    Object.fromEntries(entries.map(({ times, attended: at }) => [times.key, at.toISOString()])),
+  ]);
+  return { version: 1, attended: Object.fromEntries(attended) };
+}
+
+function parseSchedules(content: unknown): Map<string, Map<string, Date>> {
+  const found = new Map<string, Map<string, Date>>();
+  if (content === undefined) return found;
+  const { version, attended } = content as Partial<SchedulesDocument>;
+  if (version !== 1 || typeof attended !== 'object') {
+    throw new SluiceError('STATE_DAMAGED', `the document ${SCHEDULES_DOCUMENT} has another form`, {
+      stage: 'state',
+    });
+  }
+  for (const [name, entries] of Object.entries(attended)) {
+    const instants = Object.entries(entries).map(([key, text]) => [key, new Date(text)] as const);
+    found.set(name, new Map(instants.filter(([, instant]) => !Number.isNaN(instant.getTime()))));
+  }
+  return found;
+}

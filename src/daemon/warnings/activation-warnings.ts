@@ -1,0 +1,247 @@
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { SluiceError } from '../../errors.ts';
+import type { RunRecord } from '../../run/run-record.ts';
+import type { Notification } from '../notify/notification.ts';
+import type { ActiveWarning, Pause } from '../operations.ts';
+import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
+import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
+
+export interface NotificationCounts {
+  readonly waiting: number;
+  readonly lost: number;
+}
+
+/** Where notifications go: it keeps and delivers them. */
+export interface NotificationSink {
+  open(): Promise<void>;
+  /** Resolves when they are kept; delivery goes on by itself. Never rejects for what the world can cause. */
+  add(notifications: readonly Notification[], activation: ResolvedActivation): Promise<void>;
+  undelivered(): readonly string[];
+  /** Notifications that wait, and those that were given up. */
+  readonly counts: NotificationCounts;
+  close(): Promise<void>;
+}
+
+export interface ActivationWarningsOptions {
+  readonly documents: DocumentStore;
+  readonly clock: DaemonClock;
+  readonly log: Log;
+  readonly notifications: NotificationSink;
+}
+
+/** Name of the document that says which warnings hold. */
+export const WARNINGS_DOCUMENT = 'warnings';
+
+interface Watched {
+  /** ISO 8601, UTC. */
+  readonly since: string;
+  readonly active: Map<string, ActiveWarning>;
+}
+
+/** A verdict on a warning, and what gave it. */
+interface Finding {
+  readonly rule: WarningRule;
+  readonly verdict: NonNullable<Verdict>;
+}
+
+/** Keeps which warnings of each activation hold, and tells only of what changes. */
+export class ActivationWarnings implements Warnings {
+  readonly #options: ActivationWarningsOptions;
+  #watched = new Map<string, Watched>();
+  #saved = '';
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(options: ActivationWarningsOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { documents, log, notifications } = this.#options;
+    try {
+      this.#watched = parseWarnings(await documents.read(WARNINGS_DOCUMENT));
+    } catch (error) {
+      // Those that still hold are raised again by the next run: told twice is better than a daemon that does not start.
+      log.error({ error }, 'what is kept of warnings is damaged; those that hold are told again');
+    }
+    await notifications.open();
+  }
+
+  async runEnded(
+    activation: ResolvedActivation,
+    record: RunRecord,
+    previous: readonly RunRecord[],
+  ): Promise<readonly ActiveWarning[]> {
+    const ended = { activation, record, previous };
+    const at = record.endedAt ?? this.#now().toISOString();
+    const findings = findingsOf(rule => rule.afterRun?.(ended));
+    // Whatever token the run was made with, the present one counts.
+    const now = this.#now();
+    const sas = findingsOf(rule =>
+      rule.code === 'SAS_EXPIRES' ? rule.afterTime?.({ activation, now, succeededAt: now }) : undefined,
+    );
+    await this.#apply(activation, [...findings, ...sas], at, record.run);
+    return this.active(activation.name);
+  }
+
+  async paused(activation: ResolvedActivation, pause: Pause): Promise<void> {
+    // Who pauses it knows that it is paused.
+    if (pause.by === 'user') return;
+    await this.#apply(activation, pauseFinding({ holds: true, message: pause.reason }), pause.since);
+  }
+
+  async resumed(activation: ResolvedActivation): Promise<void> {
+    const finding = pauseFinding({ holds: false, message: 'the activation was resumed' });
+    await this.#apply(activation, finding, this.#now().toISOString());
+  }
+
+  async timePassed(
+    activations: readonly ResolvedActivation[],
+    lastSuccessAt: (name: string) => Date | undefined,
+  ): Promise<void> {
+    const now = this.#now();
+    const names = new Set(activations.map(({ name }) => name));
+    for (const name of this.#watched.keys()) if (!names.has(name)) this.#watched.delete(name);
+    for (const activation of activations) {
+      const succeededAt = lastSuccessAt(activation.name) ?? new Date(this.#watch(activation.name).since);
+      const findings = findingsOf(rule => rule.afterTime?.({ activation, now, succeededAt }));
+      await this.#apply(activation, findings, now.toISOString());
+    }
+    await this.#save();
+  }
+
+  active(activation: string): readonly ActiveWarning[] {
+    return [...(this.#watched.get(activation)?.active.values() ?? [])];
+  }
+
+  undelivered(): readonly string[] {
+    return this.#options.notifications.undelivered();
+  }
+
+  get notificationCounts(): NotificationCounts {
+    return this.#options.notifications.counts;
+  }
+
+  async close(): Promise<void> {
+    await this.#saving;
+    await this.#options.notifications.close();
+  }
+
+  #watch(name: string): Watched {
+    const known = this.#watched.get(name);
+    if (known !== undefined) return known;
+    const watched = { since: this.#now().toISOString(), active: new Map<string, ActiveWarning>() };
+    this.#watched.set(name, watched);
+    return watched;
+  }
+
+  /** Notifications are kept before the state is: a crash in between tells twice rather than never. */
+  async #apply(
+    activation: ResolvedActivation,
+    findings: readonly Finding[],
+    at: string,
+    run?: string,
+  ): Promise<void> {
+    const { name } = activation;
+    const { active } = this.#watch(name);
+    const told: Notification[] = [];
+    for (const { rule, verdict } of findings) {
+      const { code, severity, isOverSilently } = rule;
+      const { message } = verdict;
+      const known = active.get(code);
+      if (!verdict.holds) {
+        active.delete(code);
+        if (known === undefined || isOverSilently) continue;
+        told.push({ ...about(name, code, 'recovered', known.since, at, run), severity, message });
+        continue;
+      }
+      // It keeps when it began, and takes the newest message.
+      active.set(code, { since: at, ...(run === undefined ? {} : { run }), ...known, code, message });
+      if (known !== undefined) continue;
+      told.push({ ...about(name, code, 'raised', at, at, run), severity, message });
+    }
+    for (const notification of told) this.#report(notification);
+    if (told.length > 0) await this.#options.notifications.add(told, activation);
+    await this.#save();
+  }
+
+  #report({ event, code, severity, activation, run, message }: Notification): void {
+    const { log } = this.#options;
+    const fields = { activation, ...(run === undefined ? {} : { run }), code };
+    if (event === 'recovered') log.info(fields, `warning is over: ${message}`);
+    else if (severity === 'info') log.info(fields, `warning: ${message}`);
+    else log.warn(fields, `warning: ${message}`);
+  }
+
+  /** One write at a time, each of the newest state, and only when it is another. */
+  #save(): Promise<void> {
+    this.#saving = this.#saving.then(async () => {
+      const content = toDocument(this.#watched);
+      const text = JSON.stringify(content);
+      if (text === this.#saved) return;
+      try {
+        await this.#options.documents.write(WARNINGS_DOCUMENT, content);
+        this.#saved = text;
+      } catch (error) {
+        this.#options.log.error({ error }, 'which warnings hold cannot be kept');
+      }
+    });
+    return this.#saving;
+  }
+
+  #now(): Date {
+    return this.#options.clock.now();
+  }
+}
+
+function findingsOf(judge: (rule: WarningRule) => Verdict): Finding[] {
+  return WARNING_RULES.flatMap(rule => {
+    const verdict = judge(rule);
+    return verdict === undefined ? [] : [{ rule, verdict }];
+  });
+}
+
+function pauseFinding(verdict: NonNullable<Verdict>): Finding[] {
+  return WARNING_RULES.filter(({ code }) => code === 'PAUSED').map(rule => ({ rule, verdict }));
+}
+
+function about(
+  activation: string,
+  code: WarningRule['code'],
+  event: Notification['event'],
+  since: string,
+  at: string,
+  run: string | undefined,
+): Omit<Notification, 'severity' | 'message'> {
+  const id = `${activation}.${code}.${event}.${Date.parse(since)}.${Date.parse(at)}`;
+  return { id, event, code, activation, ...(run === undefined ? {} : { run }), since, at };
+}
+
+interface WarningsDocument {
+  readonly version: 1;
+  readonly activations: Readonly<
+    Record<string, { readonly since: string; readonly active: readonly ActiveWarning[] }>
+  >;
+}
+
+function toDocument(watched: ReadonlyMap<string, Watched>): WarningsDocument {
+  const activations = Array.from(watched, ([name, { since, active }]) => [
+    name,
+    { since, active: [...active.values()] },
+  ]);
+  return { version: 1, activations: Object.fromEntries(activations) };
+}
+
+function parseWarnings(content: unknown): Map<string, Watched> {
+  if (content === undefined) return new Map();
+  const { version, activations } = content as Partial<WarningsDocument>;
+  if (version !== 1 || typeof activations !== 'object' || activations === null) {
+    throw new SluiceError('STATE_DAMAGED', `the document ${WARNINGS_DOCUMENT} has another form`, {
+      stage: 'state',
+    });
+  }
+  const watched = Object.entries(activations).map(([name, { since, active }]) => {
+    const known = new Map(active.map(warning => [warning.code, warning]));
+    return [name, { since, active: known }] as const;
+  });
+  return new Map(watched);
+}

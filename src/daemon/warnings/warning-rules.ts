@@ -1,0 +1,239 @@
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { hasReadAll, inUnits, rowsChangedWarning, sasExpiresWarning } from '../../run/outcome-warnings.ts';
+import type { RunRecord, RunWarning } from '../../run/run-record.ts';
+import type { ActivationWarningCode, Severity } from '../notify/notification.ts';
+
+/**
+ * Every warning of an activation, as data: when it is raised, when it is over, and how grave it is. The guide's table
+ * (docs/guide/warnings.md) says the same, and a test holds the two together.
+ */
+
+export interface EndedRun {
+  readonly activation: ResolvedActivation;
+  readonly record: RunRecord;
+  /** Earlier runs, the newest first. */
+  readonly previous: readonly RunRecord[];
+}
+
+export interface PassedTime {
+  readonly activation: ResolvedActivation;
+  readonly now: Date;
+  /** When a run last succeeded; without one, since when the activation is watched. */
+  readonly succeededAt: Date;
+}
+
+/** `undefined`: this tells neither that the warning holds nor that it does not. */
+export type Verdict = { readonly holds: boolean; readonly message: string } | undefined;
+
+export interface WarningRule {
+  readonly code: ActivationWarningCode;
+  readonly severity: Severity;
+  readonly raised: string;
+  readonly over: string;
+  /** Nobody is told that it is over: rather than a state it is something that happened. */
+  readonly isOverSilently?: boolean;
+  readonly afterRun?: (ended: EndedRun) => Verdict;
+  readonly afterTime?: (passed: PassedTime) => Verdict;
+}
+
+const holds = (message: string): Verdict => ({ holds: true, message });
+const isOver = (message: string): Verdict => ({ holds: false, message });
+
+function hasSucceeded({ state }: RunRecord): boolean {
+  return state === 'succeeded' || state === 'recovered';
+}
+
+const MESSAGES_SHOWN = 3;
+
+/** What the run says itself; over with the next run that reads everything and does not say it. */
+function inRecord(code: RunWarning['code'], over: string): (ended: EndedRun) => Verdict {
+  return ({ record }) => {
+    const messages = record.warnings.filter(warning => warning.code === code).map(({ message }) => message);
+    if (messages.length > 0) {
+      const rest = messages.length - MESSAGES_SHOWN;
+      return holds(messages.slice(0, MESSAGES_SHOWN).join('; ') + (rest > 0 ? `; and ${rest} more` : ''));
+    }
+    return hasSucceeded(record) && hasReadAll(record) ? isOver(over) : undefined;
+  };
+}
+
+/** As `inRecord`; a run that fails for it has no warning, but an error of that code. */
+function inRecordOrError(
+  code: RunWarning['code'],
+  errorCode: NonNullable<RunRecord['error']>['code'],
+  over: string,
+): (ended: EndedRun) => Verdict {
+  const judge = inRecord(code, over);
+  return ended => {
+    const { error } = ended.record;
+    return judge(ended) ?? (error?.code === errorCode ? holds(error.message) : undefined);
+  };
+}
+
+function rowsChanged(code: 'ROWS_DROPPED' | 'ROWS_SPIKED'): (ended: EndedRun) => Verdict {
+  return ({ activation, record, previous }) => {
+    if (!hasSucceeded(record) || !hasReadAll(record)) return undefined;
+    const compared = previous.find(earlier => hasSucceeded(earlier) && hasReadAll(earlier));
+    const { read } = record.counts;
+    const warning = compared && rowsChangedWarning(activation, read, compared.counts.read);
+    if (warning?.code === code) return holds(warning.message);
+    const before = compared === undefined ? '' : `, after ${compared.counts.read} in the run before`;
+    return isOver(`the source returned ${read} rows${before}`);
+  };
+}
+
+function sasExpires(activation: ResolvedActivation, now: Date): Verdict {
+  const warning = sasExpiresWarning(activation, now);
+  return warning
+    ? holds(warning.message)
+    : isOver(`the SAS token of ${activation.destination.name} is good for longer, or gone`);
+}
+
+export const WARNING_RULES: readonly WarningRule[] = [
+  {
+    code: 'RUN_FAILED',
+    severity: 'error',
+    raised: 'a run failed, after its last attempt',
+    over: 'a run succeeds',
+    afterRun: ({ record }) => {
+      if (hasSucceeded(record)) return isOver('a run succeeded');
+      if (record.state !== 'failed') return undefined;
+      return holds(record.error ? `${record.error.code}: ${record.error.message}` : 'the run failed');
+    },
+  },
+  {
+    code: 'HELD',
+    severity: 'error',
+    raised: 'a run was held, since it would remove too much',
+    over: 'a run succeeds',
+    afterRun: ({ record }) => {
+      if (hasSucceeded(record)) return isOver('a run succeeded');
+      const why = record.warnings.find(({ code }) => code === 'HELD')?.message;
+      return record.state === 'held' ? holds(why ?? 'the run was held') : undefined;
+    },
+  },
+  {
+    code: 'PAUSED',
+    severity: 'error',
+    raised: 'the activation paused itself after failures of its source',
+    over: 'it is resumed',
+  },
+  {
+    code: 'NO_SUCCESS',
+    severity: 'error',
+    raised: 'no run has succeeded for `warnings.noSuccessFor`',
+    over: 'a run succeeds',
+    afterRun: ({ record }) => (hasSucceeded(record) ? isOver('a run succeeded') : undefined),
+    afterTime: ({ activation, now, succeededAt }) => {
+      const limit = activation.warnings.noSuccessForMs;
+      if (limit === undefined || now.getTime() - succeededAt.getTime() <= limit)
+        return isOver('a run succeeded');
+      return holds(
+        `no run has succeeded since ${succeededAt.toISOString()}, for more than ${inUnits(limit)}`,
+      );
+    },
+  },
+  {
+    code: 'SAS_EXPIRES',
+    severity: 'warning',
+    raised: 'the SAS token of the destination expires within `warnings.sasExpiresWithin`, or has expired',
+    over: 'it is replaced by one that is valid for longer',
+    // A run may have used a configuration that has been replaced since: the present one counts.
+    afterTime: ({ activation, now }) => sasExpires(activation, now),
+  },
+  {
+    code: 'EMPTY_RESULT',
+    severity: 'warning',
+    raised: 'the source returned no rows, with `warnings.emptyResult`',
+    over: 'a run reads rows',
+    afterRun: inRecord('EMPTY_RESULT', 'the source returns rows again'),
+  },
+  {
+    code: 'ROWS_DROPPED',
+    severity: 'warning',
+    raised: 'the source returned fewer rows than in the last run, by more than `warnings.rowsDroppedOver`',
+    over: 'a run does not drop against the one before it',
+    afterRun: rowsChanged('ROWS_DROPPED'),
+  },
+  {
+    code: 'ROWS_SPIKED',
+    severity: 'warning',
+    raised: 'the source returned more rows than in the last run, by more than `warnings.rowsSpikedOver`',
+    over: 'a run does not rise against the one before it',
+    afterRun: rowsChanged('ROWS_SPIKED'),
+  },
+  {
+    code: 'REMOVALS_OVER',
+    severity: 'warning',
+    raised: 'a run removed more than `warnings.removedRowsOver`, since that was allowed',
+    over: 'a run removes less',
+    isOverSilently: true,
+    afterRun: inRecord('REMOVALS_OVER', 'a run removed less'),
+  },
+  {
+    code: 'DUPLICATE_KEYS',
+    severity: 'warning',
+    raised: 'rows repeat a primary key',
+    over: 'a run finds none',
+    afterRun: inRecordOrError('DUPLICATE_KEYS', 'KEY_DUPLICATE', 'no key is repeated any more'),
+  },
+  {
+    code: 'NULL_KEYS',
+    severity: 'warning',
+    raised: 'rows have a null in their primary key',
+    over: 'a run finds none',
+    afterRun: inRecordOrError('NULL_KEYS', 'KEY_NULL', 'no key is null any more'),
+  },
+  {
+    code: 'SLOW_RUN',
+    severity: 'warning',
+    raised: 'a run took longer than `warnings.durationOver`',
+    over: 'a run succeeds within it',
+    afterRun: inRecord('SLOW_RUN', 'a run took no longer than it may'),
+  },
+  {
+    code: 'VALUE_COERCED',
+    severity: 'warning',
+    raised: 'the format could not hold values as they are, such as NaN in JSON',
+    over: 'a run writes none',
+    afterRun: inRecord('VALUE_COERCED', 'all values were written as they are'),
+  },
+  {
+    code: 'FOREIGN_BLOB_OVERWRITTEN',
+    severity: 'warning',
+    raised: 'a run overwrote a blob that Sluice had not written',
+    over: 'a run overwrites none',
+    isOverSilently: true,
+    afterRun: inRecord('FOREIGN_BLOB_OVERWRITTEN', 'no such blob was overwritten'),
+  },
+  {
+    code: 'STALE_PARTS_LEFT',
+    severity: 'warning',
+    raised: 'parts of an earlier run could not be deleted',
+    over: 'a run leaves none',
+    afterRun: inRecord('STALE_PARTS_LEFT', 'no stale parts were left'),
+  },
+  {
+    code: 'COLUMNS_CHANGED',
+    severity: 'info',
+    raised: 'columns, types, key or mapping are not those of the baseline, and a full run was made',
+    over: 'a run finds them unchanged',
+    isOverSilently: true,
+    afterRun: inRecord('COLUMNS_CHANGED', 'columns are those of the baseline'),
+  },
+  {
+    code: 'DESTINATION_RESET',
+    severity: 'warning',
+    raised: 'the destination lost what was published, and a full run was made',
+    over: 'a run finds it as it was left',
+    isOverSilently: true,
+    afterRun: inRecord('DESTINATION_RESET', 'the destination is as it was left'),
+  },
+  {
+    code: 'RECORD_NOT_KEPT',
+    severity: 'warning',
+    raised: 'a run succeeded, and its record could not be written to the history',
+    over: 'a record is kept',
+    afterRun: inRecord('RECORD_NOT_KEPT', 'the record of a run was kept'),
+  },
+];

@@ -1,0 +1,52 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { SluiceError } from '../errors.ts';
+import { newRunId } from './run-id.ts';
+import { NO_COUNTS, type RunError, type RunRecord } from './run-record.ts';
+
+export interface NewRecordRequest {
+  readonly trigger: RunRecord['trigger'];
+  readonly instant: Date;
+}
+
+/** The record of a run that nothing is known of yet. */
+export function newRecord(
+  { name, runType, syncMode }: ResolvedActivation,
+  { trigger, instant }: NewRecordRequest,
+): RunRecord {
+  return {
+    run: newRunId(instant),
+    activation: name,
+    trigger,
+    state: 'queued',
+    runType,
+    syncMode,
+    full: true,
+    generation: 0,
+    previousGeneration: 0,
+    startedAt: instant.toISOString(),
+    counts: NO_COUNTS,
+    files: [],
+    warnings: [],
+  };
+}
+
+/** What stays of a run from attempt to attempt: all that does not come of making it. */
+export function keptOf(record: RunRecord): Partial<RunRecord> {
+  const { run, trigger, startedAt, requestedAt, asked, idempotencyKey, scheduledFor, attempt, attempts } =
+    record;
+  return {
+    run,
+    trigger,
+    startedAt,
+    ...(requestedAt !== undefined && { requestedAt }),
+    ...(asked && { asked }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(scheduledFor !== undefined && { scheduledFor }),
+    ...(attempt !== undefined && { attempt }),
+    ...(attempts && { attempts }),
+  };
+}
+
+export function toRunError({ code, category, stage, message, hint, retryable }: SluiceError): RunError {
+  return { code, category, ...(stage && { stage }), message, hint, retryable };
+}

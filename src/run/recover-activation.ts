@@ -1,0 +1,28 @@
+import { assemble } from '../assemble.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import { SYSTEM_CLOCK } from './export-run.ts';
+import { recover } from './protocol.ts';
+import type { RunRecord } from './run-record.ts';
+import { Workspace } from './workspace.ts';
+
+export interface RecoveryRequest {
+  readonly activation: ResolvedActivation;
+  readonly signal: AbortSignal;
+}
+
+/** Finishes the runs that are decided and drops those that are not, as the next run would. Returns the finished ones. */
+export async function recoverActivation({
+  activation,
+  signal,
+}: RecoveryRequest): Promise<readonly RunRecord[]> {
+  const { store, target } = await assemble(activation, signal);
+  const workspace = await Workspace.open(activation.dataDirectory, activation.name);
+  try {
+    await store.checkAccess();
+    const { journal, baseline } = workspace;
+    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target };
+    return await recover(parts, record => workspace.remember(record));
+  } finally {
+    await workspace.close();
+  }
+}

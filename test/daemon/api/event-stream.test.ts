@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { OpenApiClient } from './support/openapi-client.ts';
+import { RawConnection } from './support/raw-http.ts';
+import { Served } from './support/served.ts';
+
+let served: Served;
+let client: OpenApiClient;
+
+before(async () => {
+  served = await Served.start({
+    limits: { keepAliveCommentMs: 50, eventStreams: 5, eventBacklogBytes: 200_000 },
+  });
+  client = await served.client();
+});
+after(() => served.dispose());
+
+interface ServerSentEvent {
+  readonly event: string;
+  readonly id: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** An independent reader of server-sent events: fields by line, an event at each empty line, comments left out. */
+async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent> {
+  let rest = '';
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    const blocks = (rest + chunk).split('\n\n');
+    rest = blocks.pop()!;
+    for (const block of blocks) {
+      const fields = new Map(
+        block
+          .split('\n')
+          .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+      );
+      const data = fields.get('data');
+      if (data === undefined) continue;
+      yield {
+        event: fields.get('event')!,
+        id: fields.get('id')!,
+        data: JSON.parse(data) as Record<string, unknown>,
+      };
+    }
+  }
+  assert.equal(rest, '', 'the stream ended within an event');
+}
+
+async function newRun(name = 'customers'): Promise<string> {
+  return (await client.call<RunRecord>('triggerRun', { path: { name } })).body.run;
+}
+
+const open = (run: string, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+  client.open('streamRunEvents', { path: { id: run }, headers, ...(signal === undefined ? {} : { signal }) });
+
+test('a stream tells every state and progress of a run, and ends after the last', async () => {
+  const run = await newRun();
+  const response = await open(run);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('content-type'), 'text/event-stream');
+  const seen: ServerSentEvent[] = [];
+  for await (const event of eventsOf(response)) {
+    client.checkEvent('streamRunEvents', event.event, event.data);
+    seen.push(event);
+    if (seen.length === 1) served.operations.become(run, 'reading');
+    if (seen.length === 2) served.operations.progress(run, 10);
+    if (seen.length === 3) served.operations.progress(run, 20);
+    if (seen.length === 4) served.operations.become(run, 'publishing');
+    if (seen.length === 5) served.operations.become(run, 'succeeded');
+  }
+  const told = seen.map(({ event, data }) => (event === 'state' ? data['state'] : data['rowsRead']));
+  assert.deepEqual(told, ['queued', 'reading', 10, 20, 'publishing', 'succeeded']);
+  assert.deepEqual(
+    seen.map(({ id }) => id),
+    ['1', '2', '3', '4', '5', 'end'],
+  );
+  assert.equal(served.operations.listenersOf(run), 0);
+});
+
+test('a stream of a run that has ended tells its state and ends', async () => {
+  const run = await newRun();
+  served.operations.become(run, 'failed');
+  const seen: unknown[] = [];
+  for await (const { event, data } of eventsOf(await open(run))) seen.push([event, data['state']]);
+  assert.deepEqual(seen, [['state', 'failed']]);
+});
+
+test('Last-Event-ID does no harm, and that of the last event stops who reads again', async () => {
+  const run = await newRun();
+  const going = await open(run, { 'last-event-id': 'end' });
+  assert.equal(going.status, 200);
+  served.operations.become(run, 'succeeded');
+  for await (const { data } of eventsOf(going)) assert.ok(data['state']);
+  for (const id of ['1', '999999999999999999999', 'x'.repeat(2000), '-1']) {
+    const again = await open(run, { 'last-event-id': id });
+    assert.equal(again.status, 200);
+    await again.text();
+  }
+  const ended = await open(run, { 'last-event-id': 'end' });
+  assert.equal(ended.status, 204);
+  assert.equal(served.operations.listenersOf(run), 0);
+});
+
+test('a stream of no run is a plain failure', async () => {
+  const { status } = await client.call('streamRunEvents', { path: { id: '20250414-070000-123-k3f9ab' } });
+  assert.equal(status, 404);
+  const head = await fetch(`${served.url}/v1/runs/20250414-070000-123-k3f9ab/events`, { method: 'HEAD' });
+  assert.equal(head.status, 405);
+});
+
+test('comments show that the stream lives while nothing happens', async () => {
+  const run = await newRun();
+  const connection = await RawConnection.open(served.port);
+  connection.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const text = await connection.until(': alive\n\n');
+  assert.match(text, /event: state\nid: 1\ndata: \{.*\}\n\n/);
+  connection.destroy();
+  await noListeners(run);
+});
+
+test('streams are bounded in number, and a place is free again when one ends', async () => {
+  const run = await newRun();
+  const leaving = new AbortController();
+  const streams = await Promise.all(
+    Array.from({ length: 5 }, (_, index) => open(run, {}, index === 0 ? leaving.signal : undefined)),
+  );
+  const { status, headers, body } = await client.call<{ error: { code: string } }>('streamRunEvents', {
+    path: { id: run },
+  });
+  assert.deepEqual([status, body.error.code, headers.get('retry-after')], [429, 'TOO_MANY_REQUESTS', '5']);
+  leaving.abort();
+  while (served.operations.listenersOf(run) === 5) await turn();
+  const next = await open(run);
+  assert.equal(next.status, 200);
+  served.operations.become(run, 'succeeded');
+  await Promise.all([...streams.slice(1), next].map(stream => stream.text()));
+  await noListeners(run);
+});
+
+/** As many states as it takes to drop a reader that does not read, while another reads; resolves with their number. */
+async function statesUntilDropped(own: Served): Promise<number> {
+  const api = await own.client();
+  const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
+  const slow = await RawConnection.open(own.port);
+  slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await slow.until('id: 1');
+  slow.socket.pause();
+  const reader = eventsOf(await api.open('streamRunEvents', { path: { id: run } }));
+  await reader.next();
+  const files = Array.from({ length: 2000 }, (_, index) => ({
+    name: `customers_part${index}.csv`,
+    part: index + 1,
+    rows: 1,
+    bytes: 1,
+    md5: 'x'.repeat(32),
+    sha256: 'x'.repeat(64),
+  }));
+  let told = 0;
+  while (own.operations.listenersOf(run) === 2) {
+    own.operations.become(run, 'publishing', { files });
+    const { value } = (await reader.next()) as { value: ServerSentEvent };
+    assert.equal((value.data['files'] as unknown[]).length, 2000);
+    assert.ok(++told < 500, 'nobody was dropped');
+  }
+  own.operations.become(run, 'succeeded');
+  const last = (await reader.next()) as { value: ServerSentEvent };
+  assert.equal(last.value.data['state'], 'succeeded');
+  await slow.closed();
+  return told;
+}
+
+test('a reader for whom too much waits is dropped, and one that reads is not held up by it', async () => {
+  const own = await Served.start({ limits: { keepAliveCommentMs: 60_000, eventBacklogBytes: 200_000 } });
+  try {
+    // More than one event may wait: the record of a large run alone is beyond the bound.
+    assert.ok((await statesUntilDropped(own)) > 1);
+  } finally {
+    await own.dispose();
+  }
+});
+
+test('a reader that takes nothing from one comment to the next is dropped', async () => {
+  const own = await Served.start({ limits: { keepAliveCommentMs: 50, eventBacklogBytes: 1_000_000_000 } });
+  try {
+    await statesUntilDropped(own);
+  } finally {
+    await own.dispose();
+  }
+});
+
+test('of progress only the newest waits for a slow reader', async () => {
+  const run = await newRun();
+  const slow = await RawConnection.open(served.port);
+  slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await slow.until('id: 1');
+  // Far more than every buffer on the way holds, were it all kept.
+  for (let rows = 1; rows <= 200_000; rows++) served.operations.progress(run, rows);
+  served.operations.become(run, 'reading');
+  served.operations.become(run, 'succeeded');
+  const text = await slow.until('id: end');
+  slow.destroy();
+  const events = text.split('\n\n').filter(block => /^event: progress/m.test(block));
+  assert.ok(events.length < 10_000, `${events.length} events were kept`);
+  assert.match(text, /"state":"succeeded"/);
+});
+
+const turn = () => new Promise(resolve => setImmediate(resolve));
+
+async function noListeners(run: string): Promise<void> {
+  while (served.operations.listenersOf(run) > 0) await turn();
+}

@@ -1,0 +1,79 @@
+import type { DaemonClock } from '../../../src/daemon/parts.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly act: () => void;
+}
+
+/** Lets what was begun by a timer come to rest, whatever number of promises it takes. */
+export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+/**
+ * Time that passes when the test says so. Timers count time that passes (`monotonic`), `now` is the clock on the wall,
+ * which can be set.
+ */
+export class ManualClock implements DaemonClock {
+  #monotonic = 0;
+  #wall: number;
+  readonly #timers = new Set<Timer>();
+
+  constructor(now: string) {
+    this.#wall = Date.parse(now);
+  }
+
+  now(): Date {
+    return new Date(this.#wall);
+  }
+
+  after(milliseconds: number, act: () => void): () => void {
+    if (!(milliseconds >= 0)) throw new RangeError(`a timer of ${milliseconds} ms`);
+    const timer = { at: this.#monotonic + milliseconds, act };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Timers that wait. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass, and timers fire as it does. */
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.#monotonic + milliseconds;
+    await settled();
+    for (let timer = this.#first(end); timer !== undefined; timer = this.#first(end)) {
+      this.#move(timer.at);
+      this.#timers.delete(timer);
+      timer.act();
+      await settled();
+    }
+    this.#move(end);
+  }
+
+  async passUntil(instant: string): Promise<void> {
+    await this.pass(Date.parse(instant) - this.#wall);
+  }
+
+  /** The machine sleeps: the wall clock goes on, timers do not. */
+  sleep(milliseconds: number): void {
+    this.#wall += milliseconds;
+  }
+
+  /** Somebody sets the clock on the wall. */
+  set(now: string): void {
+    this.#wall = Date.parse(now);
+  }
+
+  #move(to: number): void {
+    this.#wall += to - this.#monotonic;
+    this.#monotonic = to;
+  }
+
+  #first(end: number): Timer | undefined {
+    let first: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.at <= end && (first === undefined || timer.at < first.at)) first = timer;
+    }
+    return first;
+  }
+}
