@@ -9,8 +9,8 @@ import { SaxesParser } from 'saxes';
 import { parseConfig } from '../../src/config/load.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
-import { storeWith } from '../support/blob-store-with.ts';
 import { duckQuery } from '../conformance/parquet-readers.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };
