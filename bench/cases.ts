@@ -57,3 +57,36 @@ export const CASES: readonly BenchCase[] = [
     format: { type: 'parquet', compression: 'zstd' },
   },
 ];
+
+/** A program that one would use instead, and how much faster than it a case has to be. */
+export interface PeerCase {
+  /** Also the name of its script in bench/peers/. */
+  readonly name: string;
+  readonly title: string;
+  /** The case that does the same. */
+  readonly against: string;
+  /** Lowest ratio of rows per second, of the case to the peer. */
+  readonly bar?: number;
+  /** Of the rows, by which slow programs are measured; at least `MIN_PEER_ROWS` where there are so many. */
+  readonly share: number;
+}
+
+/** So many that what it takes to start a process does not count. */
+export const MIN_PEER_ROWS = 500_000;
+
+const chain = (format: string, against: string, bar: number): PeerCase => ({
+  name: `plain-chain-${against}`,
+  title: `plain chain, ${format}`,
+  against,
+  bar,
+  share: 0.1,
+});
+
+export const PEERS: readonly PeerCase[] = [
+  { name: 'psql-copy-upload', title: '`psql \\copy` into uploadStream, CSV', against: 'csv', share: 0.1 },
+  chain('CSV', 'csv', 8),
+  chain('JSON', 'json', 8),
+  chain('XML', 'xml', 8),
+  chain('Parquet', 'parquet', 12),
+  { name: 'duckdb-parquet', title: 'DuckDB, CSV file to Parquet file', against: 'parquet', share: 1 },
+];

@@ -54,7 +54,7 @@ try {
     const at = (share: number): string =>
       times[Math.min(times.length - 1, Math.floor(share * times.length))]!.toFixed(1);
     say(
-      `round ${round}, ${running} runs under way: median ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms`,
+      `round ${round}, ${running} runs under way: median ${at(0.5)} ms, p95 ${at(0.95)} ms, max ${at(1)} ms; the daemon took ${cpuMs() - before} ms of processor time`,
     );
   }
 } finally {

@@ -8,21 +8,21 @@
  * the rounds each output is checked against the database.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir, totalmem } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPrivatePostgres } from '../test/support/postgres.ts';
 import { type BenchCase, CASES } from './cases.ts';
-import { barPlot } from './support/bar-plot.ts';
 import { type DiscardServer, startDiscardServer } from './support/discard-server.ts';
 import { startEmulator } from './support/emulator.ts';
-import { markdownTable } from './support/markdown-table.ts';
-import { type Measurement, measure } from './support/measure.ts';
-import { writeResult } from './support/results.ts';
-import { type Spread, spread } from './support/statistics.ts';
+import { FILE_ROWS } from './support/file-rows.ts';
+import { type Measurement, measureSuccess } from './support/measure.ts';
+import { measurePeers } from './support/peers.ts';
+import { type Figures, mib, perSecond, writeReport } from './support/report.ts';
+import { spread } from './support/statistics.ts';
 import { generatedRows, makeTables, showVariant, type Variant } from './support/tables.ts';
-import { verifyCsv } from './support/verify.ts';
+import { type Verification, verifyCsv, verifyRows } from './support/verify.ts';
 
 const SLUICE = fileURLToPath(new URL('../dist/cli/sluice.js', import.meta.url));
 const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url));
@@ -42,12 +42,6 @@ const rows = Number(args.rows);
 const rounds = Number(args.rounds);
 const only = args.only?.split(',');
 const cases = CASES.filter(({ name }) => only === undefined || only.includes(name));
-
-interface Figures {
-  readonly ratio: Spread;
-  readonly rowsPerSecond: Spread;
-  readonly peakRssBytes: number;
-}
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 const configPath = join(folder, 'sluice.yaml');
@@ -77,7 +71,7 @@ async function main(): Promise<void> {
   const psql: number[] = [];
   const seen = new Map<string, { ratios: number[]; speeds: number[]; peaks: number[] }>();
   for (let round = 1; round <= rounds; round++) {
-    const yardstick = await succeeded(measure('sh', [PSQL_COPY, '--url', url]));
+    const yardstick = await measureSuccess('sh', [PSQL_COPY, '--url', url]);
     psql.push(rows / (yardstick.wallMs / 1000));
     say(`round ${round}: psql \\copy ${perSecond(psql.at(-1)!)}`);
     for (const bench of cases) {
@@ -102,8 +96,17 @@ async function main(): Promise<void> {
     });
   }
   const memory = args.memory ? await memoryOfLongRuns(url, discard) : undefined;
-  const peers = args.peers ? await measurePeers(url, discard) : undefined;
-  report(spread(psql), results, memory, peers);
+  const peers = args.peers
+    ? await measurePeers({
+        databaseUrl: url,
+        rows,
+        rounds: Math.min(rounds, 3),
+        containerUrl: `${discard.accountUrl}/bench?sig=none`,
+        folder,
+        say,
+      })
+    : undefined;
+  process.stdout.write(writeReport({ rows, rounds, psql: spread(psql), cases, results, memory, peers }));
 }
 
 async function startServer(): Promise<string> {
@@ -120,37 +123,53 @@ async function verifyOutputs(url: string): Promise<void> {
   const keeping = await startDiscardServer({ keep: true });
   try {
     writeConfig(url, keeping.accountUrl);
-    const isVerifiable = ({ format, destination }: BenchCase): boolean =>
-      format['type'] === 'csv' && destination === 'discard';
-    for (const bench of cases.filter(isVerifiable)) {
+    for (const bench of cases.filter(({ destination }) => destination === 'discard')) {
+      const { name, changed } = bench;
       const expect = async (query: string): Promise<void> => {
-        const { ok, expected, actual } = await verifyCsv({
-          databaseUrl: url,
-          query,
-          files: [`${keeping.accountUrl}/bench/${bench.name}.csv`],
-          dialect: { header: true },
-          booleans: ['true', 'false'],
-          timestamps: 'iso8601',
-        });
+        const { ok, expected, actual } = await compare(bench, url, query, `${keeping.accountUrl}/bench`);
         if (!ok)
-          throw new Error(
-            `${bench.name}: expected ${JSON.stringify(expected)}, saw ${JSON.stringify(actual)}`,
-          );
-        say(`verified ${bench.name}: ${actual.rows} rows, with the checksum of the database's`);
+          throw new Error(`${name}: expected ${JSON.stringify(expected)}, saw ${JSON.stringify(actual)}`);
+        say(`verified ${name}: ${actual.rows} rows, with the checksum of the database's`);
       };
-      await sluice(bench.name);
+      await sluice(name);
       await expect('select * from customers');
-      if (bench.changed === undefined) continue;
-      await showVariant(url, `bench_${bench.name}`, CHANGED_VARIANT[bench.changed]);
-      await sluice(bench.name);
-      await expect(
-        `select * from ${CHANGED_VARIANT[bench.changed]} where id % ${bench.changed === 0.2 ? 5 : 100} = 0 and ${bench.changed} > 0`,
-      );
-      await showVariant(url, `bench_${bench.name}`, 'customers');
+      if (changed !== undefined) {
+        await showVariant(url, `bench_${name}`, CHANGED_VARIANT[changed]);
+        await sluice(name);
+        await expect(
+          `select * from ${CHANGED_VARIANT[changed]} where id % ${changed === 0.2 ? 5 : 100} = 0 and ${changed} > 0`,
+        );
+        await showVariant(url, `bench_${name}`, 'customers');
+      }
+      await keeping.reset();
     }
   } finally {
     await keeping.stop();
     rmSync(join(folder, 'data'), { recursive: true, force: true });
+  }
+}
+
+/** Holds the rows of a file against those of the query. */
+function compare(
+  { name, format }: BenchCase,
+  databaseUrl: string,
+  query: string,
+  containerUrl: string,
+): Promise<Verification> {
+  const booleans = ['true', 'false'] as const;
+  const asked = { databaseUrl, query, booleans, timestamps: 'iso8601' } as const;
+  const file = `${containerUrl}/${name}`;
+  switch (format['type']) {
+    case 'csv':
+      return verifyCsv({ ...asked, files: [`${file}.csv`], dialect: { header: true } });
+    case 'json': {
+      const extension = format['layout'] === 'lines' ? 'ndjson' : 'json';
+      return verifyRows({ ...asked, rows: FILE_ROWS[extension](`${file}.${extension}`) });
+    }
+    case 'xml':
+      return verifyRows({ ...asked, rows: FILE_ROWS.xml(`${file}.xml`) });
+    default:
+      return verifyRows({ ...asked, timestamps: 'postgres', rows: FILE_ROWS.parquet(`${file}.parquet`) });
   }
 }
 
@@ -212,15 +231,7 @@ function writeConfig(url: string, discardUrl: string, emulator = 'UseDevelopment
 }
 
 function sluice(activation: string): Promise<Measurement> {
-  return succeeded(measure(process.execPath, [SLUICE, '--config', configPath, 'run', activation, '--json']));
-}
-
-async function succeeded(measuring: Promise<Measurement>): Promise<Measurement> {
-  const measurement = await measuring;
-  if (measurement.exitCode === 0) return measurement;
-  throw new Error(
-    `exit code ${measurement.exitCode}: ${measurement.stderr}${measurement.stdout.slice(0, 2000)}`,
-  );
+  return measureSuccess(process.execPath, [SLUICE, '--config', configPath, 'run', activation, '--json']);
 }
 
 /** Peak resident memory of full exports of 5 and 50 million rows that the database makes up as it sends them. */
@@ -232,105 +243,6 @@ async function memoryOfLongRuns(url: string, discard: DiscardServer): Promise<[n
     peaks.push((await sluice(name)).peakRssBytes);
   }
   return peaks as [number, number];
-}
-
-/** Rows per second of the programs that one would write instead, over a tenth of the rows. */
-async function measurePeers(url: string, discard: DiscardServer): Promise<Map<string, number>> {
-  const speeds = new Map<string, number>();
-  const share = Math.ceil(rows / 10);
-  for (const peer of ['psql-copy-upload', 'plain-chain-csv']) {
-    say(`peer ${peer}`);
-    const script = fileURLToPath(new URL(`./peers/${peer}.ts`, import.meta.url));
-    const target = [
-      '--url',
-      url,
-      '--rows',
-      String(share),
-      '--container-url',
-      `${discard.accountUrl}/bench?sig=none`,
-      '--blob',
-      peer,
-    ];
-    const { wallMs } = await succeeded(measure(process.execPath, ['--import', 'tsx', script, ...target]));
-    speeds.set(peer, share / (wallMs / 1000));
-  }
-  return speeds;
-}
-
-function report(
-  psql: Spread,
-  results: ReadonlyMap<string, Figures>,
-  memory: [number, number] | undefined,
-  peers: ReadonlyMap<string, number> | undefined,
-): void {
-  const table = markdownTable(
-    [
-      { title: 'case' },
-      { title: 'ratio', align: 'right' },
-      { title: 'bar', align: 'right' },
-      { title: 'rows/s', align: 'right' },
-      { title: 'peak memory', align: 'right' },
-    ],
-    [
-      ['`psql \\copy` to /dev/null', '1.00', '', range(psql, perSecond), ''],
-      ...cases.map(({ name, title, bar }) => {
-        const { ratio, rowsPerSecond, peakRssBytes } = results.get(name)!;
-        return [
-          title,
-          range(ratio, value => value.toFixed(2)),
-          bar.toFixed(2),
-          range(rowsPerSecond, perSecond),
-          mib(peakRssBytes),
-        ];
-      }),
-    ],
-  );
-  const { model } = cpus()[0]!;
-  const machine = `${cpus().length} × ${model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${process.platform}`;
-  const lines = [
-    '# Bench',
-    '',
-    `${rows} rows of 12 columns; median of ${rounds} rounds (lowest-highest); ratios within each round.`,
-    `${machine}; server, destination and Sluice share the cores. ${new Date().toISOString().slice(0, 10)}.`,
-    '',
-    table,
-    '',
-  ];
-  if (memory) {
-    lines.push(
-      `Peak resident memory of a full CSV export: ${mib(memory[0])} for 5 million rows, ${mib(memory[1])} for 50 million.`,
-      '',
-    );
-  }
-  for (const [peer, speed] of peers ?? []) lines.push(`- ${peer}: ${perSecond(speed)}`);
-  const text = `${lines.join('\n').trimEnd()}\n`;
-  writeResult('latest.md', text);
-  writeResult(
-    'latest.svg',
-    barPlot({
-      title: 'Rows per second, as a ratio to psql \\copy',
-      subtitle: machine,
-      unit: '',
-      bars: cases.map(({ name, title, bar }) => ({
-        label: title,
-        value: results.get(name)!.ratio,
-        goal: bar,
-      })),
-    }),
-  );
-  process.stdout.write(text);
-}
-
-function range({ median, min, max }: Spread, show: (value: number) => string): string {
-  return `${show(median)} (${show(min)}-${show(max)})`;
-}
-
-function perSecond(value: number): string {
-  return Math.round(value).toLocaleString('en');
-}
-
-function mib(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 
 function say(text: string): void {

@@ -60,4 +60,9 @@ export interface RowBatch {
   readonly rowBounds: Int32Array;
   /** One `Change` per row, set by the diff; without a diff every row is to be written. */
   changes: Uint8Array | undefined;
+  /**
+   * Lends the memory of the batch to a later one; present, until it is called, where the source can use it. Whoever takes
+   * the batch out of the pipeline may call it, and neither reads the batch afterwards nor has kept any part of it.
+   */
+  release?: (() => void) | undefined;
 }

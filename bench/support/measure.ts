@@ -64,6 +64,18 @@ export async function measure(
   }
 }
 
+/** For commands that must not fail. */
+export async function measureSuccess(
+  command: string,
+  args: readonly string[],
+  options?: MeasureOptions,
+): Promise<Measurement> {
+  const measurement = await measure(command, args, options);
+  const { exitCode, stderr, stdout } = measurement;
+  if (exitCode === 0) return measurement;
+  throw new Error(`exit code ${exitCode}: ${stderr}${stdout.slice(0, 2000)}`);
+}
+
 /** The second line of `times`: the waited-for children, as in `0m1.23s 0m0.04s`. */
 function childTimes(times: string): [number, number] {
   const [user, system] = [...(times.split('\n')[1] ?? '').matchAll(/(\d+)m([\d.,]+)s/g)].map(

@@ -42,18 +42,43 @@ export interface Verification {
 
 /** Rejects when a side cannot be read to its end or is no CSV; different rows are a result. */
 export async function verifyCsv(options: VerifyOptions): Promise<Verification> {
+  const { databaseUrl, query, files, dialect, ...text } = options;
   const [expected, actual] = await Promise.all([
-    digestQuery(options.databaseUrl, options.query, options),
-    digestFiles(options.files, { ...COPY_DIALECT, ...options.dialect }),
+    digestQuery(databaseUrl, query, text),
+    digestFiles(files, { ...COPY_DIALECT, ...dialect }),
   ]);
+  return compared(expected, actual);
+}
+
+/** As `verifyCsv`, for rows that a reader of another format gives as the CSV of COPY. */
+export async function verifyRows({
+  databaseUrl,
+  query,
+  rows,
+  ...text
+}: Omit<VerifyOptions, 'files' | 'dialect'> & {
+  readonly rows: AsyncIterable<Uint8Array>;
+}): Promise<Verification> {
+  const [expected, actual] = await Promise.all([digestQuery(databaseUrl, query, text), digestRows(rows)]);
+  return compared(expected, actual);
+}
+
+function compared(expected: RowsDigest, actual: RowsDigest): Verification {
   const ok = expected.rows === actual.rows && expected.checksum === actual.checksum;
   return { ok, expected, actual };
+}
+
+async function digestRows(rows: AsyncIterable<Uint8Array>): Promise<RowsDigest> {
+  const digest = new CsvDigest(COPY_DIALECT);
+  for await (const chunk of rows) digest.push(chunk);
+  digest.endFile();
+  return digest.result;
 }
 
 export async function digestFiles(files: readonly string[], dialect: CsvDialect): Promise<RowsDigest> {
   const digest = new CsvDigest(dialect);
   for (const file of files) {
-    for await (const chunk of await open(file)) digest.push(chunk);
+    for await (const chunk of await openFile(file)) digest.push(chunk);
     digest.endFile();
   }
   return digest.result;
@@ -123,7 +148,8 @@ function columnText(column: string, type: number, { booleans, timestamps }: Valu
   return column;
 }
 
-async function open(file: string): Promise<AsyncIterable<Uint8Array>> {
+/** The content of a path or an http URL; of `.gz` what it holds. */
+export async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
   const body: Readable = /^https?:/.test(file)
     ? await download(file)
     : createReadStream(file, { highWaterMark: 1 << 20 });

@@ -25,6 +25,7 @@ const HASHES = 0;
 const VALUES = 1;
 const KEY_BYTES = 15;
 const SECTION_AT = 9;
+const BUCKET_AT = 10;
 const KIND_AT = 12;
 
 export interface PageAddress {
@@ -47,19 +48,20 @@ export function valueKeyOf(hashKey: Buffer): Buffer {
 export function kindOfKey(key: Buffer): number {
   return key[KIND_AT]!;
 }
+export function bucketOfKey(key: Buffer): number {
+  return key.readUInt16BE(BUCKET_AT);
+}
 
 interface KeyRange {
   readonly gte: Buffer;
   readonly lt: Buffer;
 }
 
-/** The hash pages of a chunk, or of one bucket of it, as bounds for LevelDB. */
-export function hashPageRange(epoch: number, chunk: number, bucket?: number): KeyRange {
-  const at = (section: number, from: number): Buffer =>
-    encodeKey(section, { epoch, chunk, bucket: from, kind: 0, sequence: 0 });
-  if (bucket === undefined || bucket === MIXED_BUCKET)
-    return { gte: at(HASHES, bucket ?? 0), lt: at(VALUES, 0) };
-  return { gte: at(HASHES, bucket), lt: at(HASHES, bucket + 1) };
+/** The hash pages of a chunk that have the buckets `from` to `to - 1`; all pages without them. As bounds for LevelDB. */
+export function hashPageRange(epoch: number, chunk: number, from = 0, to = MIXED_BUCKET + 1): KeyRange {
+  const at = (section: number, bucket: number): Buffer =>
+    encodeKey(section, { epoch, chunk, bucket, kind: 0, sequence: 0 });
+  return { gte: at(HASHES, from), lt: to > MIXED_BUCKET ? at(VALUES, 0) : at(HASHES, to) };
 }
 
 /** Everything that an epoch has. */
@@ -75,7 +77,7 @@ function encodeKey(section: number, { epoch, chunk, bucket, kind, sequence }: Pa
   key.writeUInt32BE(epoch, 1);
   key.writeUInt32BE(chunk, 5);
   key[SECTION_AT] = section;
-  key.writeUInt16BE(bucket, 10);
+  key.writeUInt16BE(bucket, BUCKET_AT);
   key[KIND_AT] = kind;
   key.writeUInt16BE(sequence, 13);
   return key;

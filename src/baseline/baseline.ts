@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
 import {
+  bucketOfKey,
   epochRange,
   hashPageRange,
   kindOfKey,
@@ -13,7 +14,15 @@ import {
   valueKeyOf,
 } from './baseline-pages.ts';
 import { FrameType, readDeltaLog, wordsOf } from './delta-log.ts';
-import { BUCKETS, bucketOf, type Digest, HASH_WORDS, KeyTable, MAX_REFERENCE } from './key-table.ts';
+import {
+  BUCKETS,
+  bucketOf,
+  type Digest,
+  EMPTY_DIGEST,
+  HASH_WORDS,
+  KeyTable,
+  MAX_REFERENCE,
+} from './key-table.ts';
 import type { HashSeed } from './row-hash.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -41,6 +50,8 @@ interface Layout {
   readonly chunks: number;
   /** Records in the pages, outdated ones included. */
   readonly records: number;
+  /** So many chunks at the start hold, all together, no key twice; absent where an older version wrote it: none. */
+  readonly distinctChunks?: number;
 }
 type StateRecord = BaselineState & { readonly layout: Layout };
 
@@ -53,7 +64,8 @@ const COMPACTION_SLACK = 16_384;
 /** Compact when there are many chunks, and small ones: each costs a seek at the start of a run. */
 const MAX_CHUNKS = 512;
 const COMPACTION_RECORDS = 8192;
-const SMALL_BASELINE_RECORDS = 1_000_000;
+/** Compacting and measuring take so many keys into memory at a time. */
+const KEYS_AT_A_TIME = 3_000_000;
 
 type Pages = Level<Buffer, Buffer>;
 /** On Node, `level` is classic-level, which has this beside what `level` declares. */
@@ -100,20 +112,17 @@ export class Baseline {
     return this.#state;
   }
 
-  /** Reads the records of all buckets that the table has open. */
-  async load(table: KeyTable): Promise<void> {
-    if (this.#state === undefined) return;
-    const { epoch, chunks } = this.#state.layout;
-    for (let chunk = 0; chunk < chunks; chunk++) await this.#scan(table, hashPageRange(epoch, chunk));
-  }
-
-  /** Reads the records of one bucket, which the table has open. */
-  async loadBucket(table: KeyTable, bucket: number): Promise<void> {
+  /** Reads the records of the buckets `from` to `to - 1`, which the table has open, and no others. */
+  async load(table: KeyTable, from = 0, to = BUCKETS): Promise<void> {
     if (this.#state === undefined) return;
     const { epoch, chunks } = this.#state.layout;
     for (let chunk = 0; chunk < chunks; chunk++) {
-      await this.#scan(table, hashPageRange(epoch, chunk, bucket));
-      await this.#scan(table, hashPageRange(epoch, chunk, MIXED_BUCKET));
+      if (from === 0 && to === BUCKETS) {
+        await this.#scan(table, chunk, hashPageRange(epoch, chunk));
+      } else {
+        await this.#scan(table, chunk, hashPageRange(epoch, chunk, from, to));
+        await this.#scan(table, chunk, hashPageRange(epoch, chunk, MIXED_BUCKET));
+      }
     }
   }
 
@@ -160,7 +169,8 @@ export class Baseline {
       chunk++;
       records += frame.count;
     }
-    await this.#advance({ ...next, layout: { epoch, chunks: chunk, records } });
+    const distinctChunks = fresh ? chunk : (current.layout.distinctChunks ?? 0);
+    await this.#advance({ ...next, layout: { epoch, chunks: chunk, records, distinctChunks } });
     if (fresh && current !== undefined) await this.#clear(current.layout.epoch);
   }
 
@@ -176,21 +186,18 @@ export class Baseline {
     await this.#clear(epoch);
     let chunks = 0;
     let records = 0;
-    // A small baseline is read at once, a large one bucket by bucket.
-    const together = state.count <= SMALL_BASELINE_RECORDS ? BUCKETS : 1;
-    for (let first = 0; first < BUCKETS; first += together) {
-      this.#directory.length = 0;
-      const table = new KeyTable();
-      for (let bucket = first; bucket < first + together; bucket++) table.open(bucket, state.count / BUCKETS);
-      if (together === 1) await this.loadBucket(table, first);
-      else await this.load(table);
-      for (let bucket = first; bucket < first + together; bucket++) {
+    for await (const { table, from, to } of this.#byKeysAtATime()) {
+      const firstChunk = chunks;
+      for (let bucket = from; bucket < to; bucket++) {
         const { keys: words, references } = table.records(bucket);
-        for (let from = 0; from < references.length; from += COMPACTION_RECORDS) {
-          const count = Math.min(COMPACTION_RECORDS, references.length - from);
-          const slice = words.subarray(from * HASH_WORDS, (from + count) * HASH_WORDS);
-          const kept = await this.#retainedOf(references.subarray(from, from + count));
-          const chunk = together === 1 ? chunks++ : Math.floor(from / COMPACTION_RECORDS);
+        table.close(bucket);
+        // Values are in memory together, so not too many of them; hashes alone go in one, in the order of their keys.
+        const together = state.retained === 'nothing' ? references.length : COMPACTION_RECORDS;
+        for (let at = 0; at < references.length; at += together) {
+          const count = Math.min(together, references.length - at);
+          const slice = words.subarray(at * HASH_WORDS, (at + count) * HASH_WORDS);
+          const kept = await this.#retainedOf(references.subarray(at, at + count));
+          const chunk = firstChunk + Math.floor(at / together);
           await this.#write(
             pagesOfChunk(epoch, chunk, PageKind.upserts, { count, words: slice, byBucket: true, ...kept }),
           );
@@ -199,8 +206,7 @@ export class Baseline {
         }
       }
     }
-    this.#directory.length = 0;
-    await this.#advance({ ...state, layout: { epoch, chunks, records } });
+    await this.#advance({ ...state, layout: { epoch, chunks, records, distinctChunks: chunks } });
     await this.#clear(layout.epoch);
   }
 
@@ -213,23 +219,13 @@ export class Baseline {
 
   /** Counts the keys and sums up the digest from the pages alone, to be held against `state`. */
   async measure(): Promise<{ readonly count: number; readonly digest: Digest }> {
-    const expected = this.#state?.count ?? 0;
-    const table = new KeyTable();
     let count = 0;
-    // A small baseline is read at once, a large one bucket by bucket.
-    const together = expected <= SMALL_BASELINE_RECORDS ? BUCKETS : 1;
-    for (let first = 0; first < BUCKETS; first += together) {
-      this.#directory.length = 0;
-      for (let bucket = first; bucket < first + together; bucket++) table.open(bucket, expected / BUCKETS);
-      if (together === 1) await this.loadBucket(table, first);
-      else await this.load(table);
-      for (let bucket = first; bucket < first + together; bucket++) {
-        count += table.countOf(bucket);
-        table.close(bucket);
-      }
+    let digest = EMPTY_DIGEST;
+    for await (const { table, from, to } of this.#byKeysAtATime()) {
+      for (let bucket = from; bucket < to; bucket++) count += table.countOf(bucket);
+      digest = sumOf(digest, table.digest);
     }
-    this.#directory.length = 0;
-    return { count, digest: table.digest };
+    return { count, digest };
   }
 
   /** Reads every page. Rejects with STATE_DAMAGED where one cannot be read, which would fail writes at any later time. */
@@ -252,21 +248,43 @@ export class Baseline {
     this.#state = undefined;
   }
 
-  async #scan(table: KeyTable, range: { gte: Buffer; lt: Buffer }): Promise<void> {
-    const keepsValues = this.#state!.retained !== 'nothing';
+  /** All of the baseline, some buckets after the others, so that memory stays bounded. */
+  async *#byKeysAtATime(): AsyncGenerator<{ table: KeyTable; from: number; to: number }> {
+    const keysOfBucket = (this.#state?.count ?? 0) / BUCKETS;
+    const step = Math.min(BUCKETS, Math.max(1, Math.floor(KEYS_AT_A_TIME / keysOfBucket)));
+    for (let from = 0; from < BUCKETS; from += step) {
+      const to = Math.min(BUCKETS, from + step);
+      this.#directory.length = 0;
+      const table = new KeyTable();
+      for (let bucket = from; bucket < to; bucket++) table.open(bucket, keysOfBucket);
+      await this.load(table, from, to);
+      yield { table, from, to };
+    }
+    this.#directory.length = 0;
+  }
+
+  async #scan(table: KeyTable, chunk: number, range: { gte: Buffer; lt: Buffer }): Promise<void> {
+    const { retained, layout } = this.#state!;
+    const keepsValues = retained !== 'nothing';
+    const isDistinct = chunk < (layout.distinctChunks ?? 0);
     const iterator = this.#pages.iterator({ ...range, fillCache: false, highWaterMarkBytes: SCAN_BYTES });
     try {
       for (;;) {
         const pages = await this.#reading(() => iterator.nextv(SCAN_PAGES));
         if (pages.length === 0) return;
-        for (const [key, page] of pages) this.#loadPage(table, key, page, keepsValues);
+        for (const [key, page] of pages) this.#loadPage(table, key, page, { keepsValues, isDistinct });
       }
     } finally {
       await iterator.close();
     }
   }
 
-  #loadPage(table: KeyTable, key: Buffer, page: Buffer, keepsValues: boolean): void {
+  #loadPage(
+    table: KeyTable,
+    key: Buffer,
+    page: Buffer,
+    { keepsValues, isDistinct }: { readonly keepsValues: boolean; readonly isDistinct: boolean },
+  ): void {
     const words = wordsOf(page, 0, page.length >> 2);
     if (kindOfKey(key) === PageKind.removals) {
       for (let at = 0; at < words.length; at += 4)
@@ -280,9 +298,15 @@ export class Baseline {
         throw damaged('it has more pages than can be referred to');
       this.#directory.push(valueKeyOf(key));
     }
+    const step = keepsValues ? 1 : 0;
+    const bucket = bucketOfKey(key);
+    if (isDistinct && bucket !== MIXED_BUCKET) {
+      table.append(bucket, words, reference, step);
+      return;
+    }
     for (let at = 0; at < words.length; at += HASH_WORDS) {
       if (table.isResident(bucketOf(words[at]!))) table.load(words, at, reference);
-      if (keepsValues) reference++;
+      reference += step;
     }
   }
 
@@ -332,6 +356,10 @@ export class Baseline {
       throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
     }
   }
+}
+
+function sumOf(a: Digest, b: Digest): Digest {
+  return { low: (a.low + b.low) | 0, high: (a.high + b.high) | 0 };
 }
 
 /**

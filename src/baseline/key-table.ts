@@ -8,8 +8,8 @@ export const BUCKETS = 256;
 export const bucketOf = (firstKeyWord: number): number => firstKeyWord >>> 24;
 
 /**
- * A slot: the four words of the key, the two of the row, and a reference. A reference of 0 is an empty slot; the
- * sign bit says that the key was seen in this run; the rest is where the baseline keeps the row's values, plus one.
+ * A slot: the four words of the key, the two of the row, and a reference. A reference of 0 is a slot without a record;
+ * the sign bit says that the key was seen in this run; the rest is where the baseline keeps the row's values, plus one.
  */
 const SLOT_WORDS = 7;
 const REFERENCE = 6;
@@ -18,9 +18,13 @@ const SEEN = 0x80000000 | 0;
 const NO_VALUES = 0x7fffffff;
 export const MAX_REFERENCE = NO_VALUES - 2;
 
-const MAX_LOAD = 0.85;
 const GROWTH = 1.4;
 const MIN_CAPACITY = 16;
+
+/** An entry of an index: eight bits of the key, which spare most looks at a wrong slot, and the slot's number plus one. */
+const TAG_BITS = 0xff000000 | 0;
+const NUMBER_BITS = 0x00ffffff;
+const MAX_LOAD = 0.7;
 
 /** A sum over records that does not depend on their order; carried from generation to generation. */
 export interface Digest {
@@ -35,18 +39,27 @@ export interface ProbeOptions {
 }
 
 /**
- * The baseline in memory while a run is diffed: open addressing with linear probing, one array a bucket, so that
- * growing and setting aside go a 256th at a time. The table is a scratch copy: what it says afterwards is thrown
- * away, and the baseline on disk moves only after publishing.
+ * The baseline in memory while a run is diffed, by bucket, so that growing and setting aside go a 256th at a time. The
+ * table is a scratch copy: what it says afterwards is thrown away, and the baseline on disk moves only after publishing.
+ *
+ * A bucket's slots stand in the order in which their records came, which is most often the order in which the rows will
+ * come again. So each key is first looked for behind the one that was found last, which costs no cache miss; only a key
+ * that is not there is looked up in the bucket's index (open addressing), which is built when it is first needed.
  */
 export class KeyTable {
+  /** Invariant: behind the last slot that is used comes one of zeros. */
   readonly #slots: (Int32Array | undefined)[] = new Array(BUCKETS).fill(undefined);
+  /** Slots that are used, those that lost their record included; and the records. */
+  readonly #used = new Int32Array(BUCKETS);
   readonly #counts = new Int32Array(BUCKETS);
+  /** Where in `#slots` the next key is expected. */
+  readonly #expected = new Int32Array(BUCKETS);
+  readonly #indexes: (Int32Array | undefined)[] = new Array(BUCKETS).fill(undefined);
   #bytes = 0;
   #digestLow = 0;
   #digestHigh = 0;
 
-  /** Memory of the slots. */
+  /** Memory of slots and indexes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -68,74 +81,92 @@ export class KeyTable {
     return this.#counts[bucket]!;
   }
 
-  /** Makes a bucket resident, with room for `expected` keys. */
+  /** Makes a bucket resident, with room for about `expected` keys. */
   open(bucket: number, expected: number): void {
-    const capacity = Math.max(MIN_CAPACITY, Math.ceil((expected * 1.02) / MAX_LOAD) + 8);
-    this.#slots[bucket] = new Int32Array(capacity * SLOT_WORDS);
-    this.#counts[bucket] = 0;
-    this.#bytes += capacity * SLOT_WORDS * 4;
+    // Hashes spread: four times out of a hundred thousand a bucket gets more.
+    const capacity = Math.ceil(expected + 4 * Math.sqrt(expected)) + MIN_CAPACITY;
+    this.#occupy(bucket, new Int32Array(capacity * SLOT_WORDS), 0);
   }
 
   /** Forgets a bucket. The digest keeps what the bucket added to it. */
   close(bucket: number): void {
+    this.#dropIndex(bucket);
     this.#bytes -= this.#slots[bucket]?.byteLength ?? 0;
     this.#slots[bucket] = undefined;
+    this.#used[bucket] = 0;
     this.#counts[bucket] = 0;
   }
 
   /** The slots of a bucket as they stand, to be set aside and given to `restore` later. */
   slotsOf(bucket: number): Int32Array {
-    return this.#slots[bucket]!;
+    return this.#slots[bucket]!.subarray(0, (this.#used[bucket]! + 1) * SLOT_WORDS);
   }
 
   restore(bucket: number, slots: Int32Array): void {
-    this.#slots[bucket] = slots;
+    this.#occupy(bucket, slots, slots.length / SLOT_WORDS - 1);
     let count = 0;
     for (let at = REFERENCE; at < slots.length; at += SLOT_WORDS) if (slots[at] !== 0) count++;
     this.#counts[bucket] = count;
-    this.#bytes += slots.byteLength;
   }
 
   /** Puts a record of the baseline into its bucket, which is resident; a later record of a key replaces the earlier. */
-  // hot: bench/row-path
+  // hot: bench/key-table
   load(records: Int32Array, at: number, reference: number): void {
     const bucket = records[at]! >>> 24;
     const slot = this.#find(bucket, records, at);
     const slots = this.#slots[bucket]!;
-    if (slots[slot + REFERENCE] !== 0) {
-      this.#subtract(slots, slot);
-      slots[slot + 4] = records[at + 4]!;
-      slots[slot + 5] = records[at + 5]!;
-      slots[slot + REFERENCE] = reference + 1;
-      this.#add(slots, slot);
+    if (slot < 0 || slots[slot + REFERENCE] === 0) {
+      this.#put(bucket, slot, records, at, reference + 1);
       return;
     }
-    this.#fill(bucket, slot, records, at, reference + 1);
+    this.#subtract(slots, slot);
+    slots[slot + 4] = records[at + 4]!;
+    slots[slot + 5] = records[at + 5]!;
+    slots[slot + REFERENCE] = reference + 1;
+    this.#add(slots, slot);
+  }
+
+  /**
+   * Puts many records of one bucket behind what is there. None of their keys is there; where one were, the digest would
+   * be wrong. References are `reference` for the first record and grow by `step`.
+   */
+  // hot: bench/key-table
+  append(bucket: number, records: Int32Array, reference: number, step: 0 | 1): void {
+    const count = records.length / HASH_WORDS;
+    this.#dropIndex(bucket);
+    const slots = this.#withRoomFor(bucket, count);
+    let slot = this.#used[bucket]! * SLOT_WORDS;
+    let next = reference + 1;
+    let low = this.#digestLow;
+    let high = this.#digestHigh;
+    for (let at = 0; at < records.length; at += HASH_WORDS) {
+      slots[slot] = records[at]!;
+      slots[slot + 1] = records[at + 1]!;
+      slots[slot + 2] = records[at + 2]!;
+      slots[slot + 3] = records[at + 3]!;
+      slots[slot + 4] = records[at + 4]!;
+      slots[slot + 5] = records[at + 5]!;
+      slots[slot + REFERENCE] = next;
+      low = (low + recordLow(records, at)) | 0;
+      high = (high + recordHigh(records, at)) | 0;
+      slot += SLOT_WORDS;
+      next += step;
+    }
+    this.#digestLow = low;
+    this.#digestHigh = high;
+    this.#used[bucket]! += count;
+    this.#counts[bucket]! += count;
   }
 
   /** Takes a key out again, as a later generation of the baseline did. */
   unload(keys: Int32Array, at: number): void {
     const bucket = keys[at]! >>> 24;
+    const slot = this.#find(bucket, keys, at);
     const slots = this.#slots[bucket]!;
-    let hole = this.#find(bucket, keys, at);
-    if (slots[hole + REFERENCE] === 0) return;
-    this.#subtract(slots, hole);
+    if (slot < 0 || slots[slot + REFERENCE] === 0) return;
+    this.#subtract(slots, slot);
     this.#counts[bucket]!--;
-    // Linear probing has no tombstones: whatever would no longer be found moves into the hole (Knuth 6.4, R).
-    const capacity = slots.length / SLOT_WORDS;
-    let next = hole;
-    for (;;) {
-      next += SLOT_WORDS;
-      if (next === slots.length) next = 0;
-      if (slots[next + REFERENCE] === 0) break;
-      const home = homeOf(slots[next + 1]!, capacity);
-      const distanceToNext = (next - home + slots.length) % slots.length;
-      const distanceToHole = (hole - home + slots.length) % slots.length;
-      if (distanceToHole > distanceToNext) continue;
-      slots.copyWithin(hole, next, next + SLOT_WORDS);
-      hole = next;
-    }
-    slots.fill(0, hole, hole + SLOT_WORDS);
+    slots[slot + REFERENCE] = 0;
   }
 
   /**
@@ -143,32 +174,44 @@ export class KeyTable {
    * be looked at and anything else for those that are not (`skipped`, `deferred`); it receives the answers.
    * @returns how many rows had a key that was seen before in this run; their change is `skipped`
    */
-  // hot: bench/row-path. Two cache misses a row at most: the rows' hashes were computed in a loop of their own.
+  // hot: bench/key-table
   probe(hashes: Int32Array, rowCount: number, changes: Uint8Array, { keysOnly }: ProbeOptions): number {
+    const expected = this.#expected;
     let repeated = 0;
     for (let row = 0; row < rowCount; row++) {
       if (changes[row] !== Change.added) continue;
       const at = row * HASH_WORDS;
       const bucket = hashes[at]! >>> 24;
-      const slot = this.#find(bucket, hashes, at);
       const slots = this.#slots[bucket]!;
-      const reference = slots[slot + REFERENCE]!;
+      let slot = expected[bucket]!;
+      if (
+        slots[slot] !== hashes[at] ||
+        slots[slot + 1] !== hashes[at + 1] ||
+        slots[slot + 2] !== hashes[at + 2] ||
+        slots[slot + 3] !== hashes[at + 3] ||
+        slots[slot + REFERENCE] === 0
+      )
+        slot = this.#find(bucket, hashes, at);
+      const reference = slot < 0 ? 0 : slots[slot + REFERENCE]!;
       if (reference === 0) {
-        this.#fill(bucket, slot, hashes, at, NO_VALUES | SEEN);
-      } else if (reference < 0) {
+        this.#put(bucket, slot, hashes, at, NO_VALUES | SEEN);
+        continue;
+      }
+      expected[bucket] = slot + SLOT_WORDS;
+      if (reference < 0) {
         changes[row] = Change.skipped;
         repeated++;
+        continue;
+      }
+      slots[slot + REFERENCE] = reference | SEEN;
+      if (keysOnly || (slots[slot + 4] === hashes[at + 4] && slots[slot + 5] === hashes[at + 5])) {
+        changes[row] = Change.unchanged;
       } else {
-        slots[slot + REFERENCE] = reference | SEEN;
-        if (keysOnly || (slots[slot + 4] === hashes[at + 4] && slots[slot + 5] === hashes[at + 5])) {
-          changes[row] = Change.unchanged;
-        } else {
-          changes[row] = Change.updated;
-          this.#subtract(slots, slot);
-          slots[slot + 4] = hashes[at + 4]!;
-          slots[slot + 5] = hashes[at + 5]!;
-          this.#add(slots, slot);
-        }
+        changes[row] = Change.updated;
+        this.#subtract(slots, slot);
+        slots[slot + 4] = hashes[at + 4]!;
+        slots[slot + 5] = hashes[at + 5]!;
+        this.#add(slots, slot);
       }
     }
     return repeated;
@@ -209,48 +252,86 @@ export class KeyTable {
     return { keys, references };
   }
 
-  /** The slot of a key, or the empty slot where it would go. */
-  // hot: bench/row-path
+  /** The slot that a key has, perhaps without a record, or -1. */
+  // hot: bench/key-table
   #find(bucket: number, words: Int32Array, at: number): number {
+    const index = this.#indexes[bucket] ?? this.#buildIndex(bucket);
     const slots = this.#slots[bucket]!;
-    const length = slots.length;
     const k0 = words[at]!;
     const k1 = words[at + 1]!;
     const k2 = words[at + 2]!;
     const k3 = words[at + 3]!;
-    let slot = homeOf(k1, length / SLOT_WORDS);
-    while (slots[slot + REFERENCE] !== 0) {
-      if (slots[slot + 1] === k1 && slots[slot] === k0 && slots[slot + 2] === k2 && slots[slot + 3] === k3)
-        break;
-      slot += SLOT_WORDS;
-      if (slot === length) slot = 0;
+    const tag = k2 & TAG_BITS;
+    let place = homeOf(k1, index.length);
+    for (;;) {
+      const entry = index[place]!;
+      if (entry === 0) return -1;
+      if ((entry & TAG_BITS) === tag) {
+        const slot = ((entry & NUMBER_BITS) - 1) * SLOT_WORDS;
+        if (slots[slot + 1] === k1 && slots[slot] === k0 && slots[slot + 2] === k2 && slots[slot + 3] === k3)
+          return slot;
+      }
+      place++;
+      if (place === index.length) place = 0;
     }
-    return slot;
   }
 
-  #fill(bucket: number, emptySlot: number, words: Int32Array, at: number, reference: number): void {
-    let slots = this.#slots[bucket]!;
-    let slot = emptySlot;
-    if (++this.#counts[bucket]! * SLOT_WORDS > slots.length * MAX_LOAD) {
-      slots = this.#grow(bucket);
-      slot = this.#find(bucket, words, at);
+  /** Gives a key that has none a record: in the slot that it has, or in a new one where that is -1. */
+  #put(bucket: number, slotOrNone: number, words: Int32Array, at: number, reference: number): void {
+    let slot = slotOrNone;
+    if (slot < 0) {
+      this.#withRoomFor(bucket, 1);
+      const number = this.#used[bucket]!++;
+      slot = number * SLOT_WORDS;
+      const index = this.#indexes[bucket];
+      if (index !== undefined) enter(index, words[at + 1]!, words[at + 2]!, number);
     }
+    const slots = this.#slots[bucket]!;
     for (let word = 0; word < HASH_WORDS; word++) slots[slot + word] = words[at + word]!;
     slots[slot + REFERENCE] = reference;
+    this.#counts[bucket]!++;
     this.#add(slots, slot);
   }
 
-  #grow(bucket: number): Int32Array {
+  #occupy(bucket: number, slots: Int32Array, used: number): void {
+    this.#slots[bucket] = slots;
+    this.#used[bucket] = used;
+    this.#counts[bucket] = 0;
+    this.#expected[bucket] = 0;
+    this.#bytes += slots.byteLength;
+  }
+
+  /** The slots of a bucket, with room for `count` more and the empty one behind them. */
+  #withRoomFor(bucket: number, count: number): Int32Array {
     const old = this.#slots[bucket]!;
-    const slots = new Int32Array(Math.ceil((old.length / SLOT_WORDS) * GROWTH) * SLOT_WORDS);
+    const needed = this.#used[bucket]! + count + 1;
+    if (needed * SLOT_WORDS <= old.length) return old;
+    if (needed > NUMBER_BITS) throw new RangeError(`a bucket of ${needed} keys`);
+    const capacity = Math.max(needed, Math.ceil((old.length / SLOT_WORDS) * GROWTH));
+    const slots = new Int32Array(capacity * SLOT_WORDS);
+    slots.set(old);
     this.#slots[bucket] = slots;
     this.#bytes += slots.byteLength - old.byteLength;
-    for (let from = 0; from < old.length; from += SLOT_WORDS) {
-      if (old[from + REFERENCE] === 0) continue;
-      const slot = this.#find(bucket, old, from);
-      for (let word = 0; word < SLOT_WORDS; word++) slots[slot + word] = old[from + word]!;
-    }
+    // It was as large as the slots were.
+    this.#dropIndex(bucket);
     return slots;
+  }
+
+  /** Of all slots that have a record; as large as the slots may ask for. */
+  #buildIndex(bucket: number): Int32Array {
+    const slots = this.#slots[bucket]!;
+    const index = new Int32Array(Math.ceil(slots.length / SLOT_WORDS / MAX_LOAD));
+    const used = this.#used[bucket]!;
+    for (let number = 0, slot = 0; number < used; number++, slot += SLOT_WORDS)
+      if (slots[slot + REFERENCE] !== 0) enter(index, slots[slot + 1]!, slots[slot + 2]!, number);
+    this.#indexes[bucket] = index;
+    this.#bytes += index.byteLength;
+    return index;
+  }
+
+  #dropIndex(bucket: number): void {
+    this.#bytes -= this.#indexes[bucket]?.byteLength ?? 0;
+    this.#indexes[bucket] = undefined;
   }
 
   #add(slots: Int32Array, slot: number): void {
@@ -264,9 +345,19 @@ export class KeyTable {
   }
 }
 
-/** First slot to look at. The bucket came from the first word of the key, so this comes from the second. */
+/** First entry of an index to look at. The bucket came from the first word of the key, so this comes from the second. */
 function homeOf(k1: number, capacity: number): number {
-  return Math.floor(((k1 >>> 0) / 0x1_0000_0000) * capacity) * SLOT_WORDS;
+  return Math.floor(((k1 >>> 0) / 0x1_0000_0000) * capacity);
+}
+
+// hot: bench/key-table
+function enter(index: Int32Array, k1: number, k2: number, number: number): void {
+  let place = homeOf(k1, index.length);
+  while (index[place] !== 0) {
+    place++;
+    if (place === index.length) place = 0;
+  }
+  index[place] = (k2 & TAG_BITS) | (number + 1);
 }
 
 function recordLow(words: Int32Array, at: number): number {

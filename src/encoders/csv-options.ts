@@ -36,6 +36,13 @@ export function csvRowBound(columns: readonly Column[], options: CsvOptions): Ro
   return { perByte, perRow };
 }
 
+/** What the values of a row take at most, with their quotes, and without what is between them. */
+export function csvValuesBound(columns: readonly Column[], options: CsvOptions): RowBound {
+  const perByte = 1 + Buffer.byteLength(options.escapeChar);
+  // An apostrophe may itself have to be escaped.
+  return { perByte, perRow: columns.length * (2 * Buffer.byteLength(options.quoteChar) + perByte) };
+}
+
 /** Throws where the options together make a file that cannot be read back, whoever reads it. */
 export function refuseAmbiguous({ delimiter, quoteChar, nullText }: CsvOptions): void {
   const shown = (text: string): string => JSON.stringify(text);

@@ -1,5 +1,8 @@
 import type { Column, RowBatch } from '../row-batch.ts';
 import type { Encoder, OutputBuffer } from './encoder.ts';
+import { notUtf8 } from './not-utf8.ts';
+import { type LaidOutForm, layOut, type RowForm } from './rows/row-form.ts';
+import { type RowWriting, rowWriter } from './rows/row-writer.ts';
 
 /** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
 export interface RowBound {
@@ -7,25 +10,22 @@ export interface RowBound {
   readonly perRow: number;
 }
 
-/**
- * What the engines on bytes share whose rows can be measured before they are written. Rows that surely fit are
- * written in one go; near the limit each row is measured first, so that nothing is written that has to be taken back.
- */
-export abstract class RowEncoder implements Encoder {
+/** What the engines on bytes share: a format says by a form how rows are written, and the row writer writes them. */
+export abstract class RowEncoder implements Encoder, RowWriting {
   abstract readonly beginBytes: number;
   abstract readonly endBytes: number;
 
+  readonly form: LaidOutForm;
   protected readonly columns: readonly Column[];
   /** Rows in the part so far. */
   protected rowCount = 0;
-  /** By column; whoever writes a row counts what it coerces. */
-  protected readonly coercedValues: Float64Array;
-  readonly #bound: RowBound;
+  readonly #format: string;
 
-  protected constructor(columns: readonly Column[], bound: RowBound) {
+  /** @param values what the values of a row take at most */
+  protected constructor(format: string, columns: readonly Column[], form: RowForm, values: RowBound) {
+    this.#format = format;
     this.columns = columns;
-    this.coercedValues = new Float64Array(columns.length);
-    this.#bound = bound;
+    this.form = layOut(form, values);
   }
 
   abstract begin(out: OutputBuffer): void;
@@ -35,51 +35,28 @@ export abstract class RowEncoder implements Encoder {
     this.rowCount = rows;
   }
 
-  abstract rowBytesBound(batch: RowBatch, row: number): number;
-
-  /** The bytes that the row takes if it is written next. */
-  protected rowBytes(batch: RowBatch, row: number): number {
-    return this.rowBytesBound(batch, row);
+  /** Writes a value that the form leaves to the format. */
+  writeValue(field: number, _memory: Buffer, _start: number, _end: number, _at: number): number {
+    throw new TypeError(`${this.#format} leaves no value of column ${field} to the encoder`);
   }
 
-  /** Writes `rows[first] … rows[last - 1]`, which are known to fit; returns the position behind them. */
-  protected abstract writeRows(
-    batch: RowBatch,
-    rows: Int32Array,
-    first: number,
-    last: number,
-    to: Buffer,
-    position: number,
-  ): number;
+  refuse(field: number, rowsWritten: number): never {
+    throw notUtf8(this.#format, this.columns[field]!, this.rowCount + rowsWritten + 1);
+  }
 
   get coerced(): ReadonlyMap<Column, number> {
-    return coercedByColumn(this.columns, this.coercedValues);
+    return coercedByColumn(this.columns, rowWriter.coerced(this));
   }
 
-  // hot: bench/row-path. Invariant: no row is written before it is known to fit as a whole.
+  /** To the byte, for any row but the first. */
+  rowBytesBound(batch: RowBatch, row: number): number {
+    return rowWriter.rowBytes(this, batch, row);
+  }
+
   encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
-    const { rowBounds } = batch;
-    const { limit } = out;
-    const { perByte, perRow } = this.#bound;
-    let index = from;
-    while (index < to) {
-      let sure = out.position;
-      let last = index;
-      while (last < to) {
-        const row = rows[last]!;
-        sure += (rowBounds[2 * row + 1]! - rowBounds[2 * row]!) * perByte + perRow;
-        if (sure > limit) break;
-        last++;
-      }
-      if (last === index) {
-        if (out.position + this.rowBytes(batch, rows[index]!) > limit) break;
-        last++;
-      }
-      out.position = this.writeRows(batch, rows, index, last, out.bytes, out.position);
-      this.rowCount += last - index;
-      index = last;
-    }
-    return index;
+    const next = rowWriter.write(this, { batch, rows, from, to, isFirst: this.rowCount === 0 }, out);
+    this.rowCount += next - from;
+    return next;
   }
 }
 

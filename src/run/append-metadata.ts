@@ -25,6 +25,9 @@ export function formatOptions(format: ResolvedFormat): string {
   return createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
 }
 
+/** The run that began the file: a part that names another is left of an older file of the same name. */
+export const SINCE_METADATA = 'sluice_since';
+
 type Metadata = BlobProperties['metadata'];
 
 /** `generation` is the one that was published last. */

@@ -10,6 +10,7 @@ import {
   isWithdrawn,
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
+  SINCE_METADATA,
 } from './append-metadata.ts';
 
 export interface AppendOptions {
@@ -29,6 +30,8 @@ export interface AppendPlan {
   readonly resume: ResumePoint | undefined;
   /** What is there holds rows that must go, so that the file is written even where the run has no row for it. */
   readonly mustWrite: boolean;
+  /** The run that began the file; absent where that is the run itself. */
+  readonly since?: string | undefined;
 }
 
 export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, mustWrite: false };
@@ -62,12 +65,20 @@ export async function planAppend(options: AppendOptions): Promise<AppendPlan> {
   }
   // A withdrawn run takes its rows back by itself; where it could not, this one does.
   let mustWrite = false;
-  while (parts.length > 0 && isBare(parts.at(-1)!, activation, generation))
-    mustWrite ||= parts.pop()!.bytes > 0;
+  const since = parts[0]?.metadata[SINCE_METADATA];
+  for (let last = parts.at(-1); last !== undefined; last = parts.at(-1)) {
+    const isStale = last.metadata['sluice'] === activation && last.metadata[SINCE_METADATA] !== since;
+    if (!isStale && !isBare(last, activation, generation)) break;
+    mustWrite ||= !isStale && last.bytes > 0;
+    parts.pop();
+  }
   const last = parts.at(-1);
-  const there = last && (await blockLists.getBlocks(last.name));
-  if (!there) return { resume: undefined, mustWrite };
-  return { resume: resumeFrom(there, parts.length, mustWrite, nameOf(parts.length), options), mustWrite };
+  if (last === undefined) return { resume: undefined, mustWrite };
+  const there = await blockLists.getBlocks(last.name);
+  // Somebody has taken it away meanwhile: what is behind it is to be looked for anew.
+  if (there === undefined) return planAppend(options);
+  const resume = resumeFrom(there, parts.length, mustWrite, nameOf(parts.length), options);
+  return { resume, mustWrite, since };
 }
 
 function resumeFrom(

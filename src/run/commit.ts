@@ -11,6 +11,7 @@ import { ROWS_METADATA } from './append-metadata.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import type { RunFile, RunRecord, RunWarning } from './run-record.ts';
+import type { StalePart } from './stale-parts.ts';
 
 /**
  * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
@@ -36,7 +37,7 @@ export interface Decision {
   /** The baseline to come, where the activation has one. */
   readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
   /** Parts of an earlier run of the same name that this run no longer has. */
-  readonly stale: readonly { readonly name: string; readonly etag: string }[];
+  readonly stale: readonly StalePart[];
 }
 
 export interface DecidedFile {
@@ -103,11 +104,7 @@ export async function rollForward(decision: Decision, parts: CommitParts): Promi
       await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
     }
   }
-  for (const { name, etag } of decision.stale) {
-    const left = await deleteStale(store, name, etag);
-    if (left !== undefined)
-      warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${left}` });
-  }
+  warnings.push(...(await deleteStale(decision.stale, store)));
   return { ...record, state: 'succeeded', files, warnings, endedAt };
 }
 
@@ -293,7 +290,7 @@ async function publishManifest(
 function staleError(name: string): SluiceError {
   return new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
     stage: 'destination',
-    hint: 'let only one data directory serve an activation; the files of this run are in place',
+    hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, whatever of it is published',
   });
 }
 
@@ -327,11 +324,28 @@ async function writeOnce(
   }
 }
 
+/** Deletes each as long as nobody has changed it. Returns warnings of those that are still there. */
+async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promise<RunWarning[]> {
+  const warnings: RunWarning[] = [];
+  const given = new Set<string>();
+  for (const { name, etag, series } of stale) {
+    const failure = given.has(series)
+      ? 'a later part could not be deleted'
+      : await deletePart(name, etag, store);
+    if (failure === undefined) continue;
+    if (failure !== CHANGED) given.add(series);
+    warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${failure}` });
+  }
+  return warnings;
+}
+
+const CHANGED = 'another writer has changed it';
+
 /** Returns why the part is still there, or undefined. */
-async function deleteStale(store: BlobStore, name: string, etag: string): Promise<string | undefined> {
+async function deletePart(name: string, etag: string, store: BlobStore): Promise<string | undefined> {
   try {
     const outcome = await store.deleteBlob(name, etag);
-    if (outcome === 'changed') return 'another writer has changed it';
+    if (outcome === 'changed') return CHANGED;
     return outcome === 'unknown' ? 'the delete was not answered' : undefined;
   } catch (error) {
     if (error instanceof SluiceError) return error.message;

@@ -16,6 +16,7 @@ import {
   isBare,
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
+  SINCE_METADATA,
 } from './append-metadata.ts';
 import type { DecidedFile } from './commit.ts';
 import type { RunFile, RunWarning } from './run-record.ts';
@@ -34,6 +35,8 @@ export interface DecideFilesOptions {
   readonly staged: readonly StagedFile[];
   readonly contentType: string;
   readonly store: BlobStore;
+  /** The run that began the file that is appended to; absent where that is this one. */
+  readonly since?: string | undefined;
 }
 
 /** Looks at what each file will replace, so that its commit can insist that nothing else happened to it. */
@@ -96,14 +99,20 @@ function propertiesOf(
 function appendMetadata(
   { rows, resumed }: StagedFile,
   there: BlobProperties | undefined,
-  { activation, generation }: DecideFilesOptions,
+  { activation, run, generation, since = run }: DecideFilesOptions,
 ): Record<string, string> {
-  const loses = there !== undefined && !isBare(there, activation.name, generation - 1);
+  const loses = losesRows(there, activation.name, generation);
   return {
+    [SINCE_METADATA]: since,
     [ROWS_METADATA]: String(rows),
     [ROWS_BEFORE_METADATA]: loses ? BEGUN_ANEW : String(resumed?.rows ?? 0),
     [FORMAT_METADATA]: formatOptions(activation.format),
   };
+}
+
+/** Whether published rows are overwritten, for good. */
+function losesRows(there: BlobProperties | undefined, activation: string, generation: number): boolean {
+  return there !== undefined && !isBare(there, activation, generation - 1);
 }
 
 /** How rows that were appended can be taken back, should the run never be published whole. */
@@ -111,9 +120,10 @@ function undoOf(
   { blockIds, rows, resumed }: StagedFile,
   there: BlobProperties | undefined,
   { metadata, contentMd5: _, ...properties }: BlobWriteProperties,
-  { activation }: DecideFilesOptions,
+  { activation, generation }: DecideFilesOptions,
 ): Pick<DecidedFile, 'undo'> {
-  if (activation.ifExists !== 'append' || there !== undefined || rows === resumed?.rows) return {};
+  if (activation.ifExists !== 'append' || rows === resumed?.rows) return {};
+  if (losesRows(there, activation.name, generation)) return {};
   const end = resumed?.hasEnd ? blockIds.slice(-1) : [];
   return {
     undo: {

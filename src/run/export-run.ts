@@ -277,6 +277,7 @@ class ExportRun {
       staged,
       counts,
       warnings,
+      since: append.since,
       baseline: { generation, run, count, digest, seed, identity, retained },
     };
   }

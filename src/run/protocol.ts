@@ -69,6 +69,8 @@ export interface SealedRun {
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
+  /** The run that began the file that rows were appended to. */
+  readonly since?: string | undefined;
 }
 
 /** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
@@ -100,6 +102,7 @@ export async function exportOnce(
       staged: sealed.staged,
       contentType,
       store,
+      since: sealed.since,
     });
     const record: RunRecord = {
       ...steps.record,

@@ -8,6 +8,8 @@ export interface StalePart {
   readonly name: string;
   /** It is deleted only as long as it has this one. */
   readonly etag: string;
+  /** Name of its first part: what it is a part of. */
+  readonly series: string;
 }
 
 export interface StalePartsOptions {
@@ -27,8 +29,7 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
   const { folder } = activation.destination;
   const nameOf = (change: FileChange | undefined, part: number): string =>
     partName(fileName, part, { folder, ...(change === undefined ? {} : { change }) });
-  const stale = new Map<string, string>();
-  for (const { name, etag } of partsOfPrevious(options, nameOf)) stale.set(name, etag);
+  const stale = new Map(partsOfPrevious(options, nameOf).map(part => [part.name, part]));
 
   const last = new Map<FileChange | undefined, number>();
   for (const { change, part } of staged)
@@ -38,11 +39,13 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
       const name = nameOf(change, part);
       const there = await store.head(name);
       if (there === undefined) return;
-      if (there.metadata['sluice'] === activation.name && !stale.has(name)) stale.set(name, there.etag);
+      if (there.metadata['sluice'] !== activation.name || stale.has(name)) continue;
+      stale.set(name, { name, etag: there.etag, series: nameOf(change, 1) });
     }
   };
   await Promise.all([...last].map(search));
-  return Array.from(stale, ([name, etag]) => ({ name, etag }));
+  // The last ones first: a gap would hide those behind it, should deleting come to an end in between.
+  return [...stale.values()].sort((a, b) => (a.name < b.name ? 1 : -1));
 }
 
 function partsOfPrevious(
@@ -57,7 +60,7 @@ function partsOfPrevious(
   const stale: StalePart[] = [];
   for (const { name, change, part, etag } of previous?.files ?? []) {
     if (part === 1 || etag === undefined || written.has(name) || !begun.has(change)) continue;
-    if (nameOf(change, part) === name) stale.push({ name, etag });
+    if (nameOf(change, part) === name) stale.push({ name, etag, series: nameOf(change, 1) });
   }
   return stale;
 }

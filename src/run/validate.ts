@@ -151,7 +151,6 @@ function checkSasRights(
     found.push({ check: 'sas', outcome: 'failed', error });
   };
   const warn = (message: string): void => void found.push({ check: 'sas', outcome: 'warned', message });
-  if (lacks('r')) fail('r', 'which looking at what is there takes');
   if (lacks('t') && Object.keys(blob.tags ?? {}).length > 0) fail('t', 'which blob.tags take');
   if (lacks('d')) {
     warn(`the SAS token lacks ${permissionName('d')}: parts of an earlier, larger run cannot be deleted`);

@@ -151,6 +151,7 @@ export class RollingBlobSink extends Writable {
   async #takeBatch(batch: RowBatch): Promise<void> {
     for (const series of this.#series) await this.#writeSelected(series, batch);
     this.#rowsSeen += batch.rowCount;
+    batch.release?.();
   }
 
   async #writeSelected(series: OpenSeries, batch: RowBatch): Promise<void> {

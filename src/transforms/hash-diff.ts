@@ -47,8 +47,8 @@ export interface KeySample {
 }
 const MAX_SAMPLES = 100;
 const BATCH_BYTES = 256 * 1024;
-/** Slots, at the load they are opened with. */
-const TABLE_BYTES_PER_KEY = 34;
+/** Of the table, where all keys had to be looked up. */
+const TABLE_BYTES_PER_KEY = 35;
 /** Buckets that are set aside at once when the table has outgrown its memory. */
 const EVICTED_TOGETHER = 16;
 
@@ -93,6 +93,7 @@ export class HashDiff {
     for await (const batch of batches) {
       this.counts.read += batch.rowCount;
       if (await this.#compare(batch)) yield batch;
+      else batch.release?.();
       if (this.#table.bytes > this.#options.stateMemoryBytes) await this.#setAside();
     }
     const waiting: number[] = [];
@@ -117,7 +118,7 @@ export class HashDiff {
     const share = Math.min(1, stateMemoryBytes / (count * TABLE_BYTES_PER_KEY + 1));
     const resident = Math.max(1, Math.floor(BUCKETS * share));
     for (let bucket = 0; bucket < resident; bucket++) this.#table.open(bucket, count / BUCKETS);
-    await baseline?.load(this.#table);
+    await baseline?.load(this.#table, 0, resident);
     this.#loaded = this.#table.digest;
   }
 
@@ -211,7 +212,7 @@ export class HashDiff {
     }
     this.#table.open(bucket, (baseline?.state?.count ?? 0) / BUCKETS);
     const before = this.#table.digest;
-    await baseline?.loadBucket(this.#table, bucket);
+    await baseline?.load(this.#table, bucket, bucket + 1);
     const after = this.#table.digest;
     this.#loaded = {
       low: (this.#loaded.low + after.low - before.low) | 0,

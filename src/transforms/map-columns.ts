@@ -93,7 +93,9 @@ function pick(batch: RowBatch, places: readonly number[], fieldCount: number): R
     }
     bounds[2 * row + 1] = at;
   }
-  return { bytes: Buffer.concat(parts, at), rowCount, rowBounds: bounds, changes: batch.changes };
+  const picked = { bytes: Buffer.concat(parts, at), rowCount, rowBounds: bounds, changes: batch.changes };
+  batch.release?.();
+  return picked;
 }
 
 function quoted(name: string): string {

@@ -20,6 +20,21 @@ test('the demo exports sample data in every way, can be used while it is kept, a
   assert.match(stdout, /sluice run as_csv {2}3,000 rows read \(3,000 added\), 3,000 written/);
   assert.match(stdout, /│ 9007199254740993,"O'Neil, Shaun","two\n/);
   assert.match(stdout, /│ lines",12345678901234567\.0001,DE,true,2025-04-14T07:00:01\.123456Z\n/);
+  assert.match(
+    stdout,
+    /run as_json .*\n.*\n.*customers\.json .*\n +│ \[\n +│ \{"id":9007199254740993,"name":"O'Neil/,
+  );
+  assert.match(
+    stdout,
+    /run as_ndjson .*\n.*\n.*customers\.ndjson .*\n +│ \{"id":9007199254740993,"name":"O'Neil/,
+  );
+  assert.match(stdout, /run as_xml .*\n.*\n.*customers\.xml .*\n +│ <\?xml version="1\.0"/);
+  assert.match(
+    stdout,
+    /customers\.parquet .*\n +│ 3000 rows in 1 row group, as hyparquet reads it:\n +│ id +INT64/,
+  );
+  assert.match(stdout, /│ balance +FIXED_LEN_BYTE_ARRAY DECIMAL \(scale 4, precision 24\)\n/);
+  assert.match(stdout, /│ updated_at +INT64 TIMESTAMP \(isAdjustedToUTC true, unit MICROS\)\n/);
   assert.match(stdout, /customers\.csv\.gz +3,000 /);
   assert.match(stdout, /customers_part00003\.csv +\d+ /);
   assert.match(stdout, /run upsert .*\(2 added, 3 updated, 2 removed, 2,995 unchanged\), 5 written/);

@@ -95,6 +95,8 @@ const EXTREMES: Readonly<Record<string, readonly string[]>> = {
     '{\n"a":\t1}',
     'null',
     '"\\u0000"',
+    '"\\ud800"',
+    '{"\\udc00\\ud83d": "\\ud83d\\ude00"}',
     '-1',
   ],
   jsonb: ['{"b": 1, "a": "x,\\"y\\"\\n"}', '[]', 'null', '""', '1e400', '1.50'],

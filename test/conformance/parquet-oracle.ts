@@ -1,6 +1,8 @@
 /** What the database says that the file has to hold, as the canonical texts of parquet-readers.ts. */
+import assert from 'node:assert/strict';
 import type pg from 'pg';
 import type { ParquetColumn, ParquetKind } from '../../src/encoders/parquet/parquet-column.ts';
+import type { Column } from '../../src/row-batch.ts';
 import { type CanonicalRow, number, unscaled } from './parquet-readers.ts';
 
 const epoch = (field: string): string => `trunc(extract(epoch from ${field}) * 1000000)`;
@@ -46,4 +48,24 @@ function canonical(value: string | null, { kind, scale }: ParquetColumn): string
   if (kind === 'float32') return number(Math.fround(Number(value)));
   if (kind === 'float64') return number(Number(value));
   return kind === 'decimal' ? unscaled(value, scale) : value;
+}
+
+/** Says where rows differ, not all that they hold. */
+export function assertSameRows(
+  reader: string,
+  actual: readonly CanonicalRow[],
+  expected: readonly CanonicalRow[],
+  columns: readonly Column[],
+): void {
+  assert.equal(actual.length, expected.length, `${reader}: rows`);
+  const shown = (value: string | null | undefined): string =>
+    JSON.stringify(value)?.slice(0, 200) ?? 'nothing';
+  expected.forEach((row, index) => {
+    row.forEach((value, column) => {
+      const seen = actual[index]![column];
+      if (seen === value) return;
+      const { name, kind } = columns[column]!;
+      assert.fail(`${reader}: row ${index}, column ${name} (${kind}): ${shown(seen)}, not ${shown(value)}`);
+    });
+  });
 }

@@ -63,3 +63,16 @@ export async function writeFile(createEncoder: () => Encoder, batches: readonly 
   if (file === undefined || others.length > 0) throw new TypeError('one file is wanted');
   return file.bytes;
 }
+
+export function firstRows(batches: readonly RowBatch[], count: number): RowBatch[] {
+  let left = count;
+  return batches.map(batch => {
+    const rowCount = Math.min(left, batch.rowCount);
+    left -= rowCount;
+    return { ...batch, rowCount };
+  });
+}
+
+export function chunksOf(count: number, size: number): number[] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, index) => Math.min(size, count - index * size));
+}

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { resetState } from '../../src/run/state.ts';
 import { Random } from '../simulation/random.ts';
 import { type CheckedExport, withCheckedExport } from './checked-export.ts';
 
@@ -131,6 +132,30 @@ for (const [what, damage] of [
     });
   });
 }
+
+test('a decision that cannot be read stops full runs too, until somebody gives it up', async () => {
+  await withCheckedExport({ settings: SETTINGS }, async subject => {
+    await subject.succeed();
+    await subject.source.change(new Random(1));
+    const { record } = await interrupted(subject);
+    flip(join(subject.oracle.folder, 'runs', record.run, 'commit.json'), 300);
+    const before = await subject.container.list();
+    for (const full of [false, true]) {
+      const { record: next } = await subject.run({ full });
+      assert.equal(next.error?.code, 'STATE_DAMAGED');
+      assert.match(next.error.message, new RegExp(`commit.json .*${record.run}`));
+      assert.match(next.error.hint, /`sluice state reset NAME --abandon`/);
+    }
+    assert.deepEqual(await subject.container.list(), before);
+    const activation = subject.activation();
+    await assert.rejects(resetState({ activation, abandonDecided: false }), { code: 'STATE_STALE' });
+    const { abandoned } = await resetState({ activation, abandonDecided: true });
+    assert.deepEqual(abandoned, [record.run]);
+    const { record: full } = await subject.succeed();
+    assert.deepEqual([full.full, full.generation], [true, 3]);
+    await subject.expectNoChange();
+  });
+});
 
 test('a decision that is no JSON: said so, and nothing is published', async () => {
   await withCheckedExport({ settings: SETTINGS }, async subject => {

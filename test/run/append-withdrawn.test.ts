@@ -3,6 +3,7 @@ import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import type { ExportResult } from '../../src/run/export-run.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 /**
@@ -11,18 +12,6 @@ import { type Exporter, withExporter } from '../support/exporter.ts';
  */
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', maxFileRows: 7 };
-
-function storeWith(store: BlobStore, own: Partial<BlobStore>): BlobStore {
-  return {
-    stageBlock: (...args) => store.stageBlock(...args),
-    putBlob: (...args) => store.putBlob(...args),
-    head: name => store.head(name),
-    getBlob: name => store.getBlob(name),
-    deleteBlob: (...args) => store.deleteBlob(...args),
-    commitBlocks: (...args) => store.commitBlocks(...args),
-    ...own,
-  };
-}
 
 /** The rows 1 to 6 are published; a run that adds 7 to 9 is withdrawn after it has committed 7 to the first part. */
 async function withWithdrawn(
@@ -201,4 +190,28 @@ test('a full run without a row leaves none of the old ones, also where onEmpty i
     await exporter.database.sql(`insert into t values (1, 'again')`);
     assert.equal((await exporter.run(activation)).record.state, 'succeeded');
     assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,again']);
+  }));
+
+test('parts of an older file of the name that could not be deleted are not gone on with', () =>
+  withExporter(async exporter => {
+    const { accountUrl, container } = exporter.container;
+    const destination = { accountUrl, container, auth: { sasToken: exporter.container.sas('rwl') } };
+    const activation = exporter.activation({ ...APPEND, maxFileRows: 3, destination });
+    await exporter.database.sql(
+      `create table t (id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 8) i`,
+    );
+    await exporter.run(activation);
+    await exporter.database.sql('delete from t where id > 3');
+    const { record } = await exporter.run(activation, { full: true });
+    assert.deepEqual(
+      record.warnings.map(({ code }) => code),
+      ['STALE_PARTS_LEFT', 'STALE_PARTS_LEFT'],
+    );
+    await exporter.database.sql(`insert into t values (9, 'n9')`);
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '9,n9']);
+    await exporter.database.sql(`insert into t values (10, 'n10')`);
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '10,n10', '9,n9']);
+    assert.deepEqual(await ids(exporter, 'out_part00003.csv'), [7, 8]);
   }));

@@ -1,27 +1,28 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { SaxesParser } from 'saxes';
 import { parseConfig } from '../../src/config/load.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
+import { duckQuery } from '../conformance/parquet-readers.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };
 
 /** The store, with something that happens before each commit. */
 function beforeCommit(store: BlobStore, act: (name: string) => Promise<void>): BlobStore {
-  return {
-    stageBlock: (...args) => store.stageBlock(...args),
-    putBlob: (...args) => store.putBlob(...args),
-    head: name => store.head(name),
-    getBlob: name => store.getBlob(name),
-    deleteBlob: (...args) => store.deleteBlob(...args),
+  return storeWith(store, {
     commitBlocks: async (...args) => {
       await act(args[0]);
       return store.commitBlocks(...args);
     },
-  };
+  });
 }
 
 /** Four runs, each after rows were added: 3, then 2, then none, then 1. */
@@ -117,6 +118,34 @@ test('gzip goes on with further members, and each run uploads only its own bytes
     assert.equal(blocks.committedBlocks?.length, 3);
     assert.ok(records[1]!.counts.bytes < records[1]!.files[0]!.bytes);
   }));
+
+test('other readers take the members of a file that was appended to for one text', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-members-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await withExporter(async exporter => {
+    for (const [name, format] of [
+      ['out.json.gz', { type: 'json', compression: 'gzip' }],
+      ['out.csv.gz', { type: 'csv', compression: 'gzip' }],
+    ] as const) {
+      await exporter.database.sql('drop table if exists t');
+      await runs(exporter, { name: format.type, format });
+      const path = join(folder, name);
+      const stored = await exporter.container.download(name);
+      await writeFile(path, stored);
+      const text = gunzipSync(stored).toString();
+      const [[count, sum] = []] = await duckQuery(`select count(*), sum(id) from '${path}'`);
+      assert.deepEqual([count, sum], ['6', '21'], `DuckDB, ${name}`);
+      for (const [command, ...args] of [
+        ['gzip', '-dc', path],
+        ['python3', '-c', 'import gzip, sys; sys.stdout.write(gzip.open(sys.argv[1], "rt").read())', path],
+      ] as const) {
+        const { status, stdout, error } = spawnSync(command, args, { encoding: 'utf8' });
+        if (error) t.diagnostic(`${command} is not installed`);
+        else assert.deepEqual([status, stdout], [0, text], `${command}, ${name}`);
+      }
+    }
+  });
+});
 
 test('at a limit the next part begins, and the next run goes on with that one', () =>
   withExporter(async exporter => {

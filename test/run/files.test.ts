@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { storeWith } from '../support/blob-store-with.ts';
 import { withExporter } from '../support/exporter.ts';
 
 const TABLE = `create table t (id int primary key, name text); insert into t select i, 'name ' || i from generate_series(1, 1000) i`;
@@ -70,6 +71,51 @@ test('stale parts that Sluice wrote are deleted when a later run has fewer, part
       ['STALE_PARTS_LEFT'],
     );
     assert.match(record.warnings[0]!.message, /out_part00004.csv .*another writer has changed it/);
+  }));
+
+for (const [what, settings] of [
+  ['by its manifests', {}],
+  ['without manifests', { manifest: false }],
+] as const) {
+  test(`parts that an earlier run than the previous one left are found stale, ${what}`, () =>
+    withExporter(async exporter => {
+      await exporter.database.sql(TABLE);
+      const activation = exporter.activation({ maxFileRows: 250, onEmpty: 'skip', ...settings });
+      await exporter.run(activation);
+      await exporter.database.sql('create table kept as select * from t; delete from t');
+      assert.deepEqual((await exporter.run(activation)).record.files, []);
+      assert.equal((await exporter.files()).length, 4);
+      await exporter.database.sql('insert into t select * from kept where id <= 300');
+      const { record } = await exporter.run(activation);
+      assert.deepEqual(record.warnings, []);
+      assert.deepEqual(await exporter.files(), ['out.csv', 'out_part00002.csv']);
+    }));
+}
+
+test('parts whose deletion comes to an end in between are found by the next run', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const activation = exporter.activation({ maxFileRows: 250 });
+    await exporter.run(activation);
+    await exporter.database.sql('delete from t where id > 200');
+    const { record } = await exporter.run(activation, {
+      intercept: parts => ({
+        ...parts,
+        store: storeWith(parts.store, {
+          deleteBlob: async (name, etag) =>
+            name === 'out_part00003.csv' ? 'unknown' : parts.store.deleteBlob(name, etag),
+        }),
+      }),
+    });
+    assert.deepEqual(
+      record.warnings.map(({ message }) => message),
+      [
+        'out_part00003.csv is left of an earlier run: the delete was not answered',
+        'out_part00002.csv is left of an earlier run: a later part could not be deleted',
+      ],
+    );
+    assert.deepEqual((await exporter.run(activation)).record.warnings, []);
+    assert.deepEqual(await exporter.files(), ['out.csv']);
   }));
 
 test('a blob that Sluice did not write is overwritten with a warning, its own without', () =>

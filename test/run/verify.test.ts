@@ -331,3 +331,23 @@ for (const compression of ['snappy', 'zstd', 'gzip', 'none'] as const) {
     if (compression !== 'none') await assert.rejects(read(zeroed));
   });
 }
+
+test('reads files by the options that they were written with, whatever the configuration says now', () =>
+  withExporter(async exporter => {
+    const written = { type: 'csv', delimiter: '||', quoteChar: "'", header: false, lineEnding: 'crlf' };
+    const { record } = await exported(exporter, { format: written });
+    const now = exporter.activation({ format: { type: 'csv' } });
+    assert.deepEqual(codes(await verify(record.run, now)), [[], []]);
+    // Of a manifest that does not tell, the configuration is all that there is.
+    const name = `_sluice/exported/${record.run}.json`;
+    const { format, ...older } = (await exporter.manifest('exported', record.run)) as {
+      format: { type: string };
+    };
+    assert.equal(format.type, 'csv');
+    const text = JSON.stringify(older);
+    await exporter.container.client.getBlockBlobClient(name).upload(text, text.length);
+    assert.notDeepEqual(codes(await verify(record.run, now)), [[], []]);
+    const wrong = JSON.stringify({ ...older, format: { type: 'csv', delimiter: 7 } });
+    await exporter.container.client.getBlockBlobClient(name).upload(wrong, wrong.length);
+    assert.deepEqual(codes(await verify(record.run, now))[0], ['MANIFEST_DAMAGED']);
+  }));

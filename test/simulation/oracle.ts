@@ -1,3 +1,13 @@
+import { describeDifference, misfit, rowsOf, union } from './published-rows.ts';
+import type {
+  Chain,
+  FinishedRun,
+  Published,
+  PublishedFile,
+  RunFacts,
+  StagedName,
+  Subject,
+} from './run-facts.ts';
 import type { BlobEvent, Version, VirtualContainer } from './virtual-container.ts';
 import { WEEK_MS } from './virtual-container.ts';
 import type { Rows, VirtualDisk } from './virtual-disk.ts';
@@ -7,75 +17,6 @@ import type { World } from './world.ts';
  * What must be true whatever happens, told from three things only: what each run saw of the source, what became of the
  * blobs, and what the baseline on disk holds. It knows the format of manifests and nothing of how the protocol works.
  */
-
-/** The part of a manifest that a consumer goes by. */
-interface Published {
-  readonly run: string;
-  readonly generation: number;
-  readonly previousGeneration: number;
-  readonly full: boolean;
-  readonly files: readonly {
-    readonly name: string;
-    readonly change?: string;
-    readonly bytes: number;
-    readonly etag?: string;
-  }[];
-}
-
-export interface Subject {
-  readonly name: string;
-  readonly syncMode: string;
-  readonly keepsState: boolean;
-  readonly manifest: boolean;
-  readonly latest: string;
-  readonly mayDelete: boolean;
-}
-
-interface FinishedRun {
-  readonly run: string;
-  readonly warnings: readonly { readonly code: string }[];
-}
-
-interface Chain {
-  readonly subject: Subject;
-  /** The run that `latest.json` names, or that was published last where there are no manifests. */
-  last: RunFacts | undefined;
-  /** The newest run that was published, whatever has become of `latest.json`. */
-  newest: RunFacts | undefined;
-  /** What a consumer has that applied every generation; of `insert`, all keys that ever came. */
-  held: Rows;
-  /** Somebody else has deleted or replaced `latest.json` since. */
-  lost: boolean;
-  wasLost: boolean;
-  /** After another writer's interference a late request of ours wrote a `latest.json` that was given up. */
-  cameBack: boolean;
-}
-
-interface RunFacts {
-  readonly run: string;
-  readonly chain: Chain;
-  readonly source: Rows;
-  readonly generation: number;
-  readonly previousGeneration: number;
-  readonly full: boolean;
-  /** What a consumer holds once it has applied the run. */
-  held: Rows | undefined;
-  names: readonly string[];
-  /** The start of its process. */
-  readonly startedStep: number;
-  readonly startedMs: number;
-  decided: boolean;
-  removedStep: number | undefined;
-  /** The baseline on disk is its own. */
-  applied: boolean;
-  /** RUN.json was written; without manifests, all files are committed. */
-  published: boolean;
-  /** The disk may know nothing of the run any more. */
-  forgotten: boolean;
-  readonly committed: Map<string, Version>;
-  /** ETags that the run was shown before it was decided. */
-  readonly seen: ReadonlySet<string>;
-}
 
 const NO_ROWS: Rows = new Map();
 
@@ -108,6 +49,8 @@ export class Oracle {
         lost: false,
         wasLost: false,
         cameBack: false,
+        lastFull: undefined,
+        spoiledStep: -1,
       };
       this.#chains.set(subject.name, chain);
       if (subject.manifest) this.#chainOfLatest.set(subject.latest, chain);
@@ -139,22 +82,29 @@ export class Oracle {
       full,
       held: undefined,
       names: [],
+      staged: new Map(),
       startedStep,
       startedMs: this.#world.milliseconds,
       decided: false,
       removedStep: undefined,
       applied: false,
       published: false,
+      noted: false,
       forgotten: false,
       committed: new Map(),
       seen,
     });
   }
 
-  staged(run: string, names: readonly string[]): void {
+  staged(run: string, files: readonly StagedName[]): void {
     const facts = this.#runs.get(run)!;
-    facts.names = names;
-    if (new Set(names).size !== names.length) this.violate(`${run} has one name for two files`);
+    facts.names = files.map(({ name }) => name);
+    facts.staged = new Map(files.map(file => [file.name, file]));
+    if (facts.staged.size !== files.length) this.violate(`${run} has one name for two files`);
+  }
+
+  noted(run: string): void {
+    this.#runs.get(run)!.noted = true;
   }
 
   decided(run: string): void {
@@ -162,11 +112,13 @@ export class Oracle {
   }
 
   /** The decision of a run is about to be removed. */
-  removed(run: string): void {
+  removed(run: string, isRemembered: boolean): void {
     const facts = this.#runs.get(run)!;
     facts.removedStep ??= this.#world.step;
     this.#publishNothing(facts);
-    if (!facts.published && !this.#mayBeDropped(facts)) this.violate(`${run} was decided, and is dropped`);
+    if (this.#mayBeDropped(facts)) return;
+    if (!facts.published) this.violate(`${run} was decided, and is dropped`);
+    else if (!isRemembered) this.violate(`${run} is published, and its record is not kept`);
   }
 
   /** The disk forgets: an earlier state was put back, or the state was reset. */
@@ -176,8 +128,16 @@ export class Oracle {
     }
   }
 
-  isApplied(run: string): boolean {
-    return this.#runs.get(run)?.applied ?? false;
+  /** Whether a consumer that sees no manifest may take the run's files away. */
+  mayBeTaken(run: string): boolean {
+    const facts = this.#runs.get(run);
+    return facts !== undefined && (facts.applied || facts.noted);
+  }
+
+  /** Whether a request of long ago wrote the blob, when its run was over. */
+  cameLate({ metadata, step }: Version): boolean {
+    const { removedStep } = this.#runs.get(metadata['run'] ?? '') ?? {};
+    return removedStep !== undefined && step >= removedStep;
   }
 
   /** Whether another writer ever deleted or replaced the subject's `latest.json`. */
@@ -208,6 +168,7 @@ export class Oracle {
     if (facts.chain.last !== facts && !lost && !facts.chain.cameBack && !facts.forgotten) {
       this.violate(`${run} is called finished, and ${facts.chain.last?.run} is the latest`);
     }
+    this.#checkFile(facts.chain);
   }
 
   /** The protocol said that the run failed, and the process lives: it left nothing, or a decision. */
@@ -216,6 +177,8 @@ export class Oracle {
     if (facts === undefined) return;
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
+    // A run that was to begin the file anew cannot bring back what it has overwritten.
+    else if (facts.decided && !facts.full) this.#checkFile(facts.chain);
   }
 
   // What the container tells.
@@ -230,6 +193,7 @@ export class Oracle {
     changes.push({ step: this.#world.step, by: writer, before });
 
     const chain = this.#chainOfLatest.get(name);
+    this.#noteSpoiled(event);
     if (by === 'foreign') {
       if (chain?.last) chain.lost = chain.wasLost = true;
       return;
@@ -260,15 +224,25 @@ export class Oracle {
 
   #committed(facts: RunFacts, after: Version): void {
     facts.committed.set(after.name, after);
-    if (!facts.names.includes(after.name))
-      this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
+    const staged = facts.staged.get(after.name);
+    if (staged === undefined) this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
+    else if (staged.bytes !== after.bytes.length) this.#takenBack(facts, after);
     if (facts.chain.subject.manifest || facts.published) return;
     const files = facts.names.map(name => facts.committed.get(name));
     if (files.some(file => file === undefined)) return;
+    const fromByte = ({ name }: Version): number => facts.staged.get(name)!.fromByte;
     this.#publish(
       facts,
-      files.map(file => ({ version: file!, change: changeOf(file!.name) })),
+      files.map(file => ({ version: file!, change: changeOf(file!.name), fromByte: fromByte(file!) })),
     );
+  }
+
+  /** The file again without what the run had added to it. */
+  #takenBack(facts: RunFacts, { name }: Version): void {
+    facts.committed.delete(name);
+    if (!facts.chain.subject.appends) this.violate(`${name} of ${facts.run} is not what was staged`);
+    else if (facts.published && !this.#mayBeDropped(facts))
+      this.violate(`${facts.run} is published, and takes ${name} back`);
   }
 
   #publishLatest(facts: RunFacts, published: Published): void {
@@ -294,8 +268,8 @@ export class Oracle {
     if (published.files.map(({ name }) => name).join() !== facts.names.join()) {
       this.violate(`the manifest of ${run} does not list its files`);
     }
-    const files: { version: Version; change: string | undefined }[] = [];
-    for (const { name, etag = '', bytes, change } of published.files) {
+    const files: PublishedFile[] = [];
+    for (const { name, etag = '', bytes, change, appended } of published.files) {
       const version = this.#container!.versions.get(etag);
       if (version?.name !== name || version.metadata['run'] !== run || version.bytes.length !== bytes) {
         this.violate(`generation ${generation} of ${run} lists ${name} ${etag}, which is not its file`);
@@ -310,7 +284,7 @@ export class Oracle {
           this.violate(`generation ${generation} of ${run} is visible, and ${name} is not there`);
         }
       }
-      files.push({ version, change });
+      files.push({ version, change, fromByte: appended?.fromByte ?? 0 });
     }
     this.#publish(facts, files);
   }
@@ -327,10 +301,7 @@ export class Oracle {
   }
 
   /** Applies a generation as a consumer would, and compares with what the run saw. */
-  #publish(
-    facts: RunFacts,
-    files: readonly { readonly version: Version; readonly change: string | undefined }[],
-  ): void {
+  #publish(facts: RunFacts, files: readonly PublishedFile[]): void {
     const { run, chain, full, generation } = facts;
     const { last, subject } = chain;
     this.#remember(facts);
@@ -348,8 +319,8 @@ export class Oracle {
     }
     const held = new Map(full ? NO_ROWS : chain.held);
     const keys = new Set<number>();
-    for (const { version, change } of files) {
-      for (const [key, value] of rowsOf(version)) {
+    for (const { version, change, fromByte } of files) {
+      for (const [key, value] of rowsOf(version, fromByte)) {
         if (keys.has(key)) this.violate(`key ${key} is twice in generation ${generation} of ${run}`);
         keys.add(key);
         const wrong = misfit(change, held.get(key), value, subject.syncMode);
@@ -369,6 +340,39 @@ export class Oracle {
     chain.held = held;
     chain.last = facts;
     chain.lost = false;
+    if (full) chain.lastFull = facts;
+  }
+
+  #noteSpoiled({ name, before, after, by }: BlobEvent): void {
+    const owner = (before ?? after)?.metadata['sluice'] ?? '';
+    const chain = this.#chainOfLatest.get(name) ?? this.#chains.get(owner);
+    if (chain && by === 'foreign') chain.spoiledStep = this.#world.step;
+  }
+
+  /** The file that all runs append to holds what a consumer holds, each row once. */
+  #checkFile({ subject, held, last, lastFull, spoiledStep }: Chain): void {
+    // What another writer has destroyed is there again once every row was written.
+    if (
+      !subject.appends ||
+      !subject.hasOneFile ||
+      last?.forgotten ||
+      lastFull === undefined ||
+      lastFull.startedStep <= spoiledStep
+    )
+      return;
+    const rows = new Map<number, number>();
+    for (const blob of this.#container!.blobs.values()) {
+      if (blob.metadata['sluice'] !== subject.name) continue;
+      // Parts of an older file that could not be deleted.
+      const writer = this.#runs.get(blob.metadata['run'] ?? '');
+      if (writer && writer.startedStep < lastFull.startedStep) continue;
+      for (const [key, value] of rowsOf(blob)) {
+        if (rows.has(key)) this.violate(`key ${key} is twice in the file of ${subject.name}`);
+        rows.set(key, value);
+      }
+    }
+    const difference = describeDifference(rows, held);
+    if (difference) this.violate(`the file of ${subject.name} ${difference}`);
   }
 
   // What is looked at between two starts.
@@ -402,6 +406,7 @@ export class Oracle {
         this.violate(`key ${key} of ${subject} was lost`);
       }
     }
+    this.#checkFile(this.#chains.get(subject)!);
     for (const facts of this.#runs.values()) {
       if (facts.chain.subject.name !== subject || !facts.decided || facts.published) continue;
       if (facts.removedStep === undefined && !facts.forgotten)
@@ -460,42 +465,4 @@ function runOfName(name: string): string {
 
 function changeOf(name: string): string | undefined {
   return /_(added|updated|removed)(?:_part\d+)?\.csv$/.exec(name)?.[1];
-}
-
-function rowsOf({ bytes }: Version): [number, number][] {
-  if (bytes.length === 0) return [];
-  return bytes
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map(line => line.split(' ').map(Number) as [number, number]);
-}
-
-/** Why a row is no change to what the consumer holds. */
-function misfit(
-  change: string | undefined,
-  held: number | undefined,
-  value: number,
-  syncMode: string,
-): string | undefined {
-  if (change === 'removed') return held === value ? undefined : `is removed with ${value}, and was ${held}`;
-  if (change === 'added' || syncMode === 'insert')
-    return held === undefined ? undefined : 'is added, and was there';
-  if (change === 'updated' && held === undefined) return 'is updated, and was not there';
-  return held === value ? `is sent again with ${value}` : undefined;
-}
-
-function union(held: Rows, source: Rows): Rows {
-  const all = new Map(held);
-  for (const [key, value] of source) if (!all.has(key)) all.set(key, value);
-  return all;
-}
-
-function describeDifference(seen: Rows, expected: Rows): string | undefined {
-  for (const [key, value] of expected) {
-    if (!seen.has(key)) return `lacks key ${key}`;
-    if (seen.get(key) !== value) return `has ${seen.get(key)} for key ${key}, not ${value}`;
-  }
-  for (const key of seen.keys()) if (!expected.has(key)) return `has key ${key}, which is gone`;
-  return undefined;
 }

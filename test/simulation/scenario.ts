@@ -18,12 +18,16 @@ export interface Scenario {
   readonly crashes: number;
   /** How often, of all starts, another writer changes something in the container while it runs. */
   readonly foreignWrites: number;
+  /** The other writer only takes names that a run may be about to write, and gives them back. */
+  readonly foreignTakesNames: boolean;
   /** How often the state is put back to what it was at an earlier moment. */
   readonly restores: number;
   /** How often more than a week passes between two starts. */
   readonly longPauses: number;
   readonly mayDelete: boolean;
   readonly rowsPerPart: number;
+  /** Files that are appended to end with a block of its own. */
+  readonly hasEnd: boolean;
 }
 
 const KINDS = [
@@ -52,10 +56,12 @@ export function chooseScenario(random: Random): Scenario {
     diskFaults: sometimes(0.4, 0.08),
     crashes: sometimes(0.8, 0.7),
     foreignWrites: sometimes(0.4, 0.6),
+    foreignTakesNames: random.chance(0.3),
     restores,
     longPauses: manifest ? sometimes(0.15, 0.3) : 0,
     mayDelete: random.chance(0.95),
     rowsPerPart: 1 + random.below(4),
+    hasEnd: random.chance(0.5),
   };
 }
 
@@ -69,10 +75,15 @@ function chooseActivation(name: string, manifest: boolean, random: Random): Reso
     fileName,
     manifest,
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
-    ifExists: random.chance(fileName.includes('{run}') ? 0.5 : 0.15) ? 'fail' : 'overwrite',
+    ifExists: chooseIfExists(fileName, syncMode, random),
     onDestinationReset: onSurprise,
     onSchemaChange: onSurprise,
   });
+}
+
+function chooseIfExists(fileName: string, syncMode: string, random: Random): string {
+  if (syncMode === 'insert' && random.chance(0.6)) return 'append';
+  return random.chance(fileName.includes('{run}') ? 0.5 : 0.15) ? 'fail' : 'overwrite';
 }
 
 const known = new Map<string, ResolvedActivation>();

@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { extensionOf, type FileName, partName } from '../../src/config/file-name.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Change } from '../../src/row-batch.ts';
+import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../../src/run/append.ts';
 import { planBaseline } from '../../src/run/baseline-plan.ts';
 import { DELTA_LOG } from '../../src/run/commit.ts';
 import { changeName } from '../../src/run/decide.ts';
@@ -10,7 +11,9 @@ import { toManifestColumn } from '../../src/run/manifest.ts';
 import type { RunPlan, RunSteps, SealedRun } from '../../src/run/protocol.ts';
 import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
 import { blockIds } from '../../src/sinks/block-ids.ts';
-import type { BlobStore, StagedFile } from '../../src/sinks/sink.ts';
+import type { BlobStore, BlockLists, ResumePoint, StagedFile } from '../../src/sinks/sink.ts';
+import { END } from './published-rows.ts';
+import type { StagedName } from './run-facts.ts';
 import type { SourceSchema } from './scenario.ts';
 import type { VirtualBaseline } from './virtual-baseline.ts';
 import type { Delta, Rows, VirtualJournal } from './virtual-disk.ts';
@@ -21,17 +24,19 @@ export interface SimulatedRunOptions {
   readonly run: string;
   readonly process: Process;
   readonly store: BlobStore;
+  readonly blockLists: BlockLists;
   readonly journal: VirtualJournal;
   readonly baseline: VirtualBaseline;
   readonly source: Rows;
   readonly schema: SourceSchema;
   readonly rowsPerPart: number;
+  readonly hasEnd: boolean;
   readonly full: boolean;
   readonly allowRemovals: boolean;
   /** How often the source fails or somebody cancels. */
   readonly sourceFaults: number;
   readonly onRead: (plan: RunPlan, rows: Rows) => void;
-  readonly onStaged: (names: readonly string[]) => void;
+  readonly onStaged: (files: readonly StagedName[]) => void;
   readonly onDecision: () => void;
 }
 
@@ -116,8 +121,11 @@ async function stream(
   }
   const keepsRemoved = activation.syncMode === 'insert';
   const changed = compare(before, rows, keepsRemoved);
-  const staged = await stage(options, fileName, changed);
-  options.onStaged(staged.map(({ name }) => name));
+  const append = await appendPlan(options, fileName, plan);
+  const staged = await stage(options, fileName, changed, append);
+  options.onStaged(
+    staged.map(({ name, bytes, resumed }) => ({ name, bytes, fromByte: resumed?.bytes ?? 0 })),
+  );
   const counts = { ...NO_COUNTS, read: rows.size, written: changed.length };
   if (!plan.keepsState) return { staged, counts, warnings: [], baseline: undefined };
 
@@ -134,6 +142,7 @@ async function stream(
     staged,
     counts,
     warnings: [],
+    since: append.since,
     baseline: { generation, run, count, digest: EMPTY_DIGEST, seed, identity, retained },
   };
 }
@@ -151,42 +160,97 @@ function compare(before: Rows, after: Rows, keepsRemoved: boolean): ChangedRow[]
   return changed;
 }
 
+async function appendPlan(
+  { activation, store, blockLists, hasEnd }: SimulatedRunOptions,
+  fileName: FileName,
+  { full, previousGeneration: generation }: RunPlan,
+): Promise<AppendPlan> {
+  const { name, ifExists, destination, format } = activation;
+  if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
+  const nameOf = (part: number): string => partName(fileName, part, { folder: destination.folder });
+  if (full) return planAnew({ store, activation: name, nameOf });
+  return planAppend({ store, blockLists, activation: name, format, nameOf, hasEnd, generation });
+}
+
+interface Part {
+  readonly part: number;
+  readonly rows: readonly ChangedRow[];
+  readonly resumed?: ResumePoint;
+}
+
+function partsOf(
+  rows: readonly ChangedRow[],
+  rowsPerPart: number,
+  { resume }: AppendPlan,
+  writesEmpty: boolean,
+): Part[] {
+  const parts: Part[] = [];
+  let at = 0;
+  if (resume !== undefined) {
+    const own = rows.slice(0, Math.max(0, rowsPerPart - resume.rows));
+    at = own.length;
+    if (at > 0 || resume.mustWrite) parts.push({ part: resume.part, rows: own, resumed: resume });
+  } else if (rows.length === 0 && writesEmpty) {
+    parts.push({ part: 1, rows });
+  }
+  for (let part = (resume?.part ?? 0) + 1; at < rows.length; part++, at += rowsPerPart)
+    parts.push({ part, rows: rows.slice(at, at + rowsPerPart) });
+  return parts;
+}
+
 async function stage(
   options: SimulatedRunOptions,
   fileName: FileName,
   changed: readonly ChangedRow[],
+  append: AppendPlan,
 ): Promise<StagedFile[]> {
-  const { activation, run, rowsPerPart, store } = options;
-  const { syncMode, onEmpty, destination } = activation;
+  const { activation, run, rowsPerPart, store, hasEnd } = options;
+  const { syncMode, onEmpty, destination, ifExists } = activation;
   const series: readonly { readonly change?: Change; readonly wants: readonly Change[] }[] =
     syncMode === 'difference'
       ? [Change.added, Change.updated, Change.removed].map(change => ({ change, wants: [change] }))
       : [{ wants: [Change.added, Change.updated] }];
   const staged: StagedFile[] = [];
   for (const { change, wants } of series) {
-    const rows = changed.filter(row => wants.includes(row.change));
-    const parts = rows.length === 0 && onEmpty === 'write' ? 1 : Math.ceil(rows.length / rowsPerPart);
+    const wanted = changed.filter(row => wants.includes(row.change));
     const named = changeName(change);
-    for (let part = 1; part <= parts; part++) {
+    const writesEmpty = onEmpty === 'write' || append.mustWrite;
+    for (const { part, rows, resumed } of partsOf(wanted, rowsPerPart, append, writesEmpty)) {
       const name = partName(fileName, part, {
         folder: destination.folder,
         ...(named === undefined ? {} : { change: named }),
       });
       const idOf = blockIds({ runId: run, fileIndex: staged.length, attempt: 0 });
-      const ids: string[] = [];
-      let bytes = 0;
-      const own = rows.slice((part - 1) * rowsPerPart, part * rowsPerPart);
+      const ids = [...(resumed?.blockIds ?? [])];
+      let bytes = resumed?.bytes ?? 0;
       // Two rows a block; a file without rows has no block, as NDJSON has none.
-      for (let at = 0; at < own.length; at += 2) {
-        const text = own.slice(at, at + 2).map(({ key, value }) => `${key} ${value}\n`);
-        const block = Buffer.from(text.join(''));
+      const blocks: string[] = [];
+      for (let at = 0; at < rows.length; at += 2)
+        blocks.push(
+          rows
+            .slice(at, at + 2)
+            .map(({ key, value }) => `${key} ${value}\n`)
+            .join(''),
+        );
+      if (ifExists === 'append' && hasEnd) blocks.push(END);
+      for (const text of blocks) {
+        const block = Buffer.from(text);
         const id = idOf(ids.length);
         await store.stageBlock(name, id, block);
         ids.push(id);
         bytes += block.length;
       }
-      const file = { name, part, blockIds: ids, rows: own.length, bytes, md5: MD5, sha256: SHA256 };
-      staged.push(change === undefined ? file : { ...file, change });
+      staged.push({
+        name,
+        part,
+        blockIds: ids,
+        rows: (resumed?.rows ?? 0) + rows.length,
+        bytes,
+        md5: MD5,
+        sha256: SHA256,
+        ...(change === undefined ? {} : { change }),
+        ...(resumed === undefined ? {} : { resumed }),
+      });
     }
   }
   return staged;

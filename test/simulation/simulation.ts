@@ -114,14 +114,18 @@ class Simulation {
     }));
     this.#oracle.watch(
       this.#container,
-      this.#scenario.activations.map(({ name, syncMode, runType, manifest, destination }) => ({
-        name,
-        syncMode,
-        keepsState: runType === 'full_then_delta',
-        manifest,
-        latest: manifestNames(destination.folder, name, '').latest,
-        mayDelete: this.#scenario.mayDelete,
-      })),
+      this.#scenario.activations.map(
+        ({ name, syncMode, runType, manifest, destination, ifExists, fileName }) => ({
+          name,
+          syncMode,
+          keepsState: runType === 'full_then_delta',
+          manifest,
+          latest: manifestNames(destination.folder, name, '').latest,
+          mayDelete: this.#scenario.mayDelete,
+          appends: ifExists === 'append',
+          hasOneFile: !fileName.includes('{run}'),
+        }),
+      ),
     );
   }
 
@@ -213,13 +217,14 @@ class Simulation {
       process,
       faults: troubles.disk,
       onDecided: decidedRun => this.#oracle.decided(decidedRun),
-      onRemoved: removedRun => this.#oracle.removed(removedRun),
+      onRemoved: removedRun => this.#oracle.removed(removedRun, disk.history.has(removedRun)),
+      onNoted: notedRun => this.#oracle.noted(notedRun),
     });
     const baseline = new VirtualBaseline({ disk, process, faults: troubles.disk });
     const mutated = this.#options.mutate?.({ store, journal, baseline, disk, container: this.#container });
     const parts: ProtocolParts = { store, journal, baseline, clock: this.#world, target: TARGET, ...mutated };
     try {
-      for (const recovered of await recover(parts)) {
+      for (const recovered of await recover(parts, ({ run: kept }) => journal.remember(kept))) {
         this.#tally.recovered++;
         this.#world.note(`RECOVERED ${recovered.run}`);
         this.#oracle.finished(recovered.run, disk);
@@ -230,11 +235,13 @@ class Simulation {
         run,
         process,
         store: parts.store,
+        blockLists: store,
         journal,
         baseline,
         source: site.source,
         schema: SCHEMAS[site.schema]!,
         rowsPerPart: this.#scenario.rowsPerPart,
+        hasEnd: this.#scenario.hasEnd,
         full: site.full,
         allowRemovals: site.allowRemovals,
         sourceFaults: troubles.source,
@@ -242,16 +249,16 @@ class Simulation {
           before = this.#oracle.latestNames(name);
           this.#oracle.read(name, run, plan, { source, seen, startedStep });
         },
-        onStaged: names => this.#oracle.staged(run, names),
+        onStaged: files => this.#oracle.staged(run, files),
         onDecision: () => {
           decided = true;
         },
       });
-      const record = await exportOnce(steps, parts);
+      const record = await exportOnce(steps, parts, ({ run: kept }) => journal.remember(kept));
       if (!process.alive) throw CRASH;
       this.#world.note(`DONE ${run}, generation ${record.generation}`);
       this.#oracle.finished(run, disk);
-      this.#checkStale(site, record, before);
+      this.#checkStale(site, record, before, startedStep);
       this.#tally.done++;
       site.full = false;
       site.allowRemovals = false;
@@ -309,6 +316,10 @@ class Simulation {
         disk.reset();
         this.#oracle.forgotten(name);
         return;
+      case 'DESTINATION_REFUSED':
+        if (activation.ifExists !== 'append') this.#oracle.violate(`${name} refused: ${error.message}`);
+        site.full = true;
+        return;
       case 'DESTINATION_EXISTS':
         if (activation.ifExists === 'fail') this.#takeFilesAway(name);
         return;
@@ -317,14 +328,27 @@ class Simulation {
     }
   }
 
-  #checkStale({ activation }: Site, record: RunRecord, before: readonly string[]): void {
-    if (!activation.manifest || activation.fileName.includes('{run}')) return;
+  #checkStale({ activation }: Site, record: RunRecord, before: readonly string[], startedStep: number): void {
+    if (activation.fileName.includes('{run}')) return;
     const written = new Set(record.files.map(({ name }) => name));
-    const later = before.filter(name => {
-      const first = name.replace(/_part\d{5}/, '').replace(/-\d{5}/, '-00001');
-      return name !== first && written.has(first) && !written.has(name);
-    });
-    this.#oracle.checkStale(record, later);
+    const firsts = new Set(record.files.map(({ name }) => firstOf(name)));
+    const begun = before.filter(name => name !== firstOf(name) && written.has(firstOf(name)));
+    // Whatever earlier run they are of, unless another writer or a late request has made a gap, or they have come only now.
+    const older = [...this.#container.blobs.values()].filter(
+      blob =>
+        blob.metadata['sluice'] === activation.name &&
+        firsts.has(firstOf(blob.name)) &&
+        blob.step < startedStep &&
+        !this.#oracle.cameLate(blob),
+    );
+    const found = this.#scenario.foreignWrites > 0 ? [] : older.map(({ name }) => name);
+    // What is appended to keeps the parts before.
+    const later = (name: string): boolean =>
+      activation.ifExists !== 'append' || [...written].every(one => one < name);
+    this.#oracle.checkStale(
+      record,
+      [...(activation.manifest ? begun : []), ...found].filter(name => !written.has(name) && later(name)),
+    );
   }
 
   #newRun(): string {
@@ -384,7 +408,7 @@ class Simulation {
     const container = this.#container;
     const manifest = this.#scenario.activations[0]!.manifest;
     const names = [...container.blobs.values()]
-      .filter(({ metadata }) => manifest || this.#oracle.isApplied(metadata['run'] ?? ''))
+      .filter(({ metadata }) => manifest || this.#oracle.mayBeTaken(metadata['run'] ?? ''))
       .map(({ name }) => name);
     if (names.length === 0) return;
     const manifests = names.filter(one => one.endsWith('/latest.json'));
@@ -394,10 +418,31 @@ class Simulation {
       container.delete(name, undefined, 'foreign');
       return;
     }
+    if (this.#scenario.foreignTakesNames) {
+      this.#takeName();
+      return;
+    }
     const kind = random.below(20);
     if (kind === 0) container.empty();
     else if (kind < 9) container.delete(name, undefined, 'foreign');
     else container.put(name, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
+  }
+
+  #takeName(): void {
+    const container = this.#container;
+    const files = [...container.blobs.values()].filter(({ name }) => name.endsWith('.csv'));
+    const taken = files.filter(({ by }) => by === 'foreign');
+    if (taken.length > 0) {
+      for (const { name } of taken) container.delete(name, undefined, 'foreign');
+      return;
+    }
+    const last = files
+      .map(({ name }) => name)
+      .sort()
+      .at(-1);
+    const next = last && nextOf(last);
+    if (next && !container.blobs.has(next))
+      container.put(next, Buffer.from('9 9\n'), undefined, { by: 'foreign' });
   }
 
   /** A consumer that moves files away once it has read them. */
@@ -418,4 +463,17 @@ class Simulation {
     const { activations: _, ...rest } = this.#scenario;
     this.#world.note(JSON.stringify(rest));
   }
+}
+
+/** The name of the first part of the file. */
+function firstOf(name: string): string {
+  return name.replace(/_part\d{5}/, '').replace(/-\d{5}/, '-00001');
+}
+
+/** The name of the part after that one. */
+function nextOf(name: string): string {
+  const part = /(?:_part|-)(\d{5})(?=[._])/.exec(name);
+  if (part === null) return name.replace(/(?=(?:_(?:added|updated|removed))?\.csv$)/, '_part00002');
+  const next = String(Number(part[1]) + 1).padStart(5, '0');
+  return name.replace(part[0], part[0].replace(part[1]!, next));
 }

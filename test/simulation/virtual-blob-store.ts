@@ -1,5 +1,12 @@
 import { SluiceError } from '../../src/errors.ts';
-import type { BlobProperties, BlobStore, CommitOptions, WriteOutcome } from '../../src/sinks/sink.ts';
+import type {
+  BlobBlocks,
+  BlobProperties,
+  BlobStore,
+  BlockLists,
+  CommitOptions,
+  WriteOutcome,
+} from '../../src/sinks/sink.ts';
 import type { Applied, VirtualContainer } from './virtual-container.ts';
 import { CRASH, type Process } from './world.ts';
 
@@ -22,7 +29,7 @@ const LONGEST_DELAY_STEPS = 150;
 const UNANSWERED = { outcome: 'unknown', message: 'no answer' } as const;
 
 /** A connection to the container: what gets lost, delayed or doubled between a process and the service. */
-export class VirtualBlobStore implements BlobStore {
+export class VirtualBlobStore implements BlobStore, BlockLists {
   readonly #options: VirtualBlobStoreOptions;
 
   constructor(options: VirtualBlobStoreOptions) {
@@ -68,6 +75,13 @@ export class VirtualBlobStore implements BlobStore {
   async getBlob(blob: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
     const there = this.#read(`get ${blob}`, blob);
     return there && { bytes: there.bytes, etag: there.etag };
+  }
+
+  async getBlocks(blob: string): Promise<BlobBlocks | undefined> {
+    const there = this.#read(`blocks of ${blob}`, blob);
+    if (there === undefined) return undefined;
+    const blocks = Array.from(there.blocks, ([id, { length }]) => ({ id, bytes: length }));
+    return { etag: there.etag, bytes: there.bytes.length, metadata: there.metadata, blocks };
   }
 
   async deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'> {

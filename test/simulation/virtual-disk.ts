@@ -30,6 +30,8 @@ export class VirtualDisk {
   /** Folders whose removal no sync has covered yet. */
   readonly #removed = new Map<string, Files>();
   baseline: StoredBaseline | undefined;
+  /** Runs whose records are kept. */
+  readonly history = new Set<string>();
 
   create(run: string): void {
     if (!this.folders.has(run)) this.folders.set(run, { files: new Map(), unsynced: new Map() });
@@ -73,6 +75,7 @@ export class VirtualDisk {
   clone(): VirtualDisk {
     const copy = new VirtualDisk();
     copy.baseline = this.baseline;
+    for (const run of this.history) copy.history.add(run);
     for (const [run, { files }] of this.folders) {
       copy.folders.set(run, { files: new Map(files), unsynced: new Map() });
     }
@@ -95,6 +98,8 @@ export interface VirtualJournalOptions {
   /** Told when a decision has become durable, and when one is about to be removed. */
   readonly onDecided: (run: string) => void;
   readonly onRemoved: (run: string) => void;
+  /** Told when it is durable that all files of a run are in place. */
+  readonly onNoted: (run: string) => void;
 }
 
 /** `Journal` with its promise and nothing more: a write is durable once it has resolved, and no removal is atomic. */
@@ -131,6 +136,7 @@ export class VirtualJournal implements Journal {
     disk.sync(run);
     process.world.note(what);
     if (name === 'commit.json') this.#options.onDecided(run);
+    if (name === 'published.json') this.#options.onNoted(run);
     process.pause(what);
   }
 
@@ -166,6 +172,15 @@ export class VirtualJournal implements Journal {
     disk.remove(run);
     process.world.note(what);
     process.pause(what);
+  }
+
+  /** Keeps the record of a run, as a workspace does it. */
+  async remember(run: string): Promise<void> {
+    const { disk, process } = this.#options;
+    process.enter(`remember ${run}`);
+    this.#mayFail(`remember ${run}`);
+    disk.history.add(run);
+    process.pause(`remember ${run}`);
   }
 
   #mayFail(what: string): void {

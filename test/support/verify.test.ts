@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { COPY_DIALECT, type CsvDialect, CsvDigest } from '../../bench/support/csv-digest.ts';
 import { type DiscardServer, startDiscardServer } from '../../bench/support/discard-server.ts';
+import { FILE_ROWS } from '../../bench/support/file-rows.ts';
 import { measure } from '../../bench/support/measure.ts';
-import { verifyCsv } from '../../bench/support/verify.ts';
+import { type Verification, verifyCsv, verifyRows } from '../../bench/support/verify.ts';
+import { format as formatSchema } from '../../src/config/schema-formats.ts';
+import type { Encoder } from '../../src/encoders/encoder.ts';
+import { FORMATS, type FormatPart } from '../../src/registry.ts';
+import { encodePart } from '../conformance/encoding.ts';
+import { writeFile as writeParquet } from '../conformance/parquet-parts.ts';
+import { duckQuery } from '../conformance/parquet-readers.ts';
+import { readModel } from '../conformance/read-model.ts';
+import { readXml } from '../conformance/read-xml.ts';
 import { getPostgres, type TestDatabase } from './postgres.ts';
 
 const havePsql = spawnSync('psql', ['--version']).status === 0;
@@ -96,6 +105,44 @@ test('verifies files in another dialect, whole or split, and finds one changed v
   await assert.rejects(verifyCsv({ ...options, query: 'select * from absent' }), /absent/);
 });
 
+for (const [name, settings] of Object.entries({
+  ndjson: { type: 'json', layout: 'lines' },
+  json: { type: 'json' },
+  xml: { type: 'xml' },
+  parquet: { type: 'parquet', compression: 'none', dictionary: false },
+})) {
+  test(`verifies the rows of a file of ${name}, and finds one changed value`, { skip }, async () => {
+    const query = 'select id, is_active, note, last_seen, id / 8.00 as share, id::int8 as big from customers';
+    const { columns, batches } = await readModel(db.url, query);
+    const format = formatSchema.parse(settings);
+    const create = await (FORMATS[format.type] as FormatPart<typeof format>).fast();
+    const encoder = (): Encoder => create(columns, format);
+    const file =
+      format.type === 'parquet' ? await writeParquet(encoder, batches) : encodePart(encoder(), batches);
+    const verify = (bytes: Buffer): Promise<Verification> => {
+      const stored = path.join(folder, `file.${name}`);
+      writeFileSync(stored, bytes);
+      return verifyRows({
+        databaseUrl: db.url,
+        query,
+        booleans: ['true', 'false'],
+        timestamps: name === 'parquet' ? 'postgres' : 'iso8601',
+        rows: FILE_ROWS[name as keyof typeof FILE_ROWS](stored),
+      });
+    };
+    const good = await verify(file);
+    assert.deepEqual([good.ok, good.actual], [true, good.expected]);
+    assert.equal(good.actual.rows, 3000);
+    const changed = Buffer.from(file);
+    changed.write('sax', changed.indexOf('say'));
+    const bad = await verify(changed);
+    assert.deepEqual([bad.ok, bad.actual.rows], [false, 3000]);
+    // A file that was cut off is none.
+    const cut = file.subarray(0, file.length - 20);
+    await assert.rejects(async () => assert.equal((await verify(cut)).ok, true));
+  });
+}
+
 test('the peers export what the database holds', { skip }, async () => {
   const containerUrl = `${server.accountUrl}/peers`;
   const args = ['--url', db.url, '--container-url', containerUrl];
@@ -131,4 +178,32 @@ test('the peers export what the database holds', { skip }, async () => {
     dialect: { header: true },
   });
   assert.deepEqual([actual.rows, actual.fields], [2000, 8000]);
+
+  for (const format of ['json', 'xml', 'parquet']) {
+    const other = await measure(process.execPath, [
+      ...['--import', 'tsx', peer(`plain-chain-${format}.ts`), ...args, '--rows', '2000'],
+    ]);
+    assert.deepEqual([other.exitCode, other.stderr], [0, ''], format);
+    const bytes = Buffer.from(await (await fetch(`${containerUrl}/plain-chain.${format}`)).arrayBuffer());
+    const stored = path.join(folder, `chain.${format}`);
+    writeFileSync(stored, bytes);
+    assert.equal(await rowsOf(format, stored), 2000, format);
+  }
+
+  const csv = path.join(folder, 'duck.csv');
+  writeFileSync(csv, 'id,note\n1,a\n2,"b, c"\n');
+  const out = path.join(folder, 'duck.parquet');
+  const duck = await measure(process.execPath, [
+    ...['--import', 'tsx', peer('duckdb-parquet.ts'), '--csv', csv, '--out', out],
+  ]);
+  assert.deepEqual([duck.exitCode, duck.stderr], [0, '']);
+  assert.equal(await rowsOf('parquet', out), 2);
 });
+
+async function rowsOf(format: string, file: string): Promise<number> {
+  if (format === 'parquet') {
+    return Number((await duckQuery(`select count(*) from '${file}'`))[0]![0]);
+  }
+  const text = readFileSync(file, 'utf8');
+  return format === 'json' ? (JSON.parse(text) as unknown[]).length : readXml(Buffer.from(text)).rows.length;
+}

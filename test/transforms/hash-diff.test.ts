@@ -338,6 +338,36 @@ test('a baseline whose records do not add up to its digest stops the run before 
   });
 });
 
+/** Rows enough for a chunk that is sorted by bucket. */
+const manyRows = (value: string): Row[] => Array.from({ length: 6000 }, (_, i) => [`k${i}`, value]);
+
+test('a baseline of a version that did not note which chunks hold each key once is read all the same', async () => {
+  await withBench(async bench => {
+    await bench.run(manyRows('a'));
+    await bench.run(manyRows('b'));
+    const state = bench.baseline.state as unknown as { layout: { distinctChunks?: number } };
+    assert.equal(state.layout.distinctChunks, 1);
+    delete state.layout.distinctChunks;
+    const { rows, diff } = await bench.run(manyRows('b').slice(1));
+    assert.deepEqual(rows, { added: [], updated: [], removed: ['["k0","b"]'] });
+    assert.equal(diff.counts.unchanged, 5999);
+    await bench.baseline.compact({ always: true });
+    assert.equal(state.layout.distinctChunks, undefined);
+    const compacted = bench.baseline.state as unknown as typeof state;
+    assert.equal(compacted.layout.distinctChunks, 1);
+    assert.equal((await bench.run(manyRows('b').slice(1))).diff.counts.unchanged, 5999);
+  });
+});
+
+test('chunks that hold a key twice where none should are damage', async () => {
+  await withBench(async bench => {
+    await bench.run(manyRows('a'));
+    await bench.run(manyRows('b'));
+    Object.assign((bench.baseline.state as unknown as { layout: object }).layout, { distinctChunks: 2 });
+    await assert.rejects(bench.run(manyRows('b')), { code: 'STATE_DAMAGED' });
+  });
+});
+
 test('a failing source ends the diff without a single removed row', async () => {
   await withBench(async bench => {
     await bench.run([

@@ -2,16 +2,22 @@ import type { BlobEmulatorAddress } from '../../embedded/azurite.ts';
 
 export const DEMO_CONTAINER = 'exports';
 
+/** The formats beside CSV, which is shown more closely: name of the activation, and its `format`. */
+export const OTHER_FORMATS = [
+  { name: 'as_json', format: '{ type: json }' },
+  { name: 'as_ndjson', format: '{ type: json, layout: lines }' },
+  { name: 'as_xml', format: '{ type: xml }' },
+  { name: 'as_parquet', format: '{ type: parquet }' },
+] as const;
+
 export interface DemoConfigOptions {
   readonly postgresUrl: string;
   readonly emulator: BlobEmulatorAddress;
-  /** Of the formats that can be written, those beside CSV, which is shown more closely. */
-  readonly otherFormats: readonly string[];
 }
 
 /** The sluice.yaml of the demo. The emulator's key is public. */
-export function demoConfig({ postgresUrl, emulator, otherFormats }: DemoConfigOptions): string {
-  const others = otherFormats.map(format => activation(`as_${format}`, `format: { type: ${format} }`));
+export function demoConfig({ postgresUrl, emulator }: DemoConfigOptions): string {
+  const others = OTHER_FORMATS.map(({ name, format }) => activation(name, `format: ${format}`));
   return `version: 1
 dataDirectory: ./state
 sources:

@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
 import type { BlobEmulatorAddress } from '../../embedded/azurite.ts';
 import { DEMO_CONTAINER } from './demo-config.ts';
+import { parquetLines } from './parquet-lines.ts';
 
 export interface StoredBlob {
   readonly name: string;
@@ -32,10 +33,10 @@ export class DemoContainer {
     return blobs;
   }
 
-  /** The first lines of a text file, unpacked where it is a .gz; undefined where it is no text. */
-  async firstLines(name: string, count: number): Promise<string[] | undefined> {
-    if (name.endsWith('.parquet')) return undefined;
+  /** The first lines of a text file, unpacked where it is a .gz; of Parquet what a reader says of it. */
+  async firstLines(name: string, count: number): Promise<string[]> {
     const stored = await this.#client.getBlobClient(name).downloadToBuffer();
+    if (name.endsWith('.parquet')) return parquetLines(stored);
     const bytes = name.endsWith('.gz') ? gunzipSync(stored) : stored;
     const lines = bytes.toString('utf8').split('\n');
     if (lines.at(-1) === '') lines.pop();

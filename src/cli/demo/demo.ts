@@ -6,7 +6,6 @@ import { type LoadedConfig, loadConfig } from '../../config/load.ts';
 import { startAzurite } from '../../embedded/azurite.ts';
 import { startEmbeddedPostgres } from '../../embedded/postgres.ts';
 import { EXIT } from '../../errors.ts';
-import { FORMATS } from '../../registry.ts';
 import { exportRun } from '../../run/export-run.ts';
 import type { RunRecord } from '../../run/run-record.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -15,7 +14,7 @@ import { formatBytes, formatCount, formatDuration } from '../quantities.ts';
 import { elapsedMs } from '../run-summary.ts';
 import { cutToWidth, tableLines } from '../table.ts';
 import { escaped, type Terminal } from '../terminal.ts';
-import { demoConfig } from './demo-config.ts';
+import { demoConfig, OTHER_FORMATS } from './demo-config.ts';
 import { DemoContainer } from './demo-container.ts';
 import { CHANGE_IN_WORDS, CHANGE_SAMPLE, CREATE_SAMPLE, SAMPLE_ROWS } from './sample-data.ts';
 
@@ -43,9 +42,8 @@ export async function demo({ keep }: DemoOptions, { terminal }: CommandContext):
     await postgres.exec(CREATE_SAMPLE);
     const container = await DemoContainer.create(emulator);
 
-    const otherFormats = Object.keys(FORMATS).filter(format => format !== 'csv');
     const configPath = path.join(folder, 'sluice.yaml');
-    writeFileSync(configPath, demoConfig({ postgresUrl: postgres.url, emulator, otherFormats }));
+    writeFileSync(configPath, demoConfig({ postgresUrl: postgres.url, emulator }));
     const loaded = loadConfig({ path: configPath });
     const show = new Demonstration(loaded, container, terminal, signal);
     terminal.print(`PostgreSQL  ${postgres.url}  (PGlite, in this process)
@@ -54,7 +52,7 @@ Ready in ${formatDuration(performance.now() - began)}, with ${formatCount(SAMPLE
 
     show.title('Every row', 'NULL is empty and the empty text is ""; digits and microseconds are all kept');
     await show.run('as_csv');
-    for (const format of otherFormats) await show.run(`as_${format}`);
+    for (const { name } of OTHER_FORMATS) await show.run(name);
     show.title('Compressed');
     await show.run('compressed');
     show.title('In parts', 'maxFileSize: 128KiB is a hard limit, and each part is a complete file');
@@ -158,7 +156,7 @@ class Demonstration {
     for (const { name } of files) {
       const shown = await this.#container.firstLines(name, lines);
       if (files.length > 1) this.#terminal.print(this.#terminal.paint('dim', `   ${name}`));
-      for (const line of shown ?? ['(no text)']) {
+      for (const line of shown) {
         this.#terminal.print(`   │ ${cutToWidth(escaped(line), SHOWN_COLUMNS)}`);
       }
     }

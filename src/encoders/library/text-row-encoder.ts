@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { Column, ColumnKind, RowBatch } from '../../row-batch.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
+import { notUtf8 } from '../not-utf8.ts';
 import { coercedByColumn } from '../row-encoder.ts';
-import { notUtf8 } from '../utf8.ts';
 import { notExpressible, type TypedValue, typedRow } from './typed-row.ts';
 
 /** A row as its package wrote it, and the columns whose values were written as something else. */

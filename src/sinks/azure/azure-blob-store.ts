@@ -79,14 +79,12 @@ export class AzureBlobStore implements BlobStore, BlockLists {
   }
 
   /**
-   * Makes sure, without writing, that blobs can be written: looks at the SAS token and asks for a blob that does not
-   * exist, whose answer tells whether the container does. Credentials that may not read are not asked further.
+   * Makes sure, without writing, that blobs can be read and written: looks at the SAS token and asks for a blob that does
+   * not exist, whose answer tells whether the container does.
    */
   async checkAccess(): Promise<void> {
     const { sas, url } = this.#connection;
     if (sas) checkSas(sas, url, new Date());
-    const mayRead = sas?.permissions?.includes('r') ?? true;
-    if (!mayRead) return;
     const name = `_sluice/access-check-${randomBytes(8).toString('hex')}`;
     await this.#head(name, `checking container ${url}`);
   }

@@ -26,6 +26,9 @@ const RESOURCES: Readonly<Record<string, SasDescription['resource']>> = {
   d: 'directory',
 };
 
+/** Without reading, a commit that was not answered could never be told from one that never was. */
+const NEEDED = ['w', 'r'] as const;
+
 const PERMISSION_NAMES: Readonly<Record<string, string>> = {
   r: 'read',
   w: 'write',
@@ -80,8 +83,9 @@ export function checkSas(sas: SasDescription, accountUrl: string, now: Date): vo
   if (sas.protocol === 'https' && !accountUrl.startsWith('https:')) {
     throw unusable('it allows https only, and accountUrl is http');
   }
-  if (sas.permissions !== undefined && !sas.permissions.includes('w')) {
-    throw lacking(`${permissionName('w')}; it has \`${sas.permissions}\``);
+  for (const letter of NEEDED) {
+    if (sas.permissions !== undefined && !sas.permissions.includes(letter))
+      throw lacking(`${permissionName(letter)}; it has \`${sas.permissions}\``);
   }
   if (sas.services !== undefined && !sas.services.includes('b')) {
     throw lacking(`the blob service (\`ss=b\`); it has \`${sas.services}\``);

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import type QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
 import type { RowBatch } from '../../row-batch.ts';
+import { DirectSocket, type SocketReader } from './direct-socket.ts';
 
 /** What this file uses of the driver's connection: the socket, and the listener that feeds the driver's parser. */
 export interface DriverConnection extends EventEmitter {
@@ -32,6 +33,10 @@ export interface DataRowStreamOptions {
 /** Rows are gathered until they fill so much, and limits below it are not seen. */
 export const BATCH_BYTES = 256 * 1024;
 
+/** Buffers that are kept for reuse: as many as batches are on their way. */
+const MAX_SPARES = 8;
+const FIRST_BOUNDS = 4096;
+
 const MESSAGE_HEADER_BYTES = 5;
 /** A DataRow's message type, length and count of fields precede its fields. */
 const ROW_HEADER_BYTES = 7;
@@ -44,20 +49,24 @@ const COMMAND_COMPLETE = 0x43;
  * While the stream is active the driver's own listener is set aside: runs of DataRow become a batch, and every
  * other message is handed to the driver whole. Backpressure is the paused socket. The stream ends only after the
  * server told of as many rows as were seen; whatever else happens is an error.
+ *
+ * A `DirectSocket` receives straight into the buffer of a batch; what other sockets bring is copied there. A batch that
+ * is released lends its memory to a later one.
  */
-export class DataRowStream extends Readable {
+export class DataRowStream extends Readable implements SocketReader {
   readonly #options: DataRowStreamOptions;
   readonly #socket: Socket;
   readonly #driverListener: (chunk: Buffer) => void;
   readonly #fieldCount: number;
   readonly #minRowBytes: number;
 
-  #buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
   /** Bytes of `#buffer` that are filled, and how many of them have been cut into messages. */
   #filled = 0;
   #scanned = 0;
-  #bounds = new Int32Array(4096);
+  #bounds: Int32Array = new Int32Array(FIRST_BOUNDS);
   #boundCount = 0;
+  readonly #spares: { readonly buffer: Buffer; readonly bounds: Int32Array }[] = [];
 
   #pushedRows = 0;
   #rowsBeforeExecute = 0;
@@ -88,7 +97,8 @@ export class DataRowStream extends Readable {
   override _construct(done: (error?: Error) => void): void {
     const socket = this.#socket;
     socket.off('data', this.#driverListener);
-    socket.on('data', this.#onData);
+    if (socket instanceof DirectSocket) socket.reader = this;
+    else socket.on('data', this.#onData);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onClose);
     socket.on('timeout', this.#onTimeout);
@@ -111,7 +121,8 @@ export class DataRowStream extends Readable {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const socket = this.#socket;
     socket.setTimeout(0);
-    socket.off('data', this.#onData);
+    if (socket instanceof DirectSocket) socket.reader = undefined;
+    else socket.off('data', this.#onData);
     socket.off('close', this.#onClose);
     socket.off('error', this.#onClose);
     socket.off('timeout', this.#onTimeout);
@@ -155,6 +166,20 @@ export class DataRowStream extends Readable {
       this.#executeIsDue = true;
     } else {
       this.#execute();
+    }
+  }
+
+  room(): Uint8Array | undefined {
+    return this.#filled < this.#buffer.length ? this.#buffer.subarray(this.#filled) : undefined;
+  }
+
+  onRead(bytes: Buffer): void {
+    if (bytes.buffer !== this.#buffer.buffer) {
+      this.#onData(bytes);
+    } else if (!this.#failure) {
+      this.#filled += bytes.length;
+      this.#scan();
+      if (this.#filled === this.#buffer.length) this.#pushBatch();
     }
   }
 
@@ -239,20 +264,32 @@ export class DataRowStream extends Readable {
       this.#fail(this.#tooLarge(begun, begunBytes));
       return;
     }
+    const rowBounds = this.#bounds;
     // Of a row that is too large one buffer is filled, to see which column makes it so.
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(BATCH_BYTES, tooLarge ? 0 : begunBytes));
+    const needed = Math.max(BATCH_BYTES, tooLarge ? 0 : begunBytes);
+    const spare = needed === BATCH_BYTES ? this.#spares.pop() : undefined;
+    this.#buffer = spare?.buffer ?? Buffer.allocUnsafeSlow(needed);
     begun.copy(this.#buffer);
     this.#filled = begun.length;
     this.#scanned = 0;
     if (rowCount === 0) return;
-    const rowBounds = this.#bounds.slice(0, this.#boundCount);
+    this.#bounds = spare?.bounds ?? new Int32Array(rowBounds.length);
     this.#boundCount = 0;
     this.#pushedRows += rowCount;
-    const batch: RowBatch = { bytes: buffer, rowCount, rowBounds, changes: undefined };
+    const release = (): void => this.#reuse(batch);
+    const batch: RowBatch = { bytes: buffer, rowCount, rowBounds, changes: undefined, release };
     if (!this.push(batch)) {
       this.#socket.pause();
       this.#socket.setTimeout(0);
     }
+  }
+
+  #reuse(batch: RowBatch): void {
+    const { bytes: buffer, rowBounds: bounds, release } = batch;
+    if (release === undefined) return;
+    batch.release = undefined;
+    if (buffer.length === BATCH_BYTES && this.#spares.length < MAX_SPARES)
+      this.#spares.push({ buffer, bounds });
   }
 
   #tooLarge(begun: Buffer, bytes: number): SluiceError {

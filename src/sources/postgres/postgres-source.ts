@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream';
+import { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
 import pg from 'pg';
 import QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
@@ -6,6 +7,7 @@ import type { Column } from '../../row-batch.ts';
 import type { EndOfData, RowSource, SourceDescription } from '../source.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
 import { DataRowStream, type DriverConnection } from './data-row-stream.ts';
+import { DirectSocket } from './direct-socket.ts';
 import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
 import { toSourceError } from './postgres-errors.ts';
 
@@ -301,6 +303,7 @@ function createClient({ name, url, applicationName, connectTimeoutMs }: Postgres
       connectionString: url,
       application_name: applicationName,
       connectionTimeoutMillis: connectTimeoutMs,
+      stream: socketFor as () => Duplex,
       keepAlive: true,
       keepAliveInitialDelayMillis: 30_000,
     });
@@ -309,6 +312,11 @@ function createClient({ name, url, applicationName, connectTimeoutMs }: Postgres
     const message = `the url of source ${name} cannot be used: ${(error as Error).message}`;
     throw new SluiceError('CONFIG_INVALID', message, { stage: 'source' });
   }
+}
+
+/** What the driver calls for a socket, with its settings. */
+function socketFor(settings?: { readonly ssl: unknown }): Socket {
+  return settings?.ssl ? new Socket() : new DirectSocket();
 }
 
 function setTimeoutOf(setting: string, milliseconds: number): string {

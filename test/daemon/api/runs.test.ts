@@ -232,3 +232,38 @@ test('a defect is answered without what is inside, and logged with it', async ()
 async function listening(run: string, count: number): Promise<void> {
   while (served.operations.listenersOf(run) !== count) await new Promise(resolve => setImmediate(resolve));
 }
+
+test('a secret that a run tells of is hidden in every answer about it', async () => {
+  const secret = 'canary-SECRET-of-the-source';
+  const own = await Served.start({ secrets: [secret] });
+  try {
+    const api = await own.client();
+    const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
+    const { code, category, retryable, hint } = new SluiceError('SOURCE_CREDENTIALS', '');
+    own.operations.become(run, 'failed', {
+      error: {
+        code,
+        category,
+        retryable,
+        hint,
+        message: `postgres://u:${secret}@db refused ${encodeURIComponent(secret)}`,
+      },
+      warnings: [{ code: 'VALUE_COERCED', message: `saw ${secret}` }],
+    });
+    own.operations.problems = [`https://hooks.example/${secret} cannot be reached`];
+    const texts = await Promise.all([
+      api.call('getRun', { path: { id: run } }),
+      api.call('listRuns'),
+      api.call('listActivations'),
+      api.call('cancelRun', { path: { id: run } }),
+      api.open('streamRunEvents', { path: { id: run } }).then(stream => stream.text()),
+      api.call('getReadiness'),
+    ]);
+    for (const text of texts.map(answer => JSON.stringify(answer))) {
+      assert.match(text, /\(hidden\)/);
+      assert.ok(!text.includes(secret), text);
+    }
+  } finally {
+    await own.dispose();
+  }
+});

@@ -76,8 +76,10 @@ test('names the expiry or the start of a token outside its time', () => {
 test('names the permission that is missing: create alone cannot write blocks', () => {
   const error = failsWith('DESTINATION_PERMISSION', /lacks write \(w\); it has `rc`/);
   assert.throws(() => check(changed('sp', 'rc')), error);
-  assert.throws(() => check('sv=1&ss=q&srt=o&sp=w&sig=x'), failsWith('DESTINATION_PERMISSION', /ss=b/));
-  assert.throws(() => check('sv=1&ss=b&srt=s&sp=w&sig=x'), failsWith('DESTINATION_PERMISSION', /srt=o/));
+  const blind = failsWith('DESTINATION_PERMISSION', /lacks read \(r\); it has `cw`/);
+  assert.throws(() => check(changed('sp', 'cw')), blind);
+  assert.throws(() => check('sv=1&ss=q&srt=o&sp=rw&sig=x'), failsWith('DESTINATION_PERMISSION', /ss=b/));
+  assert.throws(() => check('sv=1&ss=b&srt=s&sp=rw&sig=x'), failsWith('DESTINATION_PERMISSION', /srt=o/));
   assert.throws(() => check(changed('sr', 'b')), failsWith('DESTINATION_PERMISSION', /single blob/));
 });
 

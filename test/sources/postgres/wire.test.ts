@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import pg from 'pg';
 import QueryStream from 'pg-query-stream';
@@ -12,6 +13,7 @@ import {
   DataRowStream,
   type DriverConnection,
 } from '../../../src/sources/postgres/data-row-stream.ts';
+import { DirectSocket } from '../../../src/sources/postgres/direct-socket.ts';
 import { toSourceError } from '../../../src/sources/postgres/postgres-errors.ts';
 import { fromBatch } from '../../support/row-batches.ts';
 import {
@@ -280,14 +282,23 @@ test('commits after a sink so slow that the socket was paused when the last rows
   await server.stop();
 });
 
+/** The two ways of receiving: what a plain socket brings is copied, as with TLS; a direct one fills the batches. */
+const SOCKETS = { 'plain socket': Socket, 'direct socket': DirectSocket };
+type SocketName = keyof typeof SOCKETS;
+const SOCKET_NAMES = Object.keys(SOCKETS) as SocketName[];
+
 /** A `DataRowStream` on a connection of the real driver, whose chunks are those that the test sends. */
-async function openChunked(t: TestContext, columns: readonly string[], fetchSize: number) {
+async function openChunked(t: TestContext, socketName: SocketName, fetchSize: number) {
+  const columns = COLUMNS;
   let onExecute: (session: { socket: Socket }, maxRows: number) => void = () => {};
   const server = await FakeServer.start({
     columns,
     execute: (session, maxRows) => onExecute(session, maxRows),
   });
-  const client = new pg.Client(server.url);
+  const client = new pg.Client({
+    connectionString: server.url,
+    stream: () => new SOCKETS[socketName](),
+  });
   client.on('error', () => {});
   await client.connect();
   const { connection } = client as unknown as { connection: DriverConnection };
@@ -307,7 +318,7 @@ async function openChunked(t: TestContext, columns: readonly string[], fetchSize
     onExecute = async ({ socket }, maxRows) => {
       let due = connection.stream.bytesRead;
       for (const chunk of chunks(maxRows)) {
-        while (connection.stream.bytesRead < due) await once(connection.stream, 'data');
+        while (connection.stream.bytesRead < due) await nextTurn();
         due += chunk.length;
         socket.write(chunk);
       }
@@ -324,84 +335,116 @@ async function openChunked(t: TestContext, columns: readonly string[], fetchSize
 
 const NOISE = [notice('noise'), parameterStatus('a', 'b'), notification('c', 'd'), notice('')];
 
-test('gives the same rows wherever the network cuts the bytes, other messages between them', async t => {
-  const { open, connection } = await openChunked(t, COLUMNS, 0);
-  const value = fc.option(fc.string({ unit: 'binary', maxLength: 12 }), { nil: null });
-  const row = fc.tuple(value, value);
-  const item = fc.oneof({ weight: 4, arbitrary: row }, { weight: 1, arbitrary: fc.constantFrom(...NOISE) });
-  const listenersBefore = listenerCounts(connection);
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(item, { maxLength: 8 }),
-      fc.array(fc.nat(), { maxLength: 10 }),
-      async (items, cuts) => {
-        const rows = items.filter(one => Array.isArray(one)) as FakeRow[];
-        const bytes = Buffer.concat([
-          ...items.map(one => (Array.isArray(one) ? dataRow(one as FakeRow) : (one as Buffer))),
-          commandComplete(`SELECT ${rows.length}`),
-        ]);
-        const places = [0, ...cuts.map(cut => cut % bytes.length).sort((a, b) => a - b), bytes.length];
-        const chunks = places.slice(1).map((end, index) => bytes.subarray(places[index]!, end));
-        const stream = open(() => chunks.filter(chunk => chunk.length > 0));
-        const batches = (await stream.toArray()) as RowBatch[];
-        assert.deepEqual(
-          batches.flatMap(batch => fromBatch(batch, 2)),
-          rows,
-        );
-        assert.equal(stream.rows, rows.length);
-      },
-    ),
-    { numRuns: 60 },
-  );
-  assert.deepEqual(listenerCounts(connection), listenersBefore);
-});
-
-test('gives the same rows when every byte comes alone, whatever the fetch size', async t => {
-  const items = [...SENT, NOISE[0]!, ...SENT];
-  for (const fetchSize of [0, 2]) {
-    const { open } = await openChunked(t, COLUMNS, fetchSize);
-    let at = 0;
-    const stream = open(maxRows => {
-      const part = fetchSize === 0 ? items : items.filter(one => one[0] === 0x44).slice(at, at + maxRows);
-      at += part.length;
-      const rows = part.filter(one => one[0] === 0x44).length;
-      const end = rows === maxRows ? portalSuspended() : commandComplete(`SELECT ${rows}`);
-      return Array.from(Buffer.concat([...part, end]), byte => Buffer.from([byte]));
-    });
-    const batches = (await stream.toArray()) as RowBatch[];
-    assert.deepEqual(
-      batches.flatMap(batch => fromBatch(batch, 2)),
-      [...ROWS, ...ROWS],
+for (const socketName of SOCKET_NAMES) {
+  test(`${socketName}: gives the same rows wherever the network cuts the bytes, other messages between them`, async t => {
+    const { open, connection } = await openChunked(t, socketName, 0);
+    const value = fc.option(fc.string({ unit: 'binary', maxLength: 12 }), { nil: null });
+    const row = fc.tuple(value, value);
+    const item = fc.oneof({ weight: 4, arbitrary: row }, { weight: 1, arbitrary: fc.constantFrom(...NOISE) });
+    const listenersBefore = listenerCounts(connection);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(item, { maxLength: 8 }),
+        fc.array(fc.nat(), { maxLength: 10 }),
+        async (items, cuts) => {
+          const rows = items.filter(one => Array.isArray(one)) as FakeRow[];
+          const bytes = Buffer.concat([
+            ...items.map(one => (Array.isArray(one) ? dataRow(one as FakeRow) : (one as Buffer))),
+            commandComplete(`SELECT ${rows.length}`),
+          ]);
+          const places = [0, ...cuts.map(cut => cut % bytes.length).sort((a, b) => a - b), bytes.length];
+          const chunks = places.slice(1).map((end, index) => bytes.subarray(places[index]!, end));
+          const stream = open(() => chunks.filter(chunk => chunk.length > 0));
+          const batches = (await stream.toArray()) as RowBatch[];
+          assert.deepEqual(
+            batches.flatMap(batch => fromBatch(batch, 2)),
+            rows,
+          );
+          assert.equal(stream.rows, rows.length);
+        },
+      ),
+      { numRuns: 60 },
     );
-  }
-});
+    assert.deepEqual(listenerCounts(connection), listenersBefore);
+  });
 
-test('gives the same rows however their ends fall on the ends of batches', async t => {
-  const { open } = await openChunked(t, COLUMNS, 0);
-  // The first row ends within some bytes of the batch's end; the ones behind it straddle, or fill it exactly.
-  for (let short = -3; short <= 24; short += 1) {
-    const overhead = dataRow(['', '']).length;
-    const sizes = [BATCH_BYTES - overhead - short, 0, 3, BATCH_BYTES - overhead, 2 * BATCH_BYTES + 1, 5];
-    const rows = sizes.map(size => ['', 'y'.repeat(size)]);
-    const bytes = Buffer.concat([...rows.map(dataRow), commandComplete(`SELECT ${rows.length}`)]);
-    const stream = open(() => [bytes]);
-    const batches = (await stream.toArray()) as RowBatch[];
-    const seen = batches.flatMap(batch => fromBatch(batch, 2));
-    assert.ok(
-      seen.length === rows.length && seen.every((row, index) => row[1] === rows[index]![1]),
-      `short by ${short}`,
+  test(`${socketName}: gives the same rows when every byte comes alone, whatever the fetch size`, async t => {
+    const items = [...SENT, NOISE[0]!, ...SENT];
+    for (const fetchSize of [0, 2]) {
+      const { open } = await openChunked(t, socketName, fetchSize);
+      let at = 0;
+      const stream = open(maxRows => {
+        const part = fetchSize === 0 ? items : items.filter(one => one[0] === 0x44).slice(at, at + maxRows);
+        at += part.length;
+        const rows = part.filter(one => one[0] === 0x44).length;
+        const end = rows === maxRows ? portalSuspended() : commandComplete(`SELECT ${rows}`);
+        return Array.from(Buffer.concat([...part, end]), byte => Buffer.from([byte]));
+      });
+      const batches = (await stream.toArray()) as RowBatch[];
+      assert.deepEqual(
+        batches.flatMap(batch => fromBatch(batch, 2)),
+        [...ROWS, ...ROWS],
+      );
+    }
+  });
+
+  test(`${socketName}: gives the same rows however their ends fall on the ends of batches`, async t => {
+    const { open } = await openChunked(t, socketName, 0);
+    // The first row ends within some bytes of the batch's end; the ones behind it straddle, or fill it exactly.
+    for (let short = -3; short <= 24; short += 1) {
+      const overhead = dataRow(['', '']).length;
+      const sizes = [BATCH_BYTES - overhead - short, 0, 3, BATCH_BYTES - overhead, 2 * BATCH_BYTES + 1, 5];
+      const rows = sizes.map(size => ['', 'y'.repeat(size)]);
+      const bytes = Buffer.concat([...rows.map(dataRow), commandComplete(`SELECT ${rows.length}`)]);
+      const stream = open(() => [bytes]);
+      const batches = (await stream.toArray()) as RowBatch[];
+      const seen = batches.flatMap(batch => fromBatch(batch, 2));
+      assert.ok(
+        seen.length === rows.length && seen.every((row, index) => row[1] === rows[index]![1]),
+        `short by ${short}`,
+      );
+    }
+  });
+
+  test(`${socketName}: leaves no listener behind when it is destroyed in the middle`, async t => {
+    const { open, connection } = await openChunked(t, socketName, 0);
+    const before = listenerCounts(connection);
+    const stream = open(() => [Buffer.concat(Array(20_000).fill(SENT[0]))]);
+    await once(stream, 'readable');
+    stream.destroy();
+    assert.deepEqual(listenerCounts(connection), before);
+  });
+
+  test(`${socketName}: a batch keeps its bytes until it is released, and lends its memory to a later one then`, async t => {
+    const { open } = await openChunked(t, socketName, 0);
+    const rows = Array.from({ length: 4000 }, (_, index) => [String(index), 'z'.repeat(1000)]);
+    const stream = open(() => [Buffer.concat([...rows.map(dataRow), commandComplete('SELECT 4000')])]);
+    const kept: RowBatch[] = [];
+    const seen: FakeRow[] = [];
+    const buffers = new Set<Buffer>();
+    let batches = 0;
+    for await (const batch of stream as AsyncIterable<RowBatch>) {
+      seen.push(...fromBatch(batch, 2));
+      buffers.add(batch.bytes);
+      batches++;
+      if (batches % 4 === 0) {
+        kept.push(batch);
+        continue;
+      }
+      const { release } = batch;
+      release?.();
+      release?.();
+    }
+    assert.deepEqual(seen, rows);
+    const ids = new Set(kept.flatMap(batch => fromBatch(batch, 2).map(([id]) => id)));
+    assert.equal(
+      ids.size,
+      kept.reduce((sum, { rowCount }) => sum + rowCount, 0),
     );
-  }
-});
-
-test('leaves no listener behind when it is destroyed in the middle', async t => {
-  const { open, connection } = await openChunked(t, COLUMNS, 0);
-  const before = listenerCounts(connection);
-  const stream = open(() => [Buffer.concat(Array(20_000).fill(SENT[0]))]);
-  await once(stream, 'readable');
-  stream.destroy();
-  assert.deepEqual(listenerCounts(connection), before);
-});
+    assert.ok(batches >= 15 && kept.length >= 3, `${batches} batches`);
+    assert.ok(buffers.size <= kept.length + 4, `${buffers.size} buffers for ${batches} batches`);
+  });
+}
 
 function listenerCounts(connection: DriverConnection): unknown {
   const count = (emitter: NodeJS.EventEmitter): unknown =>
