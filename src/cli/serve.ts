@@ -20,7 +20,7 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     load: () => loadConfig({ path: context.configPath }),
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
-    log: { format, destination: stdout, colors: stdout.isTTY && stdout.hasColors() },
+    log: { format, destination: coalesced(stdout), colors: stdout.isTTY && stdout.hasColors() },
   });
   const reload = (): void => void serving.reload();
   process.on('SIGHUP', reload);
@@ -39,4 +39,20 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     process.off('SIGHUP', reload);
   }
   return EXIT.done;
+}
+
+/** Writes to a pipe hold the process up: lines that come in one turn of the loop are written by one of them. */
+function coalesced(stream: NodeJS.WriteStream): { write(line: string): void } {
+  let lines = '';
+  const flush = (): void => {
+    if (lines !== '') stream.write(lines);
+    lines = '';
+  };
+  process.on('exit', flush);
+  return {
+    write: line => {
+      if (lines === '') setImmediate(flush);
+      lines += line;
+    },
+  };
 }

@@ -23,7 +23,7 @@ import {
 import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './problems.ts';
 import type { Environment } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
-import { Redactor } from './secrets.ts';
+import { Redactor, Secret } from './secrets.ts';
 import { type ParsedFile, parseYaml } from './yaml-tree.ts';
 
 export interface LoadedConfig {
@@ -33,16 +33,14 @@ export interface LoadedConfig {
   readonly redactor: Redactor;
   /** Absolute paths of the files that were read. */
   readonly files: readonly string[];
-  /** What it was made of, to make it again in another process, whatever has become of the files. */
-  readonly snapshot: ConfigSnapshot;
+  /**
+   * The texts that it was made of, for `loadSnapshot` to make it again in another process, whatever has become of the
+   * files. It holds the secrets that stand in them, no others.
+   */
+  readonly snapshot: Secret;
 }
 
-/** Texts as they were read, before references were resolved: it holds the secrets that stand in them, no others. */
-export interface ConfigSnapshot {
-  readonly texts: readonly ConfigSnapshotText[];
-}
-
-export interface ConfigSnapshotText {
+interface ConfigSnapshotText {
   /** As it is shown in problems. */
   readonly file: string;
   /** Absolute. */
@@ -190,7 +188,7 @@ function assemble({ texts, parsed, directoryOf }: Assembly): LoadedConfig {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
   }
   const config = withAbsolutePaths(result.data, path => directoryOf(placeOf(root, path).file));
-  const snapshot = { texts: texts.map(({ file, path, text }) => ({ file, path, text })) };
+  const snapshot = new Secret(JSON.stringify(texts.map(({ file, path, text }) => ({ file, path, text }))));
   return { config: deepFreeze(config), redactor, files: texts.map(({ path }) => path), snapshot };
 }
 
@@ -223,10 +221,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 }
 
 /** The configuration as it was when the snapshot was taken; variables and files that it refers to are read anew. */
-export function loadSnapshot(
-  { texts }: ConfigSnapshot,
-  environment: Environment = process.env,
-): LoadedConfig {
+export function loadSnapshot(snapshot: string, environment: Environment = process.env): LoadedConfig {
+  const texts = JSON.parse(snapshot) as ConfigSnapshotText[];
   return fromTexts(
     texts.map(text => ({ ...text, problems: [] })),
     environment,

@@ -56,6 +56,9 @@ const PATTERNS: readonly RegExp[] = [
 /** Greedy up to the last `@`, since an unencoded password may hold `@`, `/` and `#`. */
 const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#"'<>]*):[^\s"'<>]*@/gi;
 
+/** In each text that a pattern matches. */
+const PATTERN_MARK = /[=%"]|:\/\/|authorization/i;
+
 function decoded(value: string): string {
   try {
     return decodeURIComponent(value);
@@ -138,6 +141,8 @@ const MAX_DEPTH = 8;
 export class Redactor {
   readonly #values = new Set<string>();
   #known: RegExp | undefined;
+  /** Length of the shortest value, where `#known` is there. */
+  #shortest = 0;
 
   constructor(secrets: Iterable<Secret | string> = []) {
     for (const secret of secrets) this.add(secret);
@@ -163,7 +168,12 @@ export class Redactor {
   /** The text without secrets. */
   clean(text: string): string {
     let result = text;
-    if (this.#values.size > 0) result = result.replace(this.#knownValues(), HIDDEN);
+    if (this.#values.size > 0) {
+      const known = this.#knownValues();
+      if (text.length >= this.#shortest) result = result.replace(known, HIDDEN);
+    }
+    // Most texts are names, states and instants, which no pattern can match.
+    if (!PATTERN_MARK.test(result)) return result;
     result = result.replace(URL_PASSWORD, `$1:${HIDDEN}@`);
     for (const pattern of PATTERNS) result = result.replace(pattern, `$1${HIDDEN}`);
     return result;
@@ -185,6 +195,7 @@ export class Redactor {
   #knownValues(): RegExp {
     if (this.#known === undefined) {
       const longestFirst = [...this.#values].sort((a, b) => b.length - a.length);
+      this.#shortest = longestFirst.at(-1)?.length ?? 0;
       this.#known = new RegExp(
         longestFirst.map(value => value.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'),
         'g',

@@ -1,4 +1,3 @@
-import type { ConfigSnapshot } from '../config/load.ts';
 import { ERROR_KINDS, type ErrorCode, type ErrorStage, SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { Preview } from '../run/preview.ts';
@@ -7,7 +6,8 @@ import type { Check, Validation } from '../run/validate.ts';
 
 /** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
 export type ToRunProcess =
-  | { readonly what: 'begin'; readonly job: Job; readonly snapshot: ConfigSnapshot }
+  /** With the snapshot of the configuration. */
+  | { readonly what: 'begin'; readonly job: Job; readonly snapshot: string }
   /** Stop: what is not decided is dropped. */
   | { readonly what: 'stop' };
 

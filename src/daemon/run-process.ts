@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import type { ConfigSnapshot } from '../config/load.ts';
+import type { Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { DaemonClock, Log } from './parts.ts';
@@ -21,7 +22,7 @@ export interface RunProgram {
 
 export interface RunProcessOptions {
   readonly job: Job;
-  readonly snapshot: ConfigSnapshot;
+  readonly snapshot: Secret;
   readonly program: RunProgram;
   readonly memoryBytes: number;
   readonly heartbeatTimeoutMs: number;
@@ -41,6 +42,9 @@ const LINGER_MS = 5_000;
 const MAX_LINE = 8_192;
 /** The daemon itself may have been stopped for a while: signs of life that came meanwhile are read first. */
 const SECOND_LOOK_MS = 1_000;
+
+/** Of the processes of runs: with as much to do as one of them, the daemon gets three times its share. */
+const NICENESS = 5;
 
 const V8_OUT_OF_MEMORY =
   /heap out of memory|Allocation failed|Fatal process out of memory|ERR_WORKER_OUT_OF_MEMORY/i;
@@ -82,6 +86,7 @@ export class RunProcess {
       execArgv: [...program.execArgv, `--max-old-space-size=${heapMiB}`],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    if (this.#child.pid !== undefined) lowerPriority(this.#child.pid);
     this.ended = this.#follow();
   }
 
@@ -112,7 +117,7 @@ export class RunProcess {
     for (const stream of [child.stdout, child.stderr]) if (stream) this.#logLines(stream);
     child.on('message', (message: FromRunProcess) => this.#hear(message));
     this.#watch();
-    this.#send({ what: 'begin', job: this.#options.job, snapshot: this.#options.snapshot });
+    this.#send({ what: 'begin', job: this.#options.job, snapshot: this.#options.snapshot.reveal() });
     const failure = await new Promise<SluiceError | undefined>(resolve => {
       child.once('error', cause => {
         // Also comes where a signal cannot be sent; then it has ended.
@@ -212,6 +217,15 @@ export class RunProcess {
     const { job, log } = this.#options;
     const run = job.kind === 'export' ? { run: job.record.run } : {};
     log.warn({ ...run, activation: job.activation, pid: this.pid }, line.slice(0, MAX_LINE));
+  }
+}
+
+/** Whoever asks the daemon something is answered though its runs take all the processors that there are. */
+function lowerPriority(pid: number): void {
+  try {
+    setPriority(pid, NICENESS);
+  } catch {
+    // It has ended, or the system does not allow it: then it runs as it is.
   }
 }
 
