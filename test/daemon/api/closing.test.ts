@@ -8,8 +8,9 @@ import { Served } from './support/served.ts';
 
 const HOST = 'Host: localhost\r\n';
 
+/** What is not ended at once holds the end up for longer than a test may take. */
 async function withRun(): Promise<{ served: Served; run: string }> {
-  const served = await Served.start();
+  const served = await Served.start({ limits: { closeTimeoutMs: 600_000 } });
   const { record } = await served.operations.trigger({ activation: 'customers', trigger: 'http' });
   return { served, run: record.run };
 }
