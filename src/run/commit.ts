@@ -201,10 +201,12 @@ async function remove(name: string, etag: string, store: BlobStore): Promise<voi
  */
 async function undo(
   file: DecidedFile,
-  { blockIds, properties }: NonNullable<DecidedFile['undo']>,
+  taken: NonNullable<DecidedFile['undo']>,
   run: string,
-  { store, clock }: CommitParts,
+  parts: CommitParts,
 ): Promise<void> {
+  const { blockIds, properties } = taken;
+  const { store, clock } = parts;
   const { name } = file;
   const committed = await findCommitted(file, run, store);
   const condition = committed === undefined ? file.condition : { ifMatch: committed };
@@ -217,7 +219,12 @@ async function undo(
       : undefined;
   };
   const { etag } = await writeOnce(attempt, isUndone, clock, name);
-  if (etag === undefined || !('ifAbsent' in file.condition)) return;
+  if (etag === undefined) {
+    // Another writer has the name, or what was under way has arrived since it was looked for.
+    const isLate = committed === undefined && (await findCommitted(file, run, store)) !== undefined;
+    return isLate ? undo(file, taken, run, parts) : undefined;
+  }
+  if (!('ifAbsent' in file.condition)) return;
   try {
     await remove(name, etag, store);
   } catch (error) {

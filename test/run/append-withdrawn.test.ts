@@ -11,6 +11,9 @@ import { type Exporter, withExporter } from '../support/exporter.ts';
  * part. What they had appended to the first must be gone, whatever the next run is.
  */
 
+/** Far enough for no run to warn of it. */
+const IN_A_MONTH = new Date(Date.now() + 30 * 86_400_000);
+
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', maxFileRows: 7 };
 
 /** The rows 1 to 6 are published; a run that adds 7 to 9 is withdrawn after it has committed 7 to the first part. */
@@ -115,7 +118,11 @@ test('where it could not take them back, the next run does, though it has nothin
 test('a part that may not be deleted is emptied, and written by the next run', () =>
   withExporter(async exporter => {
     const { accountUrl, container } = exporter.container;
-    const destination = { accountUrl, container, auth: { sasToken: exporter.container.sas('rwl') } };
+    const destination = {
+      accountUrl,
+      container,
+      auth: { sasToken: exporter.container.sas('rwl', IN_A_MONTH) },
+    };
     const activation = exporter.activation({ ...APPEND, maxFileRows: 3, destination });
     await exporter.database.sql(
       `create table t (id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 3) i`,
@@ -195,7 +202,11 @@ test('a full run without a row leaves none of the old ones, also where onEmpty i
 test('parts of an older file of the name that could not be deleted are not gone on with', () =>
   withExporter(async exporter => {
     const { accountUrl, container } = exporter.container;
-    const destination = { accountUrl, container, auth: { sasToken: exporter.container.sas('rwl') } };
+    const destination = {
+      accountUrl,
+      container,
+      auth: { sasToken: exporter.container.sas('rwl', IN_A_MONTH) },
+    };
     const activation = exporter.activation({ ...APPEND, maxFileRows: 3, destination });
     await exporter.database.sql(
       `create table t (id int primary key, name text); insert into t select i, 'n' || i from generate_series(1, 8) i`,

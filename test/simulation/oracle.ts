@@ -134,10 +134,10 @@ export class Oracle {
     return facts !== undefined && (facts.applied || facts.noted);
   }
 
-  /** Whether a request of long ago wrote the blob, when its run was over. */
+  /** Whether a request of long ago wrote the blob, when its run was over, or the disk knew no more of it. */
   cameLate({ metadata, step }: Version): boolean {
-    const { removedStep } = this.#runs.get(metadata['run'] ?? '') ?? {};
-    return removedStep !== undefined && step >= removedStep;
+    const { removedStep, forgotten = false } = this.#runs.get(metadata['run'] ?? '') ?? {};
+    return forgotten || (removedStep !== undefined && step >= removedStep);
   }
 
   /** Whether another writer ever deleted or replaced the subject's `latest.json`. */
