@@ -14,6 +14,7 @@ import { ChildRuns } from './child-runs.ts';
 const FAULT_PROBABILITY = 0.05;
 /** An export and its history are looked at as a whole, so no history grows without end. */
 const KILLS_PER_EXPORT = 20;
+const EXIT_PATIENCE_MS = 10_000;
 
 const DELTA = { runType: 'full_then_delta' };
 const CASES: readonly Settings[] = [
@@ -147,6 +148,9 @@ async function main(): Promise<void> {
   const start = performance.now();
   const totals = await killAtRandom(Number(values.kills), seed, Number(values['at-once']));
   say(`${JSON.stringify(totals)} in ${Math.round((performance.now() - start) / 1000)} s`);
+  // Nothing is left to do: what keeps the process alive is a defect, to be told rather than ended.
+  const tell = (): boolean => say(`still alive: ${process.getActiveResourcesInfo().join(', ')}`);
+  setTimeout(tell, EXIT_PATIENCE_MS).unref();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

@@ -83,6 +83,18 @@ test('catches writes without a precondition', async t => {
   assertMeant(found, /went from|went back|had not seen it|is not there/);
 });
 
+test('catches a run without manifests that forgets that its files were in place', async t => {
+  const found = await firstViolation(({ journal }) => ({
+    journal: {
+      ...journalWith(journal, (run, document, content) => journal.write(run, document, content)),
+      read: async (run, document) =>
+        document === 'published.json' ? undefined : journal.read(run, document),
+    },
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /is dropped|went from|delta|never decided|called failed/);
+});
+
 /** A condition that holds whatever is there when the request arrives. */
 function unconditional({ container }: VirtualParts, blob: string): Precondition {
   return {

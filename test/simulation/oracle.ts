@@ -278,7 +278,8 @@ export class Oracle {
       if (this.#container!.blobs.get(name)?.etag !== etag && !facts.forgotten) {
         const changes = this.#changesSince(name, version.step);
         // The run was being withdrawn for what another writer had done, and its last request arrived after all.
-        const withdrawn = changes.at(-1)?.by === run && this.#mayBeDropped(facts);
+        const isOver = facts.removedStep !== undefined || changes.at(-1)?.by === run;
+        const withdrawn = isOver && this.#mayBeDropped(facts);
         if (withdrawn) chain.cameBack = true;
         else if (!changes.some(({ by }) => by === 'foreign')) {
           this.violate(`generation ${generation} of ${run} is visible, and ${name} is not there`);

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { ContainerClient } from '@azure/storage-blob';
 import { getAzurite, type TestContainer } from './azurite.ts';
@@ -92,4 +95,20 @@ test('holds a request back until told, while others pass', async () => {
   await waiting;
   assert.deepEqual([(await container.list()).includes('held')], [true]);
   proxy.setHook(undefined);
+});
+
+test('close ends requests that the endpoint never answers, whose client has gone long ago', async () => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const proxy = await startBlobProxy(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/account`);
+  const arrived = once(silent, 'request');
+  const gone = new AbortController();
+  const asked = fetch(proxy.through('http://any/account/container/blob'), { signal: gone.signal });
+  const [{ socket }] = (await arrived) as [IncomingMessage];
+  const ended = once(socket, 'close');
+  gone.abort();
+  await assert.rejects(asked, { name: 'AbortError' });
+  await proxy.close();
+  await ended;
+  silent.close();
 });

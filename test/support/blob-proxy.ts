@@ -107,6 +107,8 @@ export async function startBlobProxy(target: string, initialHook?: BlobHook): Pr
   const requests: RecordedRequest[] = [];
   const arrivals = new Watch<RecordedRequest>();
   const answers = new Watch<RecordedRequest>();
+  // What waits for the endpoint keeps the process alive, whoever asked.
+  const forwarded = new Set<http.ClientRequest>();
   let hook = initialHook;
 
   async function handle(
@@ -141,7 +143,7 @@ export async function startBlobProxy(target: string, initialHook?: BlobHook): Pr
       return answers.notify(recorded);
     }
 
-    const answer = await forward(endpoint, incoming, body);
+    const answer = await forward(endpoint, incoming, body, forwarded);
     recorded.status = answer.statusCode;
     reached(answer.statusCode);
     if (action === 'reset-after-apply' || action === 'black-hole-after-apply') {
@@ -186,6 +188,7 @@ export async function startBlobProxy(target: string, initialHook?: BlobHook): Pr
       const closed = once(server, 'close');
       server.close();
       server.closeAllConnections();
+      for (const request of forwarded) request.destroy();
       await closed;
     },
   };
@@ -250,11 +253,14 @@ async function forward(
   endpoint: URL,
   incoming: IncomingMessage,
   body: RequestBody,
+  forwarded: Set<http.ClientRequest>,
 ): Promise<IncomingMessage> {
   const { method, url: path, headers } = incoming;
   // A connection for each request: one kept alive could be closed by the endpoint just as it is used again.
   const options = { host: endpoint.hostname, port: endpoint.port, method, path, agent: false };
   const request = http.request({ ...options, headers: { ...headers, connection: 'close' } });
+  forwarded.add(request);
+  request.once('close', () => forwarded.delete(request));
   incoming.once('close', () => {
     if (!incoming.complete) request.destroy();
   });

@@ -2,6 +2,8 @@ import type { ColumnBuffer } from './column-buffer.ts';
 
 /** Values that are looked at in a row group: enough to tell 100,000 different values from none that repeat. */
 const SAMPLES = 4096;
+/** Enough where none of them repeats, or nearly all do. */
+const FIRST_SAMPLES = 1024;
 const SLOTS = 4 * SAMPLES;
 /** Bytes that decide whether two texts are the same: at their beginning and at their end. */
 const LOOKED_AT_BYTES = 32;
@@ -26,6 +28,7 @@ export function isWorthDictionary(column: ColumnBuffer, rows: number): boolean {
   let different = 0;
   for (let i = 0, row = 0; i < Math.min(rows, SAMPLES); i++, row = (row + step) % rows) {
     if ((column.validity[row >> 3]! & (1 << (row & 7))) === 0) continue;
+    if (samples === FIRST_SAMPLES && (different === samples || 8 * different <= samples)) break;
     samples++;
     const hash = hashAt(column, row) || 1;
     let slot = (hash >>> 8) % SLOTS;
@@ -57,7 +60,7 @@ function commonDivisor(a: number, b: number): number {
   return b === 0 ? a : commonDivisor(b, a % b);
 }
 
-// hot: Invariant: the row has a value.
+// hot: bench/encoders. Invariant: the row has a value.
 function hashAt({ column, octets, data, offsets }: ColumnBuffer, row: number): number {
   const { width } = column;
   const bytes = width === 0 ? data : octets;

@@ -20,7 +20,7 @@ export class Fields {
   }
 
   /** Locates `rows[from] … rows[to - 1]`, at most `maxRows`. */
-  // hot: Invariant: to - from <= maxRows.
+  // hot: bench/encoders. Invariant: to - from <= maxRows.
   locate(batch: RowBatch, rows: Int32Array, from: number, to: number): void {
     const { bytes, rowBounds } = batch;
     const { starts, lengths, maxRows } = this;

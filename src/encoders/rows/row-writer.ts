@@ -22,6 +22,7 @@ const OUTPUT_BYTES = 256 * 1024;
 /** A row that takes more gets a memory of its own, which is given back: WebAssembly's memory does not shrink. */
 const KEPT_BYTES = 32 * 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
+const WORD_BYTES = 8;
 /** Up to 16 bytes are read behind a value. */
 const READ_AHEAD_BYTES = 16;
 const MOST_ROOM_BYTES = 2 ** 32 - 1;
@@ -111,17 +112,18 @@ export class RowWriter {
       const chunk = index;
       const chunkEnd = this.#copyIn(taken, chunk);
       while (index < chunkEnd) {
+        const outputAt = this.#outputAt + misalignment(this.#outputAt, out);
         const count = this.#exports.writeRows(
           FORM_AT,
           this.#boundsAt + 8 * (index - chunk),
           chunkEnd - index,
           isFirst && index === from,
-          this.#outputAt,
+          outputAt,
           this.#outputEnd,
           Math.max(0, Math.min(out.limit - out.position, MOST_ROOM_BYTES)),
         );
         index += count;
-        this.#copyOut(out);
+        this.#copyOut(outputAt, out);
         const stop = this.#words[FORM_WORD + STOP_WORD]!;
         if (stop === Stop.noRoom) {
           this.#rowBytes = this.#words[FORM_WORD + ROW_BYTES_WORD]! >>> 0;
@@ -170,7 +172,7 @@ export class RowWriter {
   /** For a chunk, and for a row of its own that is as large. */
   #makeRoom({ perByte, perRow }: RowBound, rowBytes: number): void {
     this.#outputAt = this.#rowsAt + Math.max(CHUNK_BYTES, rowBytes) + READ_AHEAD_BYTES;
-    this.#outputEnd = this.#outputAt + Math.max(OUTPUT_BYTES, rowBytes * perByte) + perRow;
+    this.#outputEnd = this.#outputAt + Math.max(OUTPUT_BYTES, rowBytes * perByte) + perRow + WORD_BYTES;
     const { memory } = this.#exports;
     const missing = this.#outputEnd - memory.buffer.byteLength;
     if (missing <= 0) return;
@@ -225,12 +227,17 @@ export class RowWriter {
     return index;
   }
 
-  #copyOut(out: OutputBuffer): void {
+  #copyOut(from: number, out: OutputBuffer): void {
     const end = this.#words[FORM_WORD + END_WORD]! >>> 0;
-    if (end === this.#outputAt) return;
-    out.bytes.set(this.#memory.subarray(this.#outputAt, end), out.position);
-    out.position += end - this.#outputAt;
+    if (end === from) return;
+    out.bytes.set(this.#memory.subarray(from, end), out.position);
+    out.position += end - from;
   }
+}
+
+/** V8 copies into shared memory byte by byte where the places are not equally distant from a multiple of a word. */
+function misalignment(at: number, { bytes, position }: OutputBuffer): number {
+  return (bytes.byteOffset + position - at) & (WORD_BYTES - 1);
 }
 
 /** Serves every encoder of the process: it has work for one at a time only. */

@@ -44,9 +44,12 @@ test('a run that fails and one that works again are told to a webhook, over a re
 
     const after = await open();
     assert.equal(after.active('a').length, 1);
-    await Promise.all([after.runEnded(told, record('succeeded'), [failed]), receiver.next()]);
+    await after.runEnded(told, record('succeeded'), [failed]);
+    while (!receiver.received.some(({ body }) => body.includes('"recovered"'))) await receiver.next();
     await after.close();
-    assert.deepEqual(receiver.received.map(events), [
+    // Closing may interrupt a delivery that has arrived: it is made again, and told by its id.
+    const once = new Map(receiver.received.map(received => [received.headers['x-sluice-event'], received]));
+    assert.deepEqual([...once.values()].map(events), [
       'RUN_FAILED raised: SOURCE_CREDENTIALS: login with (hidden) failed',
       'RUN_FAILED recovered: a run succeeded',
     ]);

@@ -23,6 +23,12 @@ function isWorth(kind: ColumnKind, rows: number, textOf: (row: number) => string
   return isWorthDictionary(buffer, rows);
 }
 
+/** Without a pattern that the choice of samples could meet. */
+function scattered(row: number): number {
+  const mixed = Math.imul(row ^ (row >>> 7), 0x2c1b3c6d);
+  return Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1) >>> 1;
+}
+
 test('a dictionary is worth it where values repeat', () => {
   const rows = 100_000;
   assert.equal(
@@ -51,6 +57,15 @@ test('a dictionary is worth it where values repeat', () => {
   );
   assert.equal(
     isWorth('text', rows, row => (row % 2 === 0 ? `note ${row}` : null)),
+    false,
+  );
+  // Neither clear at the first look: a dictionary of 240 kB and 188 kB of indexes for 800 kB, and one of 720 kB.
+  assert.equal(
+    isWorth('int64', rows, row => String(scattered(row) % 30_000)),
+    true,
+  );
+  assert.equal(
+    isWorth('int64', rows, row => String(scattered(row) % 90_000)),
     false,
   );
   assert.equal(
