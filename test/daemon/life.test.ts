@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { type AcceptedRun, RequestLog } from '../../src/daemon/request-log.ts';
 import { ManualClock } from './manual-clock.ts';
 import { ended, eventOf, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
 
@@ -84,17 +85,26 @@ test('a process that does not even stop then is ended', () =>
 test('a wish to cancel outlives the daemon', () =>
   withWorld({ activations: { one: SLOW } }, async world => {
     const log = new TestLog();
-    const clock = new ManualClock();
-    const daemon = await world.start({ log, clock });
+    const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     const pid = await pidOf(log, run);
     process.kill(pid, 'SIGSTOP');
     await daemon.cancel(run);
-    // Ended as by a power cut: nothing that it could write of the run's end is written.
-    const accepted = await readQueue(world.dataDirectory);
-    assert.match(accepted, /"cancelled":true/);
+    const [kept] = await keptRuns(world.dataDirectory);
+    assert.equal(kept?.cancelled, true, 'the wish is on disk when the answer is given');
     process.kill(pid, 'SIGCONT');
     assert.equal((await ended(daemon, run)).state, 'cancelled');
+    await daemon.stop();
+
+    // As a daemon leaves it that is killed before its run has stopped.
+    const { endedAt: _, error: __, ...record } = await daemon.run(run);
+    const other = `${run.slice(0, -1)}${run.endsWith('a') ? 'b' : 'a'}`;
+    const requests = await RequestLog.open(join(world.dataDirectory, 'daemon/queue.log'));
+    await requests.put({ record: { ...record, run: other, state: 'reading' }, cancelled: true });
+    await requests.close();
+    const next = await world.start();
+    assert.equal((await ended(next, other)).state, 'cancelled');
+    assert.deepEqual(await world.container.list(), []);
   }));
 
 test('what a command has decided and not finished is finished at the start, without a run', () =>
@@ -221,7 +231,11 @@ test('the history forgets what is older than it may be', () =>
     },
   ));
 
-async function readQueue(dataDirectory: string): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
-  return readFile(join(dataDirectory, 'daemon/queue.log'), 'utf8');
+/** Read as the next daemon would, from a copy. */
+async function keptRuns(dataDirectory: string): Promise<readonly AcceptedRun[]> {
+  const copy = join(dataDirectory, 'daemon/queue-copy.log');
+  copyFileSync(join(dataDirectory, 'daemon/queue.log'), copy);
+  const requests = await RequestLog.open(copy);
+  await requests.close();
+  return requests.runs;
 }

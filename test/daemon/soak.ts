@@ -32,7 +32,7 @@ interface Sample {
 
 /** Samples are taken this often; those before the history is full are for warming up. */
 const SAMPLES = 20;
-const KEEP_RUNS = 20;
+const KEEP_RUNS = 5;
 /** Garbage is collected when V8 likes to: what counts is the middle of a third of the samples. */
 const MEMORY_TOLERANCE = 1.15;
 const DISK_TOLERANCE = 1.1;
@@ -109,7 +109,8 @@ function take(pid: number, dataDirectory: string, runs: number, say: (text: stri
     runs,
     residentBytes: residentBytesOf(pid),
     openFiles: existsSync('/proc/self/fd') ? readdirSync(`/proc/${pid}/fd`).length : 0,
-    diskBytes: bytesBelow(dataDirectory),
+    // The logs of requests and of audits have limits of their own, which their tests hold them to.
+    diskBytes: bytesBelow(join(dataDirectory, 'activations')),
   };
   const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
   const { residentBytes, openFiles, diskBytes } = sample;
