@@ -17,7 +17,7 @@ import { mib } from './support/report.ts';
 import { writeResult } from './support/results.ts';
 import { generatedRows } from './support/tables.ts';
 
-const SLUICE = fileURLToPath(new URL('../dist/cli/sluice.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../dist/bin/sluice.js', import.meta.url));
 
 /** A text of so many kB that hardly compresses, and is another one in every row. */
 const wide = (rows: number, kilobytes: number): string =>

@@ -24,7 +24,7 @@ import { spread } from './support/statistics.ts';
 import { generatedRows, makeTables, showVariant, type Variant } from './support/tables.ts';
 import { type Verification, verifyCsv, verifyRows } from './support/verify.ts';
 
-const SLUICE = fileURLToPath(new URL('../dist/cli/sluice.js', import.meta.url));
+const SLUICE = fileURLToPath(new URL('../dist/bin/sluice.js', import.meta.url));
 const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url));
 const CHANGED_VARIANT = { 0: 'customers', 0.01: 'customers_1', 0.2: 'customers_20' } as const;
 

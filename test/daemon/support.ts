@@ -18,7 +18,7 @@ import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 
-const PROGRAM = fileURLToPath(new URL('../../dist/daemon/run-process-entry.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../dist/bin/run-process-entry.js', import.meta.url));
 
 /** The processes of runs are those that are shipped. */
 export function builtProgram(): RunProgram {

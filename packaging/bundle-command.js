@@ -1,0 +1,59 @@
+/**
+ * Bundles the command: `dist/bin/sluice.js` and its chunks, from what the compiler left in `dist/`. Loading the hundreds of
+ * small files that an export needs takes Node longer than an export of some rows.
+ *
+ * Only packages that every run needs are bundled; all others are loaded from node_modules when they are asked for.
+ */
+import { chmodSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const OUT = `${ROOT}dist/bin`;
+
+/** With what they depend on, except for these. */
+const BUNDLED = ['commander', 'yaml', 'zod', 'croner', 'pg', 'pg-query-stream', '@azure/storage-blob'];
+const NOT_BUNDLED = ['pg-native', 'pg-cloudflare'];
+
+/** @type {import('esbuild').Plugin} */
+const packages = {
+  name: 'packages',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, importer, kind }) => {
+      if (kind === 'entry-point' || path.startsWith('node:')) return undefined;
+      const name = path.split('/', path.startsWith('@') ? 2 : 1).join('/');
+      const ofBundled = importer.includes('/node_modules/');
+      const bundled = (BUNDLED.includes(name) || ofBundled) && !NOT_BUNDLED.includes(name);
+      return bundled ? undefined : { path, external: true };
+    });
+  },
+};
+
+rmSync(OUT, { recursive: true, force: true });
+await build({
+  absWorkingDir: ROOT,
+  // The files of processes and threads stand beside the chunks, which name them by `import.meta.url`.
+  entryPoints: [
+    'dist/cli/sluice.js',
+    'dist/daemon/run-process-entry.js',
+    'dist/sinks/digest-worker.js',
+    'dist/encoders/parquet/row-group-worker.js',
+  ],
+  entryNames: '[name]',
+  outdir: OUT,
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'linked',
+  plugins: [packages],
+  // Packages in CommonJS ask for Node's own modules.
+  banner: {
+    js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+chmodSync(`${OUT}/sluice.js`, 0o755);
