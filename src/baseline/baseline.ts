@@ -56,6 +56,8 @@ interface Layout {
 type StateRecord = BaselineState & { readonly layout: Layout };
 
 const STATE_KEY = Buffer.from('m');
+/** About as large are LevelDB's files, which it makes of what its write buffer holds, and the last batch with it. */
+const FILE_BYTES = 1024 * 1024;
 const SCAN_PAGES = 64;
 const SCAN_BYTES = 4 * 1024 * 1024;
 /** Compact when the pages hold more than this many records for each that counts. */
@@ -94,8 +96,10 @@ export class Baseline {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       cacheSize: 1024 * 1024,
-      // LevelDB maps its files into memory, at least 64 of them: few and small ones keep that bounded.
+      // LevelDB maps the files that it has open into memory, at least 64 of them: few and small ones keep that bounded.
       maxOpenFiles: 74,
+      maxFileSize: FILE_BYTES,
+      writeBufferSize: FILE_BYTES,
     });
     try {
       await pages.open();
@@ -318,8 +322,19 @@ export class Baseline {
   }
 
   async #write(pages: Iterable<{ readonly key: Buffer; readonly value: Buffer }>): Promise<void> {
-    const operations = Array.from(pages, page => ({ type: 'put' as const, ...page }));
-    await this.#writing(() => this.#pages.batch(operations));
+    let operations: { type: 'put'; key: Buffer; value: Buffer }[] = [];
+    let bytes = 0;
+    const put = async (): Promise<void> => {
+      await this.#writing(() => this.#pages.batch(operations));
+      operations = [];
+      bytes = 0;
+    };
+    for (const { key, value } of pages) {
+      operations.push({ type: 'put', key, value });
+      bytes += value.length;
+      if (bytes >= FILE_BYTES / 2) await put();
+    }
+    if (operations.length > 0) await put();
   }
 
   /** Makes all pages durable, then the state that refers to them. */
