@@ -64,11 +64,11 @@ export function hashPageRange(epoch: number, chunk: number, from = 0, to = MIXED
   return { gte: at(HASHES, from), lt: to > MIXED_BUCKET ? at(VALUES, 0) : at(HASHES, to) };
 }
 
-/** Everything that an epoch has. */
-export function epochRange(epoch: number): KeyRange {
-  const at = (from: number): Buffer =>
-    encodeKey(HASHES, { epoch: from, chunk: 0, bucket: 0, kind: 0, sequence: 0 });
-  return { gte: at(epoch), lt: at(epoch + 1) };
+/** Everything that the epochs `from` to `to - 1` have; without `to`, that `from` alone has. */
+export function epochRange(from: number, to = from + 1): KeyRange {
+  const at = (epoch: number): Buffer =>
+    encodeKey(HASHES, { epoch, chunk: 0, bucket: 0, kind: 0, sequence: 0 });
+  return { gte: at(from), lt: at(to) };
 }
 
 function encodeKey(section: number, { epoch, chunk, bucket, kind, sequence }: PageAddress): Buffer {

@@ -162,7 +162,7 @@ export class Baseline {
     const epoch = current === undefined ? 1 : current.layout.epoch + (fresh ? 1 : 0);
     let chunk = fresh ? 0 : current.layout.chunks;
     let records = fresh ? 0 : current.layout.records;
-    if (fresh) await this.#clear(epoch);
+    if (fresh) await this.#clear(epochRange(epoch));
     for await (const frame of readDeltaLog(deltaLog)) {
       if (frame.type === FrameType.footer) break;
       const pages =
@@ -175,7 +175,7 @@ export class Baseline {
     }
     const distinctChunks = fresh ? chunk : (current.layout.distinctChunks ?? 0);
     await this.#advance({ ...next, layout: { epoch, chunks: chunk, records, distinctChunks } });
-    if (fresh && current !== undefined) await this.#clear(current.layout.epoch);
+    if (fresh && current !== undefined) await this.#clearBefore(epoch);
   }
 
   /** Drops outdated records when there are many of them, or `always`. Changes nothing that a reader of the baseline can see. */
@@ -187,7 +187,7 @@ export class Baseline {
     const scattered = layout.chunks > MAX_CHUNKS && layout.chunks * COMPACTION_RECORDS > layout.records;
     if (!always && !outdated && !scattered) return;
     const epoch = layout.epoch + 1;
-    await this.#clear(epoch);
+    await this.#clear(epochRange(epoch));
     let chunks = 0;
     let records = 0;
     for await (const { table, from, to } of this.#byKeysAtATime()) {
@@ -211,7 +211,7 @@ export class Baseline {
       }
     }
     await this.#advance({ ...state, layout: { epoch, chunks, records, distinctChunks: chunks } });
-    await this.#clear(layout.epoch);
+    await this.#clearBefore(epoch);
   }
 
   /** Brings what is in LevelDB's log into its immutable files, so that a copy of the files has little in its log. */
@@ -349,8 +349,13 @@ export class Baseline {
     this.#state = state;
   }
 
-  async #clear(epoch: number): Promise<void> {
-    await this.#writing(() => this.#pages.clear(epochRange(epoch)));
+  /** The epoch that was left, and those that a crash at this place kept. */
+  async #clearBefore(epoch: number): Promise<void> {
+    await this.#clear(epochRange(0, epoch));
+  }
+
+  async #clear(range: ReturnType<typeof epochRange>): Promise<void> {
+    await this.#writing(() => this.#pages.clear(range));
   }
 
   async #reading<T>(act: () => Promise<T>): Promise<T> {
