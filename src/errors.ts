@@ -6,13 +6,15 @@
  */
 
 /** The six classes that an operator sorts failures by. */
-export type ErrorCategory =
-  | 'connection'
-  | 'credentials'
-  | 'rate limit'
-  | 'configuration'
-  | 'timeout'
-  | 'not found';
+export const ERROR_CATEGORIES = [
+  'connection',
+  'credentials',
+  'rate limit',
+  'configuration',
+  'timeout',
+  'not found',
+] as const;
+export type ErrorCategory = (typeof ERROR_CATEGORIES)[number];
 
 /** Where in a run the failure arose. */
 export type ErrorStage =

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { ErrorCategory } from '../errors.ts';
+import { ERROR_CATEGORIES, type ErrorCategory } from '../errors.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { DeliveryOutcome } from './notify/outbox.ts';
 import type { ActivationStatus, Health } from './operations.ts';
@@ -230,7 +230,7 @@ export class Metrics {
   #drop(activation: string): void {
     for (const state of ENDED_STATES) this.#counter('sluice_runs_total').remove({ activation, state });
     for (const change of CHANGES) this.#counter('sluice_rows_total').remove({ activation, change });
-    for (const category of CATEGORIES) {
+    for (const category of ERROR_CATEGORIES) {
       this.#counter('sluice_run_retries_total').remove({ activation, category });
     }
     for (const [name, counter] of this.#counters) {
@@ -253,15 +253,6 @@ export class Metrics {
     return gauge;
   }
 }
-
-const CATEGORIES: readonly ErrorCategory[] = [
-  'connection',
-  'credentials',
-  'rate limit',
-  'configuration',
-  'timeout',
-  'not found',
-];
 
 /** The page docs/reference/metrics.md, in Markdown. */
 export function metricsReference(): string {

@@ -1,6 +1,6 @@
 import { SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
-import type { RowBound } from './row-encoder.ts';
+import type { RowBound } from './rows/row-form.ts';
 
 /** Options of the CSV format, as the configuration names them. */
 export interface CsvOptions {

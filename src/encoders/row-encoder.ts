@@ -1,14 +1,8 @@
 import type { Column, RowBatch } from '../row-batch.ts';
 import type { Encoder, OutputBuffer } from './encoder.ts';
 import { notUtf8 } from './not-utf8.ts';
-import { type LaidOutForm, layOut, type RowForm } from './rows/row-form.ts';
+import { type LaidOutForm, layOut, type RowBound, type RowForm } from './rows/row-form.ts';
 import { type RowWriting, rowWriter } from './rows/row-writer.ts';
-
-/** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
-export interface RowBound {
-  readonly perByte: number;
-  readonly perRow: number;
-}
 
 /** What the engines on bytes share: a format says by a form how rows are written, and the row writer writes them. */
 export abstract class RowEncoder implements Encoder, RowWriting {

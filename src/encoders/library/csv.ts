@@ -3,7 +3,7 @@ import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
 import { type CsvOptions, csvRowBound, mayBeFormula, refuseAmbiguous } from '../csv-options.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
-import type { RowBound } from '../row-encoder.ts';
+import type { RowBound } from '../rows/row-form.ts';
 import { NUMBER_KINDS, notExpressible, typedRow } from './typed-row.ts';
 
 /** csv-stringify's own list lacks the line feed. */

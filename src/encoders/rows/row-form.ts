@@ -1,5 +1,3 @@
-import type { RowBound } from '../row-encoder.ts';
-
 /** How the value of a field is written, between the field's `open` and its `close`; the numbers are the row writer's. */
 export const Way = {
   /** As it came. */
@@ -35,6 +33,12 @@ export interface FieldForm {
   /** Of `boolean`. */
   readonly yes?: Buffer;
   readonly no?: Buffer;
+}
+
+/** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
+export interface RowBound {
+  readonly perByte: number;
+  readonly perRow: number;
 }
 
 /** How the rows of a file are written. */

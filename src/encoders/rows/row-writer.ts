@@ -1,6 +1,5 @@
 import type { RowBatch } from '../../row-batch.ts';
 import type { OutputBuffer } from '../encoder.ts';
-import type { RowBound } from '../row-encoder.ts';
 import {
   END_WORD,
   FIELD_WORDS,
@@ -8,6 +7,7 @@ import {
   type LaidOutForm,
   REFUSED_FIELD_WORD,
   ROW_BYTES_WORD,
+  type RowBound,
   STOP_WORD,
 } from './row-form.ts';
 import { ROW_WRITER_CODE } from './row-writer-code.ts';

@@ -1,16 +1,7 @@
 import * as z from 'zod';
-import type { ErrorCategory, ErrorCode } from '../../../errors.ts';
+import { ERROR_CATEGORIES, type ErrorCode } from '../../../errors.ts';
 import type { RunError } from '../../../run/run-record.ts';
 import { component, openEnum, type SameShape } from './component.ts';
-
-export const ERROR_CATEGORIES = [
-  'connection',
-  'credentials',
-  'rate limit',
-  'configuration',
-  'timeout',
-  'not found',
-] as const satisfies readonly ErrorCategory[];
 
 const STAGES = [
   'configuration',
