@@ -90,6 +90,11 @@ export class RunHistory {
     return entry && recallRecord(historyFolder(this.#dataDirectory, entry.activation), run);
   }
 
+  /** What stands on disk of the run, whoever wrote it. */
+  recall({ activation, run }: Pick<RunRecord, 'activation' | 'run'>): Promise<RunRecord | undefined> {
+    return recallRecord(historyFolder(this.#dataDirectory, activation), run);
+  }
+
   /** The newest first. */
   entriesOf(activation: string): readonly HistoryEntry[] {
     return (this.#activations.get(activation)?.entries ?? []).toReversed();
