@@ -130,7 +130,8 @@ export class Daemon implements Operations {
       log,
       program,
       ...(options.random && { random: options.random }),
-      isPaused: name => pauses.get(name) !== undefined,
+      // One that was removed cannot be resumed: its runs are to end.
+      isPaused: name => pauses.get(name) !== undefined && configuration.find(name) !== undefined,
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
