@@ -94,14 +94,28 @@ export function namePatterns(source: NameSource): NamePattern[] {
 }
 
 function commonCharacter(a: Step, b: Step): string | undefined {
+  if (a.characters.length === 1 && b.characters.length === 1)
+    return a.characters === b.characters ? a.characters : undefined;
   const [few, many] = a.characters.length <= b.characters.length ? [a, b] : [b, a];
   return [...few.characters].find(character => many.characters.includes(character));
+}
+
+/** Whether the patterns part before anything in them repeats: nearly all pairs do, and nothing has to be searched then. */
+function partEarly(a: NamePattern, b: NamePattern): boolean {
+  for (let at = 0; ; at++) {
+    const stepA = a.steps[at];
+    const stepB = b.steps[at];
+    if (stepA === undefined || stepB === undefined) return stepA !== stepB;
+    if (stepA.repeats || stepB.repeats) return false;
+    if (stepA.characters !== stepB.characters && commonCharacter(stepA, stepB) === undefined) return true;
+  }
 }
 
 /** A name that both patterns could give, or undefined when there is none. */
 export function commonName(a: NamePattern, b: NamePattern): string | undefined {
   // Ids of runs are unique and of one length: at the same place they make the names differ.
   if (a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
+  if (partEarly(a, b)) return undefined;
 
   const width = b.steps.length + 1;
   const visited = new Set<number>();

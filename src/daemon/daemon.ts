@@ -130,7 +130,8 @@ export class Daemon implements Operations {
       log,
       program,
       ...(options.random && { random: options.random }),
-      isPaused: name => pauses.get(name) !== undefined,
+      // One that was removed cannot be resumed: its runs are to end.
+      isPaused: name => pauses.get(name) !== undefined && configuration.find(name) !== undefined,
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
@@ -435,9 +436,10 @@ export class Daemon implements Operations {
       hasScheduledWaiting: name =>
         this.#queue.waitingOf(name).some(({ record }) => record.trigger === 'schedule'),
       isPaused: name => this.#pauses.get(name) !== undefined,
-      trigger: async (activation, dueAt) => {
+      trigger: async (activation, dueAt, setBackAt) => {
         // The key makes one run of a schedule that is triggered again after a crash.
-        const idempotencyKey = `schedule ${dueAt.toISOString()}`;
+        const again = setBackAt ? ` set back ${setBackAt.toISOString()}` : '';
+        const idempotencyKey = `schedule ${dueAt.toISOString()}${again}`;
         await this.trigger({ activation, trigger: 'schedule', idempotencyKey, scheduledFor: dueAt });
       },
     };

@@ -213,6 +213,8 @@ export class Dispatcher {
   async #fail(run: LiveRun, error: RunError, made?: RunRecord): Promise<void> {
     const { configuration, random } = this.#options;
     const { retry } = configuration.daemon;
+    const success = await this.#successOf(run.record);
+    if (success) return this.#end(run, success);
     const decided = await this.#isDecided(run.record);
     if (error.code === 'STATE_LOCKED') {
       if (run.cancelled && !decided) return this.#end(run, this.#cancelled(run.record));
@@ -280,8 +282,9 @@ export class Dispatcher {
   }
 
   /** The end is recorded, then the request is forgotten, then the next run may begin. */
-  async #end(run: LiveRun, record: RunRecord): Promise<void> {
+  async #end(run: LiveRun, seen: RunRecord): Promise<void> {
     const { queue, history, requests, clock, log, onChange, onEnd } = this.#options;
+    const record = isSuccess(seen) ? seen : ((await this.#successOf(seen)) ?? seen);
     const { run: id, activation, state, error, counts } = record;
     try {
       // What has succeeded was recorded by its process before anything else could happen.
@@ -310,6 +313,12 @@ export class Dispatcher {
     onChange(record);
     onEnd(record);
     this.dispatch();
+  }
+
+  /** A process may have recorded its success, or a command finished the run, and the daemon was never told. */
+  async #successOf(record: RunRecord): Promise<RunRecord | undefined> {
+    const known = await this.#options.history.recall(record).catch(() => undefined);
+    return known && isSuccess(known) ? known : undefined;
   }
 
   #cancelled(record: RunRecord): RunRecord {

@@ -52,9 +52,9 @@ export interface ScheduleTarget {
   isPaused(activation: string): boolean;
   /**
    * Accepts a run, durably. Asked again with the same `dueAt`, as after a crash, it makes no second one: `dueAt` is the
-   * idempotency key.
+   * idempotency key, with `setBackAt`, when the clock was last set far back: an instant that comes again after that is another.
    */
-  trigger(activation: string, dueAt: Date): Promise<void>;
+  trigger(activation: string, dueAt: Date, setBackAt: Date | undefined): Promise<void>;
 }
 
 /** Knows which warnings hold, and has those told of that want to be. */

@@ -16,6 +16,8 @@ export class Pauses {
   readonly #clock: DaemonClock;
   readonly #pauses: Map<string, Pause>;
   readonly #resumed: Map<string, string>;
+  /** As it is on disk. */
+  #kept = '';
 
   private constructor(store: DocumentStore, clock: DaemonClock, kept: KeptPauses | undefined) {
     this.#store = store;
@@ -40,30 +42,43 @@ export class Pauses {
     return this.#resumed.get(activation);
   }
 
-  /** A pause by the user takes the place of one by failures, and never the other way round. */
+  /**
+   * A pause by the user takes the place of one by failures, and never the other way round. One that cannot be written holds
+   * all the same, and is written with the next change, or when it is asked for again.
+   */
   async pause(activation: string, by: Pause['by'], reason: string): Promise<Pause> {
     const present = this.#pauses.get(activation);
-    if (present && (present.by === 'user' || present.by === by)) return present;
-    const pause: Pause = { by, since: this.#clock.now().toISOString(), reason };
+    const stays = present !== undefined && (present.by === 'user' || present.by === by);
+    const pause: Pause = stays ? present : { by, since: this.#clock.now().toISOString(), reason };
     this.#pauses.set(activation, pause);
-    await this.#write();
+    await this.#keep();
     return pause;
   }
 
-  /** Whether it was paused. */
+  /** Whether it was paused. Where that cannot be written, it still is. */
   async resume(activation: string): Promise<boolean> {
-    if (!this.#pauses.delete(activation)) return false;
+    const pause = this.#pauses.get(activation);
+    if (pause === undefined) return false;
+    this.#pauses.delete(activation);
     this.#resumed.set(activation, this.#clock.now().toISOString());
-    await this.#write();
+    try {
+      await this.#keep();
+    } catch (error) {
+      if (!this.#pauses.has(activation)) this.#pauses.set(activation, pause);
+      throw error;
+    }
     return true;
   }
 
-  #write(): Promise<void> {
+  async #keep(): Promise<void> {
     const kept: KeptPauses = {
       version: 1,
       pauses: Object.fromEntries(this.#pauses),
       resumed: Object.fromEntries(this.#resumed),
     };
-    return this.#store.write(DOCUMENT, kept);
+    const text = JSON.stringify(kept);
+    if (text === this.#kept) return;
+    await this.#store.write(DOCUMENT, kept);
+    this.#kept = text;
   }
 }

@@ -87,7 +87,15 @@ export class RunHistory {
     if (!RUN_ID.test(run)) return undefined;
     if (!this.#byRun.has(run)) for (const name of this.#activations.keys()) await this.refresh(name);
     const entry = this.#byRun.get(run);
-    return entry && recallRecord(historyFolder(this.#dataDirectory, entry.activation), run);
+    const record = entry && (await this.recall(entry));
+    // Somebody has removed it: whoever asks with its key again is to get a run that there is.
+    if (entry && record === undefined) this.#forget(entry);
+    return record;
+  }
+
+  /** What stands on disk of the run, whoever wrote it. */
+  recall({ activation, run }: Pick<RunRecord, 'activation' | 'run'>): Promise<RunRecord | undefined> {
+    return recallRecord(historyFolder(this.#dataDirectory, activation), run);
   }
 
   /** The newest first. */
@@ -114,12 +122,16 @@ export class RunHistory {
   async refresh(activation: string): Promise<void> {
     const folder = historyFolder(this.#dataDirectory, activation);
     const history = this.#of(activation);
-    const changed = await stat(folder).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => 0,
-    );
-    if (changed === history.seenChange) return;
-    const files = await readdir(folder).catch((): string[] => []);
+    let changed = 0;
+    let files: string[] = [];
+    try {
+      changed = (await stat(folder)).mtimeMs;
+      if (changed === history.seenChange) return;
+      files = await readdir(folder);
+    } catch (error) {
+      // A folder that cannot be read, as where too many files are open, still has what is known of it.
+      if (!isAbsent(error)) return;
+    }
     history.seenChange = changed;
     const there = new Set(
       files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length)),
@@ -135,8 +147,8 @@ export class RunHistory {
     for (const { run } of history.entries.filter(entry => !there.has(entry.run))) {
       const entry = this.#byRun.get(run);
       // What was added since the folder was looked at is there.
-      if (entry && (await stat(join(folder, `${run}.json`)).catch(() => undefined)) === undefined)
-        this.#forget(entry);
+      const isGone = await stat(join(folder, `${run}.json`)).then(() => false, isAbsent);
+      if (entry && isGone) this.#forget(entry);
     }
   }
 
@@ -174,6 +186,10 @@ export class RunHistory {
     }
     return history;
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
 }
 
 export function isSuccess({ state }: Pick<RunRecord, 'state'>): boolean {

@@ -85,7 +85,7 @@ export class RunQueue {
     this.#byKey.set(activation, keys.set(idempotencyKey, run));
   }
 
-  /** Takes the run whose turn it is. */
+  /** Takes the run whose turn it is. One that was cancelled is to end, whatever holds its activation. */
   next(isHeld: (activation: string) => boolean): LiveRun | undefined {
     let best: [string, Lane] | undefined;
     for (const [name, lane] of this.#lanes) {
@@ -96,7 +96,7 @@ export class RunQueue {
         head.ending ||
         lane.running ||
         lane.taken ||
-        isHeld(name)
+        (isHeld(name) && !head.cancelled)
       )
         continue;
       if (best === undefined || lane.turn < best[1].turn) best = [name, lane];

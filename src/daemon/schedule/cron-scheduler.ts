@@ -1,7 +1,7 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
-import { type DueTimes, dueTimes } from './due-times.ts';
+import { type DueTimes, dueTimes, MAX_CORRECTION_MS } from './due-times.ts';
 
 export interface CronSchedulerOptions {
   readonly target: ScheduleTarget;
@@ -47,6 +47,8 @@ export class CronScheduler implements Scheduler {
   /** Activations of which a run was asked for, and not yet accepted or refused. */
   readonly #asking = new Set<string>();
   readonly #askAgainAt = new Map<string, Date>();
+  /** When the clock was last found to be set far back: instants that were due before are due once more. */
+  #setBackAt: Date | undefined;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
   #saved = '';
@@ -98,7 +100,10 @@ export class CronScheduler implements Scheduler {
     let isChanged = false;
     const wakeAt: (Date | undefined)[] = [];
     for (const [name, { activation, entries }] of this.#plans) {
-      for (const entry of entries) isChanged = followClock(entry, now) || isChanged;
+      for (const entry of entries) {
+        if (since(entry.attended, now) > MAX_CORRECTION_MS) this.#setBackAt = now;
+        isChanged = followClock(entry, now) || isChanged;
+      }
       if (this.#asking.has(name)) continue;
       const askAgainAt = this.#askAgainAt.get(name);
       // Further away than it was put, the clock was set back.
@@ -162,7 +167,7 @@ export class CronScheduler implements Scheduler {
   async #ask(activation: string, dueAt: Date): Promise<'settled' | 'again'> {
     const { target, log } = this.#options;
     try {
-      await target.trigger(activation, dueAt);
+      await target.trigger(activation, dueAt, this.#setBackAt);
       return 'settled';
     } catch (error) {
       // A daemon that is ending leaves the run to the next start.
@@ -184,7 +189,9 @@ export class CronScheduler implements Scheduler {
 
   async #known(): Promise<ReadonlyMap<string, ReadonlyMap<string, Date>>> {
     try {
-      return parseSchedules(await this.#options.documents.read(SCHEDULES_DOCUMENT));
+      const { attended, setBackAt } = parseSchedules(await this.#options.documents.read(SCHEDULES_DOCUMENT));
+      this.#setBackAt ??= setBackAt;
+      return attended;
     } catch (error) {
       // Without it nothing is known to have been missed; to start at all matters more.
       this.#options.log.error(
@@ -198,7 +205,7 @@ export class CronScheduler implements Scheduler {
   /** One write at a time, each of the newest. A failure is logged: at worst a run is asked for again after a restart. */
   #save(): Promise<void> {
     this.#saving = this.#saving.then(async () => {
-      const content = toDocument(this.#plans);
+      const content = toDocument(this.#plans, this.#setBackAt);
       const text = JSON.stringify(content);
       if (text === this.#saved) return;
       try {
@@ -239,20 +246,31 @@ interface SchedulesDocument {
   readonly version: 1;
   /** By activation, then by what the entry says. */
   readonly attended: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Absent where the clock was never set far back. */
+  readonly setBackAt?: string;
 }
 
-function toDocument(plans: ReadonlyMap<string, Plan>): SchedulesDocument {
+function toDocument(plans: ReadonlyMap<string, Plan>, setBackAt: Date | undefined): SchedulesDocument {
   const attended = Array.from(plans, ([name, { entries }]) => [
     name,
     Object.fromEntries(entries.map(({ times, attended: at }) => [times.key, at.toISOString()])),
   ]);
-  return { version: 1, attended: Object.fromEntries(attended) };
+  return {
+    version: 1,
+    attended: Object.fromEntries(attended),
+    ...(setBackAt && { setBackAt: setBackAt.toISOString() }),
+  };
 }
 
-function parseSchedules(content: unknown): Map<string, Map<string, Date>> {
+interface Known {
+  readonly attended: ReadonlyMap<string, ReadonlyMap<string, Date>>;
+  readonly setBackAt: Date | undefined;
+}
+
+function parseSchedules(content: unknown): Known {
   const found = new Map<string, Map<string, Date>>();
-  if (content === undefined) return found;
-  const { version, attended } = content as Partial<SchedulesDocument>;
+  if (content === undefined) return { attended: found, setBackAt: undefined };
+  const { version, attended, setBackAt } = content as Partial<SchedulesDocument>;
   if (version !== 1 || typeof attended !== 'object') {
     throw new SluiceError('STATE_DAMAGED', `the document ${SCHEDULES_DOCUMENT} has another form`, {
       stage: 'state',
@@ -262,5 +280,6 @@ function parseSchedules(content: unknown): Map<string, Map<string, Date>> {
     const instants = Object.entries(entries).map(([key, text]) => [key, new Date(text)] as const);
     found.set(name, new Map(instants.filter(([, instant]) => !Number.isNaN(instant.getTime()))));
   }
-  return found;
+  const at = setBackAt === undefined ? undefined : new Date(setBackAt);
+  return { attended: found, setBackAt: at && !Number.isNaN(at.getTime()) ? at : undefined };
 }

@@ -20,7 +20,7 @@ export function dueTimes(entry: ResolvedScheduleEntry): DueTimes {
 }
 
 /** A clock is often put right by minutes; runs of the time that comes again are then not repeated. */
-const MAX_CORRECTION_MS = 3_600_000;
+export const MAX_CORRECTION_MS = 3_600_000;
 
 /**
  * Times of a cron expression in a time zone. Where neither minute nor hour has a `*`, a time that the clocks leave out is

@@ -80,6 +80,7 @@ export class ActivationWarnings implements Warnings {
       rule.code === 'SAS_EXPIRES' ? rule.afterTime?.({ activation, now, succeededAt: now }) : undefined,
     );
     await this.#apply(activation, [...findings, ...sas], at, record.run);
+    await this.#save();
     return this.active(activation.name);
   }
 
@@ -87,11 +88,13 @@ export class ActivationWarnings implements Warnings {
     // Who pauses it knows that it is paused.
     if (pause.by === 'user') return;
     await this.#apply(activation, pauseFinding({ holds: true, message: pause.reason }), pause.since);
+    await this.#save();
   }
 
   async resumed(activation: ResolvedActivation): Promise<void> {
     const finding = pauseFinding({ holds: false, message: 'the activation was resumed' });
     await this.#apply(activation, finding, this.#now().toISOString());
+    await this.#save();
   }
 
   async timePassed(
@@ -106,6 +109,7 @@ export class ActivationWarnings implements Warnings {
       const findings = findingsOf(rule => rule.afterTime?.({ activation, now, succeededAt }));
       await this.#apply(activation, findings, now.toISOString());
     }
+    // Once for all: what is kept holds every activation, and to look through it after each would hold the daemon up.
     await this.#save();
   }
 
@@ -134,7 +138,7 @@ export class ActivationWarnings implements Warnings {
     return watched;
   }
 
-  /** Notifications are kept before the state is: a crash in between tells twice rather than never. */
+  /** Notifications are kept before the state is, which is the caller's to save: a crash in between tells twice rather than never. */
   async #apply(
     activation: ResolvedActivation,
     findings: readonly Finding[],
@@ -161,7 +165,6 @@ export class ActivationWarnings implements Warnings {
     }
     for (const notification of told) this.#report(notification);
     if (told.length > 0) await this.#options.notifications.add(told, activation);
-    await this.#save();
   }
 
   #report({ event, code, severity, activation, run, message }: Notification): void {

@@ -16,6 +16,8 @@ const HOUR = 60 * MINUTE;
 /** Whoever makes runs: says what it is told to, and notes what it is asked for. */
 class Target implements ScheduleTarget {
   readonly asked: { activation: string; dueAt: string; at: string }[] = [];
+  /** What makes a request one and the same. */
+  readonly keys: string[] = [];
   readonly busy = new Set<string>();
   readonly waiting = new Set<string>();
   readonly paused = new Set<string>();
@@ -31,7 +33,8 @@ class Target implements ScheduleTarget {
   hasScheduledWaiting = (name: string): boolean => this.waiting.has(name);
   isPaused = (name: string): boolean => this.paused.has(name);
 
-  async trigger(name: string, dueAt: Date): Promise<void> {
+  async trigger(name: string, dueAt: Date, setBackAt: Date | undefined): Promise<void> {
+    this.keys.push(`${name} ${dueAt.toISOString()} ${setBackAt?.toISOString()}`);
     this.asked.push({ activation: name, dueAt: dueAt.toISOString(), at: this.#clock.now().toISOString() });
     await this.answer();
   }
@@ -296,6 +299,28 @@ test('a clock that was years ahead holds up no schedule once it is put right', a
   await world.restart(0, daily(), every('1h'));
   await world.clock.pass(HOUR);
   assert.deepEqual(world.target.times.slice(known), ['2026-06-02T05:00:00.000Z', '2026-06-02T05:30:00.000Z']);
+});
+
+test('an instant that comes again since the clock was days ahead has a run of its own', async () => {
+  const world = new World('2026-06-01T04:58:00Z');
+  await world.schedule(daily());
+  await world.clock.pass(49 * HOUR);
+  world.clock.set('2026-06-01T04:30:00Z');
+  await world.clock.pass(HOUR);
+  assert.deepEqual(
+    world.target.asked.map(({ dueAt }) => dueAt.slice(0, 10)),
+    ['2026-06-01', '2026-06-02', '2026-06-03', '2026-06-01'],
+  );
+  assert.equal(new Set(world.target.keys).size, 4, 'the run of then would be the answer, and none be made');
+  // After a crash before it was noted that the next one was accepted, it is asked for with the same key.
+  world.documents.beforeWrite = () => {
+    throw new Error('killed');
+  };
+  await world.clock.passUntil('2026-06-02T05:00:01Z');
+  world.documents.beforeWrite = () => {};
+  await world.restart(0, daily());
+  assert.equal(world.target.asked.length, 6);
+  assert.equal(world.target.keys[5], world.target.keys[4]);
 });
 
 test('a timer that fires early begins nothing early', async () => {

@@ -257,6 +257,22 @@ test('that no run has succeeded for too long is told when time has passed, and o
   assert.deepEqual(world.active(), []);
 });
 
+test('however many activations time has passed for, what holds is kept by one write', async () => {
+  const world = new World();
+  const many = Array.from({ length: 50 }, (_, index) =>
+    activation(`a${index}`, { warnings: { noSuccessFor: '1h' } }),
+  );
+  const { writes } = world.documents;
+  await world.warnings.timePassed(many, () => new Date(0));
+  assert.equal(world.told.length, 50);
+  assert.equal(world.documents.writes - writes, 1);
+  await world.restart();
+  assert.deepEqual(
+    many.map(({ name }) => world.warnings.active(name).map(({ code }) => code)),
+    many.map(() => ['NO_SUCCESS']),
+  );
+});
+
 test('since when an activation is watched is remembered over a restart', async () => {
   const world = new World();
   const watched = plain({ warnings: { noSuccessFor: '1d' } });
