@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ServeProcess } from '../daemon/serve-process.ts';
+import { ServeProcess } from '../daemon/support/serve-process.ts';
 import { createProject, type TestProject } from './support.ts';
 
 async function withProject(act: (project: TestProject) => Promise<void>): Promise<void> {

@@ -9,7 +9,7 @@ import { Random } from '../simulation/random.ts';
 import { getAzurite } from '../support/azurite.ts';
 import { type BlobProxy, type BlobRequest, startBlobProxy } from '../support/blob-proxy.ts';
 import { getPostgres } from '../support/postgres.ts';
-import { ServeProcess, writeConfig } from './serve-process.ts';
+import { ServeProcess, writeConfig } from './support/serve-process.ts';
 
 const ACTIVATION = 'checked';
 

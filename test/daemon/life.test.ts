@@ -3,8 +3,9 @@ import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { type AcceptedRun, RequestLog } from '../../src/daemon/request-log.ts';
-import { ManualClock } from './manual-clock.ts';
-import { ended, eventOf, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
+import { ended, eventOf, make, pidOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
+import { ManualClock } from './support/manual-clock.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 const signal = new AbortController().signal;
 
@@ -19,7 +20,7 @@ test('one daemon serves a data directory', () =>
 
 test('a daemon that stops lets runs end within the grace period, and begins none', () =>
   withWorld({ activations: { one: {} } }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const blocker = await world.database.connect();
     await blocker.query('begin; lock table t in access exclusive mode');
@@ -70,21 +71,21 @@ test('what is not decided when the grace period is over is dropped, and made by 
 
 test('a process that does not even stop then is ended', () =>
   withWorld({ activations: { one: SLOW } }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const clock = new ManualClock();
     const daemon = await world.start({ log, clock });
     const { run } = (await daemon.trigger(request('one'))).record;
     process.kill(await pidOf(log, run), 'SIGSTOP');
     const stopped = daemon.stop({ gracePeriodMs: 1_000 });
-    clock.pass(1_000);
-    clock.pass(5_000);
+    await clock.pass(1_000);
+    await clock.pass(5_000);
     await stopped;
     assert.equal((await daemon.run(run)).state, 'queued');
   }));
 
 test('a wish to cancel outlives the daemon', () =>
   withWorld({ activations: { one: SLOW } }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     const pid = await pidOf(log, run);
@@ -122,7 +123,7 @@ test('what a command has decided and not finished is finished at the start, with
     });
     assert.equal(failed.state, 'failed');
     assert.ok(existsSync(join(world.dataDirectory, 'activations/one/runs', failed.run, 'commit.json')));
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     await log.until(({ message }) => message === 'an earlier run was finished');
     const recovered = await daemon.run(failed.run);
@@ -218,9 +219,9 @@ test('the history forgets what is older than it may be', () =>
       const daemon = await world.start({ clock });
       // Records are of the time of the machine, which is later than the clock of the daemon.
       const old = await make(daemon, 'one', { idempotencyKey: 'k' });
-      clock.pass(1_000);
+      await clock.pass(1_000);
       const newer = await make(daemon, 'one');
-      clock.pass(Date.now() - clock.now().getTime() + 2 * 86_400_000);
+      await clock.pass(Date.now() - clock.now().getTime() + 2 * 86_400_000);
       await daemon.stop();
       const next = await world.start({ clock });
       assert.deepEqual(

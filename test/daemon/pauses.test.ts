@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ended, make, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
+import { ended, make, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 test('a paused activation takes no request and begins no run; those that wait begin when it is resumed', () =>
   withWorld({ activations: { one: SLOW } }, async world => {
@@ -34,7 +35,7 @@ const FAILING = { retry: { attempts: 1, minDelay: '50ms', maxDelay: '200ms' }, p
 test('an activation pauses itself after failures of its source in a row, and resumes when the source answers', () =>
   withWorld({ daemon: FAILING }, async world => {
     await world.database.sql('alter table t rename to gone');
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     for (let failure = 1; failure <= 3; failure++) {
       assert.equal((await daemon.activation('one')).paused, undefined, `before failure ${failure}`);
@@ -48,7 +49,7 @@ test('an activation pauses itself after failures of its source in a row, and res
     await assert.rejects(daemon.trigger(request('one')), { code: 'ACTIVATION_PAUSED' });
     await daemon.stop();
 
-    const nextLog = new TestLog();
+    const nextLog = new MemoryLog();
     const next = await world.start({ log: nextLog });
     assert.equal((await next.activation('one')).paused?.by, 'failures');
     await world.database.sql('alter table gone rename to t');
@@ -84,7 +85,7 @@ test('failures elsewhere, and failures with a success between them, pause nothin
 test('a pause by the user stays though the source answers', () =>
   withWorld({ daemon: { ...FAILING, pauseAfterFailures: 1 } }, async world => {
     await world.database.sql('alter table t rename to gone');
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     await make(daemon, 'one');
     await log.until(({ message }) => message.startsWith('activation paused'));

@@ -10,9 +10,9 @@ import {
   make,
   pidOf,
   request,
-  TestLog,
   withWorld,
-} from './support.ts';
+} from './support/daemon-world.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 /**
  * Makes runs as they are made, up to the message that says so: what a process does after its success is on record, such as
@@ -50,7 +50,7 @@ test('a run has succeeded though the process of its last attempt is killed befor
 test('a run that is on record as succeeded is not cancelled any more', () =>
   withWorld({ daemon: { gracePeriod: '100ms' } }, async world => {
     const program = await mute(world, `process.stderr.write('has succeeded\\n');`);
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ program, log });
     const { run } = (await daemon.trigger(request('one'))).record;
     await log.until(({ message }) => message === 'has succeeded');
@@ -67,7 +67,7 @@ test('a run that a command finishes while it waits for its next attempt is not c
     const held = new Promise<void>(resolve => (publish = resolve));
     const isCommit = ({ comp, method }: BlobRequest): boolean => method === 'PUT' && comp === 'blocklist';
     proxy.setHook(request => (isCommit(request) ? { delayUntil: held } : undefined));
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     await proxy.seen(isCommit);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
 import { RequestLog } from '../../src/daemon/request-log.ts';
-import { ended, request, SLOW, untilState, withWorld } from './support.ts';
+import { ended, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
 
 test('runs of a paused activation that is removed from the configuration end, since nobody could resume it', () =>
   withWorld({ activations: { one: SLOW, two: {} } }, async world => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { ManualClock } from './manual-clock.ts';
-import { ended, eventOf, make, request, SLOW, untilState, withWorld } from './support.ts';
+import { ended, eventOf, make, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
+import { ManualClock } from './support/manual-clock.ts';
 
 const RETRY = { retry: { attempts: 3, minDelay: '10s', maxDelay: '15s' }, runHeartbeatTimeout: '1h' };
 
@@ -20,14 +20,14 @@ test('what may pass is tried again, later each time, and then has failed for goo
     assert.equal(waiting.error?.code, 'SOURCE_CONNECT_FAILED');
     assert.equal(waiting.attempts?.length, 1);
     assert.equal(daemon.health().running, 0);
-    clock.pass(9_999);
+    await clock.pass(9_999);
     assert.equal((await daemon.run(run)).state, 'queued');
     const secondBegins = untilState(daemon, run, 'reading');
-    clock.pass(1);
+    await clock.pass(1);
     await secondBegins;
     await clock.untilWaiting(15_000);
     const thirdBegins = untilState(daemon, run, 'reading');
-    clock.pass(15_000);
+    await clock.pass(15_000);
     await thirdBegins;
 
     const failed = await ended(daemon, run);
@@ -113,7 +113,7 @@ test('file names are of the first attempt, whenever the run succeeds', () =>
       await clock.untilWaiting(10_000);
       world.settings = { ...world.settings, url };
       await daemon.reload();
-      clock.pass(10_000);
+      await clock.pass(10_000);
       const done = await ended(daemon, run);
       assert.deepEqual(
         done.files.map(({ name }) => name),

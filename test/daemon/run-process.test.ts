@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ended, make, pidOf, request, SLOW, TestLog, untilState, withWorld } from './support.ts';
+import { ended, make, pidOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 const once = { retry: { attempts: 1, minDelay: '20ms', maxDelay: '50ms' } };
 
 test('a process that is killed ends its attempt, and the next one makes the run', () =>
   withWorld({}, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const blocker = await world.database.connect();
     await blocker.query('begin; lock table t in access exclusive mode');
@@ -27,7 +28,7 @@ test('a process that is killed ends its attempt, and the next one makes the run'
 
 test('a run whose last attempt is killed has failed, says why, and takes neither the daemon nor another run along', () =>
   withWorld({ activations: { one: SLOW, two: {} }, daemon: once }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     const pid = await pidOf(log, run);
@@ -52,7 +53,7 @@ test('a process that takes more memory than it may is ended, and says so', () =>
 
 test('a process that gives no sign of life is ended', () =>
   withWorld({ activations: { one: SLOW }, daemon: { ...once, runHeartbeatTimeout: '2s' } }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     process.kill(await pidOf(log, run), 'SIGSTOP');
@@ -63,7 +64,7 @@ test('a process that gives no sign of life is ended', () =>
 
 test('a cancelled process that does not stop within the grace period is ended', () =>
   withWorld({ activations: { one: SLOW }, daemon: { ...once, gracePeriod: '100ms' } }, async world => {
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     process.kill(await pidOf(log, run), 'SIGSTOP');
@@ -111,7 +112,7 @@ test('what a process prints is in the log, line by line, with its run', () =>
     const program = await world.program(
       `process.once('message', () => { process.stderr.write('first\\nsec'); process.stderr.write('ond\\n', () => process.exit(1)); });`,
     );
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ program, log });
     const { run } = await make(daemon, 'one');
     const printed = log.lines.filter(

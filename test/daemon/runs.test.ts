@@ -10,10 +10,10 @@ import {
   pidOf,
   request,
   SLOW,
-  TestLog,
   untilState,
   withWorld,
-} from './support.ts';
+} from './support/daemon-world.ts';
+import { MemoryLog } from './support/memory-log.ts';
 
 const signal = new AbortController().signal;
 
@@ -157,7 +157,7 @@ test('a run that is decided is finished, whoever cancels it', () =>
 test('a decided run whose process is killed is recovered, beyond the configured attempts', () =>
   withWorld({ daemon: ONE_ATTEMPT }, async world => {
     const { proxy, publish } = await heldPublishing(world);
-    const log = new TestLog();
+    const log = new MemoryLog();
     const daemon = await world.start({ log });
     const { run } = (await daemon.trigger(request('one'))).record;
     await proxy.seen(isCommit);

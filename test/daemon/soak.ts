@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { getAzurite } from '../support/azurite.ts';
 import { getPostgres } from '../support/postgres.ts';
-import { ServeProcess, writeConfig } from './serve-process.ts';
+import { ServeProcess, writeConfig } from './support/serve-process.ts';
 
 export interface SoakOptions {
   readonly runs: number;

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { type ServingDaemon, serveDaemon } from '../../src/daemon/serve-daemon.ts';
 import { EXIT } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
-import { builtProgram } from '../daemon/support.ts';
+import { builtProgram } from '../daemon/support/daemon-world.ts';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 

@@ -9,7 +9,7 @@ import { type ServingDaemon, serveDaemon } from '../../../src/daemon/serve-daemo
 import type { RunRecord } from '../../../src/run/run-record.ts';
 import { getAzurite, type TestContainer } from '../../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../../support/postgres.ts';
-import { builtProgram } from '../support.ts';
+import { builtProgram } from '../support/daemon-world.ts';
 import { OpenApiClient } from './support/openapi-client.ts';
 
 const READ = 'read-token-0123456789';

@@ -16,8 +16,9 @@ export class ManualClock implements DaemonClock {
   #monotonic = 0;
   #wall: number;
   readonly #timers = new Set<Timer>();
+  readonly #watchers = new Set<() => void>();
 
-  constructor(now: string) {
+  constructor(now = '2025-04-14T07:00:00.000Z') {
     this.#wall = Date.parse(now);
   }
 
@@ -29,12 +30,27 @@ export class ManualClock implements DaemonClock {
     if (!(milliseconds >= 0)) throw new RangeError(`a timer of ${milliseconds} ms`);
     const timer = { at: this.#monotonic + milliseconds, act };
     this.#timers.add(timer);
+    for (const look of [...this.#watchers]) look();
     return () => this.#timers.delete(timer);
   }
 
   /** Timers that wait. */
   get waiting(): number {
     return this.#timers.size;
+  }
+
+  /** As soon as a timer waits for this long. */
+  untilWaiting(milliseconds: number): Promise<void> {
+    return new Promise(resolve => {
+      const look = (): void => {
+        const at = this.#monotonic + milliseconds;
+        if (![...this.#timers].some(timer => timer.at === at)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
   }
 
   /** Lets time pass, and timers fire as it does. */

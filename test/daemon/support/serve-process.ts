@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunRecord } from '../../src/run/run-record.ts';
-import { type Outcome, type RunningCommand, startSluice } from '../cli/support.ts';
+import type { RunRecord } from '../../../src/run/run-record.ts';
+import { type Outcome, type RunningCommand, startSluice } from '../../cli/support.ts';
 
 export interface Answer<Body> {
   readonly status: number;

@@ -4,62 +4,26 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { resolveActivation } from '../../src/config/activation.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { Daemon, type DaemonOptions } from '../../src/daemon/daemon.ts';
-import type { RunEvent, TriggerRequest } from '../../src/daemon/operations.ts';
-import type { Log, LogFields } from '../../src/daemon/parts.ts';
-import type { RunProgram } from '../../src/daemon/run-process.ts';
-import { type ExportRequest, exportRun } from '../../src/run/export-run.ts';
-import type { RunRecord } from '../../src/run/run-record.ts';
-import { getAzurite, type TestContainer } from '../support/azurite.ts';
-import { type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
-import { getPostgres, type TestDatabase } from '../support/postgres.ts';
+import { resolveActivation } from '../../../src/config/activation.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { Daemon, type DaemonOptions } from '../../../src/daemon/daemon.ts';
+import type { RunEvent, TriggerRequest } from '../../../src/daemon/operations.ts';
+import type { RunProgram } from '../../../src/daemon/run-process.ts';
+import { type ExportRequest, exportRun } from '../../../src/run/export-run.ts';
+import type { RunRecord } from '../../../src/run/run-record.ts';
+import { getAzurite, type TestContainer } from '../../support/azurite.ts';
+import { type BlobProxy, startBlobProxy } from '../../support/blob-proxy.ts';
+import { getPostgres, type TestDatabase } from '../../support/postgres.ts';
+import { MemoryLog } from './memory-log.ts';
 
 export type Settings = Readonly<Record<string, unknown>>;
 
-const PROGRAM = fileURLToPath(new URL('../../dist/bin/run-process-entry.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../dist/bin/run-process-entry.js', import.meta.url));
 
 /** The processes of runs are those that are shipped. */
 export function builtProgram(): RunProgram {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: npm run build`);
   return { path: PROGRAM, execArgv: [] };
-}
-
-export interface LogLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly message: string;
-  readonly fields: LogFields;
-}
-
-/** Keeps what was said, and lets tests wait for it. */
-export class TestLog implements Log {
-  readonly lines: LogLine[] = [];
-  readonly #watchers = new Set<() => void>();
-
-  debug = (fields: LogFields, message: string): void => this.#add({ level: 'debug', fields, message });
-  info = (fields: LogFields, message: string): void => this.#add({ level: 'info', fields, message });
-  warn = (fields: LogFields, message: string): void => this.#add({ level: 'warn', fields, message });
-  error = (fields: LogFields, message: string): void => this.#add({ level: 'error', fields, message });
-
-  /** The first line that fits, as soon as there is one. */
-  until(fits: (line: LogLine) => boolean): Promise<LogLine> {
-    return new Promise(resolve => {
-      const look = (): void => {
-        const found = this.lines.find(fits);
-        if (found === undefined) return;
-        this.#watchers.delete(look);
-        resolve(found);
-      };
-      this.#watchers.add(look);
-      look();
-    });
-  }
-
-  #add(line: LogLine): void {
-    this.lines.push(line);
-    for (const look of [...this.#watchers]) look();
-  }
 }
 
 export interface DaemonSettings {
@@ -156,7 +120,7 @@ export class DaemonWorld {
     const daemon = await Daemon.start({
       load: () => parseConfig({ text: JSON.stringify(this.config()), environment: {} }),
       version: '0.0.0-test',
-      log: new TestLog(),
+      log: new MemoryLog(),
       program: builtProgram(),
       ...options,
     });
@@ -218,7 +182,7 @@ export async function ended(daemon: Daemon, run: string): Promise<RunRecord> {
 }
 
 /** The process of the attempt, as the log tells it. */
-export async function pidOf(log: TestLog, run: string, attempt = 1): Promise<number> {
+export async function pidOf(log: MemoryLog, run: string, attempt = 1): Promise<number> {
   const { fields } = await log.until(
     line => line.message === 'run begins' && line.fields.run === run && line.fields['attempt'] === attempt,
   );
