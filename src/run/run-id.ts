@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 
-const DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
 const RANDOM_DIGITS = 6;
 
 /**
@@ -10,8 +9,9 @@ const RANDOM_DIGITS = 6;
 export function newRunId(instant: Date): string {
   const [date, time] = instant.toISOString().slice(0, 23).split('T') as [string, string];
   const stamp = `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('.', '-')}`;
-  let random = '';
-  for (let digit = 0; digit < RANDOM_DIGITS; digit++) random += DIGITS[randomInt(DIGITS.length)];
+  const random = randomInt(36 ** RANDOM_DIGITS)
+    .toString(36)
+    .padStart(RANDOM_DIGITS, '0');
   return `${stamp}-${random}`;
 }
 

@@ -1,4 +1,5 @@
-import { appendFile, chmod, mkdir, rename, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** One call that changed something, or was to. */
@@ -26,10 +27,21 @@ export interface AuditLogOptions {
   readonly maxBytes?: number;
   /** Files put aside, `path.1` the newest. */
   readonly keptFiles?: number;
+  /** How often it is looked whether somebody has moved the file away. */
+  readonly lookEveryMs?: number;
+}
+
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly inode: number;
+  bytes: number;
+  /** When it was last seen at its path; `performance.now()`. */
+  seenAt: number;
 }
 
 const MAX_BYTES = 10 * 1024 * 1024;
 const KEPT_FILES = 4;
+const LOOK_EVERY_MS = 1_000;
 
 /**
  * Who changed what, a line of JSON per call, for its owner's eyes only. Bounded: the oldest file goes when there are too
@@ -39,16 +51,19 @@ export class AuditLog {
   readonly #path: string;
   readonly #maxBytes: number;
   readonly #keptFiles: number;
-  #isPrepared = false;
+  readonly #lookEveryMs: number;
+  #file: OpenFile | undefined;
   #waiting: string[] = [];
   /** Of what waits; taken up by everything that comes until it begins. */
   #next: Promise<void> | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor({ path, maxBytes = MAX_BYTES, keptFiles = KEPT_FILES }: AuditLogOptions) {
+  constructor(options: AuditLogOptions) {
+    const { path, maxBytes = MAX_BYTES, keptFiles = KEPT_FILES, lookEveryMs = LOOK_EVERY_MS } = options;
     this.#path = path;
     this.#maxBytes = maxBytes;
     this.#keptFiles = keptFiles;
+    this.#lookEveryMs = lookEveryMs;
   }
 
   /** Resolves when the line is in the file; lines that come together are written together. */
@@ -65,24 +80,50 @@ export class AuditLog {
   /** Resolves when everything is written that will be. */
   async close(): Promise<void> {
     await this.#last.catch(() => {});
+    await this.#putAway();
   }
 
   async #write(): Promise<void> {
-    const lines = this.#waiting.join('');
+    const lines = Buffer.from(this.#waiting.join(''));
     this.#waiting = [];
     this.#next = undefined;
-    await this.#prepare();
-    const size = await sizeOf(this.#path);
-    if (size !== undefined && size + Buffer.byteLength(lines) > this.#maxBytes) await this.#rotate();
-    await appendFile(this.#path, lines, { mode: 0o600 });
+    try {
+      let file = await this.#opened();
+      if (file.bytes > 0 && file.bytes + lines.length > this.#maxBytes) {
+        await this.#putAway();
+        await this.#rotate();
+        file = await this.#opened();
+      }
+      await file.handle.appendFile(lines);
+      file.bytes += lines.length;
+    } catch (error) {
+      await this.#putAway();
+      throw error;
+    }
   }
 
-  /** A file that is there already has the mode that somebody gave it. */
-  async #prepare(): Promise<void> {
-    if (this.#isPrepared) return;
+  async #opened(): Promise<OpenFile> {
+    const seenAt = performance.now();
+    if (this.#file !== undefined) {
+      if (seenAt - this.#file.seenAt < this.#lookEveryMs) return this.#file;
+      const there = await statOf(this.#path);
+      this.#file.seenAt = seenAt;
+      if (there?.ino === this.#file.inode) return this.#file;
+      await this.#putAway();
+    }
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-    if ((await sizeOf(this.#path)) !== undefined) await chmod(this.#path, 0o600);
-    this.#isPrepared = true;
+    // A file that is there already has the mode that somebody gave it.
+    if ((await statOf(this.#path)) !== undefined) await chmod(this.#path, 0o600);
+    const handle = await open(this.#path, 'a', 0o600);
+    const { ino: inode, size: bytes } = await handle.stat();
+    this.#file = { handle, inode, bytes, seenAt };
+    return this.#file;
+  }
+
+  async #putAway(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.handle.close();
   }
 
   async #rotate(): Promise<void> {
@@ -93,9 +134,9 @@ export class AuditLog {
   }
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
-    return (await stat(path)).size;
+    return await stat(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -3,6 +3,9 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpLimits } from './limits.ts';
 
+/** One for all requests: an error made for each, with its stack, costs more than looking the request up. */
+const GONE = new DOMException('the request is over', 'AbortError');
+
 /** Knows every connection and every request under way, and ends both in good order. */
 export class Connections {
   readonly #limits: HttpLimits;
@@ -57,7 +60,7 @@ export class Connections {
     server.close();
     for (const [socket, responses] of this.#underWay) {
       if (responses.size === 0) socket.destroy();
-      for (const controller of responses.values()) controller.abort();
+      for (const controller of responses.values()) controller.abort(GONE);
     }
     const timer = setTimeout(() => {
       for (const socket of this.#underWay.keys()) socket.destroy();
@@ -72,7 +75,7 @@ export class Connections {
     // Responses that wait behind another on the connection are not told that it is gone.
     socket.once('close', () => {
       this.#underWay.delete(socket);
-      for (const controller of responses.values()) controller.abort();
+      for (const controller of responses.values()) controller.abort(GONE);
     });
   }
 
@@ -84,7 +87,7 @@ export class Connections {
     responses.set(response, controller);
     response.once('close', () => {
       responses.delete(response);
-      controller.abort();
+      controller.abort(GONE);
       if (this.#isClosing && responses.size === 0) socket.destroySoon();
     });
   }

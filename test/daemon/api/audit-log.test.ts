@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -174,6 +174,31 @@ test('a file that others may read is closed to them', async () => {
     await log.append({ time: '', request: '', remote: '', operation: '', method: '', path: '', status: 200 });
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test('a file that somebody has moved away is begun anew', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
+  const path = join(folder, 'audit.ndjson');
+  const audit = new AuditLog({ path, lookEveryMs: 0 });
+  const entry = (request: string): AuditEntry => ({
+    time: '2026-01-01T00:00:00.000Z',
+    request,
+    remote: '127.0.0.1',
+    operation: 'reload',
+    method: 'POST',
+    path: '/v1/reload',
+    status: 200,
+  });
+  try {
+    await audit.append(entry('first'));
+    await rename(path, `${path}.moved`);
+    await audit.append(entry('second'));
+    assert.match(await readFile(path, 'utf8'), /^[^\n]*"second"[^\n]*\n$/);
+    assert.match(await readFile(`${path}.moved`, 'utf8'), /^[^\n]*"first"[^\n]*\n$/);
+  } finally {
+    await audit.close();
     await rm(folder, { recursive: true });
   }
 });
