@@ -276,9 +276,7 @@ export function faultIn({ bytes, row, line, offset, unterminated }: RowText, fil
     return { file, row, line: line + before.split('\n').length - 1, offset: offset + at };
   };
   if (!isUtf8(bytes)) {
-    const decoded = Buffer.from(text);
-    const at = bytes.findIndex((byte, index) => byte !== decoded[index]);
-    return atPlace(badJson('these bytes are not UTF-8'), place(at));
+    return atPlace(badJson('these bytes are not UTF-8'), place(findNotUtf8(bytes, Buffer.from(text))));
   }
   const fault = findFault(text);
   if (fault === undefined) return atPlace(badJson('this is not JSON'), place(0));
@@ -286,6 +284,15 @@ export function faultIn({ bytes, row, line, offset, unterminated }: RowText, fil
   if (!fault.atEnd) return atPlace(badJson(fault.message), found);
   if (unterminated === true) return atPlace(endsEarly(`within row ${row}`), found);
   return atPlace(badJson(`${fault.message}, and the row ends`), found);
+}
+
+/** Where `decoded`, in which U+FFFD stands for what is not UTF-8, is the first time not what it was decoded from. */
+function findNotUtf8(bytes: Buffer, decoded: Buffer): number {
+  const found = bytes.findIndex((byte, index) => byte !== decoded[index]);
+  const at = found < 0 ? bytes.length : found;
+  // U+FFFD is EF BF BD: a sequence that begins so differs from it only behind that.
+  if (bytes[at - 1] === 0xef) return at - 1;
+  return bytes[at - 2] === 0xef && bytes[at - 1] === 0xbf ? at - 2 : at;
 }
 
 function isWhitespace(byte: number): boolean {

@@ -182,6 +182,10 @@ const BROKEN: readonly [name: string, content: string | Uint8Array, code: string
     'SOURCE_QUERY_FAILED',
     /byte 6: these bytes are not UTF-8/,
   ],
+  // What stands for bytes that are no UTF-8 begins with EF and BF itself.
+  ['a.ndjson', Buffer.from('\xef', 'latin1'), 'SOURCE_QUERY_FAILED', /byte 0: these bytes are not UTF-8/],
+  ['a.ndjson', Buffer.from('{\xef\xbf', 'latin1'), 'SOURCE_QUERY_FAILED', /byte 1: these bytes are not/],
+  ['a.ndjson', Buffer.from('{"\xef":1}', 'latin1'), 'SOURCE_QUERY_FAILED', /byte 2: these bytes are not/],
   ['a.ndjson', '{"a":1,"b":2,"a":3}', 'SOURCE_QUERY_FAILED', /line 1: the object has the key "a" twice/],
   ['a.ndjson', '{"a":1,"\\u0061":3}', 'SOURCE_QUERY_FAILED', /the key "a" twice/],
   [
