@@ -162,7 +162,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       ...(known.code === undefined ? {} : { code: known.code }),
     };
     const cleaned = clean(entry) as typeof entry;
-    log.debug({ ...cleaned }, `${route.operationId} was asked for`);
+    log.info({ ...cleaned }, `${route.operationId} was asked for`);
     try {
       await audit.append(cleaned);
     } catch (error) {
