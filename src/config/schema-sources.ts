@@ -45,7 +45,7 @@ export const postgresSource = z
   })
   .describe('A PostgreSQL database.');
 
-const COLUMN_KINDS = [
+export const COLUMN_KINDS = [
   'text',
   'boolean',
   'int16',

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import type { Column, ColumnKind } from '../../../row-batch.ts';
+import { COLUMN_KINDS } from '../../../config/schema-sources.ts';
+import type { Column } from '../../../row-batch.ts';
 import type { Preview } from '../../../run/preview.ts';
 import type { CheckName, Validation } from '../../../run/validate.ts';
 import type { ActivationStatus, ReloadOutcome } from '../../operations.ts';
@@ -74,24 +75,6 @@ export const activationListSchema = component(
   'ActivationList',
   z.object({ activations: z.array(activationSchema).describe('By name.') }).describe('Every activation.'),
 );
-
-const COLUMN_KINDS = [
-  'boolean',
-  'int16',
-  'int32',
-  'int64',
-  'float32',
-  'float64',
-  'numeric',
-  'date',
-  'time',
-  'timestamp',
-  'timestamptz',
-  'uuid',
-  'json',
-  'bytes',
-  'text',
-] as const satisfies readonly ColumnKind[];
 
 const columnSchema = component(
   'Column',
