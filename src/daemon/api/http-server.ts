@@ -64,7 +64,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
   }
 
-  const audit = new AuditLog({ path: join(dataDirectory, 'daemon', 'audit.ndjson') });
+  const toJson = (value: unknown): string => redactor.toJson(value);
+  const audit = new AuditLog({ path: join(dataDirectory, 'daemon', 'audit.ndjson'), toJson });
   let document: string | undefined;
   const services: Services = {
     operations,
@@ -73,7 +74,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     waits: new Slots('requests that wait for a run', limits.waits),
     eventStreams: new Slots('event streams', limits.eventStreams),
     probes: new Slots('validations and previews', limits.probes),
-    clean: value => redactor.cleanValue(value),
+    toJson,
     openApi: () => {
       document ??= JSON.stringify(openApiDocument(operations.health().version));
       return document;
