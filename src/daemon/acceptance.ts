@@ -1,5 +1,6 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import { isoInstant } from '../run/iso-instant.ts';
 import { newRecord } from '../run/new-record.ts';
 import type { RunOptions, RunRecord } from '../run/run-record.ts';
 import type { Configuration } from './configuration.ts';
@@ -77,7 +78,7 @@ export class Acceptance {
     const asked = optionsOf(request);
     return {
       ...newRecord(activation, { trigger, instant }),
-      requestedAt: instant.toISOString(),
+      requestedAt: isoInstant(instant),
       ...(Object.keys(asked).length > 0 && { asked }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
       ...(scheduledFor && { scheduledFor: scheduledFor.toISOString() }),

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { Redactor } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
+import { isoInstant } from '../run/iso-instant.ts';
 import type { Log, LogFields } from './parts.ts';
 import { prettyLine } from './pretty-line.ts';
 
@@ -40,7 +41,7 @@ export function createLog(options: LogOptions): Log {
       level,
       base: null,
       messageKey: 'message',
-      timestamp: () => `,"time":"${now().toISOString()}"`,
+      timestamp: () => `,"time":"${isoInstant(now())}"`,
       formatters: { level: label => ({ level: label }) },
     },
     stream as { write(line: string): void },

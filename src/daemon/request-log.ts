@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -22,6 +23,9 @@ interface Pending {
   readonly done: () => void;
   readonly failed: (error: unknown) => void;
 }
+
+/** What is written is on disk when the write has ended: one step where writing and syncing would be two. */
+const DURABLE_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_DSYNC;
 
 /** The log is written anew when it has so many lines, and this many times the lines that count. */
 const REWRITE_LINES = 1_000;
@@ -116,8 +120,10 @@ export class RequestLog {
       this.#runs = runs;
       return;
     }
-    await this.#file.appendFile(entries.map(toLine).join(''));
-    await this.#file.datasync();
+    const text = Buffer.from(entries.map(toLine).join(''));
+    const { bytesWritten } = await this.#file.write(text);
+    if (bytesWritten < text.length)
+      throw new Error(`only ${bytesWritten} of ${text.length} bytes were written`);
     this.#lines = lines;
     for (const entry of entries) apply(this.#runs, entry);
   }
@@ -127,7 +133,7 @@ export class RequestLog {
     this.#file = undefined;
     const lines = Array.from(runs.values(), run => toLine({ put: run }));
     await writeDurably(this.#path, lines.join(''));
-    this.#file = await open(this.#path, 'a', 0o600);
+    this.#file = await open(this.#path, DURABLE_APPEND);
     this.#lines = lines.length;
     await syncFolder(dirname(this.#path));
   }

@@ -22,9 +22,7 @@ export async function listRuns(
     (states === undefined || states.includes(state)) && (before === undefined || run < before);
 
   const candidates: Candidate[] = [];
-  const live = new Set<string>();
   for (const { record } of queue.runs) {
-    live.add(record.run);
     if (activation !== undefined && record.activation !== activation) continue;
     if (fits(record.run, record.state)) candidates.push({ run: record.run, record });
   }
@@ -32,7 +30,7 @@ export async function listRuns(
     let taken = 0;
     for (const { run, state } of history.entriesOf(name)) {
       if (taken > limit) break;
-      if (live.has(run) || !fits(run, state)) continue;
+      if (queue.find(run) !== undefined || !fits(run, state)) continue;
       candidates.push({ run });
       taken++;
     }

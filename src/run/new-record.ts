@@ -1,5 +1,6 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { SluiceError } from '../errors.ts';
+import { isoInstant } from './iso-instant.ts';
 import { newRunId } from './run-id.ts';
 import { NO_COUNTS, type RunError, type RunRecord } from './run-record.ts';
 
@@ -23,7 +24,7 @@ export function newRecord(
     full: true,
     generation: 0,
     previousGeneration: 0,
-    startedAt: instant.toISOString(),
+    startedAt: isoInstant(instant),
     counts: NO_COUNTS,
     files: [],
     warnings: [],

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SluiceError } from '../../errors.ts';
+import { isoInstant } from '../../run/iso-instant.ts';
 import type { Log } from '../parts.ts';
 import type { AccessRules, Caller } from './access-rules.ts';
 import type { AuditLog } from './audit-log.ts';
@@ -111,7 +112,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       done(new SluiceError('MEDIA_TYPE_UNSUPPORTED', 'the Content-Type of the body is not application/json'));
   });
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     prepare(request, reply);
     if (connections.isClosing) throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
     checkShape(request.raw);
@@ -126,6 +127,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       seen.set(request, { caller, mayRead: true });
     }
     if (request.is404) throw pathFailure(request, reply);
+    done();
   });
 
   /** Probes of a supervisor have no token and often a Host of their own; they learn little. */
@@ -140,15 +142,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   }
 
   // Before the answer: who was told that something changed finds it in the log.
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const route = request.routeOptions.config.sluice;
     const known = seen.get(request);
-    if (route?.access !== 'write' || known === undefined) return payload;
+    if (route?.access !== 'write' || known === undefined) return done(null, payload);
     const { name, id } = request.params as { name?: string; id?: string };
     const { token, fingerprint } = known.caller;
     const run = id ?? known.run;
     const entry = {
-      time: new Date().toISOString(),
+      time: isoInstant(new Date()),
       request: request.id,
       ...(token === undefined ? {} : { token }),
       ...(fingerprint === undefined ? {} : { fingerprint }),
@@ -163,11 +165,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     };
     log.info(entry, `${route.operationId} was asked for`);
     try {
-      await audit.append(entry);
+      audit.append(entry);
     } catch (error) {
       log.error({ request: request.id, error }, 'the audit log cannot be written');
     }
-    return payload;
+    done(null, payload);
   });
 
   app.setErrorHandler((cause, request, reply) => sendFailure(cause, request, reply));

@@ -116,7 +116,8 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     close: () => {
       closing ??= connections.close().then(async () => {
-        await Promise.all([app.close(), audit.close()]);
+        await app.close();
+        audit.close();
       });
       return closing;
     },
