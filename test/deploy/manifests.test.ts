@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import { EXIT } from '../../src/errors.ts';
@@ -60,14 +62,56 @@ test('the CronJob repeats by the exit codes of the command', () => {
   assert.deepEqual(codesOf('Count'), [EXIT.retry, EXIT.cancelled, 137]);
 });
 
-test('the examples for orchestrators are well-formed, and each asks with a key', () => {
-  const folder = 'docs/orchestrators/examples/';
-  assert.equal(document(`${folder}argo-workflow.yaml`, 'CronWorkflow').spec.concurrencyPolicy, 'Forbid');
-  const [workflow] = parseAllDocuments(read(`${folder}github-workflow.yaml`));
+const EXAMPLES = 'docs/orchestrators/examples/';
+
+test('the examples for orchestrators are well-formed, and each has a key that a person who tries again changes', () => {
+  const [workflow] = parseAllDocuments(read(`${EXAMPLES}github-workflow.yaml`));
   assert.deepEqual(workflow!.errors, []);
-  const pipeline = JSON.parse(read(`${folder}data-factory-pipeline.json`));
-  const trigger = pipeline.properties.activities.find(({ name }: { name: string }) => name === 'Trigger');
-  assert.match(trigger.typeProperties.headers['Idempotency-Key'].value, /pipeline\(\)\.RunId/);
-  for (const file of ['airflow_dag.py', 'dagster_job.py', 'argo-workflow.yaml', 'github-workflow.yaml'])
-    assert.match(read(folder + file), /run_id|workflow\.name/, file);
+  assert.match(read(`${EXAMPLES}github-workflow.yaml`), /github\.run_id }}\.\$\{\{ github\.run_attempt }}/);
+  assert.match(read(`${EXAMPLES}airflow_dag.py`), /key = f".*\{ti\.dag_id}.*\{ti\.run_id}.*\{ti\.max_tries}/);
+  assert.match(read(`${EXAMPLES}dagster_job.py`), /key = f".*\{context\.run\.run_id}/);
 });
+
+test('the workflow for Argo repeats pods that are lost, after however long, and no run that failed', () => {
+  const { spec } = document(`${EXAMPLES}argo-workflow.yaml`, 'CronWorkflow');
+  assert.equal(spec.concurrencyPolicy, 'Forbid');
+  const [{ container, retryStrategy, ...template }] = spec.workflowSpec.templates;
+  assert.match(container.args[1], /workflow\.namespace.*workflow\.name/);
+  assert.equal(retryStrategy.retryPolicy, 'Always');
+  const [, codes] = /^lastRetry\.status == "Error" \|\| asInt\(lastRetry\.exitCode\) in \[(.*)]$/.exec(
+    retryStrategy.expression,
+  )!;
+  // None, or that of a signal.
+  assert.deepEqual(codes!.split(', ').map(Number), [-1, 137, 143]);
+  assert.equal(retryStrategy.backoff.maxDuration, undefined);
+  // One of the template would end pods, which would be tried again.
+  assert.equal(template.activeDeadlineSeconds, undefined);
+  assert.ok(spec.workflowSpec.activeDeadlineSeconds > 0);
+});
+
+test('the pipeline for Data Factory waits by itself, for less long than proxies do', () => {
+  const { activities } = JSON.parse(read(`${EXAMPLES}data-factory-pipeline.json`)).properties;
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of another program's documents
+  const named = (list: any[], name: string): any => list.find(each => each.name === name).typeProperties;
+  const trigger = named(activities, 'Trigger');
+  assert.match(trigger.headers['Idempotency-Key'].value, /pipeline\(\)\.RunId/);
+  // Else the activity would follow the `Location` of a 202, which is a path, and not a whole address.
+  assert.equal(trigger.turnOffAsync, true);
+  const look = named(named(activities, 'UntilEnded').activities, 'Look');
+  const [, wait] = /\?wait=(\d+)s'/.exec(look.url.value)!;
+  assert.ok(Number(wait) < 20);
+});
+
+test('the Python of the examples is well-formed', { skip: !hasPython() && 'python3 not found' }, () => {
+  const program =
+    'import ast, sys\nfor path in sys.argv[1:]: ast.parse(open(path).read(), path, feature_version=(3, 9))';
+  const paths = ['airflow_dag.py', 'dagster_job.py', 'sluice_client.py'].map(name =>
+    fileURLToPath(new URL(EXAMPLES + name, REPOSITORY)),
+  );
+  const { status, stderr } = spawnSync('python3', ['-c', program, ...paths], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+});
+
+function hasPython(): boolean {
+  return spawnSync('python3', ['--version']).status === 0;
+}

@@ -1,28 +1,26 @@
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { loadConfig } from '../../src/config/load.ts';
 import { type ServingDaemon, serveDaemon } from '../../src/daemon/serve-daemon.ts';
 import { EXIT } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
-import { builtProgram } from '../daemon/support/daemon-world.ts';
+import { builtProgram, SLOW } from '../daemon/support/daemon-world.ts';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
+import {
+  ORCHESTRATOR_CLIENTS,
+  type Outcome,
+  type StartedClient,
+  startClient,
+} from './support/orchestrator-clients.ts';
 
 /** The clients of docs/orchestrators, as their users run them, against a daemon as it is served. */
 
-const EXAMPLES = fileURLToPath(new URL('../../docs/orchestrators/examples/', import.meta.url));
 const TOKEN = 'a-token-of-the-orchestrator';
-
-const CLIENTS: readonly { name: string; command: readonly string[]; needs: readonly string[] }[] = [
-  { name: 'sluice_client.py', command: ['python3', `${EXAMPLES}sluice_client.py`], needs: ['python3'] },
-  { name: 'run-activation.sh', command: ['sh', `${EXAMPLES}run-activation.sh`], needs: ['curl', 'jq'] },
-];
 
 let database: TestDatabase;
 let container: TestContainer;
@@ -34,7 +32,9 @@ before(async () => {
   database = await postgres.createDatabase();
   container = await azurite.createContainer();
   folder = await mkdtemp(join(tmpdir(), 'sluice-orchestrators-'));
-  await database.sql('create table t (id int primary key); insert into t select generate_series(1, 7)');
+  await database.sql(
+    'create table t (id int primary key, name text); insert into t select generate_series(1, 7)',
+  );
   await database.sql('create table shrinking (id int primary key); insert into shrinking values (1), (2)');
   const activation = { destination: 'lake', format: { type: 'csv' } };
   const config = {
@@ -55,12 +55,16 @@ before(async () => {
     models: {
       all: { source: 'db', sql: 'select id from t', primaryKey: ['id'] },
       wrong: { source: 'db', sql: 'select id from nowhere', primaryKey: ['id'] },
+      slow: { source: 'db', sql: SLOW['sql'], primaryKey: ['id'] },
+      mended: { source: 'db', sql: 'select id from mended', primaryKey: ['id'] },
       unreachable: { source: 'gone', sql: 'select 1 as id', primaryKey: ['id'] },
       shrinking: { source: 'db', sql: 'select id from shrinking', primaryKey: ['id'] },
     },
     activations: {
       all: { ...activation, model: 'all', fileName: 'all/{run}' },
       wrong: { ...activation, model: 'wrong', fileName: 'wrong' },
+      slow: { ...activation, model: 'slow', mapping: SLOW['mapping'], fileName: 'slow/{run}' },
+      mended: { ...activation, model: 'mended', fileName: 'mended/{run}' },
       unreachable: { ...activation, model: 'unreachable', fileName: 'unreachable' },
       shrinking: {
         ...activation,
@@ -84,31 +88,28 @@ after(async () => {
   await rm(folder, { recursive: true });
 });
 
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
+/** The keys of the runs that keys of that beginning made, in the order of the runs. */
+async function keysOf(activation: string, start: string): Promise<readonly string[]> {
+  const { records } = await serving.operations.runs({ activation, limit: 200 });
+  const keys = records.map(({ idempotencyKey = '' }) => idempotencyKey);
+  return keys.filter(key => key.startsWith(start)).reverse();
 }
 
-function call(
-  [program, ...args]: readonly string[],
-  environment: Readonly<Record<string, string>> = {},
-): Promise<Outcome> {
-  const env = { ...process.env, SLUICE_URL: serving.url, SLUICE_TOKEN: TOKEN, ...environment };
-  return new Promise(resolve => {
-    execFile(program!, args, { env }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
-
-for (const { name, command, needs } of CLIENTS) {
-  const missing = needs.filter(program => spawnSync(program, ['--version']).status !== 0);
-  const skip = missing.length > 0 && `${missing.join(' and ')} not found`;
+for (const client of ORCHESTRATOR_CLIENTS) {
+  const { name, skip } = client;
 
   describe(name, { skip }, () => {
-    const run = (activation: string, key: string, environment?: Readonly<Record<string, string>>) =>
-      call([...command, activation, `${name}.${key}`], environment);
+    const start = (
+      activation: string,
+      key: string,
+      environment: Readonly<Record<string, string>> = {},
+    ): StartedClient =>
+      startClient(client, [activation, `${name}.${key}`], {
+        SLUICE_URL: serving.url,
+        SLUICE_TOKEN: TOKEN,
+        ...environment,
+      });
+    const run = (...args: Parameters<typeof start>): Promise<Outcome> => start(...args).ended;
 
     test('waits for the end of the run, and prints its record', async () => {
       const { code, stdout } = await run('all', 'once');
@@ -139,12 +140,74 @@ for (const { name, command, needs } of CLIENTS) {
       assert.match(unreachable.stderr, /SOURCE_CONNECT_FAILED/);
     });
 
-    test('tells of a run that is held', async () => {
+    test('tells of a run that is held, and makes another once the reason is gone', async () => {
       await database.sql('insert into shrinking values (1), (2) on conflict do nothing');
       await run('shrinking', 'full');
       await database.sql('delete from shrinking');
-      const { code } = await run('shrinking', 'emptied');
-      assert.equal(code, EXIT.held);
+      assert.equal((await run('shrinking', 'emptied')).code, EXIT.held);
+      await database.sql('insert into shrinking values (1), (2)');
+      assert.equal((await run('shrinking', 'emptied')).code, EXIT.done);
+    });
+
+    test('makes another run when it is started again after one that failed, and none after one that succeeded', async () => {
+      await database.sql('drop table if exists mended');
+      const failed = await run('mended', 'task');
+      assert.equal(failed.code, EXIT.failed);
+      assert.match(failed.stderr, /SOURCE_QUERY_INVALID/);
+      await database.sql('create table mended (id int primary key); insert into mended values (1)');
+      const { code, stdout } = await run('mended', 'task');
+      assert.equal(code, EXIT.done);
+      const record = JSON.parse(stdout) as RunRecord;
+      assert.equal(record.counts.written, 1);
+      const again = JSON.parse((await run('mended', 'task')).stdout) as RunRecord;
+      assert.equal(again.run, record.run);
+      assert.deepEqual(await keysOf('mended', name), [`${name}.task`, `${name}.task.2`]);
+    });
+
+    test('does not repeat a run that somebody cancelled, until it is started again', async () => {
+      const first = start('slow', 'cancelled');
+      await serving.operations.cancel(await first.run);
+      const { code, stderr } = await first.ended;
+      assert.equal(code, EXIT.cancelled, stderr);
+      assert.deepEqual(await keysOf('slow', `${name}.cancelled`), [`${name}.cancelled`]);
+
+      const second = start('slow', 'cancelled');
+      const run = await second.run;
+      assert.notEqual(run, await first.run);
+      await serving.operations.cancel(run);
+      assert.equal((await second.ended).code, EXIT.cancelled);
+    });
+
+    test('finds the run under way when it is started again after it was killed', async () => {
+      const killed = start('slow', 'killed');
+      const run = await killed.run;
+      killed.process.kill('SIGKILL');
+      await killed.ended;
+      const restarted = start('slow', 'killed');
+      assert.equal(await restarted.run, run);
+      await serving.operations.cancel(run);
+      assert.equal((await restarted.ended).code, EXIT.cancelled);
+      assert.deepEqual(await keysOf('slow', `${name}.killed`), [`${name}.killed`]);
+    });
+
+    test('fails for good where a person has paused the activation', async () => {
+      await serving.operations.pause('all', 'the warehouse is being moved');
+      try {
+        const { code, stderr } = await run('all', 'paused');
+        assert.equal(code, EXIT.failed);
+        assert.match(stderr, /ACTIVATION_PAUSED.*the warehouse is being moved/);
+        assert.doesNotMatch(stderr, /Traceback/);
+      } finally {
+        await serving.operations.resume('all');
+      }
+    });
+
+    test('takes a token and an address as files and people write them', async () => {
+      const { code, stderr } = await run('all', 'once', {
+        SLUICE_URL: `${serving.url}/`,
+        SLUICE_TOKEN: `${TOKEN}\n`,
+      });
+      assert.equal(code, EXIT.done, stderr);
     });
 
     test('fails with a wrong token, and does not show the one that it has', async () => {

@@ -2,18 +2,18 @@
 
 from dagster import (
     AssetExecutionContext,
+    ConfigurableResource,
     Definitions,
     EnvVar,
     Failure,
     MaterializeResult,
     RetryPolicy,
-    ConfigurableResource,
     ScheduleDefinition,
     asset,
     define_asset_job,
 )
 
-from sluice_client import RunFailed, Sluice
+from sluice_client import RequestFailed, RunFailed, Sluice
 
 
 class SluiceResource(ConfigurableResource):
@@ -26,14 +26,17 @@ class SluiceResource(ConfigurableResource):
 
 @asset(retry_policy=RetryPolicy(max_retries=3, delay=60))
 def customers_in_lake(context: AssetExecutionContext, sluice: SluiceResource) -> MaterializeResult:
-    # The run of Dagster and not the step's try: a retried step finds the run of the first and waits for it.
+    # The run of Dagster and not the step's try: a retried step finds the run of the first and waits for it. A re-execution by
+    # hand is another run of Dagster, and makes another run.
     key = f"dagster.{context.run.run_id}.customers_to_lake"
     try:
         record = sluice.client().run(
             "customers_to_lake", key, on_state=lambda r: context.log.info(f"{r['run']} is {r['state']}")
         )
-    except RunFailed as failure:
+    except RunFailed as failure:  # held and cancelled too
         raise Failure(description=str(failure), allow_retries=False) from failure
+    except RequestFailed as failure:
+        raise Failure(description=str(failure), allow_retries=failure.retryable) from failure
     return MaterializeResult(
         metadata={"run": record["run"], "rows written": record["counts"]["written"], "bytes": record["counts"]["bytes"]}
     )
