@@ -34,7 +34,8 @@ export class Connections {
     server.requestTimeout = requestTimeoutMs;
     server.keepAliveTimeout = keepAliveTimeoutMs;
     server.on('connection', socket => this.#opened(socket));
-    server.on('request', (_request, response) => this.#began(response));
+    // Before the handlers of requests, which may ask for their signals.
+    server.prependListener('request', (_request, response) => this.#began(response));
     // Full: who only keeps a connection for later makes room for who asks something now.
     server.on('drop', () => server.closeIdleConnections());
   }
