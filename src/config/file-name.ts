@@ -127,7 +127,12 @@ export function splitExtension(name: string, extension: string): FileName {
 
 type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'part'>;
 
-function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, string> {
+/** By time zone. To make one takes far longer than to use it, and a configuration has one name a file. */
+const calendars = new Map<string, Intl.DateTimeFormat>();
+
+function calendarOf(timezone: string): Intl.DateTimeFormat {
+  const known = calendars.get(timezone);
+  if (known !== undefined) return known;
   const calendar = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
     timeZone: timezone,
     hourCycle: 'h23',
@@ -138,7 +143,16 @@ function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, 
     minute: '2-digit',
     second: '2-digit',
   });
-  const parts = new Map(calendar.formatToParts(instant).map(part => [part.type, part.value]));
+  calendars.set(timezone, calendar);
+  return calendar;
+}
+
+function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, string> {
+  const parts = new Map(
+    calendarOf(timezone)
+      .formatToParts(instant)
+      .map(part => [part.type, part.value]),
+  );
   const two = (type: Intl.DateTimeFormatPartTypes) => (parts.get(type) ?? '').padStart(2, '0');
   const year = (parts.get('year') ?? '').padStart(4, '0');
   return {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { commonName, namePatterns } from '../../src/config/blob-name-patterns.ts';
+import { meetings, namePatterns } from '../../src/config/blob-name-patterns.ts';
 import {
   type FileNameOptions,
   normalizeFolder,
@@ -187,7 +187,8 @@ test('distinct parts and changes of one activation have distinct names', () => {
 
 function meets(a: Partial<FileNameOptions>, b: Partial<FileNameOptions>): boolean {
   const [one, two] = [a, b].map(options => namePatterns({ ...BASE, folder: '', ...options }));
-  return (one ?? []).some(x => (two ?? []).some(y => commonName(x, y) !== undefined));
+  const named = [one!, two!].map(patterns => ({ container: 'c', patterns }));
+  return meetings(named).length > 0;
 }
 
 test('templates meet only when they could give the same text', () => {
