@@ -290,11 +290,15 @@ class Checker {
       return undefined;
     }
     const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
-    if (container === undefined || !sound.has('format') || !sound.has('syncMode')) return undefined;
-    const hidden =
-      this.#writer.isHidden(namePath) || this.#writer.isHidden([...(destination?.path ?? []), 'folder']);
+    if (
+      destination === undefined ||
+      container === undefined ||
+      !sound.has('format') ||
+      !sound.has('syncMode')
+    )
+      return undefined;
     const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder) });
-    return { path: namePath, container, patterns, hidden };
+    return { path: namePath, container, patterns, folderPath: [...destination.path, 'folder'] };
   }
 
   #soundFolder(destination: Entry<DestinationConfig> | undefined): string {
@@ -303,7 +307,8 @@ class Checker {
   }
 
   #reportMeeting(first: WrittenFiles, second: WrittenFiles, example: string): void {
-    const shown = first.hidden || second.hidden ? '(hidden)' : JSON.stringify(example);
+    const paths = [first.path, first.folderPath, second.path, second.folderPath];
+    const shown = paths.some(path => this.#writer.isHidden(path)) ? '(hidden)' : JSON.stringify(example);
     const place = showPlace(this.#writer.at(first.path, ''));
     this.#report(
       second.path,
@@ -315,8 +320,8 @@ class Checker {
 /** What an activation may write, to be compared with the others. */
 interface WrittenFiles extends NamedFiles {
   readonly path: readonly string[];
-  /** Whether examples must not be shown. */
-  readonly hidden: boolean;
+  /** Of what else is in the names. */
+  readonly folderPath: readonly string[];
 }
 
 function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {

@@ -292,3 +292,21 @@ test('the redactor of a configuration knows its secrets', () => {
   assert.equal(redactor.clean('pw-of-warehouse abcDEF+123/456='), '(hidden) (hidden)');
   assert.ok(!redactor.clean(ENVIRONMENT.WAREHOUSE_URL).includes('pw-of'));
 });
+
+test('the redactor of a configuration knows secrets wherever they may stand', () => {
+  const more = `daemon:
+  tokens: { read: [read-token-of-16-characters], write: [write-token-of-16-characters] }
+  smtp: { host: h, from: a@example.com, user: u, password: password-of-the-mail }
+`;
+  const notify = [{ webhook: 'https://h.example.com/path-of-the-hook', secret: 'secret-of-the-hook' }];
+  const { redactor } = parse(yaml({ notify }, more));
+  for (const secret of [
+    'read-token-of-16-characters',
+    'write-token-of-16-characters',
+    'password-of-the-mail',
+    'path-of-the-hook',
+    'secret-of-the-hook',
+    'pw-of-warehouse',
+  ])
+    assert.equal(redactor.clean(`x ${secret} x`), 'x (hidden) x');
+});
