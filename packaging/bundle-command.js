@@ -47,8 +47,9 @@ const options = {
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
   },
-  // Without a navigator `pg` asks `Response` where it is, for which Node 20 loads its whole HTTP client.
-  define: { navigator: '{"userAgent":"Node.js"}' },
+  // Node loads a whole HTTP client for who looks at its `Response`, as `pg` does without a navigator to look at, and at its
+  // `FormData`, as the Azure SDK does with each request; it is sent none.
+  define: { navigator: '{"userAgent":"Node.js"}', FormData: 'undefined' },
   logLevel: 'warning',
 };
 

@@ -60,8 +60,13 @@ function* secretTexts(node: LocatedNode, path: KeyPath = []): Generator<string> 
 
 type ParsedBySchema = ReturnType<typeof configSchema.safeParse>;
 
+/** So many activations are parsed before a parser made for the schema has earned its making. */
+const WORTH_A_PARSER = 20;
+
 function parsedBySchema(root: LocatedMap): ParsedBySchema {
-  return configSchema.safeParse(toValue(root), { error: describeAllowed });
+  const activations = root.entries.get('activations');
+  const jitless = activations?.kind !== 'map' || activations.entries.size < WORTH_A_PARSER;
+  return configSchema.safeParse(toValue(root), { error: describeAllowed, jitless });
 }
 
 /** A reference gives text; where the schema wants a number or a boolean, the text may stand for one. */

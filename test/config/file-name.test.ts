@@ -54,6 +54,19 @@ test('names files by the wall clock of the time zone', () => {
   assert.equal(first('{X}', { timezone: 'Asia/Tokyo' }), '1744664709.csv');
 });
 
+test('names files in UTC as the calendar of every other zone does', () => {
+  const template = '{YYYY} {YY} {MM} {DD} {HH} {mm} {ss}';
+  const instants = fc.date({ min: new Date('0001-01-01'), noInvalidDate: true });
+  fc.assert(
+    fc.property(instants, instant => {
+      const [one, other] = ['UTC', 'Etc/UTC'].map(timezone =>
+        resolveFileName({ ...BASE, template, instant, timezone }),
+      );
+      assert.deepEqual(one, other);
+    }),
+  );
+});
+
 test('adds the offset to the instant first', () => {
   assert.equal(first('{YYYY}{MM}{DD}', { timestampOffset: -14 * 86_400_000 }), '20250331.csv');
 });
