@@ -29,16 +29,9 @@ const packages = {
   },
 };
 
-rmSync(OUT, { recursive: true, force: true });
-await build({
+/** @type {import('esbuild').BuildOptions} */
+const options = {
   absWorkingDir: ROOT,
-  // The files of processes and threads stand beside the chunks, which name them by `import.meta.url`.
-  entryPoints: [
-    'dist/cli/sluice.js',
-    'dist/daemon/run-process-entry.js',
-    'dist/sinks/digest-worker.js',
-    'dist/encoders/parquet/row-group-worker.js',
-  ],
   entryNames: '[name]',
   outdir: OUT,
   bundle: true,
@@ -54,6 +47,22 @@ await build({
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
   },
+  // Node loads a whole HTTP client for who looks at its `Response`, as `pg` does without a navigator to look at, and at its
+  // `FormData`, as the Azure SDK does with each request; it is sent none.
+  define: { navigator: '{"userAgent":"Node.js"}', FormData: 'undefined' },
   logLevel: 'warning',
+};
+
+rmSync(OUT, { recursive: true, force: true });
+// The files of processes and threads stand beside the chunks, which name them by `import.meta.url`.
+await build({
+  ...options,
+  entryPoints: [
+    'dist/cli/sluice.js',
+    'dist/sinks/digest-worker.js',
+    'dist/encoders/parquet/row-group-worker.js',
+  ],
 });
+// By itself it is in one piece: what it shares with the commands would be in twenty.
+await build({ ...options, entryPoints: ['dist/daemon/run-process-entry.js'] });
 chmodSync(`${OUT}/sluice.js`, 0o755);

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/load.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { EXIT } from '../errors.ts';
 import { type CommandContext, openConfig } from './command-context.ts';
 
@@ -12,12 +12,16 @@ const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 /** `sluice serve`: until a signal ends it. The first lets runs end, a second one ends the process at once. */
 export async function serve(options: ServeCommandOptions, context: CommandContext): Promise<number> {
-  await openConfig(context);
+  let opened: LoadedConfig | undefined = await openConfig(context);
   const { serveDaemon } = await import('../daemon/serve-daemon.ts');
   const { stdout } = process;
   const { host, port, log: format = stdout.isTTY ? 'pretty' : 'json' } = options;
   const serving = await serveDaemon({
-    load: () => loadConfig({ path: context.configPath }),
+    load: () => {
+      const loaded = opened ?? loadConfig({ path: context.configPath });
+      opened = undefined;
+      return loaded;
+    },
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     log: { format, destination: coalesced(stdout), colors: stdout.isTTY && stdout.hasColors() },

@@ -31,7 +31,15 @@ const CLOCK_DIGITS: Readonly<Partial<Record<Placeholder, number>>> = {
   x: 13,
 };
 
-export interface NamePattern {
+/** The patterns of every file that an activation may write. */
+export interface NamePatterns {
+  /** How each of them begins, and as much of that as is the same in every run. */
+  readonly stem: readonly Step[];
+  readonly beginning: string;
+  readonly patterns: readonly NamePattern[];
+}
+
+interface NamePattern {
   readonly steps: readonly Step[];
   /** Characters before the id of the run, where that is always the same number. */
   readonly runOffset: number | undefined;
@@ -60,8 +68,8 @@ const PART_NUMBER: readonly Step[] = [...digits(4), { characters: DIGITS, repeat
 
 const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
 
-/** The patterns of every file that an activation may write. Throws FILE_NAME_INVALID for a bad template. */
-export function namePatterns(source: NameSource): NamePattern[] {
+/** Throws FILE_NAME_INVALID for a bad template. */
+export function namePatterns(source: NameSource): NamePatterns {
   const { stem, extension } = splitExtension(source.template, source.extension);
   const tokens = parseTemplate(stem);
   const steps: Step[] = literal(source.folder);
@@ -85,12 +93,21 @@ export function namePatterns(source: NameSource): NamePattern[] {
   const numbered = tokens.some(token => 'placeholder' in token && token.placeholder === 'part');
   const changes = source.mode === 'difference' ? CHANGES.map(change => `_${change}`) : [''];
   const partSuffixes = numbered ? [[]] : [[], [...literal('_part'), ...PART_NUMBER]];
-  return changes.flatMap(change =>
+  const patterns = changes.flatMap(change =>
     partSuffixes.map(part => ({
       steps: [...steps, ...literal(change), ...part, ...literal(extension)],
       runOffset,
     })),
   );
+  const varying = steps.findIndex(({ characters }) => characters.length > 1);
+  const fixed = varying < 0 ? steps : steps.slice(0, varying);
+  return { stem: steps, beginning: fixed.map(({ characters }) => characters).join(''), patterns };
+}
+
+export interface NamedFiles {
+  /** Of the container; names in two of them never meet. */
+  readonly container: string;
+  readonly patterns: NamePatterns;
 }
 
 function commonCharacter(a: Step, b: Step): string | undefined {
@@ -100,22 +117,36 @@ function commonCharacter(a: Step, b: Step): string | undefined {
   return [...few.characters].find(character => many.characters.includes(character));
 }
 
-/** Whether the patterns part before anything in them repeats: nearly all pairs do, and nothing has to be searched then. */
-function partEarly(a: NamePattern, b: NamePattern): boolean {
-  for (let at = 0; ; at++) {
-    const stepA = a.steps[at];
-    const stepB = b.steps[at];
-    if (stepA === undefined || stepB === undefined) return stepA !== stepB;
+/**
+ * Whether the stems part before anything in them repeats: nearly all pairs do, and nothing has to be searched then. A
+ * configuration is compared each with each.
+ */
+function partEarly(a: readonly Step[], b: readonly Step[]): boolean {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const stepA = a[at]!;
+    const stepB = b[at]!;
     if (stepA.repeats || stepB.repeats) return false;
     if (stepA.characters !== stepB.characters && commonCharacter(stepA, stepB) === undefined) return true;
   }
+  return false;
 }
 
-/** A name that both patterns could give, or undefined when there is none. */
-export function commonName(a: NamePattern, b: NamePattern): string | undefined {
+/** A name that both could give, or undefined when there is none. */
+function commonName(some: NamePatterns, others: NamePatterns): string | undefined {
+  if (partEarly(some.stem, others.stem)) return undefined;
+  for (const a of some.patterns) {
+    for (const b of others.patterns) {
+      const common = commonNameOf(a, b);
+      if (common !== undefined) return common;
+    }
+  }
+  return undefined;
+}
+
+function commonNameOf(a: NamePattern, b: NamePattern): string | undefined {
   // Ids of runs are unique and of one length: at the same place they make the names differ.
   if (a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
-  if (partEarly(a, b)) return undefined;
 
   const width = b.steps.length + 1;
   const visited = new Set<number>();
@@ -135,4 +166,32 @@ export function commonName(a: NamePattern, b: NamePattern): string | undefined {
     open.push({ i: i + 1, j: j + 1, name: next });
   }
   return undefined;
+}
+
+/** Two that could both give a name. */
+export interface Meeting<Files> {
+  readonly first: Files;
+  readonly second: Files;
+  readonly example: string;
+}
+
+/** Every two that meet, in the order in which they were given. */
+export function meetings<Files extends NamedFiles>(named: readonly Files[]): Meeting<Files>[] {
+  const places = named.map(({ container, patterns }, place) => ({
+    place,
+    text: `${container}\n${patterns.beginning}`,
+  }));
+  // What begins with a text follows it: nothing else has to be compared with it.
+  places.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  const found: { a: number; b: number; example: string }[] = [];
+  for (const [index, { place, text }] of places.entries()) {
+    for (let after = index + 1; places[after]?.text.startsWith(text); after++) {
+      const other = places[after]!.place;
+      const [a, b] = place < other ? [place, other] : [other, place];
+      const example = commonName(named[a]!.patterns, named[b]!.patterns);
+      if (example !== undefined) found.push({ a, b, example });
+    }
+  }
+  found.sort((one, two) => one.b - two.b || one.a - two.a);
+  return found.map(({ a, b, example }) => ({ first: named[a]!, second: named[b]!, example }));
 }

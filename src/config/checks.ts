@@ -6,7 +6,7 @@
  */
 
 import type * as z from 'zod';
-import { commonName, type NamePattern, namePatterns } from './blob-name-patterns.ts';
+import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
 import { extensionOf, normalizeFolder } from './file-name.ts';
 import {
   type ConfigProblem,
@@ -31,6 +31,7 @@ import {
 } from './rules.ts';
 import {
   type ActivationConfig,
+  type Config,
   configSchema,
   type DestinationConfig,
   NAMED_SECTIONS,
@@ -48,6 +49,25 @@ interface Entry<T> {
 
 type EntryOf<S extends NamedSection> = z.output<(typeof NAMED_SECTIONS)[S]>;
 
+/** `whole` is the value of an entry that the schema has nothing against. */
+function entryOf<T>(
+  schema: z.ZodObject,
+  node: LocatedMap,
+  path: readonly string[],
+  whole: T | undefined,
+): Entry<T> | undefined {
+  if (whole === undefined) return parseSound<T>(schema, node, path);
+  return { path, value: whole, sound: keysOf(schema), given: new Set(node.entries.keys()) };
+}
+
+const schemaKeys = new WeakMap<z.ZodObject, ReadonlySet<string>>();
+
+function keysOf(schema: z.ZodObject): ReadonlySet<string> {
+  const keys = schemaKeys.get(schema) ?? new Set(Object.keys(schema.shape));
+  schemaKeys.set(schema, keys);
+  return keys;
+}
+
 /** Parses a map without the keys that are broken; undefined when nothing of it can be understood. */
 function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly string[]): Entry<T> | undefined {
   const options = { error: describeAllowed };
@@ -59,10 +79,19 @@ function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly str
     else if (issue.path.length > 0) broken.add(String(issue.path[0]));
   }
   for (const key of broken) delete input[key];
-  const parsed = schema.partial().safeParse(input, options);
+  const parsed = partialOf(schema).safeParse(input, options);
   if (!parsed.success) return undefined;
   const sound = new Set(Object.keys(schema.shape).filter(key => !broken.has(key)));
   return { path, value: parsed.data as Partial<T>, sound, given: new Set(node.entries.keys()) };
+}
+
+/** The parser that a schema makes itself at first use is kept. */
+const partialSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
+
+function partialOf(schema: z.ZodObject): z.ZodObject {
+  const partial = partialSchemas.get(schema) ?? schema.partial();
+  partialSchemas.set(schema, partial);
+  return partial;
 }
 
 /** The schema of an entry; where several types are possible, that of the type it names. */
@@ -80,11 +109,13 @@ class Checker {
   readonly problems: ConfigProblem[] = [];
   readonly #root: LocatedMap;
   readonly #writer: ProblemWriter;
+  readonly #whole: Config | undefined;
   readonly #sections: { [S in NamedSection]: Map<string, Entry<EntryOf<S>>> };
 
-  constructor(root: LocatedMap, writer: ProblemWriter) {
+  constructor(root: LocatedMap, writer: ProblemWriter, whole: Config | undefined) {
     this.#root = root;
     this.#writer = writer;
+    this.#whole = whole;
     this.#sections = {
       sources: this.#entries('sources'),
       destinations: this.#entries('destinations'),
@@ -101,7 +132,7 @@ class Checker {
     const daemonNode = this.#root.entries.get('daemon');
     if (daemonNode?.kind === 'map') {
       const schema = configSchema.shape.daemon.def.innerType;
-      const daemon = parseSound<z.output<typeof schema>>(schema, daemonNode, ['daemon']);
+      const daemon = entryOf<z.output<typeof schema>>(schema, daemonNode, ['daemon'], this.#whole?.daemon);
       if (daemon !== undefined) this.#apply(DAEMON_RULES, daemon);
     }
     this.#checkNames();
@@ -117,7 +148,8 @@ class Checker {
     for (const [name, node] of this.#nodes(section)) {
       if (node.kind !== 'map') continue;
       const schema = objectSchema(NAMED_SECTIONS[section], node);
-      const entry = schema && parseSound<EntryOf<S>>(schema, node, [section, name]);
+      const whole = this.#whole?.[section][name] as EntryOf<S> | undefined;
+      const entry = schema && entryOf<EntryOf<S>>(schema, node, [section, name], whole);
       if (entry !== undefined) entries.set(name, entry);
     }
     return entries;
@@ -159,8 +191,9 @@ class Checker {
   }
 
   #checkName(path: readonly string[], key: string, name: string | undefined, section: NamedSection): void {
-    const known = [...this.#nodes(section).keys()];
-    if (name === undefined || known.includes(name)) return;
+    const nodes = this.#nodes(section);
+    if (name === undefined || nodes.has(name)) return;
+    const known = [...nodes.keys()];
     const shown = this.#writer.show([...path, key], name);
     const names = knownNames(this.#writer.isHidden([...path, key]) ? '' : name, known);
     this.#report([...path, key], `is ${shown}, which is not among ${section}; ${names}`);
@@ -235,17 +268,14 @@ class Checker {
   }
 
   #checkFileNames(): void {
-    const named: NamedFiles[] = [];
-    for (const [name, entry] of this.#sections.activations) {
-      const files = this.#filesOf(name, entry);
-      if (files === undefined) continue;
-      for (const other of named) this.#checkMeeting(other, files);
-      named.push(files);
-    }
+    const named = [...this.#sections.activations].flatMap(
+      ([name, entry]) => this.#filesOf(name, entry) ?? [],
+    );
+    for (const { first, second, example } of meetings(named)) this.#reportMeeting(first, second, example);
   }
 
   /** The names that an activation may write, unless they are refused or cannot be known. */
-  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): NamedFiles | undefined {
+  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles | undefined {
     const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
     if (fileName === undefined || !sound.has('fileName')) return undefined;
     const destination = this.#sections.destinations.get(value.destination ?? '');
@@ -260,11 +290,15 @@ class Checker {
       return undefined;
     }
     const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
-    if (container === undefined || !sound.has('format') || !sound.has('syncMode')) return undefined;
-    const hidden =
-      this.#writer.isHidden(namePath) || this.#writer.isHidden([...(destination?.path ?? []), 'folder']);
+    if (
+      destination === undefined ||
+      container === undefined ||
+      !sound.has('format') ||
+      !sound.has('syncMode')
+    )
+      return undefined;
     const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder) });
-    return { path: namePath, container, patterns, hidden };
+    return { path: namePath, container, patterns, folderPath: [...destination.path, 'folder'] };
   }
 
   #soundFolder(destination: Entry<DestinationConfig> | undefined): string {
@@ -272,10 +306,9 @@ class Checker {
     return nameFault(() => normalizeFolder(folder)) === undefined ? folder : '';
   }
 
-  #checkMeeting(first: NamedFiles, second: NamedFiles): void {
-    const example = first.container === second.container && firstCommonName(first.patterns, second.patterns);
-    if (example === false || example === undefined) return;
-    const shown = first.hidden || second.hidden ? '(hidden)' : JSON.stringify(example);
+  #reportMeeting(first: WrittenFiles, second: WrittenFiles, example: string): void {
+    const paths = [first.path, first.folderPath, second.path, second.folderPath];
+    const shown = paths.some(path => this.#writer.isHidden(path)) ? '(hidden)' : JSON.stringify(example);
     const place = showPlace(this.#writer.at(first.path, ''));
     this.#report(
       second.path,
@@ -285,12 +318,10 @@ class Checker {
 }
 
 /** What an activation may write, to be compared with the others. */
-interface NamedFiles {
+interface WrittenFiles extends NamedFiles {
   readonly path: readonly string[];
-  readonly container: string;
-  readonly patterns: readonly NamePattern[];
-  /** Whether examples must not be shown. */
-  readonly hidden: boolean;
+  /** Of what else is in the names. */
+  readonly folderPath: readonly string[];
 }
 
 function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {
@@ -307,19 +338,13 @@ function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
   );
 }
 
-function firstCommonName(some: readonly NamePattern[], others: readonly NamePattern[]): string | undefined {
-  for (const a of some) {
-    for (const b of others) {
-      const common = commonName(a, b);
-      if (common !== undefined) return common;
-    }
-  }
-  return undefined;
-}
-
-/** Every problem that the schema alone does not see. */
-export function checkConfig(root: LocatedMap, writer: ProblemWriter): ConfigProblem[] {
-  const checker = new Checker(root, writer);
+/** Every problem that the schema alone does not see. `whole` is what the schema made of the tree, where it could. */
+export function checkConfig(
+  root: LocatedMap,
+  writer: ProblemWriter,
+  whole: Config | undefined,
+): ConfigProblem[] {
+  const checker = new Checker(root, writer, whole);
   checker.check();
   return checker.problems;
 }

@@ -1,9 +1,8 @@
-/** YAML (and so JSON) text as a located tree, with its references resolved. */
+/** YAML (and so JSON) text as a located tree, its references as they were written. */
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, Scalar } from 'yaml';
 import type { ConfigProblem, KeyPath, LocatedMap, LocatedNode, Place } from './located-tree.ts';
 import { keyText, showPlace } from './located-tree.ts';
-import { expandReferences, type ReferenceContext } from './references.ts';
 
 /** More nodes than any configuration has; a bomb of aliases reaches it quickly. */
 const MAX_NODES = 200_000;
@@ -59,13 +58,6 @@ export interface ParsedFile {
   /** Undefined when the file is no valid YAML or no map. */
   readonly root: LocatedMap | undefined;
   readonly problems: readonly ConfigProblem[];
-  /** Values of references that are secrets for where they came from. */
-  readonly secrets: readonly string[];
-}
-
-export interface YamlOptions extends ReferenceContext {
-  /** As it is shown in problems. */
-  readonly file: string;
 }
 
 function emptyScalar(place: Place): LocatedNode {
@@ -74,21 +66,20 @@ function emptyScalar(place: Place): LocatedNode {
 
 class TreeBuilder {
   readonly problems: ConfigProblem[] = [];
-  readonly secrets: string[] = [];
-  readonly #options: YamlOptions;
+  readonly #file: string;
   readonly #lines: LineCounter;
   readonly #anchors = new Map<string, Node>();
   #nodes = 0;
   #overflowed = false;
 
-  constructor(options: YamlOptions, lines: LineCounter) {
-    this.#options = options;
+  constructor(file: string, lines: LineCounter) {
+    this.#file = file;
     this.#lines = lines;
   }
 
   placeAt(offset: number | undefined): Place {
     const { line, col } = this.#lines.linePos(offset ?? 0);
-    return { file: this.#options.file, line: Math.max(line, 1), column: Math.max(col, 1) };
+    return { file: this.#file, line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
   report(place: Place, path: KeyPath, message: string): void {
@@ -117,7 +108,7 @@ class TreeBuilder {
       const items = node.items.map((item, index) => this.build(item as Node | null, [...path, index]));
       return { kind: 'list', place, items };
     }
-    return this.#buildScalar(isScalar(node) ? node : new Scalar(null), path, place);
+    return buildScalar(isScalar(node) ? node : new Scalar(null), place);
   }
 
   #buildMap(pairs: readonly { key: unknown; value: unknown }[], path: KeyPath, place: Place): LocatedMap {
@@ -142,21 +133,17 @@ class TreeBuilder {
     }
     return { kind: 'map', place, entries };
   }
-
-  #buildScalar(node: Scalar, path: KeyPath, place: Place): LocatedNode {
-    const { value } = node;
-    if (typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined) {
-      return { kind: 'scalar', place, value: value ?? null, referenced: false };
-    }
-    const expansion = expandReferences(withReferenceBraces(String(value)), this.#options);
-    for (const problem of expansion.problems) this.report(place, path, problem);
-    this.secrets.push(...expansion.secrets);
-    return { kind: 'scalar', place, value: expansion.text, referenced: expansion.referenced };
-  }
 }
 
-/** Reads one file's text. Problems are returned, never thrown. */
-export function parseYaml(text: string, options: YamlOptions): ParsedFile {
+function buildScalar({ value }: Scalar, place: Place): LocatedNode {
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null || value === undefined) {
+    return { kind: 'scalar', place, value: value ?? null, referenced: false };
+  }
+  return { kind: 'scalar', place, value: withReferenceBraces(String(value)), referenced: false };
+}
+
+/** Reads one file's text; `file` is its name as it is shown in problems. Problems are returned, never thrown. */
+export function parseYaml(text: string, file: string): ParsedFile {
   const lines = new LineCounter();
   const document = parseDocument(withoutReferenceBraces(text), {
     lineCounter: lines,
@@ -167,21 +154,21 @@ export function parseYaml(text: string, options: YamlOptions): ParsedFile {
     schema: 'core',
     customTags: [],
   });
-  const builder = new TreeBuilder(options, lines);
+  const builder = new TreeBuilder(file, lines);
   for (const fault of [...document.errors, ...document.warnings]) {
     builder.report(builder.placeAt(fault.pos[0]), [], SYNTAX_MESSAGES[fault.code] ?? 'is no valid YAML');
   }
   if (builder.problems.length > 0) {
-    return { root: undefined, problems: firstOfEachLine(builder.problems), secrets: [] };
+    return { root: undefined, problems: firstOfEachLine(builder.problems) };
   }
 
   const root = builder.build(document.contents, []);
-  const { problems, secrets } = builder;
-  if (root.kind === 'map') return { root, problems, secrets };
+  const { problems } = builder;
+  if (root.kind === 'map') return { root, problems };
   builder.report(
     builder.placeAt(0),
     [],
     'is no map of keys; expected version, sources, destinations and so on',
   );
-  return { root: undefined, problems, secrets };
+  return { root: undefined, problems };
 }

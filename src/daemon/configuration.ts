@@ -20,10 +20,6 @@ export class Configuration {
     this.redactor.addAll(this.#loaded.redactor);
   }
 
-  get loaded(): LoadedConfig {
-    return this.#loaded;
-  }
-
   get dataDirectory(): string {
     return this.#loaded.config.dataDirectory;
   }
@@ -44,6 +40,11 @@ export class Configuration {
   /** Throws NAME_UNKNOWN with the names that there are. */
   resolve(name: string): ResolvedActivation {
     return this.#activations.get(name) ?? resolveActivation(this.#loaded.config, name);
+  }
+
+  /** What a process needs to know for the activation. Throws NAME_UNKNOWN with the names that there are. */
+  snapshotOf(name: string): Secret {
+    return this.#loaded.snapshotOf(this.resolve(name).name);
   }
 
   /** Throws, and changes nothing, where the new configuration is bad. */

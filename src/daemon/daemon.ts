@@ -449,7 +449,7 @@ export class Daemon implements Operations {
     const { runMemory, runHeartbeatTimeout } = this.#configuration.daemon;
     return new RunProcess({
       job,
-      snapshot: this.#configuration.loaded.snapshot,
+      snapshot: this.#configuration.snapshotOf(job.activation),
       program,
       memoryBytes: runMemory,
       heartbeatTimeoutMs: runHeartbeatTimeout,

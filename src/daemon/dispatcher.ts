@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import { keptOf, toRunError } from '../run/new-record.ts';
@@ -131,8 +132,9 @@ export class Dispatcher {
   async #carryOut(run: LiveRun): Promise<ProcessOutcome> {
     const { configuration, requests, log } = this.#options;
     const { activation } = run.record;
+    let snapshot: Secret;
     try {
-      configuration.resolve(activation);
+      snapshot = configuration.snapshotOf(activation);
     } catch (error) {
       return { error: asSluiceError(error) };
     }
@@ -145,7 +147,7 @@ export class Dispatcher {
     if (run.cancelled && !(await this.#isDecided(run.record))) return { error: cancelledError() };
     this.#options.onChange(run.record);
     const job: Job = { kind: 'export', activation, record: run.record };
-    run.process = this.#start(job, progress => this.#onProgress(run, progress));
+    run.process = this.#start(job, snapshot, progress => this.#onProgress(run, progress));
     const { pid } = run.process;
     log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
     if (run.cancelled) run.process.stop(configuration.daemon.gracePeriod, 'was cancelled');
@@ -157,12 +159,12 @@ export class Dispatcher {
     }
   }
 
-  #start(job: Job, onProgress: (progress: RunProgress) => void): RunProcess {
+  #start(job: Job, snapshot: Secret, onProgress: (progress: RunProgress) => void): RunProcess {
     const { configuration, program, clock, log } = this.#options;
     const { runMemory, runHeartbeatTimeout } = configuration.daemon;
     return new RunProcess({
       job,
-      snapshot: configuration.loaded.snapshot,
+      snapshot,
       program,
       memoryBytes: runMemory,
       heartbeatTimeoutMs: runHeartbeatTimeout,

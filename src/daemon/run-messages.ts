@@ -6,7 +6,7 @@ import type { Check, Validation } from '../run/validate.ts';
 
 /** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
 export type ToRunProcess =
-  /** With the snapshot of the configuration. */
+  /** With the snapshot of what the activation needs of the configuration. */
   | { readonly what: 'begin'; readonly job: Job; readonly snapshot: string }
   /** Stop: what is not decided is dropped. */
   | { readonly what: 'stop' };

@@ -1,6 +1,6 @@
 import { resolveActivation } from '../config/activation.ts';
-import { loadSnapshot } from '../config/load.ts';
 import { Redactor } from '../config/secrets.ts';
+import { loadSnapshot } from '../config/snapshot.ts';
 import { exportRun, type RunProgress } from '../run/export-run.ts';
 import { previewActivation } from '../run/preview.ts';
 import { recoverActivation } from '../run/recover-activation.ts';

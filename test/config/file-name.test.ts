@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { commonName, namePatterns } from '../../src/config/blob-name-patterns.ts';
+import { meetings, namePatterns } from '../../src/config/blob-name-patterns.ts';
 import {
   type FileNameOptions,
   normalizeFolder,
@@ -52,6 +52,19 @@ test('names files by the wall clock of the time zone', () => {
   const summer = new Date('2025-07-01T22:30:00Z');
   assert.equal(first('{MM}{DD}{HH}{mm}', { timezone: 'Europe/Paris', instant: summer }), '07020030.csv');
   assert.equal(first('{X}', { timezone: 'Asia/Tokyo' }), '1744664709.csv');
+});
+
+test('names files in UTC as the calendar of every other zone does', () => {
+  const template = '{YYYY} {YY} {MM} {DD} {HH} {mm} {ss}';
+  const instants = fc.date({ min: new Date('0001-01-01'), noInvalidDate: true });
+  fc.assert(
+    fc.property(instants, instant => {
+      const [one, other] = ['UTC', 'Etc/UTC'].map(timezone =>
+        resolveFileName({ ...BASE, template, instant, timezone }),
+      );
+      assert.deepEqual(one, other);
+    }),
+  );
 });
 
 test('adds the offset to the instant first', () => {
@@ -187,7 +200,8 @@ test('distinct parts and changes of one activation have distinct names', () => {
 
 function meets(a: Partial<FileNameOptions>, b: Partial<FileNameOptions>): boolean {
   const [one, two] = [a, b].map(options => namePatterns({ ...BASE, folder: '', ...options }));
-  return (one ?? []).some(x => (two ?? []).some(y => commonName(x, y) !== undefined));
+  const named = [one!, two!].map(patterns => ({ container: 'c', patterns }));
+  return meetings(named).length > 0;
 }
 
 test('templates meet only when they could give the same text', () => {

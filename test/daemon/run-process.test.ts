@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
 import { ended, make, pidOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
 import { MemoryLog } from './support/memory-log.ts';
@@ -122,4 +124,20 @@ test('what a process prints is in the log, line by line, with its run', () =>
       printed.map(({ message }) => message),
       ['first', 'second'],
     );
+  }));
+
+test('a run needs no secret but its own, and takes one that was renewed', () =>
+  withWorld({ daemon: once }, async world => {
+    const [url, word] = [join(world.dataDirectory, 'url'), join(world.dataDirectory, 'word')];
+    await writeFile(url, 'postgres://nobody@127.0.0.1:1/nothing');
+    await writeFile(word, 'secret');
+    const other = { sql: `select 1 as id, '\${file:${word}}' as name` };
+    world.settings = { ...world.settings, url: `\${file:${url}}`, activations: { one: {}, other } };
+    const daemon = await world.start();
+    await rm(word);
+    await writeFile(url, world.database.url);
+    assert.equal((await make(daemon, 'one')).state, 'succeeded');
+    const failed = await make(daemon, 'other');
+    assert.equal(failed.error?.code, 'CONFIG_INVALID');
+    assert.match(failed.error.message, /models\.other\.sql refers to the file .*word, which cannot be read/);
   }));

@@ -1,0 +1,164 @@
+/**
+ * From located trees to a configuration, or to one error with every problem in it.
+ *
+ *   trees → references resolved → one tree → schema → checks → frozen configuration
+ */
+
+import { resolve } from 'node:path';
+import { checkConfig } from './checks.ts';
+import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
+import {
+  type ConfigProblem,
+  childOf,
+  type KeyPath,
+  type LocatedMap,
+  type LocatedNode,
+  mergeTrees,
+  nodeAt,
+  toValue,
+} from './located-tree.ts';
+import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './problems.ts';
+import type { ReferenceContext } from './references.ts';
+import { resolveReferences } from './resolve-references.ts';
+import { type Config, configSchema } from './schema.ts';
+import { Redactor, Secret } from './secrets.ts';
+
+export interface CheckedConfig {
+  /** Deeply frozen. `dataDirectory` and the paths of json sources are absolute. */
+  readonly config: DeepReadonly<Config>;
+  /** Knows every secret of the configuration. */
+  readonly redactor: Redactor;
+}
+
+export interface ConfigTrees extends ReferenceContext {
+  /** As they were written, one a file. */
+  readonly roots: readonly LocatedMap[];
+  /** Of the first file, as it is shown in problems. */
+  readonly file: string;
+  /** What is known to be wrong. */
+  readonly problems: readonly ConfigProblem[];
+  /** Whether there is a tree of every file. */
+  readonly complete: boolean;
+}
+
+/** Every secret of a configuration that the schema has nothing against. */
+function* secretsOf(value: unknown): Generator<Secret> {
+  if (value instanceof Secret) yield value;
+  else if (typeof value === 'object' && value !== null)
+    for (const child of Object.values(value)) yield* secretsOf(child);
+}
+
+/** Every text that stands where a secret belongs, valid or not. */
+function* secretTexts(node: LocatedNode, path: KeyPath = []): Generator<string> {
+  if (node.kind === 'scalar') {
+    if (typeof node.value === 'string' && node.value !== '' && isSecretPath(path)) yield node.value;
+  } else {
+    const children = node.kind === 'map' ? node.entries.entries() : node.items.entries();
+    for (const [key, child] of children) yield* secretTexts(child, [...path, key]);
+  }
+}
+
+type ParsedBySchema = ReturnType<typeof configSchema.safeParse>;
+
+/** So many activations are parsed before a parser made for the schema has earned its making. */
+const WORTH_A_PARSER = 20;
+
+function parsedBySchema(root: LocatedMap): ParsedBySchema {
+  const activations = root.entries.get('activations');
+  const jitless = activations?.kind !== 'map' || activations.entries.size < WORTH_A_PARSER;
+  return configSchema.safeParse(toValue(root), { error: describeAllowed, jitless });
+}
+
+/** A reference gives text; where the schema wants a number or a boolean, the text may stand for one. */
+function withoutTextTypes(root: LocatedMap, found: ParsedBySchema): LocatedMap {
+  let tree = root;
+  for (const issue of found.error?.issues ?? []) {
+    if (issue.code !== 'invalid_type') continue;
+    const path = issue.path as (string | number)[];
+    const node = nodeAt(tree, path);
+    if (node?.kind !== 'scalar' || !node.referenced || typeof node.value !== 'string') continue;
+    const value = plainValue(node.value, issue.expected);
+    if (value !== undefined) tree = replaceAt(tree, path, { ...node, value }) as LocatedMap;
+  }
+  return tree;
+}
+
+function plainValue(text: string, expected: string): number | boolean | undefined {
+  if (expected === 'boolean') return text === 'true' ? true : text === 'false' ? false : undefined;
+  const isNumber = (expected === 'number' || expected === 'int') && /^-?\d{1,15}$/.test(text);
+  return isNumber ? Number(text) : undefined;
+}
+
+function replaceAt(node: LocatedNode, path: KeyPath, replacement: LocatedNode): LocatedNode {
+  const [key, ...rest] = path;
+  const child = key === undefined ? undefined : childOf(node, key);
+  if (key === undefined || child === undefined) return replacement;
+  const replaced = replaceAt(child, rest, replacement);
+  if (node.kind === 'map') return { ...node, entries: new Map(node.entries).set(String(key), replaced) };
+  return node.kind === 'list' ? { ...node, items: node.items.with(Number(key), replaced) } : node;
+}
+
+/** Relative paths start from the folder of the files that hold them. */
+function withAbsolutePaths(config: Config, directory: string): Config {
+  const sources = Object.entries(config.sources).map(([name, source]) => [
+    name,
+    source.type === 'json' ? { ...source, path: resolve(directory, source.path) } : source,
+  ]);
+  return {
+    ...config,
+    dataDirectory: resolve(directory, config.dataDirectory),
+    sources: Object.fromEntries(sources) as Config['sources'],
+  };
+}
+
+/** Throws CONFIG_INVALID (a `ConfigInvalidError`) with every problem. */
+export function checkedConfig({
+  roots,
+  file,
+  problems: known,
+  complete,
+  ...context
+}: ConfigTrees): CheckedConfig {
+  const resolved = roots.map(root => resolveReferences(root, context));
+  const redactor = new Redactor(resolved.flatMap(({ secrets }) => secrets));
+  const merged = mergeTrees(
+    resolved.map(({ root }) => root),
+    { file, line: 1, column: 1 },
+  );
+  const first = parsedBySchema(merged.root);
+  const root = withoutTextTypes(merged.root, first);
+  const result = root === merged.root ? first : parsedBySchema(root);
+  // To look for the places of secrets takes longer than the rest of a small configuration.
+  for (const secret of result.success ? secretsOf(result.data) : secretTexts(root)) redactor.add(secret);
+
+  const unreadable = [...known, ...[...resolved, merged].flatMap(part => part.problems)];
+  const writer = new ProblemWriter(root);
+  const wrong: ConfigProblem[] = [];
+  // With a file missing, names that it defines would be called unknown.
+  if (complete) {
+    wrong.push(...(result.error?.issues ?? []).flatMap(issue => writer.fromIssue(issue)));
+    wrong.push(...checkConfig(root, writer, result.data));
+  }
+  const problems = [...unreadable, ...withoutEchoes(wrong, unreadable)];
+  if (problems.length > 0 || !result.success) {
+    throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
+  }
+  return { config: deepFreeze(withAbsolutePaths(result.data, context.directory)), redactor };
+}
+
+function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {
+  return { ...problem, key: redactor.clean(problem.key), message: redactor.clean(problem.message) };
+}
+
+/** A reference that failed leaves an empty text, which the schema refuses once more; the first problem is enough. */
+function withoutEchoes(
+  wrong: readonly ConfigProblem[],
+  unreadable: readonly ConfigProblem[],
+): ConfigProblem[] {
+  const known = new Set(unreadable.filter(({ key }) => key !== '').map(problemId));
+  return wrong.filter(problem => !known.has(problemId(problem)));
+}
+
+function problemId({ file, line, column, key }: ConfigProblem): string {
+  return JSON.stringify([file, line, column, key]);
+}

@@ -1,0 +1,45 @@
+/** A located tree with its references resolved, and what was found on the way. */
+
+import { type ConfigProblem, type KeyPath, keyText, type LocatedNode } from './located-tree.ts';
+import { expandReferences, type ReferenceContext } from './references.ts';
+
+export interface ResolvedTree<Node extends LocatedNode> {
+  readonly root: Node;
+  readonly problems: readonly ConfigProblem[];
+  /** Values of references that are secrets for where they came from. */
+  readonly secrets: readonly string[];
+}
+
+/** What holds no reference is the same node as before. */
+export function resolveReferences<Node extends LocatedNode>(
+  root: Node,
+  context: ReferenceContext,
+): ResolvedTree<Node> {
+  const problems: ConfigProblem[] = [];
+  const secrets: string[] = [];
+
+  const resolve = (node: LocatedNode, path: KeyPath): LocatedNode => {
+    if (node.kind === 'list') {
+      const items = node.items.map((item, index) => resolve(item, [...path, index]));
+      return items.every((item, index) => item === node.items[index]) ? node : { ...node, items };
+    }
+    if (node.kind === 'map') {
+      let changed = false;
+      const entries = new Map<string, LocatedNode>();
+      for (const [key, child] of node.entries) {
+        const resolved = resolve(child, [...path, key]);
+        changed ||= resolved !== child;
+        entries.set(key, resolved);
+      }
+      return changed ? { ...node, entries } : node;
+    }
+    if (typeof node.value !== 'string' || !node.value.includes('${')) return node;
+    const expansion = expandReferences(node.value, context);
+    const key = keyText(path);
+    problems.push(...expansion.problems.map(message => ({ ...node.place, key, message })));
+    secrets.push(...expansion.secrets);
+    return { ...node, value: expansion.text, referenced: expansion.referenced };
+  };
+
+  return { root: resolve(root, []) as Node, problems, secrets };
+}

@@ -1,0 +1,73 @@
+/**
+ * The part of a checked configuration that the runs of one activation need, as a text for another process. What has
+ * become of the files since matters to nobody, and neither does the size of the rest.
+ *
+ * References stand in it as they were written, and are resolved where it is loaded: a secret that has been renewed is used.
+ */
+
+import { type CheckedConfig, checkedConfig } from './checked-config.ts';
+import type { DeepReadonly } from './deep-freeze.ts';
+import type { LocatedMap, LocatedNode } from './located-tree.ts';
+import type { Environment } from './references.ts';
+import type { Config, NamedSection } from './schema.ts';
+import { Secret } from './secrets.ts';
+
+export interface SnapshotContent {
+  /** Folder that relative paths start from. */
+  readonly directory: string;
+  /** Its references not resolved. */
+  readonly root: LocatedMap;
+}
+
+/** Of the other sections an activation needs one entry or none; settings of the daemon are the daemon's. */
+const SHARED_KEYS = ['version', 'dataDirectory'];
+/** The daemon alone tells people of runs: a process that makes one needs no webhook, and no mail server. */
+const DAEMONS_KEYS = ['notify'];
+
+/** Holds the secrets that stand in the part, no others. An activation that is unknown leaves `activations` empty. */
+export function takeSnapshot(
+  { directory, root }: SnapshotContent,
+  config: DeepReadonly<Config>,
+  activation: string,
+): Secret {
+  const { segment, model: ownModel, destination } = ownOf(config.activations, activation) ?? {};
+  const model = ownOf(config.segments, segment)?.model ?? ownModel;
+  const needed: readonly (readonly [NamedSection, string | undefined])[] = [
+    ['sources', ownOf(config.models, model)?.source],
+    ['destinations', destination],
+    ['models', model],
+    ['segments', segment],
+    ['activations', activation],
+  ];
+  const entries = new Map([...root.entries].filter(([key]) => SHARED_KEYS.includes(key)));
+  for (const [section, name] of needed) {
+    const node = root.entries.get(section);
+    const entry = node?.kind === 'map' && name !== undefined ? node.entries.get(name) : undefined;
+    if (node?.kind !== 'map' || name === undefined || entry === undefined) continue;
+    const kept = section === 'activations' ? without(entry, DAEMONS_KEYS) : entry;
+    entries.set(section, { ...node, entries: new Map([[name, kept]]) });
+  }
+  const content: SnapshotContent = { directory, root: { ...root, entries } };
+  return new Secret(JSON.stringify(content, (_key, value) => (value instanceof Map ? [...value] : value)));
+}
+
+/**
+ * The part as it was when the snapshot was taken, with what its references stand for now. Throws CONFIG_INVALID where that
+ * does not fit.
+ */
+export function loadSnapshot(snapshot: string, environment: Environment = process.env): CheckedConfig {
+  const { directory, root } = JSON.parse(snapshot, (key, value) =>
+    key === 'entries' ? new Map(value) : value,
+  ) as SnapshotContent;
+  const { file } = root.place;
+  return checkedConfig({ roots: [root], file, problems: [], complete: true, directory, environment });
+}
+
+function ownOf<T>(section: Readonly<Record<string, T>>, name: string | undefined): T | undefined {
+  return name !== undefined && Object.hasOwn(section, name) ? section[name] : undefined;
+}
+
+function without(node: LocatedNode, keys: readonly string[]): LocatedNode {
+  if (node.kind !== 'map') return node;
+  return { ...node, entries: new Map([...node.entries].filter(([key]) => !keys.includes(key))) };
+}
