@@ -15,7 +15,7 @@ export class DocumentFolder implements DocumentStore {
   }
 
   async read(name: string): Promise<unknown> {
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     try {
       return JSON.parse(await readFile(path, 'utf8'));
     } catch (cause) {
@@ -30,7 +30,7 @@ export class DocumentFolder implements DocumentStore {
 
   write(name: string, content: unknown): Promise<void> {
     const text = JSON.stringify(content);
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     return this.#inTurn(name, async () => {
       await makeFolder(dirname(path));
       await writeDurably(path, text);
@@ -38,7 +38,7 @@ export class DocumentFolder implements DocumentStore {
   }
 
   remove(name: string): Promise<void> {
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     return this.#inTurn(name, async () => {
       await rm(path, { force: true });
       await syncFolder(dirname(path)).catch(error => {
@@ -64,7 +64,7 @@ export class DocumentFolder implements DocumentStore {
     return done;
   }
 
-  #pathOf(name: string): string {
+  placeOf(name: string): string {
     if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/.test(name))
       throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
     return join(this.#folder, `${name}.json`);

@@ -17,6 +17,8 @@ export interface DocumentStore {
   read(name: string): Promise<unknown>;
   write(name: string, content: unknown): Promise<void>;
   remove(name: string): Promise<void>;
+  /** Where it is kept, for messages. */
+  placeOf(name: string): string;
 }
 
 /** Structured lines. Every text passes the redactor before it is written. */
