@@ -21,6 +21,13 @@ export interface DocumentStore {
   placeOf(name: string): string;
 }
 
+/** Is told how each write to the data directory went. */
+export interface WriteWatch {
+  wrote(path: string): void;
+  /** The message says what cannot be written. */
+  failed(path: string, error: Error): void;
+}
+
 /** Structured lines. Every text passes the redactor before it is written. */
 export interface Log {
   debug(fields: LogFields, message: string): void;
