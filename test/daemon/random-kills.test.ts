@@ -8,7 +8,7 @@ const KILLS = 10;
 test('a daemon that is killed at random instants makes one run of each key and loses no change', async t => {
   const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 1_000_000);
   t.diagnostic(`SLUICE_TEST_SEED=${seed}`);
-  const totals = await killDaemons(KILLS, seed);
+  const totals = await killDaemons({ kills: KILLS, seed });
   t.diagnostic(JSON.stringify(totals));
   assert.equal(
     Object.values(totals.kills).reduce((sum, count) => sum + count),

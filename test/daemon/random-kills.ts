@@ -3,7 +3,7 @@
  * not answered, and while the tables change. In the end the log of the database and everything that was published prove
  * that each key made one run, that no change is lost and that none is published twice.
  *
- *   npm run daemon-kills -- [--kills 100] [--seed N]
+ *   npm run daemon-kills -- [--kills 100] [--seed N] [--seconds N]
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -52,13 +52,25 @@ type Moment = 'while it starts' | 'by time' | 'by request' | 'while it stops';
 const LONGEST_START_MS = 700;
 const LONGEST_LIFE_MS = 1_200;
 const LONGEST_STOP_MS = 300;
-/** Requests to the destination of about six runs. */
-const REQUESTS = 60;
+/** Requests to the destination of about four runs. */
+const REQUESTS = 40;
 /** What a daemon that is waited for may take on a busy machine, before that is a finding. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 const LONGEST_PAUSE_MS = 150;
 
-export async function killDaemons(kills: number, seed: number): Promise<DaemonKillTotals> {
+export interface DaemonKillOptions {
+  readonly kills: number;
+  readonly seed: number;
+  /** No more kills after so long. */
+  readonly seconds?: number;
+}
+
+export async function killDaemons({
+  kills,
+  seed,
+  seconds = Number.POSITIVE_INFINITY,
+}: DaemonKillOptions): Promise<DaemonKillTotals> {
+  const deadline = performance.now() + 1000 * seconds;
   const [postgres, azurite] = await Promise.all([getPostgres(), getAzurite()]);
   const [database, container] = await Promise.all([postgres.createDatabase(), azurite.createContainer()]);
   const names = Object.keys(ACTIVATIONS);
@@ -111,7 +123,8 @@ export async function killDaemons(kills: number, seed: number): Promise<DaemonKi
     const changing = names.map(name => change(tables, name, new Random(random.next()), over.signal));
     const asking = clients.map(client => client.ask(over.signal));
     const killing = (async () => {
-      for (let kill = 0; kill < kills; kill++) await killOne(daemons, blobs, random, totals);
+      for (let kill = 0; kill < kills && performance.now() < deadline; kill++)
+        await killOne(daemons, blobs, random, totals);
       const last = await within(daemons.start().ready, 'the last daemon is ready');
       over.abort();
       await within(Promise.all([...changing, ...asking]), 'the clients are answered');
@@ -150,6 +163,7 @@ export async function killDaemons(kills: number, seed: number): Promise<DaemonKi
     over.abort();
     daemons.close();
     await blobs.close();
+    await tables.close().catch(() => {});
     await Promise.all([database.drop(), container.drop()]);
     await rm(folder, { recursive: true, force: true });
   }
@@ -274,13 +288,15 @@ async function main(): Promise<void> {
     options: {
       kills: { type: 'string', default: '100' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      seconds: { type: 'string', default: 'Infinity' },
     },
   });
   const seed = Number(values.seed);
   const say = (text: string): boolean => process.stdout.write(`${text}\n`);
   say(`seed ${seed}`);
   const start = performance.now();
-  const totals = await killDaemons(Number(values.kills), seed);
+  const [kills, seconds] = [Number(values.kills), Number(values.seconds)];
+  const totals = await killDaemons({ kills, seed, seconds });
   say(`${JSON.stringify(totals)} in ${Math.round((performance.now() - start) / 1000)} s`);
 }
 

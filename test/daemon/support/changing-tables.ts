@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Rows } from '../../faults/source-history.ts';
 import type { Random } from '../../simulation/random.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
@@ -8,12 +9,12 @@ const KEYS = 60;
 
 /** Tables `(id, name)` that change at any moment, and the log of all changes that the database itself keeps. */
 export class ChangingTables {
-  readonly #database: TestDatabase;
+  readonly #connection: pg.Client;
   readonly #versions = new Map<string, number>();
   #values = 0;
 
-  private constructor(database: TestDatabase) {
-    this.#database = database;
+  private constructor(connection: pg.Client) {
+    this.#connection = connection;
   }
 
   static async create(database: TestDatabase, tables: readonly string[]): Promise<ChangingTables> {
@@ -26,7 +27,7 @@ export class ChangingTables {
               case tg_op when 'DELETE' then null else new.name end);
           return null;
         end $$`);
-    const made = new ChangingTables(database);
+    const made = new ChangingTables(await database.connect());
     for (const table of tables) {
       await database.sql(`create table ${table} (id int primary key, name text);
         create trigger keep after insert or update or delete on ${table} for each row execute function keep()`);
@@ -36,8 +37,8 @@ export class ChangingTables {
     return made;
   }
 
-  get tables(): readonly string[] {
-    return [...this.#versions.keys()];
+  close(): Promise<void> {
+    return this.#connection.end();
   }
 
   /** Adds, updates and removes a few rows, in one transaction. One change of a table at a time. */
@@ -52,7 +53,7 @@ export class ChangingTables {
 
   /** What the table held after each change, as the database's log tells it; by version. */
   async versions(table: string): Promise<ReadonlyMap<number, Rows>> {
-    const log = await this.#database.sql<{ op: string; id: number; name: string }>(
+    const { rows: log } = await this.#connection.query<{ op: string; id: number; name: string }>(
       'select op, id, name from log where tab = $1 order by place',
       [table],
     );
@@ -76,7 +77,7 @@ export class ChangingTables {
     this.#versions.set(table, version);
     const parts = [`delete from ${table} where id > ${VERSION_KEYS}`, ...statements];
     const marker = `insert into ${table} values (${VERSION_KEYS + version}, 'version ${version}')`;
-    await this.#database.sql(`begin; ${[...parts, marker].join('; ')}; commit`);
+    await this.#connection.query(`begin; ${[...parts, marker].join('; ')}; commit`);
   }
 }
 
