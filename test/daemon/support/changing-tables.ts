@@ -9,12 +9,14 @@ const KEYS = 60;
 
 /** Tables `(id, name)` that change at any moment, and the log of all changes that the database itself keeps. */
 export class ChangingTables {
-  readonly #connection: pg.Client;
+  readonly #database: TestDatabase;
+  /** One of each table, as many changes a second would make many. */
+  readonly #connections = new Map<string, pg.Client>();
   readonly #versions = new Map<string, number>();
   #values = 0;
 
-  private constructor(connection: pg.Client) {
-    this.#connection = connection;
+  private constructor(database: TestDatabase) {
+    this.#database = database;
   }
 
   static async create(database: TestDatabase, tables: readonly string[]): Promise<ChangingTables> {
@@ -27,18 +29,19 @@ export class ChangingTables {
               case tg_op when 'DELETE' then null else new.name end);
           return null;
         end $$`);
-    const made = new ChangingTables(await database.connect());
+    const made = new ChangingTables(database);
     for (const table of tables) {
       await database.sql(`create table ${table} (id int primary key, name text);
         create trigger keep after insert or update or delete on ${table} for each row execute function keep()`);
       made.#versions.set(table, 0);
+      made.#connections.set(table, await database.connect());
       await made.#commit(table, [made.#put(table, 1), made.#put(table, 2), made.#put(table, 3)]);
     }
     return made;
   }
 
-  close(): Promise<void> {
-    return this.#connection.end();
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.#connections.values(), connection => connection.end()));
   }
 
   /** Adds, updates and removes a few rows, in one transaction. One change of a table at a time. */
@@ -53,7 +56,7 @@ export class ChangingTables {
 
   /** What the table held after each change, as the database's log tells it; by version. */
   async versions(table: string): Promise<ReadonlyMap<number, Rows>> {
-    const { rows: log } = await this.#connection.query<{ op: string; id: number; name: string }>(
+    const log = await this.#database.sql<{ op: string; id: number; name: string }>(
       'select op, id, name from log where tab = $1 order by place',
       [table],
     );
@@ -77,7 +80,7 @@ export class ChangingTables {
     this.#versions.set(table, version);
     const parts = [`delete from ${table} where id > ${VERSION_KEYS}`, ...statements];
     const marker = `insert into ${table} values (${VERSION_KEYS + version}, 'version ${version}')`;
-    await this.#connection.query(`begin; ${[...parts, marker].join('; ')}; commit`);
+    await this.#connections.get(table)!.query(`begin; ${[...parts, marker].join('; ')}; commit`);
   }
 }
 
