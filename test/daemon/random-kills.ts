@@ -49,9 +49,10 @@ const ACTIVATIONS: Readonly<Record<string, { readonly syncMode: string } & Recor
   whole: { syncMode: 'snapshot', maxFileRows: 10 },
 };
 type Moment = 'while it starts' | 'by time' | 'by request' | 'while it stops';
-const LONGEST_START_MS = 700;
-const LONGEST_LIFE_MS = 1_200;
-const LONGEST_STOP_MS = 300;
+/** As multiples of what a start takes now: on a busy machine all takes longer. */
+const LONGEST_START = 1.2;
+const LONGEST_LIFE = 5;
+const LONGEST_STOP = 1;
 /** Requests to the destination of about four runs. */
 const REQUESTS = 40;
 /** What a daemon that is waited for may take on a busy machine, before that is a finding. */
@@ -193,11 +194,11 @@ async function killOne(
     draw < 15 ? 'while it starts' : draw < 50 ? 'by time' : draw < 90 ? 'by request' : 'while it stops';
   const { command, ready } = daemons.start();
   if (moment === 'while it starts') {
-    await sleep(random.below(LONGEST_START_MS));
+    await sleep(random.below(LONGEST_START * daemons.startMs));
   } else {
     await within(ready, 'the daemon is ready');
     if (random.chance(0.3)) {
-      await sleep(random.below(LONGEST_LIFE_MS / 2));
+      await sleep(random.below((LONGEST_LIFE / 2) * daemons.startMs));
       totals.runProcesses += killSome(processesOf(command.pid!), random);
     }
     if (moment === 'by request') {
@@ -208,11 +209,11 @@ async function killOne(
       );
       await sleep(random.below(12));
     } else {
-      await sleep(random.below(LONGEST_LIFE_MS));
+      await sleep(random.below(LONGEST_LIFE * daemons.startMs));
     }
     if (moment === 'while it stops') {
       command.kill('SIGTERM');
-      await sleep(random.below(LONGEST_STOP_MS));
+      await sleep(random.below(LONGEST_STOP * daemons.startMs));
     }
   }
   totals.kills[moment]++;

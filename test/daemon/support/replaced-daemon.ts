@@ -9,6 +9,7 @@ export class ReplacedDaemon {
   #hasServed = false;
   #command: RunningCommand | undefined;
   #log = '';
+  #startMs = 500;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -20,6 +21,11 @@ export class ReplacedDaemon {
     return this.#serving;
   }
 
+  /** What a start takes, of late. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
   /** What all of them have logged. */
   get log(): string {
     return this.#log + this.#logOf(this.#command);
@@ -28,9 +34,11 @@ export class ReplacedDaemon {
   start(): { readonly command: RunningCommand; readonly ready: Promise<ServeProcess> } {
     const { command, ready } = ServeProcess.begin(this.#folder);
     this.#command = command;
+    const begun = performance.now();
     ready.then(
       daemon => {
         if (this.#command !== command) return;
+        this.#startMs = 0.5 * this.#startMs + 0.5 * (performance.now() - begun);
         this.#hasServed = true;
         this.#serve(daemon);
       },
