@@ -19,13 +19,13 @@ import { RequestLog } from '../../src/daemon/request-log.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { Random } from '../simulation/random.ts';
 import { getAzurite } from '../support/azurite.ts';
-import { startBlobProxy } from '../support/blob-proxy.ts';
+import { type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
 import { getPostgres } from '../support/postgres.ts';
 import { ChangingTables } from './support/changing-tables.ts';
 import { checkPublished } from './support/published-oracle.ts';
 import { RepeatingClient } from './support/repeating-client.ts';
 import { ReplacedDaemon } from './support/replaced-daemon.ts';
-import { writeConfig } from './support/serve-process.ts';
+import { type ServeProcess, writeConfig } from './support/serve-process.ts';
 
 export interface DaemonKillTotals {
   /** Daemons that were killed, by the moment. */
@@ -42,12 +42,16 @@ export interface DaemonKillTotals {
 }
 
 const DELTA = { runType: 'full_then_delta' };
-const ACTIVATIONS: Readonly<Record<string, { readonly syncMode: string } & Record<string, unknown>>> = {
+const ACTIVATIONS: Readonly<
+  Record<string, { readonly syncMode: string; readonly runType?: string; readonly maxFileRows?: number }>
+> = {
   differing: { ...DELTA, syncMode: 'difference' },
   upserted: { ...DELTA, syncMode: 'upsert', maxFileRows: 2 },
   inserted: { ...DELTA, syncMode: 'insert' },
   whole: { syncMode: 'snapshot', maxFileRows: 10 },
 };
+const NAMES = Object.keys(ACTIVATIONS);
+
 type Moment = 'while it starts' | 'by time' | 'by request' | 'while it stops';
 /** As multiples of what a start takes now: on a busy machine all takes longer. */
 const LONGEST_START = 1.2;
@@ -66,16 +70,43 @@ export interface DaemonKillOptions {
   readonly seconds?: number;
 }
 
-export async function killDaemons({
-  kills,
-  seed,
-  seconds = Number.POSITIVE_INFINITY,
-}: DaemonKillOptions): Promise<DaemonKillTotals> {
-  const deadline = performance.now() + 1000 * seconds;
+export async function killDaemons(options: DaemonKillOptions): Promise<DaemonKillTotals> {
+  const { seed } = options;
+  const random = new Random(seed);
+  const killed = await openKilled(random);
+  const totals: DaemonKillTotals = {
+    kills: { 'while it starts': 0, 'by time': 0, 'by request': 0, 'while it stops': 0 },
+    runProcesses: 0,
+    repeated: 0,
+    replayed: 0,
+    runs: 0,
+    recovered: 0,
+    lostAttempts: 0,
+  };
+  try {
+    const daemon = await killAll(killed, options, random, totals);
+    await settle(killed, totals);
+    assert.equal((await daemon.stop()).code, 0);
+    await expectWhole(killed);
+    return totals;
+  } catch (error) {
+    const path = join(tmpdir(), `sluice-killed-${seed}.log`);
+    await writeFile(path, killed.daemons.log);
+    throw new Error(`seed ${seed}, ${JSON.stringify(totals)}; the log of the daemons is ${path}`, {
+      cause: error,
+    });
+  } finally {
+    await killed.close();
+  }
+}
+
+type Killed = Awaited<ReturnType<typeof openKilled>>;
+
+/** What is exported, by whom it is asked for, and the daemon between. */
+async function openKilled(random: Random) {
   const [postgres, azurite] = await Promise.all([getPostgres(), getAzurite()]);
   const [database, container] = await Promise.all([postgres.createDatabase(), azurite.createContainer()]);
-  const names = Object.keys(ACTIVATIONS);
-  const tables = await ChangingTables.create(database, names);
+  const tables = await ChangingTables.create(database, NAMES);
   const blobs = await startBlobProxy(container.accountUrl);
   const folder = await mkdtemp(join(tmpdir(), 'sluice-killed-'));
   const dataDirectory = join(folder, 'data');
@@ -92,7 +123,7 @@ export async function killDaemons({
       },
     },
     models: Object.fromEntries(
-      names.map(name => [name, { source: 'db', sql: `select id, name from ${name}`, primaryKey: ['id'] }]),
+      NAMES.map(name => [name, { source: 'db', sql: `select id, name from ${name}`, primaryKey: ['id'] }]),
     ),
     activations: Object.fromEntries(
       Object.entries(ACTIVATIONS).map(([name, own]) => [
@@ -107,66 +138,64 @@ export async function killDaemons({
       pauseAfterFailures: 0,
     },
   });
-  const random = new Random(seed);
   const daemons = new ReplacedDaemon(folder);
-  const clients = names.map(name => new RepeatingClient(name, daemons, new Random(random.next())));
-  const totals: DaemonKillTotals = {
-    kills: { 'while it starts': 0, 'by time': 0, 'by request': 0, 'while it stops': 0 },
-    runProcesses: 0,
-    repeated: 0,
-    replayed: 0,
-    runs: 0,
-    recovered: 0,
-    lostAttempts: 0,
-  };
+  const clients = NAMES.map(name => new RepeatingClient(name, daemons, new Random(random.next())));
   const over = new AbortController();
-  try {
-    const changing = names.map(name => change(tables, name, new Random(random.next()), over.signal));
-    const asking = clients.map(client => client.ask(over.signal));
-    const killing = (async () => {
-      for (let kill = 0; kill < kills && performance.now() < deadline; kill++)
-        await killOne(daemons, blobs, random, totals);
-      const last = await within(daemons.start().ready, 'the last daemon is ready');
-      over.abort();
-      await within(Promise.all([...changing, ...asking]), 'the clients are answered');
-      return last;
-    })();
-    // Whoever of them fails ends the whole.
-    const daemon = await Promise.race([killing, Promise.all([...changing, ...asking]).then(() => killing)]);
-
-    for (const client of clients) {
-      const records = await within(client.settle(), `the runs of ${client.activation} end`);
-      totals.runs += records.length;
-      for (const { state, attempts = [] } of records) {
-        if (state === 'recovered') totals.recovered++;
-        totals.lostAttempts += attempts.length;
-      }
-      totals.repeated += client.repeated;
-      totals.replayed += client.replayed;
-    }
-    assert.equal((await daemon.stop()).code, 0);
-    await expectNothingLeft(dataDirectory, names);
-    for (const { activation, runs } of clients) {
-      const { syncMode } = ACTIVATIONS[activation]!;
-      const versions = await tables.versions(activation);
-      const manifests = await checkPublished({ activation, syncMode, container, versions, runs });
-      if (ACTIVATIONS[activation]!['runType'] !== undefined)
-        await expectBaseline(dataDirectory, activation, manifests.at(-1)!);
-    }
-    return totals;
-  } catch (error) {
-    const path = join(tmpdir(), `sluice-killed-${seed}.log`);
-    await writeFile(path, daemons.log);
-    throw new Error(`seed ${seed}, ${JSON.stringify(totals)}; the log of the daemons is ${path}`, {
-      cause: error,
-    });
-  } finally {
+  const close = async (): Promise<void> => {
     over.abort();
     daemons.close();
     await blobs.close();
-    await tables.close().catch(() => {});
+    await tables.close();
     await Promise.all([database.drop(), container.drop()]);
     await rm(folder, { recursive: true, force: true });
+  };
+  return { tables, blobs, container, dataDirectory, daemons, clients, over, close };
+}
+
+/** Resolves with the last daemon, which is left alive, when all clients have what they asked for. */
+async function killAll(
+  { tables, blobs, daemons, clients, over }: Killed,
+  { kills, seconds = Number.POSITIVE_INFINITY }: DaemonKillOptions,
+  random: Random,
+  totals: DaemonKillTotals,
+): Promise<ServeProcess> {
+  const deadline = performance.now() + 1000 * seconds;
+  const others = Promise.all([
+    ...NAMES.map(name => change(tables, name, new Random(random.next()), over.signal)),
+    ...clients.map(client => client.ask(over.signal)),
+  ]);
+  const killing = (async () => {
+    for (let kill = 0; kill < kills && performance.now() < deadline; kill++)
+      await killOne(daemons, blobs, random, totals);
+    const last = await within(daemons.start().ready, 'the last daemon is ready');
+    over.abort();
+    await within(others, 'the clients are answered');
+    return last;
+  })();
+  // Whoever of them fails ends the whole.
+  return Promise.race([killing, others.then(() => killing)]);
+}
+
+async function settle({ clients }: Killed, totals: DaemonKillTotals): Promise<void> {
+  for (const client of clients) {
+    const records = await within(client.settle(), `the runs of ${client.activation} end`);
+    totals.runs += records.length;
+    for (const { state, attempts = [] } of records) {
+      if (state === 'recovered') totals.recovered++;
+      totals.lostAttempts += attempts.length;
+    }
+    totals.repeated += client.repeated;
+    totals.replayed += client.replayed;
+  }
+}
+
+async function expectWhole({ clients, tables, container, dataDirectory }: Killed): Promise<void> {
+  await expectNothingLeft(dataDirectory);
+  for (const { activation, runs } of clients) {
+    const { syncMode, runType } = ACTIVATIONS[activation]!;
+    const versions = await tables.versions(activation);
+    const manifests = await checkPublished({ activation, syncMode, container, versions, runs });
+    if (runType === 'full_then_delta') await expectBaseline(dataDirectory, activation, manifests.at(-1)!);
   }
 }
 
@@ -185,7 +214,7 @@ async function change(
 /** The life of one daemon. */
 async function killOne(
   daemons: ReplacedDaemon,
-  blobs: { readonly requests: readonly unknown[]; seen(fits: () => boolean): Promise<unknown> },
+  blobs: BlobProxy,
   random: Random,
   totals: DaemonKillTotals,
 ): Promise<void> {
@@ -262,11 +291,11 @@ async function within<T>(promise: Promise<T>, what: string): Promise<T> {
 }
 
 /** Neither in the queue nor in a journal. */
-async function expectNothingLeft(dataDirectory: string, names: readonly string[]): Promise<void> {
+async function expectNothingLeft(dataDirectory: string): Promise<void> {
   const requests = await RequestLog.open(join(dataDirectory, 'daemon', 'queue.log'));
   assert.deepEqual(requests.runs, [], 'the queue still has runs');
   await requests.close();
-  for (const name of names)
+  for (const name of NAMES)
     assert.deepEqual(readdirSync(join(dataDirectory, 'activations', name, 'runs')), [], `journal of ${name}`);
 }
 

@@ -7,6 +7,7 @@ export class ReplacedDaemon {
   #serving: Promise<ServeProcess>;
   #serve: (daemon: ServeProcess) => void = () => {};
   #hasServed = false;
+  #isClosed = false;
   #command: RunningCommand | undefined;
   #log = '';
   #startMs = 500;
@@ -32,6 +33,7 @@ export class ReplacedDaemon {
   }
 
   start(): { readonly command: RunningCommand; readonly ready: Promise<ServeProcess> } {
+    if (this.#isClosed) throw new Error('no more daemons');
     const { command, ready } = ServeProcess.begin(this.#folder);
     this.#command = command;
     const begun = performance.now();
@@ -59,6 +61,7 @@ export class ReplacedDaemon {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#command?.kill('SIGKILL');
   }
 
