@@ -49,7 +49,7 @@ const PATTERNS: readonly RegExp[] = [
   /(\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=\s*)[^;\s"'<>`]+/gi,
   // A quoted password may double its quotes, and a message that was cut off may not close them.
   /(\b(?:sslpassword|password|passwd|pwd)\s*=\s*)(?:(?:'(?:[^'\\]|\\[\s\S]?|'')*(?:'|$)|"(?:[^"\\]|\\[\s\S]?|"")*(?:"|$))[^\s&;"'<>`]*|[^\s&;"'<>`]+)/gi,
-  /("(?:password|sasToken|accountKey|connectionString|webhook)"\s*:\s*)"(?:[^"\\]|\\.)*"/gi,
+  /("(?:password|sasToken|accountKey|connectionString|webhook)"\s*:\s*)"(?:[^"\\]|\\[\s\S]?)*(?:"|$)/gi,
   /(\bauthorization["']?\s*[:=]\s*["']?(?:Bearer|Basic|SharedKey(?:Lite)?)\s+)[^\s"',}]+/gi,
 ];
 
@@ -58,6 +58,8 @@ const URL_PASSWORD = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/?#"'<>]*):[^\s"'<>]*@/gi;
 
 /** In each text that a pattern matches. */
 const PATTERN_MARK = /[=%"]|:\/\/|authorization/i;
+/** The same for JSON, where quotes are everywhere. */
+const JSON_PATTERN_MARK = /[=%]|:\/\/|authorization|password|sasToken|accountKey|connectionString|webhook/i;
 
 function decoded(value: string): string {
   try {
@@ -189,7 +191,19 @@ export class Redactor {
 
   /** A copy of any value, such as the fields of a log line, without secrets. */
   cleanValue(value: unknown): unknown {
+    if (typeof value === 'string') return this.clean(value);
     return this.#cleanValue(value, new Map(), 0);
+  }
+
+  /** JSON of a value that JSON can hold, without secrets. */
+  toJson(value: unknown): string {
+    const json = JSON.stringify(value);
+    // Where nothing is escaped, each text stands in the JSON as it is: nothing found in the whole is nothing in any of them.
+    const isClean =
+      !json.includes('\\') &&
+      !JSON_PATTERN_MARK.test(json) &&
+      (this.#values.size === 0 || json.search(this.#knownValues()) < 0);
+    return isClean ? json : JSON.stringify(this.cleanValue(value));
   }
 
   #knownValues(): RegExp {

@@ -56,9 +56,10 @@ export function createLog(options: LogOptions): Log {
 }
 
 function lineFields({ error, ...fields }: LogFields, redactor: Redactor): Record<string, unknown> {
-  const cleaned = redactor.cleanValue(fields) as Record<string, unknown>;
   const line: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(cleaned)) {
+  for (const [name, field] of Object.entries(fields)) {
+    const key = redactor.clean(name);
+    const value = redactor.cleanValue(field);
     if (value !== undefined) line[OWN_KEYS.has(key) ? `${key}_` : key] = plain(value);
   }
   if (error !== undefined) line['error'] = plain(redactor.cleanValue(toLine(error)));

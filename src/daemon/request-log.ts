@@ -113,17 +113,18 @@ export class RequestLog {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    const runs = new Map(this.#runs);
-    for (const entry of entries) apply(runs, entry);
     const lines = this.#lines + entries.length;
-    if (this.#file === undefined || lines > Math.max(REWRITE_LINES, REWRITE_FACTOR * runs.size)) {
+    if (this.#file === undefined || lines > Math.max(REWRITE_LINES, REWRITE_FACTOR * this.#runs.size)) {
+      const runs = new Map(this.#runs);
+      for (const entry of entries) apply(runs, entry);
       await this.#rewrite(runs);
-    } else {
-      await this.#file.appendFile(entries.map(toLine).join(''));
-      await this.#file.datasync();
-      this.#lines = lines;
+      this.#runs = runs;
+      return;
     }
-    this.#runs = runs;
+    await this.#file.appendFile(entries.map(toLine).join(''));
+    await this.#file.datasync();
+    this.#lines = lines;
+    for (const entry of entries) apply(this.#runs, entry);
   }
 
   async #rewrite(runs: ReadonlyMap<string, AcceptedRun>): Promise<void> {

@@ -43,8 +43,8 @@ const MAX_LINE = 8_192;
 /** The daemon itself may have been stopped for a while: signs of life that came meanwhile are read first. */
 const SECOND_LOOK_MS = 1_000;
 
-/** Of the processes of runs: with as much to do as one of them, the daemon gets three times its share. */
-const NICENESS = 5;
+/** Of the processes of runs: with as much to do as one of them, the daemon gets nine times its share. */
+const NICENESS = 10;
 
 const V8_OUT_OF_MEMORY =
   /heap out of memory|Allocation failed|Fatal process out of memory|ERR_WORKER_OUT_OF_MEMORY/i;

@@ -60,6 +60,7 @@ test('hides by pattern what it was never told', () => {
     ["cut off: password='a b", 'cut off: password=(hidden)'],
     ["cut off: password='a b\\", 'cut off: password=(hidden)'],
     ["password=''sig=x", 'password=(hidden)'],
+    ['cut off: {"webhook": "https://a', 'cut off: {"webhook": (hidden)'],
     ['{"dsn":"password=abc","port":1}', '{"dsn":"password=(hidden)","port":1}'],
     ['postgres://user:p@ss/w#rd@host/db', 'postgres://user:(hidden)@host/db'],
     ['"authorization": "Bearer abc.def"', '"authorization": "Bearer (hidden)"'],
@@ -114,25 +115,55 @@ test('no secret of four characters or more survives cleaning, in any text and sp
   );
 });
 
+/** Texts in which secrets are likely. */
+const texts = fc
+  .array(
+    fc.constantFrom(
+      'sig=',
+      'password=',
+      'postgres://a:',
+      '@',
+      '/',
+      '&',
+      ' ',
+      'word',
+      '"',
+      "'",
+      '\\',
+      'canary-value',
+      '%3D',
+      '"password": "',
+      'authorization: Bearer ',
+    ),
+    { maxLength: 12 },
+  )
+  .map(pieces => pieces.join(''));
+
 test('cleaning twice is cleaning once', () => {
-  const words = fc.constantFrom(
-    'sig=',
-    'password=',
-    'postgres://a:',
-    '@',
-    '/',
-    '&',
-    ' ',
-    'word',
-    '"',
-    "'",
-    'canary-value',
-    '%3D',
-  );
-  const text = fc.array(words, { maxLength: 12 }).map(pieces => pieces.join(''));
   const redactor = new Redactor(['canary-value']);
   fc.assert(
-    fc.property(text, sample => assert.equal(redactor.clean(redactor.clean(sample)), redactor.clean(sample))),
+    fc.property(texts, sample =>
+      assert.equal(redactor.clean(redactor.clean(sample)), redactor.clean(sample)),
+    ),
     { numRuns: 3000, examples: [["password=''sig="], ['password=""sig=']] },
   );
+});
+
+test('JSON is made of what cleaning leaves of a value', () => {
+  const value = fc.letrec(tie => ({
+    any: fc.oneof(texts, fc.double(), fc.boolean(), fc.constant(null), tie('list'), tie('object')),
+    list: fc.array(tie('any'), { maxLength: 4 }),
+    object: fc.dictionary(fc.oneof(texts, fc.constantFrom('run', 'webhook')), tie('any'), { maxKeys: 4 }),
+  })).any;
+  for (const redactor of [new Redactor(['canary-value', 'a"b\\c', 'true']), new Redactor()]) {
+    fc.assert(
+      fc.property(value, sample =>
+        assert.equal(redactor.toJson(sample), JSON.stringify(redactor.cleanValue(sample))),
+      ),
+      {
+        numRuns: 2000,
+        examples: [[{ text: 'a"b\\c' }], [{ text: 'a\\"b\\\\c' }], [{ text: 'plain', number: 1 }]],
+      },
+    );
+  }
 });

@@ -69,7 +69,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     folderOf: dataDirectory => join(dataDirectory, 'daemon'),
     open: async (dataDirectory, watch) => {
       const path = join(dataDirectory, 'daemon', 'audit.ndjson');
-      const audit = new AuditLog({ path, lookEveryMs: 0, watch });
+      const audit = new AuditLog({ path, toJson: JSON.stringify, lookEveryMs: 0, watch });
       return () => audit.append(AUDITED);
     },
   },

@@ -97,11 +97,10 @@ export class AccessRules {
   checkHost(request: IncomingMessage): void {
     const { host = '' } = request.headers;
     const name = hostName(host);
-    const { localAddress = '' } = request.socket;
     if (name !== undefined) {
+      if (this.#hosts.has(name) || this.#hosts.has(host.toLowerCase())) return;
       // Where any address is listened on, the one that the client reached is ours.
-      if (this.#hosts.has(name) || this.#hosts.has(host.toLowerCase()) || name === plainAddress(localAddress))
-        return;
+      if (name === plainAddress(request.socket.localAddress ?? '')) return;
     }
     throw new SluiceError('FORBIDDEN', 'the Host header names another server', {
       hint: 'ask for the address that the daemon listens on, or add the name to daemon.allowedHosts',

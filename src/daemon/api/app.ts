@@ -51,7 +51,7 @@ interface Seen {
 /** The routes on Fastify: access first, then shape, then the handler; every failure in one shape. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { services, access, audit, log, connections, bodyLimit } = options;
-  const { clean, limits } = services;
+  const { toJson, limits } = services;
   const seen = new WeakMap<FastifyRequest, Seen>();
 
   const app = Fastify({
@@ -72,7 +72,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       sendFailure(error, request, reply);
     },
     clientErrorHandler: (error, socket) => {
-      if (connections.canAnswer(socket)) answerUnreadable(error.code ?? '', socket, clean);
+      if (connections.canAnswer(socket)) answerUnreadable(error.code ?? '', socket, toJson);
       else socket.destroy();
     },
   });
@@ -84,7 +84,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   function sendFailure(cause: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const failure = toFailure(cause, request.id);
-    const { status, headers, body } = failedAnswer(failure, clean);
+    const { status, headers, json } = failedAnswer(failure, toJson);
     const known = seen.get(request);
     if (known !== undefined) known.code = failure.code;
     const fields = { request: request.id, remote: request.ip, status, error: cause };
@@ -93,7 +93,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     else log.debug(fields, `${request.method} of the API failed`);
     // What is left of an unread body is read and dropped, or its sender would never see the answer.
     reply.removeHeader('connection');
-    void reply.code(status).headers(headers).type(JSON_TYPE).send(JSON.stringify(body));
+    void reply.code(status).headers(headers).type(JSON_TYPE).send(json);
   }
 
   app.removeAllContentTypeParsers();
@@ -161,10 +161,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       status: reply.statusCode,
       ...(known.code === undefined ? {} : { code: known.code }),
     };
-    const cleaned = clean(entry) as typeof entry;
-    log.info({ ...cleaned }, `${route.operationId} was asked for`);
+    log.info(entry, `${route.operationId} was asked for`);
     try {
-      await audit.append(cleaned);
+      await audit.append(entry);
     } catch (error) {
       log.error({ request: request.id, error }, 'the audit log cannot be written');
     }
@@ -185,14 +184,19 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         const { params, query, headers, body } = request;
         const input = parseInput(route, { params, query, headers, body });
         const known = seen.get(request);
-        const signal = connections.signalOf(reply.raw);
-        const mayRead = known?.mayRead === true;
-        const answer = await route.handle({ input: input as never, mayRead, signal, services });
+        const answer = await route.handle({
+          input: input as never,
+          mayRead: known?.mayRead === true,
+          get signal() {
+            return connections.signalOf(reply.raw);
+          },
+          services,
+        });
         if (known !== undefined && 'body' in answer) {
           const { run } = (answer.body ?? {}) as { run?: unknown };
           if (typeof run === 'string') known.run = run;
         }
-        return send(answer, reply, clean);
+        return send(answer, reply, toJson);
       },
     });
   }
@@ -204,7 +208,7 @@ function streams(route: Route): boolean {
   return Object.values(route.answers).some(({ events }) => events !== undefined);
 }
 
-function send(answer: Answer, reply: FastifyReply, clean: Services['clean']): FastifyReply {
+function send(answer: Answer, reply: FastifyReply, toJson: Services['toJson']): FastifyReply {
   if ('stream' in answer) {
     reply.hijack();
     answer.stream(reply.raw);
@@ -214,7 +218,7 @@ function send(answer: Answer, reply: FastifyReply, clean: Services['clean']): Fa
   if ('text' in answer) return reply.header('Content-Type', answer.contentType).send(answer.text);
   if (answer.headers !== undefined) reply.headers(answer.headers);
   if (answer.body === undefined) return reply.send();
-  return reply.type(JSON_TYPE).send(JSON.stringify(clean(answer.body)));
+  return reply.type(JSON_TYPE).send(toJson(answer.body));
 }
 
 const PATTERNS = ROUTES.map(route => ({
@@ -231,24 +235,23 @@ function pathFailure({ method, url }: FastifyRequest, reply: FastifyReply): Slui
 }
 
 /** What came is no HTTP, or came too slowly: there is no request to answer, only a connection. */
-function answerUnreadable(code: string, socket: Socket, clean: Services['clean']): void {
+function answerUnreadable(code: string, socket: Socket, toJson: Services['toJson']): void {
   const failure =
     code === 'HPE_HEADER_OVERFLOW'
       ? new SluiceError('HEADERS_TOO_LARGE', 'the headers are larger than the daemon takes')
       : code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? new SluiceError('REQUEST_TIMEOUT', 'the request did not come in time')
         : new SluiceError('REQUEST_INVALID', 'what came is no HTTP request');
-  const { status, headers, body } = failedAnswer(failure, clean);
-  const text = JSON.stringify(body);
+  const { status, headers, json } = failedAnswer(failure, toJson);
   const all = {
     ...ANSWER_HEADERS,
     ...headers,
     'Content-Type': JSON_TYPE,
-    'Content-Length': Buffer.byteLength(text),
+    'Content-Length': Buffer.byteLength(json),
     Connection: 'close',
   };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`, () =>
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${json}`, () =>
     socket.destroy(),
   );
 }

@@ -24,6 +24,8 @@ export interface AuditEntry {
 
 export interface AuditLogOptions {
   readonly path: string;
+  /** Takes secrets out. */
+  readonly toJson: (entry: AuditEntry) => string;
   /** Past it the file is put aside and a new one begun. */
   readonly maxBytes?: number;
   /** Files put aside, `path.1` the newest. */
@@ -51,6 +53,7 @@ const LOOK_EVERY_MS = 1_000;
  */
 export class AuditLog {
   readonly #path: string;
+  readonly #toJson: (entry: AuditEntry) => string;
   readonly #maxBytes: number;
   readonly #keptFiles: number;
   readonly #lookEveryMs: number;
@@ -62,8 +65,15 @@ export class AuditLog {
   #last: Promise<void> = Promise.resolve();
 
   constructor(options: AuditLogOptions) {
-    const { path, maxBytes = MAX_BYTES, keptFiles = KEPT_FILES, lookEveryMs = LOOK_EVERY_MS } = options;
+    const {
+      path,
+      toJson,
+      maxBytes = MAX_BYTES,
+      keptFiles = KEPT_FILES,
+      lookEveryMs = LOOK_EVERY_MS,
+    } = options;
     this.#path = path;
+    this.#toJson = toJson;
     this.#maxBytes = maxBytes;
     this.#keptFiles = keptFiles;
     this.#lookEveryMs = lookEveryMs;
@@ -72,7 +82,7 @@ export class AuditLog {
 
   /** Resolves when the line is in the file; lines that come together are written together. */
   append(entry: AuditEntry): Promise<void> {
-    this.#waiting.push(`${JSON.stringify(entry)}\n`);
+    this.#waiting.push(`${this.#toJson(entry)}\n`);
     if (this.#next === undefined) {
       const write = (): Promise<void> => this.#write();
       this.#next = this.#last.then(write, write);

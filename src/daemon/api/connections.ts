@@ -6,11 +6,14 @@ import type { HttpLimits } from './limits.ts';
 /** One for all requests: an error made for each, with its stack, costs more than looking the request up. */
 const GONE = new DOMException('the request is over', 'AbortError');
 
+/** What tells of a request's end; made only for who wants to know. */
+type OnEnd = AbortController | undefined;
+
 /** Knows every connection and every request under way, and ends both in good order. */
 export class Connections {
   readonly #limits: HttpLimits;
-  /** Responses under way, by connection; each with what tells of its end. */
-  readonly #underWay = new Map<Socket, Map<ServerResponse, AbortController>>();
+  /** Responses under way, by connection. */
+  readonly #underWay = new Map<Socket, Map<ServerResponse, OnEnd>>();
   #server: Server | undefined;
   #isClosing = false;
 
@@ -48,8 +51,11 @@ export class Connections {
 
   /** Aborts when the client goes away, when the answer is complete, and when the server closes. */
   signalOf(response: ServerResponse): AbortSignal {
-    const controller = this.#underWay.get(response.req.socket)?.get(response);
-    return controller?.signal ?? AbortSignal.abort();
+    const responses = this.#underWay.get(response.req.socket);
+    if (responses === undefined || !responses.has(response)) return AbortSignal.abort(GONE);
+    const controller = responses.get(response) ?? new AbortController();
+    responses.set(response, controller);
+    return controller.signal;
   }
 
   async close(): Promise<void> {
@@ -60,7 +66,7 @@ export class Connections {
     server.close();
     for (const [socket, responses] of this.#underWay) {
       if (responses.size === 0) socket.destroy();
-      for (const controller of responses.values()) controller.abort(GONE);
+      for (const controller of responses.values()) controller?.abort(GONE);
     }
     const timer = setTimeout(() => {
       for (const socket of this.#underWay.keys()) socket.destroy();
@@ -70,12 +76,12 @@ export class Connections {
   }
 
   #opened(socket: Socket): void {
-    const responses = new Map<ServerResponse, AbortController>();
+    const responses = new Map<ServerResponse, OnEnd>();
     this.#underWay.set(socket, responses);
     // Responses that wait behind another on the connection are not told that it is gone.
     socket.once('close', () => {
       this.#underWay.delete(socket);
-      for (const controller of responses.values()) controller.abort(GONE);
+      for (const controller of responses.values()) controller?.abort(GONE);
     });
   }
 
@@ -83,11 +89,11 @@ export class Connections {
     const { socket } = response.req;
     const responses = this.#underWay.get(socket);
     if (responses === undefined) return;
-    const controller = new AbortController();
-    responses.set(response, controller);
+    responses.set(response, undefined);
     response.once('close', () => {
+      const onEnd = responses.get(response);
       responses.delete(response);
-      controller.abort(GONE);
+      onEnd?.abort(GONE);
       if (this.#isClosing && responses.size === 0) socket.destroySoon();
     });
   }

@@ -5,7 +5,7 @@ import type { ErrorAnswer } from './schemas/error-schema.ts';
 export interface FailedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: ErrorAnswer;
+  readonly json: string;
 }
 
 /** Seconds after which asking again makes sense. */
@@ -47,12 +47,13 @@ export function toFailure(cause: unknown, requestId: string): SluiceError {
   });
 }
 
-export function failedAnswer(failure: SluiceError, clean: (value: unknown) => unknown): FailedAnswer {
+export function failedAnswer(failure: SluiceError, toJson: (value: unknown) => string): FailedAnswer {
   const { status } = failure;
   const headers: Record<string, string> = {};
   const wait = RETRY_AFTER[status];
   if (wait !== undefined) headers['Retry-After'] = wait;
   if (failure.code === 'UNAUTHORIZED') headers['WWW-Authenticate'] = CHALLENGE;
   if (ENDS_CONNECTION.has(failure.code)) headers['Connection'] = 'close';
-  return { status, headers, body: clean({ error: toRunError(failure) }) as ErrorAnswer };
+  const body: ErrorAnswer = { error: toRunError(failure) };
+  return { status, headers, json: toJson(body) };
 }

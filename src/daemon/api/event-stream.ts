@@ -44,7 +44,7 @@ export async function openEventStream({ id, signal, services }: EventStreamReque
       record: latest ?? read,
       abandon,
       stream: response => {
-        const writer = new EventWriter(response, limits, services.clean);
+        const writer = new EventWriter(response, limits, services.toJson);
         const end = (): void => {
           abandon();
           writer.end();
@@ -67,16 +67,16 @@ type WriterLimits = Pick<Services['limits'], 'keepAliveCommentMs' | 'eventBacklo
 class EventWriter {
   readonly #response: ServerResponse;
   readonly #limits: WriterLimits;
-  readonly #clean: (value: unknown) => unknown;
+  readonly #toJson: (value: unknown) => string;
   #nextId = 1;
   #isBlocked = false;
   #waitingProgress: RunEvent | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
 
-  constructor(response: ServerResponse, limits: WriterLimits, clean: (value: unknown) => unknown) {
+  constructor(response: ServerResponse, limits: WriterLimits, toJson: (value: unknown) => string) {
     this.#response = response;
     this.#limits = limits;
-    this.#clean = clean;
+    this.#toJson = toJson;
   }
 
   begin(record: RunRecord): void {
@@ -127,7 +127,7 @@ class EventWriter {
   }
 
   #sendEvent(name: RunEvent['type'], data: unknown, id: string): void {
-    this.#send(`event: ${name}\nid: ${id}\ndata: ${JSON.stringify(this.#clean(data))}\n\n`);
+    this.#send(`event: ${name}\nid: ${id}\ndata: ${this.#toJson(data)}\n\n`);
   }
 
   #send(text: string): void {

@@ -66,8 +66,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     });
   }
 
+  const toJson = (value: unknown): string => redactor.toJson(value);
   const audit = new AuditLog({
     path: join(dataDirectory, 'daemon', 'audit.ndjson'),
+    toJson,
     ...(options.watch && { watch: options.watch }),
   });
   let document: string | undefined;
@@ -78,7 +80,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     waits: new Slots('requests that wait for a run', limits.waits),
     eventStreams: new Slots('event streams', limits.eventStreams),
     probes: new Slots('validations and previews', limits.probes),
-    clean: value => redactor.cleanValue(value),
+    toJson,
     openApi: () => {
       document ??= JSON.stringify(openApiDocument(operations.health().version));
       return document;

@@ -55,8 +55,8 @@ export interface Services {
   readonly waits: Slots;
   readonly eventStreams: Slots;
   readonly probes: Slots;
-  /** A copy without secrets of anything that is answered. */
-  readonly clean: (value: unknown) => unknown;
+  /** JSON, without secrets, of anything that is answered. */
+  readonly toJson: (value: unknown) => string;
   /** The document, as JSON. */
   readonly openApi: () => string;
 }

@@ -123,7 +123,7 @@ test('the audit log is bounded, keeps the newest lines, and goes on after a rest
   const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
   try {
     const path = join(folder, 'daemon', 'audit.ndjson');
-    const open = (): AuditLog => new AuditLog({ path, maxBytes: 2000, keptFiles: 2 });
+    const open = (): AuditLog => new AuditLog({ path, toJson: JSON.stringify, maxBytes: 2000, keptFiles: 2 });
     const entry = (request: string): AuditEntry => ({
       time: '2025-04-14T07:00:00.000Z',
       request,
@@ -170,7 +170,7 @@ test('a file that others may read is closed to them', async () => {
   try {
     const path = join(folder, 'audit.ndjson');
     await writeFile(path, '', { mode: 0o644 });
-    const log = new AuditLog({ path });
+    const log = new AuditLog({ path, toJson: JSON.stringify });
     await log.append({ time: '', request: '', remote: '', operation: '', method: '', path: '', status: 200 });
     assert.equal((await stat(path)).mode & 0o777, 0o600);
   } finally {
@@ -181,7 +181,7 @@ test('a file that others may read is closed to them', async () => {
 test('a file that somebody has moved away is begun anew', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
   const path = join(folder, 'audit.ndjson');
-  const audit = new AuditLog({ path, lookEveryMs: 0 });
+  const audit = new AuditLog({ path, toJson: JSON.stringify, lookEveryMs: 0 });
   const entry = (request: string): AuditEntry => ({
     time: '2026-01-01T00:00:00.000Z',
     request,
@@ -207,7 +207,7 @@ test('a line that was cut short spoils none after it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
   const path = join(folder, 'audit.ndjson');
   await writeFile(path, '{"request":"first"}\n{"reque');
-  const audit = new AuditLog({ path });
+  const audit = new AuditLog({ path, toJson: JSON.stringify });
   const entry = { time: '', remote: '', operation: '', method: '', path: '', status: 200 };
   try {
     await audit.append({ ...entry, request: 'second' });
