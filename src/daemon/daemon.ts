@@ -1,6 +1,4 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockFolder } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { SluiceError } from '../errors.ts';
@@ -12,6 +10,7 @@ import { Acceptance } from './acceptance.ts';
 import { Configuration } from './configuration.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DocumentFolder } from './document-folder.ts';
+import { lockDaemonFolder } from './lock-daemon-folder.ts';
 import type {
   ActivationStatus,
   Health,
@@ -478,24 +477,5 @@ export class Daemon implements Operations {
       .catch(error => this.#log.error({ error }, 'work in the background failed'))
       .finally(() => this.#background.delete(done));
     this.#background.add(done);
-  }
-}
-
-async function lockDaemonFolder(folder: string): Promise<{ close(): Promise<void> }> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    const message = `the data directory cannot be used: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
-  }
-  try {
-    return await lockFolder(join(folder, 'lock'));
-  } catch (cause) {
-    if (!(cause instanceof SluiceError && cause.code === 'STATE_LOCKED')) throw cause;
-    throw new SluiceError('STATE_LOCKED', `another daemon serves the data directory of ${folder}`, {
-      cause,
-      stage: 'state',
-      hint: 'stop it first, or give this one a dataDirectory of its own',
-    });
   }
 }
