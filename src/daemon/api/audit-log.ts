@@ -4,12 +4,14 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   type Stats,
   statSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import type { WriteWatch } from '../parts.ts';
 
 /** One call that changed something, or was to. */
 export interface AuditEntry {
@@ -40,6 +42,7 @@ export interface AuditLogOptions {
   readonly keptFiles?: number;
   /** How often it is looked whether somebody has moved the file away. */
   readonly lookEveryMs?: number;
+  readonly watch?: WriteWatch;
 }
 
 interface OpenFile {
@@ -67,6 +70,7 @@ export class AuditLog {
   readonly #maxBytes: number;
   readonly #keptFiles: number;
   readonly #lookEveryMs: number;
+  readonly #watch: WriteWatch | undefined;
   #file: OpenFile | undefined;
 
   constructor(options: AuditLogOptions) {
@@ -82,6 +86,7 @@ export class AuditLog {
     this.#maxBytes = maxBytes;
     this.#keptFiles = keptFiles;
     this.#lookEveryMs = lookEveryMs;
+    this.#watch = options.watch;
   }
 
   /** Throws where the line cannot be written. */
@@ -97,7 +102,10 @@ export class AuditLog {
       const written = writeSync(file.descriptor, line);
       file.bytes += written;
       if (written < line.length) throw new Error(`only ${written} of ${line.length} bytes were written`);
-    } catch (error) {
+      this.#watch?.wrote(this.#path);
+    } catch (cause) {
+      const error = new Error(`the audit log cannot be written: ${(cause as Error).message}`, { cause });
+      this.#watch?.failed(this.#path, error);
       this.close();
       throw error;
     }
@@ -120,9 +128,11 @@ export class AuditLog {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
     // A file that is there already has the mode that somebody gave it.
     if (statOf(this.#path) !== undefined) chmodSync(this.#path, 0o600);
-    const descriptor = openSync(this.#path, 'a', 0o600);
+    const descriptor = openSync(this.#path, 'a+', 0o600);
     const { ino: inode, size: bytes } = fstatSync(descriptor);
     this.#file = { descriptor, inode, bytes, seenAt };
+    // A power cut or a full disk may have cut the last line short: the next must not become a part of it.
+    if (!endsWithLine(descriptor, bytes)) writeSync(descriptor, '\n');
     return this.#file;
   }
 
@@ -132,6 +142,13 @@ export class AuditLog {
     }
     renameIfThere(this.#path, `${this.#path}.1`);
   }
+}
+
+function endsWithLine(descriptor: number, bytes: number): boolean {
+  if (bytes === 0) return true;
+  const last = Buffer.alloc(1);
+  readSync(descriptor, last, 0, 1, bytes - 1);
+  return last.toString('latin1') === '\n';
 }
 
 function statOf(path: string): Stats | undefined {
