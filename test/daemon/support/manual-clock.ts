@@ -27,7 +27,8 @@ export class ManualClock implements DaemonClock {
   }
 
   after(milliseconds: number, act: () => void): () => void {
-    if (!(milliseconds >= 0)) throw new RangeError(`a timer of ${milliseconds} ms`);
+    // A real timer that is longer fires at once.
+    if (!(milliseconds >= 0 && milliseconds < 2 ** 31)) throw new RangeError(`a timer of ${milliseconds} ms`);
     const timer = { at: this.#monotonic + milliseconds, act };
     this.#timers.add(timer);
     for (const look of [...this.#watchers]) look();
