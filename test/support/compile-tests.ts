@@ -46,8 +46,8 @@ export async function compileTests(files: readonly string[]): Promise<CompiledTe
   return { files: names.map(name => `${path.join(folder, name)}.js`), remove };
 }
 
-/** What a module finds beside itself lies beside its source. */
-const placesOfSources: Plugin = {
+/** What a module finds beside itself lies beside its source, wherever it is compiled to. */
+export const placesOfSources: Plugin = {
   name: 'places of sources',
   setup({ onLoad }) {
     onLoad({ filter: /\.[jt]s$/ }, async ({ path: file }) => {
