@@ -53,7 +53,7 @@ export class ChildRuns {
       format: 'esm',
       target: 'node20',
       external: NOT_BUNDLED,
-      plugins: [placesOfSources],
+      ...placesOfSources,
       // Packages in CommonJS ask for Node's own modules.
       banner: {
         js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",

@@ -5,7 +5,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
@@ -36,7 +36,7 @@ export async function compileTests(files: readonly string[]): Promise<CompiledTe
       keepNames: true,
       sourcemap: 'linked',
       sourcesContent: false,
-      plugins: [placesOfSources],
+      ...placesOfSources,
       logLevel: 'warning',
     });
   } catch (error) {
@@ -47,15 +47,23 @@ export async function compileTests(files: readonly string[]): Promise<CompiledTe
 }
 
 /** What a module finds beside itself lies beside its source, wherever it is compiled to. */
-export const placesOfSources: Plugin = {
-  name: 'places of sources',
-  setup({ onLoad }) {
-    onLoad({ filter: /\.[jt]s$/ }, async ({ path: file }) => {
-      const text = await readFile(file, 'utf8');
-      const contents = text
-        .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(file).href))
-        .replaceAll('import.meta.dirname', JSON.stringify(path.dirname(file)));
-      return { contents, loader: file.endsWith('.ts') ? 'ts' : 'js' };
-    });
-  },
-};
+export const placesOfSources = {
+  define: { 'import.meta.url': 'urlOfSource', 'import.meta.dirname': 'folderOfSource' },
+  plugins: [
+    {
+      name: 'places of sources',
+      setup({ onLoad }) {
+        onLoad({ filter: /\.[jt]s$/ }, async ({ path: file }) => {
+          const text = await readFile(file, 'utf8');
+          if (!text.includes('import.meta.')) return undefined;
+          const [url, folder] = [pathToFileURL(file).href, path.dirname(file)].map(place =>
+            JSON.stringify(place),
+          );
+          // On the first line, so that the others keep their numbers.
+          const contents = `const urlOfSource = ${url}, folderOfSource = ${folder}; ${text}`;
+          return { contents, loader: file.endsWith('.ts') ? 'ts' : 'js' };
+        });
+      },
+    },
+  ],
+} satisfies BuildOptions;
