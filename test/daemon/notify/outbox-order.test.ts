@@ -160,6 +160,7 @@ test('what grows too old while it waits is counted as lost of its kind', async (
   await world.clock.pass(5000);
   assert.deepEqual(world.outcomes, ['email failed', 'email lost']);
   assert.deepEqual(world.box.counts, { waiting: 0, lost: 1 });
+  assert.equal(world.kept.lost[world.target]?.count, 1);
 });
 
 test('what was kept is sent when the outbox is opened, and is not kept once more', async () => {
@@ -187,6 +188,14 @@ test('closing ends what is under way, waits for it, and begins nothing more', as
   await world.add('n2');
   assert.deepEqual(world.ids, ['n0']);
   assert.deepEqual(world.kept.waiting, ['n0', 'n1', 'n2'], 'it is there at the next start');
+});
+
+test('an outbox that is closed keeps what is added, and sends nothing', async () => {
+  const world = new World();
+  await world.box.close();
+  await world.add('n0');
+  assert.deepEqual(world.ids, []);
+  assert.deepEqual(world.kept.waiting, ['n0']);
 });
 
 test('closing ends pauses, and waits for what is being written', async () => {
