@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
+import { placesOfSources } from '../support/compile-tests.ts';
 import type { ChildMessage, CrashJob } from './crashing-run.ts';
 
 type Done = Extract<ChildMessage, { what: 'done' }>;
@@ -19,9 +20,15 @@ export interface RunOptions {
   readonly onStarted?: (kill: () => void) => void;
 }
 
+/** Those with files of their own beside their code, and those that only some formats and credentials need. */
+const NOT_BUNDLED = [
+  ...['@azure/identity', '@dsnp/parquetjs', 'hyparquet-compressors', 'level', 'parquet-wasm'],
+  ...['pg-cloudflare', 'pg-native'],
+];
+
 /**
- * Runs in processes that may be killed. Each is loaded while the one before runs. The program is bundled once, without its
- * packages: compiling it anew in each process would take longer than all the rest.
+ * Runs in processes that may be killed. Each is loaded while the one before runs. The program is bundled once, with its
+ * packages: finding and loading hundreds of files anew in each process would take longer than all the rest.
  */
 export class ChildRuns {
   readonly #folder: string;
@@ -37,21 +44,23 @@ export class ChildRuns {
     const root = join(import.meta.dirname, '../..');
     // Below node_modules, so that the packages are found.
     const folder = join(root, 'node_modules/.cache', `sluice-faults-${process.pid}-${Date.now()}`);
-    mkdirSync(folder, { recursive: true });
-    const program = join(folder, 'crashing-run.mjs');
-    // The one that tsx brings.
-    const { build } = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))('esbuild');
     await build({
       entryPoints: [join(import.meta.dirname, 'crashing-run.ts')],
-      outfile: program,
+      outdir: folder,
       bundle: true,
+      splitting: true,
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      packages: 'external',
+      external: NOT_BUNDLED,
+      ...placesOfSources,
+      // Packages in CommonJS ask for Node's own modules.
+      banner: {
+        js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+      },
     });
-    copyFileSync(join(root, 'src/sinks/digest-worker.js'), join(folder, 'digest-worker.js'));
-    return new ChildRuns(folder, program);
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    return new ChildRuns(folder, join(folder, 'crashing-run.js'));
   }
 
   async run(job: CrashJob, { onStarted }: RunOptions = {}): Promise<ChildOutcome> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BlobItem } from '@azure/storage-blob';
 import { Baseline } from '../../src/baseline/baseline.ts';
 import type { Manifest } from '../../src/run/manifest.ts';
 import type { TestContainer } from '../support/azurite.ts';
@@ -59,7 +60,7 @@ export class Oracle {
   async capture(): Promise<void> {
     const { container, activation } = this.#subject;
     const prefix = `_sluice/${activation}/`;
-    const names = (await container.list()).filter(name => name.startsWith(prefix));
+    const names = await container.list(prefix);
     for (const name of names) {
       const run = name.slice(prefix.length, -'.json'.length);
       if (run === 'latest' || this.#generations.has(run)) continue;
@@ -84,9 +85,15 @@ export class Oracle {
 
   /** What holds at any moment, also when a process has just been killed. */
   async checkVisible(): Promise<void> {
+    await this.#checkVisible();
+  }
+
+  /** Gives what there is, as it was looked at. */
+  async #checkVisible(): Promise<readonly BlobItem[]> {
     await this.capture();
+    const blobs = await this.#subject.container.describe();
     const visible = new Map<string, string>();
-    for (const { name, metadata, properties } of await this.#subject.container.describe()) {
+    for (const { name, metadata, properties } of blobs) {
       // Blobs that only have staged blocks are listed with a length of zero and no ETag that a reader could use.
       if (name.startsWith('_sluice/') || metadata?.['run'] === undefined) continue;
       assert.ok(properties.etag, name);
@@ -98,12 +105,13 @@ export class Oracle {
       assert.ok(published || decided, `${name} of ${run} is visible, which is neither decided nor published`);
     }
     this.#checkSecrets();
+    return blobs;
   }
 
   /** What holds when a run has succeeded: the source is what a consumer has, and nothing is left over. */
   async checkSettled(run: string): Promise<void> {
-    await this.checkVisible();
-    const { container, source, runType, syncMode } = this.#subject;
+    const blobs = await this.#checkVisible();
+    const { source, runType, syncMode } = this.#subject;
     const ordered = this.#ordered();
     const last = ordered.at(-1);
     assert.ok(
@@ -120,7 +128,7 @@ export class Oracle {
         'a consumer does not have what the source has',
       );
     const known = new Set(this.generations.map(manifest => manifest.run));
-    for (const { name, metadata } of await container.describe()) {
+    for (const { name, metadata } of blobs) {
       const by = metadata?.['run'];
       if (by !== undefined) assert.ok(known.has(by), `${name} of ${by} is left, which never was published`);
     }

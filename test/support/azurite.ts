@@ -28,8 +28,8 @@ export interface TestContainer extends BlobEmulatorAddress {
    * hour unless told otherwise; a time in the past gives an expired one.
    */
   sas(permissions: string, expiresOn?: Date): string;
-  /** Names of the committed blobs, sorted. */
-  list(): Promise<string[]>;
+  /** Names of the committed blobs, sorted; all, or those that begin so. */
+  list(prefix?: string): Promise<string[]>;
   /** Committed blobs and, with zero length, those that have staged blocks only; metadata and tags included. */
   describe(): Promise<BlobItem[]>;
   download(name: string): Promise<Buffer>;
@@ -77,9 +77,9 @@ async function createContainer(address: BlobEmulatorAddress): Promise<TestContai
       const parsed = ContainerSASPermissions.parse(permissions);
       return generateBlobSASQueryParameters({ ...values, permissions: parsed }, credential).toString();
     },
-    list: async () => {
+    list: async (prefix = '') => {
       const names: string[] = [];
-      for await (const blob of client.listBlobsFlat()) names.push(blob.name);
+      for await (const blob of client.listBlobsFlat({ prefix })) names.push(blob.name);
       return names.sort();
     },
     describe: async () => {

@@ -1,6 +1,6 @@
 /**
- * `npm test`: starts one PostgreSQL and one Azurite, hands their URLs to all test files through the environment,
- * runs the files under node:test, and stops both, whatever happens.
+ * `npm test`: compiles the test files, starts one PostgreSQL and one Azurite, hands their URLs to all test files through the
+ * environment, runs the files under node:test, and stops both, whatever happens.
  *
  *   tsx test/support/run-tests.ts [flags of node --test] [files, folders, globs; default test/**\/*.test.ts]
  */
@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { availableParallelism, constants } from 'node:os';
 import { startAzurite } from '../../src/embedded/azurite.ts';
 import { AZURITE_URL_VARIABLE } from './azurite.ts';
+import { compileTests } from './compile-tests.ts';
 import { POSTGRES_URL_VARIABLE } from './postgres.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { parseTestArguments } from './test-arguments.ts';
@@ -24,6 +25,15 @@ async function runTests(args: readonly string[]): Promise<number> {
     process.stderr.write(`no test file matches ${unmatched.join(', ') || 'test/**/*.test.ts'}\n`);
     return 1;
   }
+  const compiled = await compileTests(files);
+  try {
+    return await runCompiled(flags, compiled.files);
+  } finally {
+    await compiled.remove();
+  }
+}
+
+async function runCompiled(flags: readonly string[], files: readonly string[]): Promise<number> {
   let child: ChildProcess | undefined;
   let signalled: NodeJS.Signals | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -38,7 +48,7 @@ async function runTests(args: readonly string[]): Promise<number> {
   const [postgres, azurite] = await Promise.all(starting);
   try {
     if (signalled === undefined) {
-      const node = ['--import', 'tsx', '--test', ...LIMITS, ...withConcurrency(flags), ...files];
+      const node = [...['--enable-source-maps', '--test', ...LIMITS, ...withConcurrency(flags)], ...files];
       const urls = {
         [POSTGRES_URL_VARIABLE]: named ?? postgres?.url,
         [AZURITE_URL_VARIABLE]: azurite.accountUrl,

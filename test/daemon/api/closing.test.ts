@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { RunRecord } from '../../../src/run/run-record.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
+import { soon, until } from './support/soon.ts';
 
 const HOST = 'Host: localhost\r\n';
 
@@ -20,8 +21,8 @@ test('closing answers waits with the run as it stands and ends streams', async (
   const client = await served.client();
   const waiting = client.call<RunRecord>('getRun', { path: { id: run }, query: { wait: '5m' } });
   const stream = await client.open('streamRunEvents', { path: { id: run } });
-  while (served.operations.listenersOf(run) < 2) await turn();
-  await served.dispose();
+  await until(() => served.operations.listenersOf(run) === 2, 'both listen to the run');
+  await soon(served.dispose(), 'the server is closed');
   const { status, body } = await waiting;
   assert.deepEqual([status, body.run, body.state], [200, run, 'queued']);
   assert.match(await stream.text(), /"state":"queued"/);
@@ -34,7 +35,7 @@ test('closing ends connections without a request at once, and nothing listens an
   const idle = await RawConnection.open(served.port);
   idle.write(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`);
   assert.equal((await idle.answer())?.status, 200);
-  await Promise.all([served.dispose(), silent.closed(), idle.closed()]);
+  await soon(Promise.all([served.dispose(), silent.closed(), idle.closed()]), 'they are closed');
   const socket = connect(served.port, '127.0.0.1');
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ECONNREFUSED');
@@ -61,7 +62,8 @@ test('closing lets a request end that has begun, and turns the next away', async
   await began;
   const closing = served.dispose();
   connection.write(`GET /v1/runs HTTP/1.1\r\n${HOST}\r\n`);
-  while (!served.lines.some(({ fields }) => fields['status'] === 503)) await turn();
+  const isTurnedAway = () => served.lines.some(({ fields }) => fields['status'] === 503);
+  await until(isTurnedAway, 'the next request is turned away');
   finish();
   const first = await connection.answer();
   assert.deepEqual(
@@ -71,31 +73,37 @@ test('closing lets a request end that has begun, and turns the next away', async
   const second = await connection.answer();
   assert.deepEqual([second?.status, second?.headers.get('connection')], [503, 'close']);
   later.destroy();
-  await closing;
+  await soon(closing, 'the server is closed');
 });
 
-test('a preview that hangs is ended by its time limit, and by closing', async () => {
-  const served = await Served.start({ limits: { probeTimeoutMs: 50, probes: 2 } });
-  served.operations.previewHangs = true;
-  const client = await served.client();
-  const preview = () =>
-    client.call<{ error: { code: string } }>('previewActivation', { path: { name: 'customers' } });
-  const late = await preview();
-  assert.deepEqual([late.status, late.body.error.code], [504, 'SOURCE_TIMEOUT']);
-  assert.deepEqual(served.operations.aborted, ['preview customers']);
-  const three = await Promise.all([preview(), preview(), preview()]);
-  assert.deepEqual(three.map(({ status }) => status).sort(), [429, 504, 504]);
-  await served.dispose();
+const preview = async (of: Served): Promise<[status: number, code: string]> => {
+  const client = await of.client();
+  const path = { name: 'customers' };
+  const { status, body } = await client.call<{ error: { code: string } }>('previewActivation', { path });
+  return [status, body.error.code];
+};
 
-  const slow = await Served.start();
-  slow.operations.previewHangs = true;
-  const hanging = (await slow.client()).call<{ error: { code: string } }>('previewActivation', {
-    path: { name: 'customers' },
-  });
-  while (!slow.operations.isPreviewing) await turn();
-  await slow.dispose();
-  const { status, body } = await hanging;
-  assert.deepEqual([status, body.error.code], [503, 'CANCELLED']);
+test('a preview that hangs is ended by its time limit, and makes room for the next', async () => {
+  const served = await Served.start({ limits: { probeTimeoutMs: 50, probes: 1 } });
+  served.operations.previewHangs = true;
+  for (let count = 0; count < 2; count++) {
+    const answer = await soon(preview(served), 'the time limit of the preview ends it');
+    assert.deepEqual(answer, [504, 'SOURCE_TIMEOUT']);
+  }
+  assert.deepEqual(served.operations.aborted, ['preview customers', 'preview customers']);
+  await served.dispose();
+});
+
+test('previews that hang are bounded in number, and ended by closing', async () => {
+  const served = await Served.start({ limits: { probes: 2, closeTimeoutMs: 600_000 } });
+  served.operations.previewHangs = true;
+  const hanging = [preview(served), preview(served)];
+  await until(() => served.operations.previewing === 2, 'both previews begin');
+  const [status, code] = await soon(preview(served), 'the third is answered');
+  assert.deepEqual([status, code], [429, 'TOO_MANY_REQUESTS']);
+  await soon(served.dispose(), 'the server is closed');
+  for (const answer of hanging) assert.deepEqual(await answer, [503, 'CANCELLED']);
+  assert.equal(served.operations.previewing, 0);
 });
 
 test('closing does not wait for ever for a request that does not end', async () => {
@@ -111,8 +119,6 @@ test('closing does not wait for ever for a request that does not end', async () 
   const connection = await RawConnection.open(served.port);
   connection.write(`POST /v1/reload HTTP/1.1\r\n${HOST}\r\n`);
   await began;
-  await Promise.all([served.dispose(), served.server.close()]);
-  await connection.closed();
+  await soon(Promise.all([served.dispose(), served.server.close()]), 'the server is closed');
+  await soon(connection.closed(), 'the connection is closed');
 });
-
-const turn = () => new Promise(resolve => setImmediate(resolve));

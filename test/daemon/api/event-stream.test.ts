@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { openEventStream } from '../../../src/daemon/api/event-stream.ts';
+import { HTTP_LIMITS } from '../../../src/daemon/api/limits.ts';
+import type { Services } from '../../../src/daemon/api/route.ts';
+import { Slots } from '../../../src/daemon/api/slots.ts';
 import type { RunRecord } from '../../../src/run/run-record.ts';
+import { MemoryOperations } from './support/memory-operations.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
+import { soon, until } from './support/soon.ts';
 
 let served: Served;
 let client: OpenApiClient;
@@ -25,8 +33,11 @@ interface ServerSentEvent {
 /** An independent reader of server-sent events: fields by line, an event at each empty line, comments left out. */
 async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent> {
   let rest = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    const blocks = (rest + chunk).split('\n\n');
+  const chunks = response.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await soon(chunks.next(), 'the stream goes on or ends');
+    if (done) break;
+    const blocks = (rest + value).split('\n\n');
     rest = blocks.pop()!;
     for (const block of blocks) {
       const fields = new Map(
@@ -101,9 +112,72 @@ test('Last-Event-ID does no harm, and that of the last event stops who reads aga
   assert.equal(served.operations.listenersOf(run), 0);
 });
 
+/** A server of its own, whose run goes on to another state after it was read, and before that is told. */
+async function withOvertaken(
+  state: RunRecord['state'],
+  act: (own: Served, run: string) => Promise<void>,
+): Promise<void> {
+  const own = await Served.start({ limits: { eventStreams: 1 } });
+  try {
+    const { record } = await own.operations.trigger({ activation: 'customers', trigger: 'http' });
+    const read = own.operations.run.bind(own.operations);
+    own.operations.run = async id => {
+      const before = await read(id);
+      own.operations.become(id, state);
+      return before;
+    };
+    await act(own, record.run);
+  } finally {
+    await own.dispose();
+  }
+}
+
+test('a change that comes while a stream is opened is its first event', () =>
+  withOvertaken('reading', async (own, run) => {
+    const events = eventsOf(await (await own.client()).open('streamRunEvents', { path: { id: run } }));
+    const first = await events.next();
+    assert.equal((first.value as ServerSentEvent).data['state'], 'reading');
+    own.operations.become(run, 'succeeded');
+    const last = await events.next();
+    assert.equal((last.value as ServerSentEvent).id, 'end');
+    assert.equal((await events.next()).done, true);
+  }));
+
+test('an end that comes while a stream is opened is told, or stops who has seen it', () =>
+  withOvertaken('succeeded', async (own, run) => {
+    const api = await own.client();
+    const seen: unknown[] = [];
+    for await (const { id, data } of eventsOf(await api.open('streamRunEvents', { path: { id: run } })))
+      seen.push([id, data['state']]);
+    assert.deepEqual(seen, [['end', 'succeeded']]);
+    const headers = { 'last-event-id': 'end' };
+    const again = await api.open('streamRunEvents', { path: { id: run }, headers });
+    assert.equal(again.status, 204);
+  }));
+
+test('a reader that is gone before its stream begins holds nothing', async () => {
+  const operations = new MemoryOperations('customers');
+  const { run } = (await operations.trigger({ activation: 'customers', trigger: 'http' })).record;
+  const eventStreams = new Slots('event streams', 1);
+  const services = { operations, eventStreams, limits: HTTP_LIMITS, clean: (value: unknown) => value };
+  const { stream } = await openEventStream({
+    id: run,
+    signal: AbortSignal.abort(),
+    services: services as unknown as Services,
+  });
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  stream(response);
+  assert.equal(response.writableEnded, true);
+  assert.equal(operations.listenersOf(run), 0);
+  eventStreams.take();
+});
+
 test('a stream of no run is a plain failure', async () => {
-  const { status } = await client.call('streamRunEvents', { path: { id: '20250414-070000-123-k3f9ab' } });
-  assert.equal(status, 404);
+  // More often than there may be streams: none of them holds a place.
+  for (let count = 0; count < 6; count++) {
+    const { status } = await client.call('streamRunEvents', { path: { id: '20250414-070000-123-k3f9ab' } });
+    assert.equal(status, 404);
+  }
   const head = await fetch(`${served.url}/v1/runs/20250414-070000-123-k3f9ab/events`, { method: 'HEAD' });
   assert.equal(head.status, 405);
 });
@@ -112,7 +186,7 @@ test('comments show that the stream lives while nothing happens', async () => {
   const run = await newRun();
   const connection = await RawConnection.open(served.port);
   connection.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  const text = await connection.until(': alive\n\n');
+  const text = await soon(connection.until(': alive\n\n'), 'a comment comes');
   assert.match(text, /event: state\nid: 1\ndata: \{.*\}\n\n/);
   connection.destroy();
   await noListeners(run);
@@ -129,7 +203,7 @@ test('streams are bounded in number, and a place is free again when one ends', a
   });
   assert.deepEqual([status, body.error.code, headers.get('retry-after')], [429, 'TOO_MANY_REQUESTS', '5']);
   leaving.abort();
-  while (served.operations.listenersOf(run) === 5) await turn();
+  await until(() => served.operations.listenersOf(run) < 5, 'one that leaves is let go');
   const next = await open(run);
   assert.equal(next.status, 200);
   served.operations.become(run, 'succeeded');
@@ -165,7 +239,7 @@ async function statesUntilDropped(own: Served): Promise<number> {
   own.operations.become(run, 'succeeded');
   const last = (await reader.next()) as { value: ServerSentEvent };
   assert.equal(last.value.data['state'], 'succeeded');
-  await slow.closed();
+  await soon(slow.closed(), 'the slow reader is dropped');
   return told;
 }
 
@@ -226,15 +300,12 @@ test('of progress only the newest waits for a slow reader', async () => {
   for (let rows = 1; rows <= 200_000; rows++) served.operations.progress(run, rows);
   served.operations.become(run, 'reading');
   served.operations.become(run, 'succeeded');
-  const text = await slow.until('id: end');
+  const text = await soon(slow.until('id: end'), 'the last event comes');
   slow.destroy();
   const events = text.split('\n\n').filter(block => /^event: progress/m.test(block));
   assert.ok(events.length < 10_000, `${events.length} events were kept`);
   assert.match(text, /"state":"succeeded"/);
 });
 
-const turn = () => new Promise(resolve => setImmediate(resolve));
-
-async function noListeners(run: string): Promise<void> {
-  while (served.operations.listenersOf(run) > 0) await turn();
-}
+const noListeners = (run: string): Promise<void> =>
+  until(() => served.operations.listenersOf(run) === 0, 'nobody listens to the run any more');

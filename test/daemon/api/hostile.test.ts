@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { type RawAnswer, RawConnection, rawRequest } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
+import { until } from './support/soon.ts';
 
 const HOST = 'Host: localhost\r\n';
 const SECRET = 'canary-SECRET-of-the-source';
@@ -408,10 +409,10 @@ test('waits in one go are bounded too', async () => {
   const connection = await RawConnection.open(served.port);
   const wait = `GET /v1/runs/${run}?wait=5m HTTP/1.1\r\n${HOST}\r\n`;
   connection.write(wait.repeat(300));
-  while (served.operations.listenersOf(run) < LIMITS.waits) await turn();
+  await until(() => served.operations.listenersOf(run) === LIMITS.waits, 'as many wait as may');
   assertFailure(await send(wait), 429);
   connection.destroy();
-  while (served.operations.listenersOf(run) > 0) await turn();
+  await noListeners(run);
   assert.equal((await send(wait.replace('5m', '1ms')))?.status, 200);
   served.operations.become(run, 'cancelled');
 });
@@ -459,7 +460,7 @@ test('1,000 event streams are bounded, and leave nothing behind', async () => {
   assert.deepEqual([counted(200), counted(429)], [256, 744]);
   assert.equal((await client.call('getHealth')).status, 200);
   for (const connection of connections) connection.destroy();
-  while (served.operations.listenersOf(run) > 0) await turn();
+  await noListeners(run);
   served.operations.become(run, 'cancelled');
 });
 
@@ -471,7 +472,7 @@ test('garbage after a good request ends the connection, not the daemon', async (
   connection.write('\u0000\u0000garbage\r\n\r\n');
   await connection.closed();
   assert.doesNotMatch(await connection.until('never'), /HTTP\/1\.1 400/);
-  while (served.operations.listenersOf(run) > 0) await turn();
+  await noListeners(run);
   served.operations.become(run, 'cancelled');
 });
 
@@ -491,11 +492,12 @@ test('clients that go away at any moment leave nothing behind', async () => {
     if (round % 2 === 0) socket.destroy();
     else socket.resetAndDestroy();
   }
-  while (served.operations.listenersOf(run) > 0) await turn();
+  await noListeners(run);
   served.operations.become(run, 'cancelled');
 });
 
-const turn = () => new Promise(resolve => setImmediate(resolve));
+const noListeners = (run: string): Promise<void> =>
+  until(() => served.operations.listenersOf(run) === 0, 'nobody listens to the run any more');
 
 async function open(): Promise<Socket> {
   const socket = connect(served.port, '127.0.0.1');

@@ -53,7 +53,7 @@ class World {
   scheduler: CronScheduler;
 
   constructor(now: string) {
-    this.clock = new ManualClock(now);
+    this.clock = new ManualClock(now, 1);
     this.target = new Target(this.clock);
     this.scheduler = this.#make();
   }
@@ -82,34 +82,49 @@ const daily = (keys: Record<string, unknown> = {}): ResolvedActivation =>
 const every = (interval: string, keys: Record<string, unknown> = {}): ResolvedActivation =>
   activation('often', { schedule: [{ every: interval }], ...keys });
 
-test('a whole year of schedules in three zones is made as the clocks on the wall have it', async () => {
-  const world = new World('2026-01-01T00:00:00Z');
+/** The days around which one of the clocks changes, and two ends of months. */
+const SPANS: readonly [from: string, to: string][] = [
+  ['2026-01-28T00:00:00Z', '2026-02-02T23:59:00Z'],
+  ['2026-03-06T00:00:00Z', '2026-03-10T23:59:00Z'],
+  ['2026-03-27T00:00:00Z', '2026-04-07T23:59:00Z'],
+  ['2026-10-02T00:00:00Z', '2026-10-06T23:59:00Z'],
+  ['2026-10-23T00:00:00Z', '2026-11-03T23:59:00Z'],
+  ['2026-12-28T00:00:00Z', '2027-01-01T23:59:00Z'],
+];
+
+test('schedules in three zones are made as the clocks on the wall have it, while these change and while they do not', async () => {
   const zones = ['Europe/Paris', 'America/New_York', 'Australia/Lord_Howe'];
   const crons = ['30 2 * * *', '15,45 1,2 * * sun', '0 */6 1,29 * *'];
   const activations = zones.flatMap((timezone, zone) =>
     crons.map((cron, index) => activation(`a${zone}-${index}`, { schedule: [{ cron, timezone }] })),
   );
-  await world.schedule(...activations);
-  await world.clock.passUntil('2026-12-31T23:59:00Z');
-  for (const [zone, timezone] of zones.entries()) {
-    const clock = wallClock(timezone, '2026-01-01T00:00:00Z', '2026-12-31T23:59:00Z');
-    for (const [index, cron] of crons.entries()) {
-      const made = world.target.asked.filter(asked => asked.activation === `a${zone}-${index}`);
-      const expected = dueInstants(cron, clock)
-        .filter(instant => instant > Date.parse('2026-01-01T00:00:00Z'))
-        .map(instant => new Date(instant).toISOString());
-      assert.deepEqual(
-        made.map(({ at }) => at),
-        expected,
-        `${cron} in ${timezone}`,
-      );
-      assert.deepEqual(
-        made.map(({ dueAt }) => dueAt),
-        expected,
-      );
+  let runs = 0;
+  for (const [from, to] of SPANS) {
+    const world = new World(from);
+    await world.schedule(...activations);
+    await world.clock.passUntil(to);
+    for (const [zone, timezone] of zones.entries()) {
+      const clock = wallClock(timezone, from, to);
+      for (const [index, cron] of crons.entries()) {
+        const made = world.target.asked.filter(asked => asked.activation === `a${zone}-${index}`);
+        const expected = dueInstants(cron, clock)
+          .filter(instant => instant > Date.parse(from))
+          .map(instant => new Date(instant).toISOString());
+        runs += made.length;
+        assert.deepEqual(
+          made.map(({ at }) => at),
+          expected,
+          `${cron} in ${timezone}`,
+        );
+        assert.deepEqual(
+          made.map(({ dueAt }) => dueAt),
+          expected,
+        );
+      }
     }
+    world.scheduler.stop();
   }
-  world.scheduler.stop();
+  assert.ok(runs > 300, `only ${runs} were looked at`);
 });
 
 test('a new schedule misses nothing, and an interval begins with a whole one', async () => {
@@ -208,6 +223,22 @@ test('entries of one activation that are due together make one run', async () =>
     '2026-06-01T06:15:00.000Z',
     '2026-06-01T06:30:00.000Z',
   ]);
+});
+
+test('a run for several entries that were missed is due at the last of them', async () => {
+  const entries = [{ cron: '30 7 * * *' }, { cron: '0 6 * * *' }, { every: '5h' }];
+  for (const schedule of [entries, entries.toReversed()]) {
+    const world = new World('2026-06-01T03:30:00Z');
+    const both = activation('both', { schedule });
+    await world.schedule(both);
+    await world.restart(5 * HOUR + 10 * MINUTE, both);
+    assert.deepEqual(
+      world.target.asked.map(({ dueAt }) => dueAt),
+      ['2026-06-01T08:30:00.000Z'],
+    );
+    await world.restart(23 * HOUR + MINUTE, both);
+    assert.equal(world.target.asked[1]?.dueAt, '2026-06-02T07:30:00.000Z');
+  }
 });
 
 test('with overlap skip a run is left out while another is under way, and not made up for', async () => {
@@ -335,12 +366,14 @@ test('a timer that fires early begins nothing early', async () => {
 test('a schedule that is due in months sets no timer that is longer than a timer can be', async () => {
   const world = new World('2026-01-02T00:00:00Z');
   await world.schedule(activation('yearly', { schedule: [{ cron: '0 0 1 1 *' }, { every: '180d' }] }));
-  await world.clock.passUntil('2027-01-02T00:00:00Z');
-  assert.deepEqual(world.target.times, [
-    '2026-07-01T00:00:00.000Z',
-    '2026-12-28T00:00:00.000Z',
-    '2027-01-01T00:00:00.000Z',
-  ]);
+  const due = ['2026-07-01T00:00:00.000Z', '2026-12-28T00:00:00.000Z', '2027-01-01T00:00:00.000Z'];
+  for (const [index, instant] of due.entries()) {
+    // Timers go on for an hour, the clock on the wall goes to two minutes before.
+    await world.clock.pass(HOUR);
+    world.clock.set(new Date(Date.parse(instant) - 2 * MINUTE).toISOString());
+    await world.clock.pass(HOUR);
+    assert.deepEqual(world.target.times, due.slice(0, index + 1));
+  }
 });
 
 test('a run that is not accepted for a reason that may pass is asked for again, once it is accepted no more', async () => {
@@ -357,6 +390,35 @@ test('a run that is not accepted for a reason that may pass is asked for again, 
   world.target.answer = async () => {};
   await world.clock.pass(HOUR);
   assert.equal(world.target.asked.length, 4);
+});
+
+test('a run that is to be asked for again is not held up by a clock that is set back meanwhile', async () => {
+  const world = new World('2026-06-01T04:50:00Z');
+  await world.schedule(every('10m'));
+  world.target.answer = async () => {
+    throw new SluiceError('STATE_WRITE_FAILED', 'no space left');
+  };
+  await world.clock.pass(10 * MINUTE);
+  world.target.answer = async () => {};
+  world.clock.set('2026-06-01T04:00:00Z');
+  await world.clock.pass(11 * MINUTE);
+  assert.deepEqual(
+    world.target.times.map(time => time.slice(0, 16)),
+    ['2026-06-01T05:00', '2026-06-01T04:10'],
+  );
+});
+
+test('a run that is not accepted for a reason that nobody foresaw is asked for again', async () => {
+  const world = new World('2026-06-01T04:59:00Z');
+  await world.schedule(daily());
+  world.target.answer = async () => {
+    throw new TypeError('a defect');
+  };
+  await world.clock.pass(MINUTE);
+  world.target.answer = async () => {};
+  await world.clock.pass(HOUR);
+  assert.deepEqual(world.target.times, ['2026-06-01T05:00:00.000Z', '2026-06-01T05:00:10.000Z']);
+  assert.deepEqual(world.log.messages('warn'), ['a scheduled run was not accepted and is asked for again']);
 });
 
 test('a run that is refused for good is not asked for again', async () => {
@@ -439,6 +501,58 @@ test('a stopped scheduler does nothing more', async () => {
   assert.equal(world.clock.waiting, 0);
   await world.clock.pass(HOUR);
   assert.deepEqual(world.target.asked, []);
+});
+
+test('a scheduler that is stopped while a run is asked for sets no timer when the answer comes', async () => {
+  for (const outcome of ['accepted', 'not accepted'] as const) {
+    const world = new World('2026-06-01T04:30:00Z');
+    await world.schedule(every('10m'));
+    let answer = (): void => {};
+    world.target.answer = () =>
+      new Promise((resolve, reject) => {
+        answer = outcome === 'accepted' ? resolve : () => reject(new Error('ended'));
+      });
+    await world.clock.pass(10 * MINUTE);
+    world.scheduler.stop();
+    answer();
+    await settled();
+    assert.equal(world.clock.waiting, 0, outcome);
+  }
+});
+
+test('a run that is accepted while the configuration is loaded again is not asked for once more', async () => {
+  const world = new World('2026-06-01T04:30:00Z');
+  await world.schedule(every('10m'));
+  let accept = (): void => {};
+  world.target.answer = () => new Promise(resolve => (accept = resolve));
+  await world.clock.pass(10 * MINUTE);
+  await world.schedule(every('10m'), daily());
+  world.target.answer = async () => {};
+  accept();
+  await settled();
+  assert.equal(world.scheduler.nextRunAt('often')?.toISOString(), '2026-06-01T04:50:00.000Z');
+  assert.equal(world.target.asked.length, 1);
+  const { attended } = JSON.parse(world.documents.texts.get(SCHEDULES_DOCUMENT)!);
+  assert.deepEqual(attended.often, { 'every 600000': '2026-06-01T04:40:00.000Z' });
+});
+
+test('notes of schedules are written when they change, and at no other time', async () => {
+  const world = new World('2026-06-01T04:30:00Z');
+  await world.schedule(every('10m'));
+  assert.equal(world.documents.writes, 1);
+  await world.schedule(every('10m'));
+  await world.clock.pass(9 * MINUTE);
+  assert.equal(world.documents.writes, 1);
+  await world.clock.pass(MINUTE);
+  assert.equal(world.documents.writes, 2);
+  // What could not be written is written with the next change, and by a scheduler that is loaded again.
+  world.documents.beforeWrite = () => {
+    throw new SluiceError('STATE_WRITE_FAILED', 'no space left');
+  };
+  await world.clock.pass(10 * MINUTE);
+  world.documents.beforeWrite = () => {};
+  await world.schedule(every('10m'));
+  assert.match(world.documents.texts.get(SCHEDULES_DOCUMENT)!, /2026-06-01T04:50:00/);
 });
 
 test('a schedule that is never due is said when it is loaded', async () => {

@@ -5,6 +5,9 @@ interface Timer {
   readonly act: () => void;
 }
 
+/** What goes on for ever at one instant is found out rather than waited for. */
+const MOST_AT_ONE_INSTANT = 1000;
+
 /** Lets what was begun by a timer come to rest, whatever number of promises it takes. */
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
@@ -17,9 +20,12 @@ export class ManualClock implements DaemonClock {
   #wall: number;
   readonly #timers = new Set<Timer>();
   readonly #watchers = new Set<() => void>();
+  readonly #mostTimers: number;
 
-  constructor(now = '2025-04-14T07:00:00.000Z') {
+  /** More timers than `mostTimers` at a time are a mistake of who sets them. */
+  constructor(now = '2025-04-14T07:00:00.000Z', mostTimers = 10_000) {
     this.#wall = Date.parse(now);
+    this.#mostTimers = mostTimers;
   }
 
   now(): Date {
@@ -27,9 +33,12 @@ export class ManualClock implements DaemonClock {
   }
 
   after(milliseconds: number, act: () => void): () => void {
-    if (!(milliseconds >= 0)) throw new RangeError(`a timer of ${milliseconds} ms`);
+    // A real timer that is longer fires at once.
+    if (!(milliseconds >= 0 && milliseconds < 2 ** 31)) throw new RangeError(`a timer of ${milliseconds} ms`);
     const timer = { at: this.#monotonic + milliseconds, act };
     this.#timers.add(timer);
+    if (this.#timers.size > this.#mostTimers)
+      throw new RangeError(`${this.#timers.size} timers wait at once`);
     for (const look of [...this.#watchers]) look();
     return () => this.#timers.delete(timer);
   }
@@ -56,8 +65,11 @@ export class ManualClock implements DaemonClock {
   /** Lets time pass, and timers fire as it does. */
   async pass(milliseconds: number): Promise<void> {
     const end = this.#monotonic + milliseconds;
+    let atThisInstant = 0;
     await settled();
     for (let timer = this.#first(end); timer !== undefined; timer = this.#first(end)) {
+      atThisInstant = timer.at > this.#monotonic ? 0 : atThisInstant + 1;
+      if (atThisInstant > MOST_AT_ONE_INSTANT) throw new RangeError('timers of no time fire without end');
       this.#move(timer.at);
       this.#timers.delete(timer);
       timer.act();

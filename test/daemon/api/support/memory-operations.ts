@@ -36,7 +36,8 @@ export class MemoryOperations implements Operations {
   configText: string;
   /** Whether previews end only when they are aborted. */
   previewHangs = false;
-  isPreviewing = false;
+  /** Those that hang. */
+  previewing = 0;
   aborted: string[] = [];
   readonly #activations = new Map<string, Activation>();
   readonly #runs = new Map<string, RunRecord>();
@@ -190,8 +191,9 @@ export class MemoryOperations implements Operations {
     this.#fail('preview');
     this.#activation(name);
     if (this.previewHangs) {
-      this.isPreviewing = true;
+      this.previewing++;
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
+      this.previewing--;
       this.aborted.push(`preview ${name}`);
       throw new SluiceError('CANCELLED', 'the preview was cancelled');
     }
