@@ -159,7 +159,7 @@ test('a reader that is gone before its stream begins holds nothing', async () =>
   const operations = new MemoryOperations('customers');
   const { run } = (await operations.trigger({ activation: 'customers', trigger: 'http' })).record;
   const eventStreams = new Slots('event streams', 1);
-  const services = { operations, eventStreams, limits: HTTP_LIMITS, clean: (value: unknown) => value };
+  const services = { operations, eventStreams, limits: HTTP_LIMITS, toJson: JSON.stringify };
   const { stream } = await openEventStream({
     id: run,
     signal: AbortSignal.abort(),
@@ -281,7 +281,7 @@ test('a reader that does not take the end of a run gives its place back soon', a
     own.operations.become(run, 'publishing', { warnings });
     own.operations.become(run, 'publishing', { warnings });
     own.operations.become(run, 'succeeded', { warnings: [] });
-    while (own.operations.listenersOf(run) > 0) await turn();
+    await until(() => own.operations.listenersOf(run) === 0, 'the reader is dropped');
     const next = await api.open('streamRunEvents', { path: { id: run } });
     assert.equal(next.status, 200, 'the place is free');
     await next.text();
