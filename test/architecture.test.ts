@@ -76,7 +76,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'csv-stringify/sync': /^encoders\/library\//,
   'xml-writer': /^encoders\/library\//,
   'parquet-wasm': /^encoders\/parquet\//,
-  zod: /^(config\/|baseline\/backup|daemon\/api\/)/,
+  zod: /^(config\/|baseline\/backup|daemon\/(api\/|pauses))/,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,

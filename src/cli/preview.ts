@@ -27,7 +27,8 @@ export async function preview(
   const { previewActivation } = await import('../run/preview.ts');
   const { signal, release } = watchSignals(terminal);
   try {
-    terminal.print(previewTable(await previewActivation({ activation, rows, signal }), terminal));
+    const clean = (text: string): string => terminal.clean(text);
+    terminal.print(previewTable(await previewActivation({ activation, rows, signal, clean }), terminal));
   } finally {
     release();
   }

@@ -36,6 +36,7 @@ import { SelfPause } from './self-pause.ts';
 import { SideJobs } from './side-jobs.ts';
 import { requeueAccepted, StartRecovery } from './start-recovery.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
+import { WriteProblems } from './write-problems.ts';
 
 export interface DaemonOptions {
   /** Reads the configuration; also at each reload. */
@@ -68,6 +69,15 @@ export interface DaemonObserver {
   configured?(configuration: Configuration): void;
 }
 
+/** What a daemon takes over when it starts. */
+interface Kept {
+  readonly lock: { close(): Promise<void> };
+  readonly writeProblems: WriteProblems;
+  readonly requests: RequestLog;
+  readonly history: RunHistory;
+  readonly pauses: Pauses;
+}
+
 /** Warnings look at so many earlier runs. */
 const PREVIOUS_RUNS = 30;
 const TIME_RULES_EVERY_MS = 60_000;
@@ -82,6 +92,8 @@ export class Daemon implements Operations {
   readonly #log: Log;
   readonly #configuration: Configuration;
   readonly #lock: { close(): Promise<void> };
+  /** Everything that writes to the data directory in this process tells it. */
+  readonly writeProblems: WriteProblems;
   readonly #requests: RequestLog;
   readonly #history: RunHistory;
   readonly #pauses: Pauses;
@@ -101,16 +113,13 @@ export class Daemon implements Operations {
   #callOffTimeRules: () => void = () => {};
   #stopped: Promise<void> | undefined;
 
-  private constructor(
-    options: DaemonOptions,
-    parts: DaemonParts,
-    kept: { lock: { close(): Promise<void> }; requests: RequestLog; history: RunHistory; pauses: Pauses },
-  ) {
+  private constructor(options: DaemonOptions, parts: DaemonParts, kept: Kept) {
     this.#options = options;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#configuration = parts.configuration;
     this.#lock = kept.lock;
+    this.writeProblems = kept.writeProblems;
     this.#requests = kept.requests;
     this.#history = kept.history;
     this.#pauses = kept.pauses;
@@ -184,12 +193,13 @@ export class Daemon implements Operations {
     const lock = await lockDaemonFolder(folder);
     let requests: RequestLog | undefined;
     try {
-      const documents = new DocumentFolder(folder);
-      requests = await RequestLog.open(join(folder, 'queue.log'));
-      const history = await RunHistory.open(configuration.dataDirectory);
+      const writeProblems = new WriteProblems(clock);
+      const documents = new DocumentFolder(folder, writeProblems);
+      requests = await RequestLog.open(join(folder, 'queue.log'), writeProblems);
+      const history = await RunHistory.open(configuration.dataDirectory, { clock, watch: writeProblems });
       const pauses = await Pauses.open(documents, clock);
       const parts: DaemonParts = { configuration, documents, clock, log: options.log };
-      const daemon = new Daemon(options, parts, { lock, requests, history, pauses });
+      const daemon = new Daemon(options, parts, { lock, writeProblems, requests, history, pauses });
       for (const run of await requeueAccepted(requests, parts, history)) daemon.#queue.add(run);
       await daemon.#warnings?.open();
       return daemon;
@@ -369,7 +379,11 @@ export class Daemon implements Operations {
       startedAt: this.#startedAt,
       running: this.#queue.running,
       queued: this.#queue.waiting,
-      problems: [...this.#startRecovery.problems, ...(this.#warnings?.undelivered() ?? [])],
+      problems: [
+        ...this.writeProblems.lines,
+        ...this.#startRecovery.problems,
+        ...(this.#warnings?.undelivered() ?? []),
+      ],
     };
   }
 
@@ -427,6 +441,7 @@ export class Daemon implements Operations {
     };
     const { activations } = this.#configuration;
     if (this.#warnings) this.#inBackground(() => this.#warnings!.timePassed(activations, lastSuccessAt));
+    this.#inBackground(() => this.writeProblems.lookAgain());
     this.#callOffTimeRules = this.#clock.after(TIME_RULES_EVERY_MS, () => this.#passTime());
   }
 

@@ -3,19 +3,21 @@ import { dirname, join } from 'node:path';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { makeFolder, writeDurably } from '../run/durable-file.ts';
-import type { DocumentStore } from './parts.ts';
+import type { DocumentStore, WriteWatch } from './parts.ts';
 
 /** Documents as JSON files of a folder. Writes of one document happen in the order in which they were asked for. */
 export class DocumentFolder implements DocumentStore {
   readonly #folder: string;
+  readonly #watch: WriteWatch | undefined;
   readonly #writes = new Map<string, Promise<void>>();
 
-  constructor(folder: string) {
+  constructor(folder: string, watch?: WriteWatch) {
     this.#folder = folder;
+    this.#watch = watch;
   }
 
   async read(name: string): Promise<unknown> {
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     try {
       return JSON.parse(await readFile(path, 'utf8'));
     } catch (cause) {
@@ -30,7 +32,7 @@ export class DocumentFolder implements DocumentStore {
 
   write(name: string, content: unknown): Promise<void> {
     const text = JSON.stringify(content);
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     return this.#inTurn(name, async () => {
       await makeFolder(dirname(path));
       await writeDurably(path, text);
@@ -38,7 +40,7 @@ export class DocumentFolder implements DocumentStore {
   }
 
   remove(name: string): Promise<void> {
-    const path = this.#pathOf(name);
+    const path = this.placeOf(name);
     return this.#inTurn(name, async () => {
       await rm(path, { force: true });
       await syncFolder(dirname(path)).catch(error => {
@@ -52,10 +54,15 @@ export class DocumentFolder implements DocumentStore {
     const done = before
       .catch(() => {})
       .then(act)
-      .catch(cause => {
-        const message = `the data directory cannot be written: ${(cause as Error).message}`;
-        throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
-      });
+      .then(
+        () => this.#watch?.wrote(this.placeOf(name)),
+        cause => {
+          const message = `the data directory cannot be written: ${(cause as Error).message}`;
+          const error = new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+          this.#watch?.failed(this.placeOf(name), error);
+          throw error;
+        },
+      );
     this.#writes.set(name, done);
     const forget = (): void => {
       if (this.#writes.get(name) === done) this.#writes.delete(name);
@@ -64,7 +71,7 @@ export class DocumentFolder implements DocumentStore {
     return done;
   }
 
-  #pathOf(name: string): string {
+  placeOf(name: string): string {
     if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/.test(name))
       throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
     return join(this.#folder, `${name}.json`);

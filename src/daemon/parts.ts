@@ -17,6 +17,15 @@ export interface DocumentStore {
   read(name: string): Promise<unknown>;
   write(name: string, content: unknown): Promise<void>;
   remove(name: string): Promise<void>;
+  /** Where it is kept, for messages. */
+  placeOf(name: string): string;
+}
+
+/** Is told how each write to the data directory went. */
+export interface WriteWatch {
+  wrote(path: string): void;
+  /** The message says what cannot be written. */
+  failed(path: string, error: Error): void;
 }
 
 /** Structured lines. Every text passes the redactor before it is written. */

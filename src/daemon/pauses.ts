@@ -1,14 +1,21 @@
+import * as z from 'zod';
+import { SluiceError } from '../errors.ts';
 import type { Pause } from './operations.ts';
 import type { DaemonClock, DocumentStore } from './parts.ts';
 
 const DOCUMENT = 'pauses';
 
-interface KeptPauses {
-  readonly version: 1;
-  readonly pauses: Readonly<Record<string, Pause>>;
+const instant = z.iso.datetime();
+const keptPauses = z.strictObject({
+  version: z.literal(1),
+  pauses: z.record(
+    z.string(),
+    z.strictObject({ by: z.enum(['user', 'failures']), since: instant, reason: z.string() }),
+  ),
   /** When an activation was last resumed: failures before that count no more. */
-  readonly resumed: Readonly<Record<string, string>>;
-}
+  resumed: z.record(z.string(), instant),
+});
+type KeptPauses = Readonly<z.output<typeof keptPauses>>;
 
 /** Which activations are paused, and since when; kept on disk. */
 export class Pauses {
@@ -26,8 +33,11 @@ export class Pauses {
     this.#resumed = new Map(Object.entries(kept?.resumed ?? {}));
   }
 
+  /** Rejects with STATE_DAMAGED where what is kept cannot be understood: to begin runs that somebody stopped would be wrong. */
   static async open(store: DocumentStore, clock: DaemonClock): Promise<Pauses> {
-    return new Pauses(store, clock, (await store.read(DOCUMENT)) as KeptPauses | undefined);
+    const content = await store.read(DOCUMENT);
+    const kept = content === undefined ? undefined : parse(content, store.placeOf(DOCUMENT));
+    return new Pauses(store, clock, kept);
   }
 
   get(activation: string): Pause | undefined {
@@ -81,4 +91,15 @@ export class Pauses {
     await this.#store.write(DOCUMENT, kept);
     this.#kept = text;
   }
+}
+
+function parse(content: unknown, place: string): KeptPauses {
+  const { data, error } = keptPauses.safeParse(content);
+  if (data !== undefined) return data;
+  const [issue] = error.issues;
+  const at = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
+  throw new SluiceError('STATE_DAMAGED', `${place} is no list of pauses: ${at}${issue?.message}`, {
+    stage: 'state',
+    hint: 'mend it, or bring it back from a backup of the data directory; or delete it, which ends all pauses',
+  });
 }

@@ -5,6 +5,7 @@ import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { writeDurably } from '../run/durable-file.ts';
 import type { RunRecord } from '../run/run-record.ts';
+import type { WriteWatch } from './parts.ts';
 
 /** A run that was accepted and has not ended. */
 export interface AcceptedRun {
@@ -37,6 +38,7 @@ const REWRITE_FACTOR = 4;
  */
 export class RequestLog {
   readonly #path: string;
+  readonly #watch: WriteWatch | undefined;
   #runs: Map<string, AcceptedRun>;
   #file: FileHandle | undefined;
   #lines = 0;
@@ -44,14 +46,15 @@ export class RequestLog {
   #writing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(path: string, runs: Map<string, AcceptedRun>) {
+  private constructor(path: string, runs: Map<string, AcceptedRun>, watch: WriteWatch | undefined) {
     this.#path = path;
+    this.#watch = watch;
     this.#runs = runs;
   }
 
   /** Rejects with STATE_DAMAGED where the log cannot be understood. */
-  static async open(path: string): Promise<RequestLog> {
-    const log = new RequestLog(path, await readLog(path));
+  static async open(path: string, watch?: WriteWatch): Promise<RequestLog> {
+    const log = new RequestLog(path, await readLog(path), watch);
     await writing(() => log.#rewrite(log.#runs));
     return log;
   }
@@ -95,11 +98,13 @@ export class RequestLog {
       const entries = batch.map(({ entry }) => entry);
       try {
         await writing(() => this.#write(entries));
+        this.#watch?.wrote(this.#path);
         for (const { done } of batch) done();
       } catch (error) {
         // Nobody knows what is in the file now; the next write makes it anew.
         await this.#file?.close().catch(() => {});
         this.#file = undefined;
+        this.#watch?.failed(this.#path, error as Error);
         for (const { failed } of batch) failed(error);
       }
     }

@@ -2,8 +2,11 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../run/durable-file.ts';
 import { activationsIn, historyFolder, keepRecord, recallRecord } from '../run/history.ts';
-import { RUN_ID } from '../run/run-id.ts';
+import { RUN_ID, stampOf } from '../run/run-id.ts';
 import type { RunRecord, RunState } from '../run/run-record.ts';
+import type { DaemonClock, WriteWatch } from './parts.ts';
+import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
 
 /** What is kept in memory of a run that has ended: enough to find it, and to know what came before it. */
 export interface HistoryEntry {
@@ -21,8 +24,13 @@ export interface HistoryLimits {
   readonly keepFor: number;
 }
 
+export interface RunHistoryOptions {
+  readonly clock?: Pick<DaemonClock, 'now'>;
+  readonly watch?: WriteWatch;
+}
+
 interface ActivationHistory {
-  /** The oldest first. */
+  /** By id. */
   entries: HistoryEntry[];
   readonly byKey: Map<string, string>;
   /** Of the folder when it was last looked through: a command beside the daemon writes records too. */
@@ -38,15 +46,19 @@ const READERS = 16;
  */
 export class RunHistory {
   readonly #dataDirectory: string;
+  readonly #clock: Pick<DaemonClock, 'now'>;
+  readonly #watch: WriteWatch | undefined;
   readonly #activations = new Map<string, ActivationHistory>();
   readonly #byRun = new Map<string, HistoryEntry>();
 
-  private constructor(dataDirectory: string) {
+  private constructor(dataDirectory: string, { clock = SYSTEM_CLOCK, watch }: RunHistoryOptions) {
     this.#dataDirectory = dataDirectory;
+    this.#clock = clock;
+    this.#watch = watch;
   }
 
-  static async open(dataDirectory: string): Promise<RunHistory> {
-    const history = new RunHistory(dataDirectory);
+  static async open(dataDirectory: string, options: RunHistoryOptions = {}): Promise<RunHistory> {
+    const history = new RunHistory(dataDirectory, options);
     for (const name of await activationsIn(dataDirectory)) await history.refresh(name);
     return history;
   }
@@ -55,7 +67,13 @@ export class RunHistory {
   async keep(record: RunRecord): Promise<void> {
     const folder = historyFolder(this.#dataDirectory, record.activation);
     await makeFolder(folder).catch(() => {});
-    await keepRecord(folder, record);
+    try {
+      await keepRecord(folder, record);
+    } catch (error) {
+      this.#watch?.failed(folder, error as Error);
+      throw error;
+    }
+    this.#watch?.wrote(folder);
     this.add(record);
   }
 
@@ -98,9 +116,21 @@ export class RunHistory {
     return recallRecord(historyFolder(this.#dataDirectory, activation), run);
   }
 
-  /** The newest first. */
+  /** The highest id first. */
   entriesOf(activation: string): readonly HistoryEntry[] {
     return (this.#activations.get(activation)?.entries ?? []).toReversed();
+  }
+
+  /**
+   * In the order in which they were made, the newest last. That is the order of their ids, but for those dated later than
+   * now: they were made before the clock was set back, and would be the newest until it is there again.
+   */
+  inOrder(activation: string): readonly HistoryEntry[] {
+    const entries = this.#activations.get(activation)?.entries ?? [];
+    const latest = stampOf(new Date(this.#clock.now().getTime() + MAX_CORRECTION_MS));
+    let end = entries.length;
+    while (end > 0 && entries[end - 1]!.run > latest) end--;
+    return end === entries.length ? entries : [...entries.slice(end), ...entries.slice(0, end)];
   }
 
   activations(): readonly string[] {
@@ -109,13 +139,13 @@ export class RunHistory {
 
   /** Records of the newest runs; those that cannot be read are left out. */
   async newest(activation: string, count: number): Promise<RunRecord[]> {
-    const runs = this.#activations.get(activation)?.entries.slice(-count).reverse() ?? [];
+    const runs = this.inOrder(activation).slice(-count).reverse();
     const records = await Promise.all(runs.map(({ run }) => this.read(run).catch(() => undefined)));
     return records.filter(record => record !== undefined);
   }
 
   lastSuccess(activation: string): HistoryEntry | undefined {
-    return this.#activations.get(activation)?.entries.findLast(isSuccess);
+    return this.inOrder(activation).findLast(isSuccess);
   }
 
   /** Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. */
@@ -154,7 +184,7 @@ export class RunHistory {
 
   /** Removes what is over the limits, never the last success of an activation. Returns how many were removed. */
   async prune(activation: string, { keepRuns, keepFor }: HistoryLimits, now: Date): Promise<number> {
-    const entries = this.#activations.get(activation)?.entries ?? [];
+    const entries = this.inOrder(activation);
     const lastSuccess = this.lastSuccess(activation);
     const oldest = keepFor === 0 ? Number.NEGATIVE_INFINITY : now.getTime() - keepFor;
     const surplus = entries.filter(

@@ -75,7 +75,8 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
       return { kind: 'validate', validation: toPlainValidation(validation) };
     }
     case 'preview': {
-      const preview = await previewActivation({ activation, rows: job.rows, signal });
+      const clean = (text: string): string => redactor.clean(text);
+      const preview = await previewActivation({ activation, rows: job.rows, signal, clean });
       return { kind: 'preview', preview };
     }
     default:

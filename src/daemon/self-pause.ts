@@ -5,6 +5,7 @@ import type { Pause } from './operations.ts';
 import type { DaemonClock, Log } from './parts.ts';
 import type { Pauses } from './pauses.ts';
 import type { RunHistory } from './run-history.ts';
+import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
 
 export interface SelfPauseOptions {
   readonly configuration: Configuration;
@@ -43,9 +44,9 @@ export class SelfPause {
     const limit = configuration.daemon.pauseAfterFailures;
     const activation = configuration.find(name);
     if (limit === 0 || activation === undefined || pauses.get(name)) return;
-    const since = pauses.resumedAt(name) ?? '';
+    const since = this.#resumedAt(name);
     let failures = 0;
-    for (const entry of history.entriesOf(name)) {
+    for (const entry of history.inOrder(name).toReversed()) {
       if (!entry.failedAtSource || (entry.endedAt ?? '') <= since) break;
       failures++;
       if (failures === limit) break;
@@ -67,6 +68,13 @@ export class SelfPause {
   close(): void {
     this.#isClosed = true;
     for (const name of [...this.#checks.keys()]) this.forget(name);
+  }
+
+  /** A time to come is one of a clock that was set back since: no failure would count before it. */
+  #resumedAt(name: string): string {
+    const { pauses, clock } = this.#options;
+    const at = pauses.resumedAt(name) ?? '';
+    return Date.parse(at) - clock.now().getTime() > MAX_CORRECTION_MS ? '' : at;
   }
 
   #checkLater(name: string, checksBefore: number): void {

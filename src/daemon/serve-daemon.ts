@@ -93,6 +93,7 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
       config: { ...config, ...(host !== undefined && { host }), ...(port !== undefined && { port }) },
       dataDirectory: daemon.configuration.dataDirectory,
       redactor,
+      watch: daemon.writeProblems,
     });
     log.info({ url: http.url }, `listening on ${http.url}`);
     await daemon.begin();

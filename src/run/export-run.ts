@@ -400,7 +400,9 @@ class ExportRun {
   /** Rows that the last run returned which read them all. */
   async #previousRead(dataDirectory: string, activation: string): Promise<number | undefined> {
     try {
-      const { records } = await listRuns({ dataDirectory, activation, limit: PREDECESSORS });
+      // One dated later was made before the clock was set back, and would be compared with for as long as it is ahead.
+      const before = this.#record.run;
+      const { records } = await listRuns({ dataDirectory, activation, limit: PREDECESSORS, before });
       return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
     } catch (error) {
       // The run is published: that its history cannot be read is said when its record cannot be kept.

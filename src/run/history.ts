@@ -25,17 +25,21 @@ export interface ListRunsOptions {
   /** All activations without it. */
   readonly activation?: string;
   readonly limit: number;
+  /** Only runs with an id below it. */
+  readonly before?: string;
 }
 
 /** The newest runs. Reads no more records than it returns. */
-export async function listRuns({ dataDirectory, activation, limit }: ListRunsOptions): Promise<RunList> {
+export async function listRuns(options: ListRunsOptions): Promise<RunList> {
+  const { dataDirectory, activation, limit, before } = options;
   const names = activation === undefined ? await activationsIn(dataDirectory) : [activation];
   const found: { run: string; path: string }[] = [];
   for (const name of names) {
     const folder = historyFolder(dataDirectory, name);
     for (const file of await entriesOf(folder)) {
       const run = file.replace(/\.json$/, '');
-      if (run !== file && RUN_ID.test(run)) found.push({ run, path: join(folder, file) });
+      if (run === file || !RUN_ID.test(run) || (before !== undefined && run >= before)) continue;
+      found.push({ run, path: join(folder, file) });
     }
   }
   // Ids sort by time.

@@ -10,16 +10,28 @@ export interface PreviewRequest {
   /** At most so many rows. */
   readonly rows: number;
   readonly signal: AbortSignal;
+  /** Takes secrets out of values, before they are cut: a part of one could not be known any more. */
+  readonly clean?: (text: string) => string;
 }
 
 export interface Preview {
   /** As files would hold them. */
   readonly columns: readonly Column[];
-  /** Texts as the source sent them; `null` for NULL. */
+  /**
+   * Texts as the source sent them; `null` for NULL. One of more than 4 KiB is cut, and ends with `… (1048576 bytes)`, its
+   * size. Past 2 MiB in all no row follows the first.
+   */
   readonly rows: readonly (readonly (string | null)[])[];
+  /** How many values are cut. */
+  readonly cutValues: number;
   /** Whether these are all the rows that there are. */
   readonly complete: boolean;
 }
+
+const MAX_VALUE_BYTES = 4 * 1024;
+const MAX_BYTES = 2 * 1024 ** 2;
+/** No secret is longer. */
+const SECRET_BYTES = 4 * 1024;
 
 /**
  * The first mapped rows of an activation. The source is told to stop as soon as there are enough; nothing is compared
@@ -29,6 +41,7 @@ export async function previewActivation({
   activation,
   rows: limit,
   signal,
+  clean = text => text,
 }: PreviewRequest): Promise<Preview> {
   const source = createSource(activation);
   const stop = (): void => void source.close();
@@ -43,14 +56,14 @@ export async function previewActivation({
       primaryKey: activation.model.primaryKey,
     });
     signal.throwIfAborted();
-    const rows: (string | null)[][] = [];
+    const shown = new ShownRows(written.length, limit, clean);
     // Leaving the loop destroys the stream, which makes the source give up the query.
     for await (const batch of addAbortSignal(signal, source.read(written))) {
-      takeRows(batch as RowBatch, written.length, rows, limit);
-      if (rows.length > limit) return { columns: written, rows: rows.slice(0, limit), complete: false };
+      const hasRoom = shown.take(batch as RowBatch);
+      if (!hasRoom) return { columns: written, ...shown.taken, complete: false };
     }
     await source.finish();
-    return { columns: written, rows, complete: true };
+    return { columns: written, ...shown.taken, complete: true };
   } catch (cause) {
     if (!signal.aborted) throw cause;
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });
@@ -60,18 +73,65 @@ export async function previewActivation({
   }
 }
 
-/** One row more than the limit is taken, to know whether there are more. */
-function takeRows(batch: RowBatch, columnCount: number, rows: (string | null)[][], limit: number): void {
-  const { bytes, rowBounds, rowCount } = batch;
-  for (let row = 0; row < rowCount && rows.length <= limit; row++) {
+/** As many rows as there is room for: a preview is to be looked at, and passes between processes in one piece. */
+class ShownRows {
+  readonly #columnCount: number;
+  readonly #limit: number;
+  readonly #clean: (text: string) => string;
+  readonly #rows: (string | null)[][] = [];
+  #cutValues = 0;
+  #bytes = 0;
+
+  constructor(columnCount: number, limit: number, clean: (text: string) => string) {
+    this.#columnCount = columnCount;
+    this.#limit = limit;
+    this.#clean = clean;
+  }
+
+  get taken(): Pick<Preview, 'rows' | 'cutValues'> {
+    return { rows: this.#rows, cutValues: this.#cutValues };
+  }
+
+  /** Whether there was room for all of them: one that has none is needed to know that there are more. */
+  take({ bytes, rowBounds, rowCount }: RowBatch): boolean {
+    for (let row = 0; row < rowCount; row++) {
+      if (this.#rows.length === this.#limit || !this.#takeRow(bytes, rowBounds[2 * row]!)) return false;
+    }
+    return true;
+  }
+
+  #takeRow(bytes: Buffer, start: number): boolean {
     const fields: (string | null)[] = [];
-    let at = rowBounds[2 * row]!;
-    for (let column = 0; column < columnCount; column++) {
+    let rowBytes = 0;
+    let cutValues = 0;
+    for (let column = 0, at = start; column < this.#columnCount; column++) {
       const length = bytes.readInt32BE(at);
       at += 4;
-      fields.push(length < 0 ? null : bytes.toString('utf8', at, at + length));
+      fields.push(length < 0 ? null : this.#shown(bytes, at, length));
+      if (length > MAX_VALUE_BYTES) cutValues++;
+      // What surrounds a value counts too.
+      rowBytes += 4 + Math.min(Math.max(0, length), MAX_VALUE_BYTES);
       at += Math.max(0, length);
     }
-    rows.push(fields);
+    // The first is shown whatever it takes: values are bounded, and so are columns.
+    if (this.#rows.length > 0 && this.#bytes + rowBytes > MAX_BYTES) return false;
+    this.#rows.push(fields);
+    this.#bytes += rowBytes;
+    this.#cutValues += cutValues;
+    return true;
   }
+
+  #shown(bytes: Buffer, at: number, length: number): string {
+    if (length <= MAX_VALUE_BYTES) return bytes.toString('utf8', at, at + length);
+    const end = at + Math.min(length, MAX_VALUE_BYTES + SECRET_BYTES);
+    const cleaned = Buffer.from(this.#clean(bytes.toString('utf8', at, end)));
+    return `${cutText(cleaned, MAX_VALUE_BYTES)}… (${length} bytes)`;
+  }
+}
+
+/** No more bytes than that, and no character in part. */
+function cutText(text: Buffer, maxBytes: number): string {
+  let end = Math.min(text.length, maxBytes);
+  while (end < text.length && (text[end]! & 0xc0) === 0x80) end--;
+  return text.toString('utf8', 0, end);
 }

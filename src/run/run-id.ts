@@ -7,12 +7,16 @@ const RANDOM_DIGITS = 6;
  * twice. All have one length, which block ids rely on.
  */
 export function newRunId(instant: Date): string {
-  const [date, time] = instant.toISOString().slice(0, 23).split('T') as [string, string];
-  const stamp = `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('.', '-')}`;
   const random = randomInt(36 ** RANDOM_DIGITS)
     .toString(36)
     .padStart(RANDOM_DIGITS, '0');
-  return `${stamp}-${random}`;
+  return `${stampOf(instant)}-${random}`;
+}
+
+/** What ids of that instant begin with. */
+export function stampOf(instant: Date): string {
+  const [date, time] = instant.toISOString().slice(0, 23).split('T') as [string, string];
+  return `${date.replaceAll('-', '')}-${time.replaceAll(':', '').replace('.', '-')}`;
 }
 
 export const RUN_ID = /^\d{8}-\d{6}-\d{3}-[0-9a-z]{6}$/;

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { Pauses } from '../../src/daemon/pauses.ts';
 import { SYSTEM_CLOCK } from '../../src/daemon/system-clock.ts';
+import type { SluiceError } from '../../src/errors.ts';
+import { withWorld } from './support/daemon-world.ts';
 import { MemoryDocuments } from './support/memory-documents.ts';
 
 const DISK_FULL = new Error('no space left on device');
@@ -45,4 +49,47 @@ test('who asks for a pause that is being written is answered when it is', async 
   setImmediate(write);
   await first;
   assert.ok((await second) > 0, 'nothing was on disk when the second was answered');
+});
+
+const PAUSE = { by: 'user', since: '2026-06-01T00:00:00.000Z', reason: 'the database moves' };
+const OTHER_FORMS: Readonly<Record<string, unknown>> = {
+  nothing: null,
+  'a list': [PAUSE],
+  'no version': { pauses: {}, resumed: {} },
+  'a version to come': { version: 2, pauses: {}, resumed: {} },
+  'no pauses': { version: 1, resumed: {} },
+  'pauses as a list': { version: 1, pauses: [{ activation: 'one', ...PAUSE }], resumed: {} },
+  'a pause without a reason': { version: 1, pauses: { one: { ...PAUSE, reason: undefined } }, resumed: {} },
+  'a pause by nobody known': { version: 1, pauses: { one: { ...PAUSE, by: 'somebody' } }, resumed: {} },
+  'a resume at no instant': { version: 1, pauses: { one: PAUSE }, resumed: { two: 'yesterday' } },
+  'a key that nobody knows': { version: 1, pauses: {}, resumed: {}, until: 'monday' },
+};
+
+for (const [what, content] of Object.entries(OTHER_FORMS)) {
+  test(`pauses of another form are damaged, never no pauses: ${what}`, async () => {
+    const documents = new MemoryDocuments();
+    await documents.write('pauses', content);
+    await assert.rejects(Pauses.open(documents, SYSTEM_CLOCK), (error: SluiceError) => {
+      assert.equal(error.code, 'STATE_DAMAGED');
+      assert.match(error.message, /^the document pauses is no list of pauses: \S/);
+      assert.match(error.hint, /backup.*delete it/);
+      return true;
+    });
+  });
+}
+
+test('a daemon does not start with pauses that it cannot understand, and names the file', async () => {
+  await withWorld({}, async world => {
+    const path = join(world.dataDirectory, 'daemon', 'pauses.json');
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, '{"version":1,"paused":["one"]}');
+    await assert.rejects(world.start(), (error: SluiceError) => {
+      assert.equal(error.code, 'STATE_DAMAGED');
+      assert.ok(error.message.startsWith(path), error.message);
+      return true;
+    });
+    // It holds nothing that the next start would need.
+    await rm(path);
+    await world.start();
+  });
 });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fillDisk, mountSmallDisk } from '../support/small-disk.ts';
 import { withCheckedExport } from './checked-export.ts';
 
 const DISK_BYTES = 8 * 1024 * 1024;
@@ -12,19 +11,19 @@ const ROWS = 3000;
 const LEVELS_KIB = [0, 4, 8, 16, 24, 48, 96, 128, 192, 256, 384, 512, 768, 1024];
 
 test('a disk that fills up at any moment fails the run or not, and the run after it passes the oracle', async t => {
-  const disk = mountSmallDisk();
+  const disk = mountSmallDisk(DISK_BYTES);
   if (disk === undefined) return t.skip('mounting a tmpfs is not permitted here: run as root');
   try {
     const settings = { runType: 'full_then_delta', syncMode: 'difference', fileName: '{run}' };
-    await withCheckedExport({ settings, rowCount: ROWS, below: disk }, async subject => {
+    await withCheckedExport({ settings, rowCount: ROWS, below: disk.path }, async subject => {
       await subject.succeed();
-      const filler = join(disk, 'filler');
+      const filler = join(disk.path, 'filler');
       const seen: string[] = [];
       for (const [round, level] of LEVELS_KIB.entries()) {
         await subject.source.set(
           new Map(Array.from({ length: ROWS }, (_, key) => [key + 1, `round ${round} of ${key}`])),
         );
-        fill(filler, level * 1024);
+        fillDisk(filler, level * 1024);
         let step = 'before the first step';
         const { record, error } = await subject.run({
           onStep: (name, moment) => {
@@ -49,26 +48,6 @@ test('a disk that fills up at any moment fails the run or not, and the run after
       assert.ok(seen.some(line => line.includes('failed')) && seen.some(line => line.includes('succeeded')));
     });
   } finally {
-    execFileSync('umount', [disk]);
-    rmdirSync(disk);
+    disk.unmount();
   }
 });
-
-function mountSmallDisk(): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), 'sluice-small-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', folder], { stdio: 'ignore' });
-    return folder;
-  } catch {
-    rmdirSync(folder);
-    return undefined;
-  }
-}
-
-/** Leaves so many bytes free. */
-function fill(path: string, leftBytes: number): void {
-  const { bavail, bsize } = statfsSync(join(path, '..'));
-  const bytes = bavail * bsize - leftBytes;
-  assert.ok(bytes > 0, 'the small disk is too full already');
-  writeFileSync(path, Buffer.alloc(bytes));
-}

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Baseline } from '../../src/baseline/baseline.ts';
 import type { Manifest } from '../../src/run/manifest.ts';
 import type { TestContainer } from '../support/azurite.ts';
+import { expectedRows, type PublishedRow, readPublished } from './published-rows.ts';
 import type { Rows, SourceHistory } from './source-history.ts';
 
 /**
@@ -25,7 +25,7 @@ export interface OracleSubject {
 interface Generation {
   readonly manifest: Manifest;
   /** Rows of all files, with the change that the file's name promises. */
-  readonly rows: readonly { readonly key: number; readonly name: string; readonly change: string }[];
+  readonly rows: readonly PublishedRow[];
 }
 
 export class Oracle {
@@ -65,7 +65,7 @@ export class Oracle {
       if (run === 'latest' || this.#generations.has(run)) continue;
       const manifest = JSON.parse((await container.download(name)).toString()) as Manifest;
       assert.equal(manifest.run, run, `${name} is of another run`);
-      this.#generations.set(run, { manifest, rows: await this.#readFiles(manifest) });
+      this.#generations.set(run, { manifest, rows: await readPublished(container, manifest) });
     }
     if (names.includes(`${prefix}latest.json`)) {
       const latest = JSON.parse((await container.download(`${prefix}latest.json`)).toString()) as Manifest;
@@ -157,27 +157,6 @@ export class Oracle {
       this.checkText(JSON.stringify(manifest), `manifest of ${manifest.run}`);
   }
 
-  async #readFiles(manifest: Manifest): Promise<Generation['rows']> {
-    const rows: { key: number; name: string; change: string }[] = [];
-    for (const { name, bytes, sha256, md5, rows: count, change = 'written' } of manifest.files) {
-      const where = `${name} of generation ${manifest.generation}, ${manifest.run}`;
-      const contents = await this.#subject.container.download(name).catch(error => {
-        throw new Error(`${where} cannot be read: ${(error as Error).message.split('\n', 1)[0]}`);
-      });
-      assert.equal(contents.length, bytes, `size of ${where}`);
-      assert.equal(createHash('sha256').update(contents).digest('hex'), sha256, `SHA-256 of ${where}`);
-      assert.equal(createHash('md5').update(contents).digest('hex'), md5, `MD5 of ${where}`);
-      const [head, ...lines] = contents.toString().trimEnd().split('\n');
-      assert.equal(head, 'id,name', `header of ${where}`);
-      assert.equal(lines.length, count, `rows of ${where}`);
-      for (const line of lines) {
-        const comma = line.indexOf(',');
-        rows.push({ key: Number(line.slice(0, comma)), name: line.slice(comma + 1), change });
-      }
-    }
-    return rows;
-  }
-
   #ordered(): Generation[] {
     return [...this.#generations.values()].sort((a, b) => a.manifest.generation - b.manifest.generation);
   }
@@ -225,21 +204,6 @@ export class Oracle {
     this.#held = held;
     this.#before = seen;
   }
-}
-
-/** `change value` by key. */
-function expectedRows(before: Rows, seen: Rows, syncMode: string, full: boolean): Map<number, string> {
-  const expected = new Map<number, string>();
-  const named = syncMode === 'difference';
-  for (const [key, value] of seen) {
-    const old = before.get(key);
-    if (old === undefined) expected.set(key, `${named ? 'added' : 'written'} ${value}`);
-    else if (old !== value && syncMode !== 'insert')
-      expected.set(key, `${named ? 'updated' : 'written'} ${value}`);
-  }
-  if (named && !full)
-    for (const [key, value] of before) if (!seen.has(key)) expected.set(key, `removed ${value}`);
-  return expected;
 }
 
 function sorted<T>(map: ReadonlyMap<number, T>): [number, T][] {

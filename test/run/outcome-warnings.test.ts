@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
+import { historyFolder, keepRecord } from '../../src/run/history.ts';
 import { inUnits, rowsChangedWarning, sasExpiry } from '../../src/run/outcome-warnings.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { activation } from '../daemon/support/activations.ts';
@@ -58,6 +61,19 @@ test('fewer or more rows than in the last run that read everything are warned of
     assert.deepEqual(codes(await run(94)), []);
     assert.deepEqual(codes(await run(142)), ['ROWS_SPIKED']);
     assert.deepEqual(codes(await run(142)), []);
+  }));
+
+test('a run is not compared with one of a clock that was ahead', () =>
+  withExporter(async exporter => {
+    const warnings = { rowsDroppedOver: '20%' };
+    await makeTable(exporter, 1000);
+    const activation = exporter.activation({ warnings });
+    const { record } = await exporter.run(activation);
+    const folder = historyFolder(activation.dataDirectory, activation.name);
+    await keepRecord(folder, { ...record, run: `2999${record.run.slice(4)}` });
+    await rm(join(folder, `${record.run}.json`));
+    await makeTable(exporter, 10);
+    assert.deepEqual(codes((await exporter.run(activation)).record), []);
   }));
 
 test('a run that found its file there is neither empty nor compared', () =>

@@ -156,7 +156,9 @@ until curl -fsS -H "Authorization: Bearer $TOKEN" "http://127.0.0.1:7345/v1/runs
 
 **Audit.** Every call that changes something is a line of \`DATA_DIRECTORY/daemon/audit.ndjson\`, with the time, the token's place and
 fingerprint (the first eight hexadecimal digits of the SHA-256 of \`sluice token TOKEN\`), the remote address, what was asked and the status.
-The file is readable by its owner only; past 10 MiB it is put aside, and four of those are kept.
+The file is readable by its owner only; past 10 MiB it is put aside, and four of those are kept. A line is in the file before its call is
+answered, so that no end of the daemon loses it; it is not forced to the disk, so that a power cut may take the lines of about the last half
+minute, and cut the last one short. Runs that were accepted, and what became of them, are forced to the disk, and outlive that.
 `;
 
 const HEADINGS: Readonly<Record<Tag, string>> = {

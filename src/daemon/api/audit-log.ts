@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { WriteWatch } from '../parts.ts';
 
 /** One call that changed something, or was to. */
 export interface AuditEntry {
@@ -31,6 +32,7 @@ export interface AuditLogOptions {
   readonly keptFiles?: number;
   /** How often it is looked whether somebody has moved the file away. */
   readonly lookEveryMs?: number;
+  readonly watch?: WriteWatch;
 }
 
 interface OpenFile {
@@ -55,6 +57,7 @@ export class AuditLog {
   readonly #maxBytes: number;
   readonly #keptFiles: number;
   readonly #lookEveryMs: number;
+  readonly #watch: WriteWatch | undefined;
   #file: OpenFile | undefined;
   #waiting: string[] = [];
   /** Of what waits; taken up by everything that comes until it begins. */
@@ -74,6 +77,7 @@ export class AuditLog {
     this.#maxBytes = maxBytes;
     this.#keptFiles = keptFiles;
     this.#lookEveryMs = lookEveryMs;
+    this.#watch = options.watch;
   }
 
   /** Resolves when the line is in the file; lines that come together are written together. */
@@ -106,7 +110,10 @@ export class AuditLog {
       }
       await file.handle.appendFile(lines);
       file.bytes += lines.length;
-    } catch (error) {
+      this.#watch?.wrote(this.#path);
+    } catch (cause) {
+      const error = new Error(`the audit log cannot be written: ${(cause as Error).message}`, { cause });
+      this.#watch?.failed(this.#path, error);
       await this.#putAway();
       throw error;
     }
@@ -124,9 +131,11 @@ export class AuditLog {
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     // A file that is there already has the mode that somebody gave it.
     if ((await statOf(this.#path)) !== undefined) await chmod(this.#path, 0o600);
-    const handle = await open(this.#path, 'a', 0o600);
+    const handle = await open(this.#path, 'a+', 0o600);
     const { ino: inode, size: bytes } = await handle.stat();
     this.#file = { handle, inode, bytes, seenAt };
+    // A power cut or a full disk may have cut the last line short: the next must not become a part of it.
+    if (!(await endsWithLine(handle, bytes))) await handle.appendFile('\n');
     return this.#file;
   }
 
@@ -142,6 +151,12 @@ export class AuditLog {
     }
     await renameIfThere(this.#path, `${this.#path}.1`);
   }
+}
+
+async function endsWithLine(handle: FileHandle, bytes: number): Promise<boolean> {
+  if (bytes === 0) return true;
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, bytes - 1);
+  return buffer.toString('latin1') === '\n';
 }
 
 async function statOf(path: string): Promise<Stats | undefined> {

@@ -112,7 +112,11 @@ class EventWriter {
 
   end(): void {
     clearInterval(this.#keepAlive);
-    if (!this.#response.writableEnded) this.#response.end();
+    const response = this.#response;
+    if (response.writableEnded) return;
+    response.end();
+    // Who does not take what is left would keep its place until the network gives it up. Time begins anew with what it takes.
+    response.setTimeout(this.#limits.keepAliveCommentMs, () => response.destroy());
   }
 
   #drained(): void {

@@ -7,7 +7,7 @@ import type { DaemonConfig } from '../../config/schema.ts';
 import type { Redactor } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Operations } from '../operations.ts';
-import type { Log } from '../parts.ts';
+import type { Log, WriteWatch } from '../parts.ts';
 import { AccessRules, isLoopback } from './access-rules.ts';
 import { createApp } from './app.ts';
 import { AuditLog } from './audit-log.ts';
@@ -27,6 +27,8 @@ export interface HttpServerOptions {
   /** Everything that is answered passes it. */
   readonly redactor: Redactor;
   readonly limits?: Partial<HttpLimits>;
+  /** Is told of writes to the audit log. */
+  readonly watch?: WriteWatch;
 }
 
 export type HttpConfig = DeepReadonly<
@@ -65,7 +67,11 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   }
 
   const toJson = (value: unknown): string => redactor.toJson(value);
-  const audit = new AuditLog({ path: join(dataDirectory, 'daemon', 'audit.ndjson'), toJson });
+  const audit = new AuditLog({
+    path: join(dataDirectory, 'daemon', 'audit.ndjson'),
+    toJson,
+    ...(options.watch && { watch: options.watch }),
+  });
   let document: string | undefined;
   const services: Services = {
     operations,

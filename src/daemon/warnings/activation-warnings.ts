@@ -4,6 +4,7 @@ import type { RunRecord } from '../../run/run-record.ts';
 import type { Notification } from '../notify/notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
+import { MAX_CORRECTION_MS } from '../schedule/due-times.ts';
 import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
 
 export interface NotificationCounts {
@@ -34,7 +35,7 @@ export const WARNINGS_DOCUMENT = 'warnings';
 
 interface Watched {
   /** ISO 8601, UTC. */
-  readonly since: string;
+  since: string;
   readonly active: Map<string, ActiveWarning>;
 }
 
@@ -105,12 +106,22 @@ export class ActivationWarnings implements Warnings {
     const names = new Set(activations.map(({ name }) => name));
     for (const name of this.#watched.keys()) if (!names.has(name)) this.#watched.delete(name);
     for (const activation of activations) {
-      const succeededAt = lastSuccessAt(activation.name) ?? new Date(this.#watch(activation.name).since);
+      const succeededAt = this.#succeededAt(activation.name, lastSuccessAt(activation.name), now);
       const findings = findingsOf(rule => rule.afterTime?.({ activation, now, succeededAt }));
       await this.#apply(activation, findings, now.toISOString());
     }
     // Once for all: what is kept holds every activation, and to look through it after each would hold the daemon up.
     await this.#save();
+  }
+
+  /** Without a success that the clock has reached, time counts from when the activation began to be watched. */
+  #succeededAt(name: string, last: Date | undefined, now: Date): Date {
+    const isToCome = (at: Date): boolean => at.getTime() - now.getTime() > MAX_CORRECTION_MS;
+    if (last !== undefined && !isToCome(last)) return last;
+    const watched = this.#watch(name);
+    // The clock was set back: what was to be counted from lies ahead, and nobody would be warned before.
+    if (isToCome(new Date(watched.since))) watched.since = now.toISOString();
+    return new Date(watched.since);
   }
 
   active(activation: string): readonly ActiveWarning[] {

@@ -202,3 +202,24 @@ test('a file that somebody has moved away is begun anew', async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test('a line that was cut short spoils none after it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
+  const path = join(folder, 'audit.ndjson');
+  await writeFile(path, '{"request":"first"}\n{"reque');
+  const audit = new AuditLog({ path, toJson: JSON.stringify });
+  const entry = { time: '', remote: '', operation: '', method: '', path: '', status: 200 };
+  try {
+    await audit.append({ ...entry, request: 'second' });
+    await audit.append({ ...entry, request: 'third' });
+    const [first, cut, ...lines] = (await readFile(path, 'utf8')).trimEnd().split('\n');
+    assert.deepEqual([first, cut], ['{"request":"first"}', '{"reque']);
+    assert.deepEqual(
+      lines.map(line => (JSON.parse(line) as AuditEntry).request),
+      ['second', 'third'],
+    );
+  } finally {
+    await audit.close();
+    await rm(folder, { recursive: true });
+  }
+});

@@ -188,6 +188,35 @@ test('a reader that takes nothing from one comment to the next is dropped', asyn
   }
 });
 
+test('a reader that does not take the end of a run gives its place back soon', async () => {
+  const own = await Served.start({
+    limits: { keepAliveCommentMs: 50, eventBacklogBytes: 1_000_000_000, eventStreams: 1 },
+  });
+  try {
+    const api = await own.client();
+    const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
+    const slow = await RawConnection.open(own.port);
+    slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await slow.until('id: 1');
+    slow.socket.pause();
+    const warnings = Array.from({ length: 2000 }, () => ({
+      code: 'ROWS_DROPPED' as const,
+      message: 'x'.repeat(4000),
+    }));
+    // More than every buffer on the way holds, and at once the end: no comment comes any more.
+    own.operations.become(run, 'publishing', { warnings });
+    own.operations.become(run, 'publishing', { warnings });
+    own.operations.become(run, 'succeeded', { warnings: [] });
+    while (own.operations.listenersOf(run) > 0) await turn();
+    const next = await api.open('streamRunEvents', { path: { id: run } });
+    assert.equal(next.status, 200, 'the place is free');
+    await next.text();
+    slow.destroy();
+  } finally {
+    await own.dispose();
+  }
+});
+
 test('of progress only the newest waits for a slow reader', async () => {
   const run = await newRun();
   const slow = await RawConnection.open(served.port);

@@ -28,4 +28,8 @@ export class MemoryDocuments implements DocumentStore {
   async remove(name: string): Promise<void> {
     this.texts.delete(name);
   }
+
+  placeOf(name: string): string {
+    return `the document ${name}`;
+  }
 }

@@ -5,6 +5,7 @@ import { type Outcome, type RunningCommand, startSluice } from '../../cli/suppor
 
 export interface Answer<Body> {
   readonly status: number;
+  readonly headers: Headers;
   readonly body: Body;
 }
 
@@ -19,24 +20,33 @@ export class ServeProcess {
   }
 
   /** The folder holds sluice.yaml. Rejects where the command ends before it listens. */
-  static async start(cwd: string): Promise<ServeProcess> {
+  static start(cwd: string): Promise<ServeProcess> {
+    return ServeProcess.begin(cwd).ready;
+  }
+
+  /** For those who do not wait until it serves. */
+  static begin(cwd: string): { readonly command: RunningCommand; readonly ready: Promise<ServeProcess> } {
     const command = startSluice(['serve', '--port', '0', '--log', 'json'], { cwd });
-    await command.until(/"message":"ready"/);
-    const url = /"url":"([^"]+)"/.exec(command.printed().stdout)![1]!;
-    return new ServeProcess(command, url);
+    const ready = command.until(/"message":"ready"/).then(() => {
+      const url = /"url":"([^"]+)"/.exec(command.printed().stdout)![1]!;
+      return new ServeProcess(command, url);
+    });
+    return { command, ready };
   }
 
   async call<Body>(
     method: string,
     path: string,
     headers: Record<string, string> = {},
+    signal?: AbortSignal,
   ): Promise<Answer<Body>> {
-    const answer = await fetch(`${this.url}${path}`, { method, headers });
-    return { status: answer.status, body: (await answer.json()) as Body };
+    const answer = await fetch(`${this.url}${path}`, { method, headers, ...(signal && { signal }) });
+    return { status: answer.status, headers: answer.headers, body: (await answer.json()) as Body };
   }
 
-  trigger(activation: string, key: string): Promise<Answer<RunRecord>> {
-    return this.call('POST', `/v1/activations/${activation}/runs`, { 'idempotency-key': key });
+  trigger(activation: string, key: string, signal?: AbortSignal): Promise<Answer<RunRecord>> {
+    const headers = { 'idempotency-key': key };
+    return this.call('POST', `/v1/activations/${activation}/runs`, headers, signal);
   }
 
   async ended(run: string): Promise<RunRecord> {

@@ -257,6 +257,24 @@ test('that no run has succeeded for too long is told when time has passed, and o
   assert.deepEqual(world.active(), []);
 });
 
+test('that no run succeeds is told in time though the clock was set back', async () => {
+  const world = new World();
+  const watched = plain({ warnings: { noSuccessFor: '1d' } });
+  const passed = (lastSuccess?: string): Promise<void> =>
+    world.warnings.timePassed([watched], () =>
+      lastSuccess === undefined ? undefined : new Date(lastSuccess),
+    );
+  await passed();
+  world.clock.set('2020-01-01T00:00:00Z');
+  await passed('2026-06-09T00:00:00Z');
+  assert.deepEqual(world.active(), [], 'time counts anew');
+  await world.clock.pass(DAY + 1000);
+  await passed('2026-06-09T00:00:00Z');
+  assert.deepEqual(world.active(), ['NO_SUCCESS']);
+  await passed('2020-01-02T00:00:00Z');
+  assert.deepEqual(world.active(), []);
+});
+
 test('however many activations time has passed for, what holds is kept by one write', async () => {
   const world = new World();
   const many = Array.from({ length: 50 }, (_, index) =>

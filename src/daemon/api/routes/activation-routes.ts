@@ -77,7 +77,8 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'activations',
     summary: 'The first mapped rows',
-    description: 'Reads from the source. Nothing is compared or written.',
+    description:
+      'Reads from the source. Nothing is compared or written. It is for people to look at: long values are cut, and past 2 MiB in all no more rows are shown, though more were asked for; `complete` is false then.',
     params: byName,
     query: z.strictObject({
       rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most so many rows, up to 1000.'),

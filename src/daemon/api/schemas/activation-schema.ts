@@ -133,7 +133,10 @@ export const previewSchema = component(
       columns: z.array(columnSchema),
       rows: z
         .array(z.array(z.string().nullable()))
-        .describe('Values as the source sent them, column by column; `null` for NULL.'),
+        .describe(
+          'Values as the source sent them, column by column; `null` for NULL. One of more than 4 KiB is cut, and ends with its size, as in `… (1048576 bytes)`.',
+        ),
+      cutValues: count().describe('How many of the values are cut.'),
       complete: z.boolean().describe('Whether these are all the rows that there are.'),
     })
     .describe('The first mapped rows.')
@@ -142,6 +145,7 @@ export const previewSchema = component(
         {
           columns: [{ name: 'id', source: 'id', kind: 'int64', sourceType: 'bigint' }],
           rows: [['1'], ['2']],
+          cutValues: 0,
           complete: false,
         },
       ],

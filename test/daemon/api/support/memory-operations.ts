@@ -206,6 +206,7 @@ export class MemoryOperations implements Operations {
         { name: 'text', source: 't', kind: 'text', sourceType: 'text' },
       ],
       rows: all.slice(0, rows),
+      cutValues: 0,
       complete: rows >= all.length,
     };
   }
