@@ -60,7 +60,13 @@ export const daemon = z
         keepFor: duration()
           .prefault('90d')
           .describe('How long runs stay in the history; 0 keeps them for ever.'),
-        keepRuns: z.int().min(1).default(1000).describe('Runs kept of each activation, at most.'),
+        keepRuns: z
+          .int()
+          .min(1)
+          .default(1000)
+          .describe(
+            'Runs kept of each activation; those that a client asked for with a key, in the last 24 hours, are kept beside them.',
+          ),
       })
       .prefault({})
       .describe('How much of the run history is kept.'),

@@ -13,7 +13,7 @@ import type { Validation } from '../run/validate.ts';
 export interface Operations {
   /**
    * Accepts a run. When this resolves the request is on disk: whatever ends the daemon, the run is made, once. The same
-   * `idempotencyKey` for the same activation answers the run that it first made, for as long as the history holds it;
+   * `idempotencyKey` for the same activation answers the run that it first made, for as long as the history holds it, which is a day at least;
    * with other options it rejects with IDEMPOTENCY_KEY_REUSED.
    */
   trigger(request: TriggerRequest): Promise<Triggered>;
