@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { SluiceError } from '../errors.ts';
@@ -24,7 +23,7 @@ import type {
 } from './operations.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
 import { Pauses } from './pauses.ts';
-import { RequestLog } from './request-log.ts';
+import { queuePath, RequestLog } from './request-log.ts';
 import { hasEnded, RunEvents } from './run-events.ts';
 import { RunHistory } from './run-history.ts';
 import { listRuns } from './run-list.ts';
@@ -187,7 +186,7 @@ export class Daemon implements Operations {
   static async open(options: DaemonOptions, place: DataPlace, signal?: AbortSignal): Promise<Daemon> {
     const { configuration, clock, folder, writeProblems: watch } = place;
     const { dataDirectory } = configuration;
-    const requests = await RequestLog.open(join(folder, 'queue.log'), watch);
+    const requests = await RequestLog.open(queuePath(dataDirectory), watch);
     try {
       const documents = new DocumentFolder(folder, watch);
       const history = await RunHistory.open(dataDirectory, { clock, watch, ...(signal && { signal }) });
@@ -362,6 +361,12 @@ export class Daemon implements Operations {
     this.#refuseWhileStopping();
     const outcome = this.#configuration.reload();
     this.#log.info({ ...outcome }, 'configuration reloaded');
+    const { needsRestart } = outcome;
+    if (needsRestart.length > 0)
+      this.#log.warn(
+        { needsRestart },
+        `these settings hold after a restart only: ${needsRestart.join(', ')}`,
+      );
     await this.#scheduler?.schedule(this.#configuration.activations);
     this.#options.observer?.configured?.(this.#configuration);
     this.#dispatcher.dispatch();

@@ -124,6 +124,10 @@ export interface ReloadOutcome {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
+  /** Settings of the section `daemon` that are otherwise, such as `daemon.concurrency`. */
+  readonly settings: readonly string[];
+  /** Those of them that hold from the next start on only. */
+  readonly needsRestart: readonly string[];
 }
 
 export interface Health {

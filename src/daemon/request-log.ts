@@ -1,5 +1,5 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { writeDurably } from '../run/durable-file.ts';
@@ -141,6 +141,18 @@ export class RequestLog {
 function apply(runs: Map<string, AcceptedRun>, entry: Entry): void {
   if ('put' in entry) runs.set(entry.put.record.run, entry.put);
   else runs.delete(entry.drop);
+}
+
+/**
+ * The runs that a daemon has accepted and not brought to an end, for who only looks: the daemon may be writing meanwhile.
+ * Rejects with STATE_DAMAGED where the log cannot be understood.
+ */
+export async function acceptedRuns(dataDirectory: string): Promise<readonly AcceptedRun[]> {
+  return [...(await readLog(queuePath(dataDirectory))).values()];
+}
+
+export function queuePath(dataDirectory: string): string {
+  return join(dataDirectory, 'daemon', 'queue.log');
 }
 
 async function readLog(path: string): Promise<Map<string, AcceptedRun>> {

@@ -79,14 +79,6 @@ test('a daemon that is told to stop while it starts ends as one that was stopped
     assert.equal((await next.ended).code, 0);
   }));
 
-test('a second signal ends a start at once', () =>
-  withSlowStart(async ({ daemon }) => {
-    daemon.kill('SIGTERM');
-    await daemon.until(/told to stop/);
-    daemon.kill('SIGINT');
-    assert.equal((await daemon.ended).code, 130);
-  }));
-
 test('a wish to reload that comes during the start is met after it', () =>
   withSlowStart(async ({ project, daemon, release }) => {
     const path = join(project.cwd, 'sluice.yaml');
