@@ -183,18 +183,19 @@ export class RunHistory {
       if (!isAbsent(error)) return;
     }
     const indexed = isFirst ? await history.index.read() : undefined;
-    const there = new Set(files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -5)));
     const fresh: { run: string; file: FileMark }[] = [];
-    const runs = [...there].filter(run => RUN_ID.test(run)).sort();
+    const names = files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length));
+    const runs = names.filter(run => RUN_ID.test(run)).sort();
     for (const [at, run] of runs.entries()) {
       if (at % LOOKS_AT_ONCE === 0) await new Promise(resolve => setImmediate(resolve));
-      const file = markOf(join(folder, `${run}.json`));
+      const file = markOf(`${folder}/${run}.json`);
       if (file === undefined || isSame(this.#byRun.get(run)?.file, file)) continue;
       const entry = indexed?.get(run);
       if (entry && isSame(entry.file, file)) this.#take(entry);
       else fresh.push({ run, file });
     }
     const read = await this.#readAll(activation, folder, fresh);
+    const there = new Set(runs);
     for (const { run } of history.entries.filter(entry => !there.has(entry.run))) {
       const entry = this.#byRun.get(run);
       // What was added since the folder was looked at is there.
