@@ -205,6 +205,11 @@ export const ERROR_KINDS = {
   ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first', 409),
   IDEMPOTENCY_KEY_REUSED: permanent('configuration', 'use a new key for a request with other options', 422),
   QUEUE_FULL: transient('rate limit', 'too many runs of the activation wait already; ask again later', 429),
+  STARTING: transient(
+    'connection',
+    'the daemon is starting; ask again when /readyz says that it is ready',
+    503,
+  ),
   SHUTTING_DOWN: transient('connection', 'the daemon is ending; ask again when it is back', 503),
   LISTEN_FAILED: permanent('configuration', 'free the address, or set daemon.host and daemon.port'),
 

@@ -11,7 +11,8 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
     record.runType === 'full_only'
       ? 'full'
       : `${full ? 'full' : 'delta'}, ${record.syncMode}, generation ${generation}`;
-  const lines = [`${title} in ${formatDuration(elapsedMs(record))} (${kind}; run ${run})`];
+  const took = record.endedAt === undefined ? '' : ` in ${formatDuration(elapsedMs(record))}`;
+  const lines = [`${title}${took} (${kind}; run ${run})`];
   lines.push(`  ${countsLine(counts)}`);
   if (files.length > 0) {
     const rows = files.map(file => [

@@ -12,7 +12,7 @@ export interface RunsOptions {
   readonly json?: boolean;
 }
 
-/** `sluice runs`: what this data directory remembers of runs, the newest first. */
+/** `sluice runs`: what this data directory remembers of runs, and those that its daemon has under way, the newest first. */
 export async function runs(
   name: string | undefined,
   { limit, json }: RunsOptions,
@@ -22,24 +22,46 @@ export async function runs(
   const { config } = await openConfig(context);
   const { activationsIn, listRuns } = await import('../run/history.ts');
   const { dataDirectory } = config;
+  // Before the history: a run that ends meanwhile is in that before it leaves the queue.
+  const live = await liveRecords(dataDirectory, terminal);
   if (name !== undefined && !Object.hasOwn(config.activations, name)) {
     // An activation that has left the configuration keeps its history.
-    if (!(await activationsIn(dataDirectory)).includes(name)) {
+    const seen = [...(await activationsIn(dataDirectory)), ...live.map(({ activation }) => activation)];
+    if (!seen.includes(name)) {
       const known = knownNames(name, Object.keys(config.activations));
       throw new SluiceError('NAME_UNKNOWN', `there is no activation ${JSON.stringify(name)}; ${known}`);
     }
   }
-  const { records, unreadable, more } = await listRuns({
+  const ended = await listRuns({
     dataDirectory,
     limit,
     ...(name !== undefined && { activation: name }),
   });
+  const { unreadable } = ended;
+  const isEnded = new Set(ended.records.map(({ run }) => run));
+  const waiting = live.filter(
+    ({ run, activation }) => !isEnded.has(run) && (name === undefined || activation === name),
+  );
+  const all = [...ended.records, ...waiting].sort((a, b) => (a.run < b.run ? 1 : -1));
+  const records = all.slice(0, limit);
+  const more = ended.more || all.length > limit;
   for (const path of unreadable) terminal.note(`${path} is no record of a run and was left out`);
   if (json) for (const record of records) terminal.printJson(record);
   else if (records.length === 0) terminal.print('no runs yet');
   else terminal.print(runsTable(records, terminal));
   if (more && !json) terminal.note(`there are older ones; see them with --limit`);
   return EXIT.done;
+}
+
+async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<readonly RunRecord[]> {
+  const { acceptedRuns } = await import('../daemon/request-log.ts');
+  try {
+    return (await acceptedRuns(dataDirectory)).map(({ record }) => record);
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    terminal.note(`${error.message}; runs that have not ended are left out`);
+    return [];
+  }
 }
 
 const STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {

@@ -1,5 +1,6 @@
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import { EXIT } from '../errors.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { ServingDaemon } from '../daemon/serve-daemon.ts';
+import { EXIT, SluiceError } from '../errors.ts';
 import { type CommandContext, openConfig } from './command-context.ts';
 
 export interface ServeCommandOptions {
@@ -12,11 +13,47 @@ const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 /** `sluice serve`: until a signal ends it. The first lets runs end, a second one ends the process at once. */
 export async function serve(options: ServeCommandOptions, context: CommandContext): Promise<number> {
+  const stopping = new AbortController();
+  let serving: ServingDaemon | undefined;
+  let isReloadWanted = false;
+  const stop = (): void => {
+    // The processes of runs notice, and end by themselves.
+    if (stopping.signal.aborted) process.exit(EXIT.cancelled);
+    stopping.abort();
+  };
+  const reload = (): void => {
+    if (serving) void serving.reload();
+    else isReloadWanted = true;
+  };
+  // Before anything that takes time: to the first process of a container, SIGTERM without a handler is nothing.
+  for (const name of STOPPING) process.on(name, stop);
+  process.on('SIGHUP', reload);
+  try {
+    serving = await start(options, context, stopping.signal);
+    if (isReloadWanted) await serving.reload();
+    await untilAborted(stopping.signal);
+    await serving.stop();
+  } catch (error) {
+    const isStopped = error instanceof SluiceError && error.code === 'SHUTTING_DOWN';
+    if (!(isStopped && stopping.signal.aborted)) throw error;
+  } finally {
+    for (const name of STOPPING) process.off(name, stop);
+    process.off('SIGHUP', reload);
+  }
+  return EXIT.done;
+}
+
+async function start(
+  { host, port, log }: ServeCommandOptions,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<ServingDaemon> {
   let opened: LoadedConfig | undefined = await openConfig(context);
+  const { loadConfig } = await import('../config/load.ts');
   const { serveDaemon } = await import('../daemon/serve-daemon.ts');
   const { stdout } = process;
-  const { host, port, log: format = stdout.isTTY ? 'pretty' : 'json' } = options;
-  const serving = await serveDaemon({
+  const format = log ?? (stdout.isTTY ? 'pretty' : 'json');
+  return serveDaemon({
     load: () => {
       const loaded = opened ?? loadConfig({ path: context.configPath });
       opened = undefined;
@@ -25,24 +62,15 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     log: { format, destination: coalesced(stdout), colors: stdout.isTTY && stdout.hasColors() },
+    signal,
   });
-  const reload = (): void => void serving.reload();
-  process.on('SIGHUP', reload);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      let isStopping = false;
-      const stop = (): void => {
-        // The processes of runs notice, and end by themselves.
-        if (isStopping) process.exit(EXIT.cancelled);
-        isStopping = true;
-        serving.stop().then(resolve, reject);
-      };
-      for (const name of STOPPING) process.on(name, stop);
-    });
-  } finally {
-    process.off('SIGHUP', reload);
-  }
-  return EXIT.done;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Writes to a pipe hold the process up: lines that come in one turn of the loop are written by one of them. */

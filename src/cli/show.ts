@@ -8,14 +8,21 @@ export interface ShowOptions {
   readonly json?: boolean;
 }
 
-/** `sluice show`: one run of the local history. */
+/** `sluice show`: one run of the local history, or of the daemon that has it under way. */
 export async function show(run: string, { json }: ShowOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
   const { config } = await openConfig(context);
   const { findRun } = await import('../run/history.ts');
-  const record = await findRun(config.dataDirectory, run);
+  const { acceptedRuns } = await import('../daemon/request-log.ts');
+  const { dataDirectory } = config;
+  // In this order: a run that ends meanwhile is in the history before it leaves the queue.
+  const queue = await acceptedRuns(dataDirectory).catch((error: unknown) => ({ error }));
+  const live = 'error' in queue ? undefined : queue.find(({ record }) => record.run === run)?.record;
+  const record = (await findRun(dataDirectory, run)) ?? live;
+  // It may stand in what cannot be read.
+  if (record === undefined && 'error' in queue) throw queue.error;
   if (record === undefined) {
-    throw new SluiceError('NAME_UNKNOWN', `${config.dataDirectory} remembers no run ${JSON.stringify(run)}`, {
+    throw new SluiceError('NAME_UNKNOWN', `${dataDirectory} remembers no run ${JSON.stringify(run)}`, {
       hint: 'see `sluice runs` for the ids of runs',
     });
   }
@@ -25,13 +32,14 @@ export async function show(run: string, { json }: ShowOptions, context: CommandC
 }
 
 function description(record: RunRecord, terminal: Terminal): string {
-  const { trigger, startedAt, endedAt, snapshotTime, previousGeneration, warnings, error } = record;
+  const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration, warnings, error } = record;
   const text = (value: string): string => escaped(terminal.clean(value));
   const lines = [runSummary(record, terminal)];
   const times = [
     `started ${startedAt}`,
     snapshotTime && `snapshot ${snapshotTime}`,
     endedAt && `ended ${endedAt}`,
+    retryAt && `next attempt due ${retryAt}`,
   ];
   lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);

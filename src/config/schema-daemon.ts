@@ -25,8 +25,15 @@ const smtp = z
 
 export const daemon = z
   .strictObject({
-    host: text().default('127.0.0.1').describe('Address to listen on; one beyond loopback needs a token.'),
-    port: z.int().min(0).max(65_535).default(7345).describe('Port to listen on; 0 takes a free one.'),
+    host: text()
+      .default('127.0.0.1')
+      .describe('Address to listen on; one beyond loopback needs a token. A change takes a restart.'),
+    port: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(7345)
+      .describe('Port to listen on; 0 takes a free one. A change takes a restart.'),
     concurrency: z.int().min(1).max(256).default(2).describe('Runs at the same time, in all.'),
     tokens: z
       .strictObject({
@@ -41,7 +48,7 @@ export const daemon = z
       .describe('Values of the `Host` header that are accepted besides the address itself.'),
     bodyLimit: size({ min: 1024, bounds: 'at least 1KiB' })
       .prefault('1MiB')
-      .describe('Largest request body.'),
+      .describe('Largest request body. A change takes a restart.'),
     gracePeriod: duration().prefault('30s').describe('How long running runs may go on after SIGTERM.'),
     runMemory: size({ min: 64 * 1024 ** 2, bounds: 'at least 64MiB' })
       .prefault('4GiB')
@@ -60,7 +67,13 @@ export const daemon = z
         keepFor: duration()
           .prefault('90d')
           .describe('How long runs stay in the history; 0 keeps them for ever.'),
-        keepRuns: z.int().min(1).default(1000).describe('Runs kept of each activation, at most.'),
+        keepRuns: z
+          .int()
+          .min(1)
+          .default(1000)
+          .describe(
+            'Runs kept of each activation; those that a client asked for with a key, in the last 24 hours, are kept beside them.',
+          ),
       })
       .prefault({})
       .describe('How much of the run history is kept.'),

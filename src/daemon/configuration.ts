@@ -4,6 +4,11 @@ import { Redactor, Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { ReloadOutcome } from './operations.ts';
 
+type DaemonConfig = LoadedConfig['config']['daemon'];
+
+/** What the HTTP server is made with. */
+const NEEDS_RESTART: ReadonlySet<keyof DaemonConfig> = new Set(['host', 'port', 'bodyLimit']);
+
 /** The configuration that the daemon goes by now. */
 export class Configuration {
   readonly #load: () => LoadedConfig;
@@ -59,6 +64,7 @@ export class Configuration {
       });
     }
     const before = this.#activations;
+    const settings = changedSettings(this.daemon, loaded.config.daemon);
     this.redactor.addAll(loaded.redactor);
     this.#loaded = loaded;
     this.#activations = activations;
@@ -69,6 +75,8 @@ export class Configuration {
       changed: names.filter(
         name => before.has(name) && textOf(before.get(name)) !== textOf(activations.get(name)),
       ),
+      settings: settings.map(name => `daemon.${name}`),
+      needsRestart: settings.filter(name => NEEDS_RESTART.has(name)).map(name => `daemon.${name}`),
     };
   }
 }
@@ -78,9 +86,14 @@ function resolveAll({ config }: LoadedConfig): Map<string, ResolvedActivation> {
   return new Map(names.map(name => [name, resolveActivation(config, name)]));
 }
 
+function changedSettings(before: DaemonConfig, after: DaemonConfig): (keyof DaemonConfig)[] {
+  const names = new Set(Object.keys({ ...before, ...after }) as (keyof DaemonConfig)[]);
+  return [...names].filter(name => textOf(before[name]) !== textOf(after[name])).sort();
+}
+
 /** For comparing only: a secret that was renewed is a change. */
-function textOf(activation: ResolvedActivation | undefined): string {
-  return JSON.stringify(activation, function (this: Record<string, unknown>, key, value) {
+function textOf(value: unknown): string | undefined {
+  return JSON.stringify([value], function (this: Record<string, unknown>, key, value) {
     const given = this[key];
     return given instanceof Secret ? given.reveal() : value;
   });

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { SluiceError } from '../errors.ts';
@@ -7,10 +6,10 @@ import { RUN_ID } from '../run/run-id.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { Validation } from '../run/validate.ts';
 import { Acceptance } from './acceptance.ts';
-import { Configuration } from './configuration.ts';
+import type { Configuration } from './configuration.ts';
+import { type DataPlace, takeDataPlace } from './data-place.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { DocumentFolder } from './document-folder.ts';
-import { lockDaemonFolder } from './lock-daemon-folder.ts';
 import type {
   ActivationStatus,
   Health,
@@ -24,7 +23,7 @@ import type {
 } from './operations.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
 import { Pauses } from './pauses.ts';
-import { RequestLog } from './request-log.ts';
+import { queuePath, RequestLog } from './request-log.ts';
 import { hasEnded, RunEvents } from './run-events.ts';
 import { RunHistory } from './run-history.ts';
 import { listRuns } from './run-list.ts';
@@ -34,8 +33,7 @@ import { RunQueue } from './run-queue.ts';
 import { SelfPause } from './self-pause.ts';
 import { SideJobs } from './side-jobs.ts';
 import { requeueAccepted, StartRecovery } from './start-recovery.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
-import { WriteProblems } from './write-problems.ts';
+import type { WriteProblems } from './write-problems.ts';
 
 export interface DaemonOptions {
   /** Reads the configuration; also at each reload. */
@@ -70,8 +68,7 @@ export interface DaemonObserver {
 
 /** What a daemon takes over when it starts. */
 interface Kept {
-  readonly lock: { close(): Promise<void> };
-  readonly writeProblems: WriteProblems;
+  readonly place: DataPlace;
   readonly requests: RequestLog;
   readonly history: RunHistory;
   readonly pauses: Pauses;
@@ -90,9 +87,8 @@ export class Daemon implements Operations {
   readonly #clock: DaemonClock;
   readonly #log: Log;
   readonly #configuration: Configuration;
-  readonly #lock: { close(): Promise<void> };
-  /** Everything that writes to the data directory in this process tells it. */
-  readonly writeProblems: WriteProblems;
+  readonly #place: DataPlace;
+  readonly #writeProblems: WriteProblems;
   readonly #requests: RequestLog;
   readonly #history: RunHistory;
   readonly #pauses: Pauses;
@@ -117,8 +113,8 @@ export class Daemon implements Operations {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#configuration = parts.configuration;
-    this.#lock = kept.lock;
-    this.writeProblems = kept.writeProblems;
+    this.#place = kept.place;
+    this.#writeProblems = kept.place.writeProblems;
     this.#requests = kept.requests;
     this.#history = kept.history;
     this.#pauses = kept.pauses;
@@ -168,57 +164,57 @@ export class Daemon implements Operations {
     this.#scheduler = options.createScheduler?.(parts, this.#scheduleTarget());
   }
 
-  /** `open`, then `begin`. */
+  /** `takeDataPlace`, `open`, then `begin`. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const daemon = await Daemon.open(options);
+    const place = await takeDataPlace(options.load, options.clock);
+    let daemon: Daemon | undefined;
     try {
+      daemon = await Daemon.open(options, place);
       await daemon.begin();
       return daemon;
     } catch (error) {
-      await daemon.stop({ gracePeriodMs: 0 });
+      if (daemon) await daemon.stop({ gracePeriodMs: 0 });
+      else await place.close();
       throw error;
     }
   }
 
   /**
-   * Takes the data directory, and reads what the last daemon left. No run begins before `begin`. Rejects with STATE_LOCKED
-   * where another daemon has the folder, with CONFIG_INVALID, and with STATE_DAMAGED where what was left cannot be
-   * understood.
+   * Reads what the last daemon left. No run begins before `begin`. Rejects with STATE_DAMAGED where what was left cannot be
+   * understood, and with its reason when `signal` aborts; the place is then the caller's again.
    */
-  static async open(options: DaemonOptions): Promise<Daemon> {
-    const configuration = new Configuration(options.load);
-    const clock = options.clock ?? SYSTEM_CLOCK;
-    const folder = join(configuration.dataDirectory, 'daemon');
-    const lock = await lockDaemonFolder(folder);
-    let requests: RequestLog | undefined;
+  static async open(options: DaemonOptions, place: DataPlace, signal?: AbortSignal): Promise<Daemon> {
+    const { configuration, clock, folder, writeProblems: watch } = place;
+    const { dataDirectory } = configuration;
+    const requests = await RequestLog.open(queuePath(dataDirectory), watch);
     try {
-      const writeProblems = new WriteProblems(clock);
-      const documents = new DocumentFolder(folder, writeProblems);
-      requests = await RequestLog.open(join(folder, 'queue.log'), writeProblems);
-      const history = await RunHistory.open(configuration.dataDirectory, { clock, watch: writeProblems });
+      const documents = new DocumentFolder(folder, watch);
+      const history = await RunHistory.open(dataDirectory, { clock, watch, ...(signal && { signal }) });
       const pauses = await Pauses.open(documents, clock);
       const parts: DaemonParts = { configuration, documents, clock, log: options.log };
-      const daemon = new Daemon(options, parts, { lock, writeProblems, requests, history, pauses });
+      const daemon = new Daemon(options, parts, { place, requests, history, pauses });
       for (const run of await requeueAccepted(requests, parts, history)) daemon.#queue.add(run);
       await daemon.#warnings?.open();
+      signal?.throwIfAborted();
       return daemon;
     } catch (error) {
-      await requests?.close();
-      await lock.close();
+      await requests.close();
       throw error;
     }
   }
 
   /** Goes on where the last daemon ended. */
   async begin(): Promise<void> {
+    // It may be told to stop meanwhile.
+    const isMeant = (): boolean => this.#state === 'starting';
     await this.#startRecovery.start();
-    for (const name of this.#history.activations()) await this.#prune(name);
+    for (const name of this.#history.activations()) if (isMeant()) await this.#prune(name);
+    if (!isMeant()) return;
     this.#selfPause.start();
     await this.#scheduler?.schedule(this.#configuration.activations);
+    if (!isMeant()) return;
     this.#options.observer?.configured?.(this.#configuration);
     this.#passTime();
-    // It may have been told to stop meanwhile.
-    if (this.#state !== 'starting') return;
     this.#state = 'ready';
     this.#log.info(
       { activations: this.#configuration.activations.length, queued: this.#queue.waiting },
@@ -365,6 +361,12 @@ export class Daemon implements Operations {
     this.#refuseWhileStopping();
     const outcome = this.#configuration.reload();
     this.#log.info({ ...outcome }, 'configuration reloaded');
+    const { needsRestart } = outcome;
+    if (needsRestart.length > 0)
+      this.#log.warn(
+        { needsRestart },
+        `these settings hold after a restart only: ${needsRestart.join(', ')}`,
+      );
     await this.#scheduler?.schedule(this.#configuration.activations);
     this.#options.observer?.configured?.(this.#configuration);
     this.#dispatcher.dispatch();
@@ -379,7 +381,7 @@ export class Daemon implements Operations {
       running: this.#queue.running,
       queued: this.#queue.waiting,
       problems: [
-        ...this.writeProblems.lines,
+        ...this.#writeProblems.lines,
         ...this.#startRecovery.problems,
         ...(this.#warnings?.undelivered() ?? []),
       ],
@@ -406,7 +408,7 @@ export class Daemon implements Operations {
     while (this.#background.size > 0) await Promise.all(this.#background);
     await this.#warnings?.close();
     await this.#requests.close();
-    await this.#lock.close();
+    await this.#place.close();
     this.#log.info({ queued: this.#queue.waiting }, 'stopped');
   }
 
@@ -440,7 +442,7 @@ export class Daemon implements Operations {
     };
     const { activations } = this.#configuration;
     if (this.#warnings) this.#inBackground(() => this.#warnings!.timePassed(activations, lastSuccessAt));
-    this.#inBackground(() => this.writeProblems.lookAgain());
+    this.#inBackground(() => this.#writeProblems.lookAgain());
     this.#callOffTimeRules = this.#clock.after(TIME_RULES_EVERY_MS, () => this.#passTime());
   }
 

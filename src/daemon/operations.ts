@@ -13,7 +13,7 @@ import type { Validation } from '../run/validate.ts';
 export interface Operations {
   /**
    * Accepts a run. When this resolves the request is on disk: whatever ends the daemon, the run is made, once. The same
-   * `idempotencyKey` for the same activation answers the run that it first made, for as long as the history holds it;
+   * `idempotencyKey` for the same activation answers the run that it first made, for as long as the history holds it, which is a day at least;
    * with other options it rejects with IDEMPOTENCY_KEY_REUSED.
    */
   trigger(request: TriggerRequest): Promise<Triggered>;
@@ -124,6 +124,10 @@ export interface ReloadOutcome {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
+  /** Settings of the section `daemon` that are otherwise, such as `daemon.concurrency`. */
+  readonly settings: readonly string[];
+  /** Those of them that hold from the next start on only. */
+  readonly needsRestart: readonly string[];
 }
 
 export interface Health {

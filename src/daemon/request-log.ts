@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { dirname, join } from 'node:path';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { writeDurably } from '../run/durable-file.ts';
 import type { RunRecord } from '../run/run-record.ts';
+import { fromLine, toLine } from './checked-line.ts';
 import type { WriteWatch } from './parts.ts';
 
 /** A run that was accepted and has not ended. */
@@ -136,7 +136,7 @@ export class RequestLog {
   async #rewrite(runs: ReadonlyMap<string, AcceptedRun>): Promise<void> {
     await this.#file?.close();
     this.#file = undefined;
-    const lines = Array.from(runs.values(), run => toLine({ put: run }));
+    const lines = Array.from(runs.values(), run => toLine({ put: run } satisfies Entry));
     await writeDurably(this.#path, lines.join(''));
     this.#file = await open(this.#path, DURABLE_APPEND);
     this.#lines = lines.length;
@@ -149,15 +149,16 @@ function apply(runs: Map<string, AcceptedRun>, entry: Entry): void {
   else runs.delete(entry.drop);
 }
 
-function toLine(entry: Entry): string {
-  const json = JSON.stringify(entry);
-  return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
+/**
+ * The runs that a daemon has accepted and not brought to an end, for who only looks: the daemon may be writing meanwhile.
+ * Rejects with STATE_DAMAGED where the log cannot be understood.
+ */
+export async function acceptedRuns(dataDirectory: string): Promise<readonly AcceptedRun[]> {
+  return [...(await readLog(queuePath(dataDirectory))).values()];
 }
 
-function fromLine(line: string): Entry | undefined {
-  const json = line.slice(9);
-  if (line.slice(0, 8) !== crc32(json).toString(16).padStart(8, '0')) return undefined;
-  return JSON.parse(json) as Entry;
+export function queuePath(dataDirectory: string): string {
+  return join(dataDirectory, 'daemon', 'queue.log');
 }
 
 async function readLog(path: string): Promise<Map<string, AcceptedRun>> {
@@ -173,7 +174,7 @@ async function readLog(path: string): Promise<Map<string, AcceptedRun>> {
   // After the last line break: nothing, or what a crash has cut short.
   lines.pop();
   for (const [index, line] of lines.entries()) {
-    const entry = fromLine(line);
+    const entry = fromLine(line) as Entry | undefined;
     if (entry === undefined) throw damaged(path, `line ${index + 1} does not add up`);
     apply(runs, entry);
   }

@@ -1,22 +1,14 @@
+import { statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../run/durable-file.ts';
 import { activationsIn, historyFolder, keepRecord, recallRecord } from '../run/history.ts';
 import { RUN_ID, stampOf } from '../run/run-id.ts';
-import type { RunRecord, RunState } from '../run/run-record.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import { type FileMark, type HistoryEntry, HistoryIndex } from './history-index.ts';
 import type { DaemonClock, WriteWatch } from './parts.ts';
 import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
-
-/** What is kept in memory of a run that has ended: enough to find it, and to know what came before it. */
-export interface HistoryEntry {
-  readonly run: string;
-  readonly activation: string;
-  readonly state: RunState;
-  readonly endedAt: string | undefined;
-  readonly failedAtSource: boolean;
-  readonly idempotencyKey: string | undefined;
-}
 
 export interface HistoryLimits {
   readonly keepRuns: number;
@@ -27,22 +19,36 @@ export interface HistoryLimits {
 export interface RunHistoryOptions {
   readonly clock?: Pick<DaemonClock, 'now'>;
   readonly watch?: WriteWatch;
+  /** Ends `open`, which then rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 interface ActivationHistory {
   /** By id. */
   entries: HistoryEntry[];
   readonly byKey: Map<string, string>;
+  readonly index: HistoryIndex;
   /** Of the folder when it was last looked through: a command beside the daemon writes records too. */
   seenChange: number;
+  /** While the folder is looked through. */
+  looking?: Promise<void>;
 }
+
+/** In the place of when a folder was changed. */
+const NEVER = -1;
+const ABSENT = 0;
+const UNREAD = -2;
 
 /** Records in this many files are read at the same time. */
 const READERS = 16;
+/** So many files are looked at in one turn of the loop: asynchronously each would cost three times as much. */
+const LOOKS_AT_ONCE = 64;
+/** A client finds its run by the key for so long after the run's end, however many runs came since. */
+const KEEP_KEYS_MS = 24 * 60 * 60 * 1000;
 
 /**
  * The history of the data directory, by an index in memory that pruning keeps small: listing reads the records that it
- * returns and no others.
+ * returns and no others. Most of what a start has to know is on disk as an index too (`HistoryIndex`).
  */
 export class RunHistory {
   readonly #dataDirectory: string;
@@ -59,7 +65,10 @@ export class RunHistory {
 
   static async open(dataDirectory: string, options: RunHistoryOptions = {}): Promise<RunHistory> {
     const history = new RunHistory(dataDirectory, options);
-    for (const name of await activationsIn(dataDirectory)) await history.refresh(name);
+    for (const name of await activationsIn(dataDirectory)) {
+      options.signal?.throwIfAborted();
+      await history.refresh(name);
+    }
     return history;
   }
 
@@ -79,7 +88,10 @@ export class RunHistory {
 
   /** Takes a record in that is on disk already. */
   add(record: RunRecord): void {
-    const entry = toEntry(record);
+    this.#take(toEntry(record));
+  }
+
+  #take(entry: HistoryEntry): void {
     const { run, activation, idempotencyKey } = entry;
     const history = this.#of(activation);
     const { entries } = history;
@@ -150,9 +162,17 @@ export class RunHistory {
 
   /** Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. */
   async refresh(activation: string): Promise<void> {
-    const folder = historyFolder(this.#dataDirectory, activation);
     const history = this.#of(activation);
-    let changed = 0;
+    // What was written after another look had begun is not in it.
+    while (history.looking) await history.looking;
+    history.looking = this.#lookThrough(activation, history).finally(() => delete history.looking);
+    await history.looking;
+  }
+
+  async #lookThrough(activation: string, history: ActivationHistory): Promise<void> {
+    const folder = historyFolder(this.#dataDirectory, activation);
+    const isFirst = history.seenChange === NEVER;
+    let changed = ABSENT;
     let files: string[] = [];
     try {
       changed = (await stat(folder)).mtimeMs;
@@ -162,35 +182,69 @@ export class RunHistory {
       // A folder that cannot be read, as where too many files are open, still has what is known of it.
       if (!isAbsent(error)) return;
     }
-    history.seenChange = changed;
-    const there = new Set(
-      files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length)),
-    );
-    const fresh = [...there].filter(run => RUN_ID.test(run) && !this.#byRun.has(run)).sort();
-    const readNext = async (): Promise<void> => {
-      for (let run = fresh.pop(); run !== undefined; run = fresh.pop()) {
-        const record = await recallRecord(folder, run).catch(() => undefined);
-        if (record?.run === run && record.activation === activation) this.add(record);
-      }
-    };
-    await Promise.all(Array.from({ length: READERS }, readNext));
+    const indexed = isFirst ? await history.index.read() : undefined;
+    const fresh: { run: string; file: FileMark }[] = [];
+    const names = files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length));
+    const runs = names.filter(run => RUN_ID.test(run)).sort();
+    for (const [at, run] of runs.entries()) {
+      if (at % LOOKS_AT_ONCE === 0) await new Promise(resolve => setImmediate(resolve));
+      const file = markOf(`${folder}/${run}.json`);
+      if (file === undefined || isSame(this.#byRun.get(run)?.file, file)) continue;
+      const entry = indexed?.get(run);
+      if (entry && isSame(entry.file, file)) this.#take(entry);
+      else fresh.push({ run, file });
+    }
+    const read = await this.#readAll(activation, folder, fresh);
+    const there = new Set(runs);
     for (const { run } of history.entries.filter(entry => !there.has(entry.run))) {
       const entry = this.#byRun.get(run);
       // What was added since the folder was looked at is there.
       const isGone = await stat(join(folder, `${run}.json`)).then(() => false, isAbsent);
       if (entry && isGone) this.#forget(entry);
     }
+    // Somebody may mend what could not be read, or it can be read when fewer files are open.
+    history.seenChange = read.length === fresh.length ? changed : UNREAD;
+    const isStale = isFirst && indexed!.size > history.entries.length;
+    if (read.length > 0 || isStale)
+      await history.index.add(read, () => history.entries.filter(({ file }) => file));
   }
 
-  /** Removes what is over the limits, never the last success of an activation. Returns how many were removed. */
+  /** Takes in the records that can be read. */
+  async #readAll(
+    activation: string,
+    folder: string,
+    fresh: readonly { readonly run: string; readonly file: FileMark }[],
+  ): Promise<HistoryEntry[]> {
+    const rest = fresh.toReversed();
+    const read: HistoryEntry[] = [];
+    const readNext = async (): Promise<void> => {
+      for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+        const { run, file } = next;
+        const record = await recallRecord(folder, run).catch(() => undefined);
+        if (record?.run !== run || record.activation !== activation) continue;
+        const entry = { ...toEntry(record), file };
+        this.#take(entry);
+        read.push(entry);
+      }
+    };
+    await Promise.all(Array.from({ length: READERS }, readNext));
+    return read;
+  }
+
+  /**
+   * Removes what is over the limits, never the last success of an activation, and none for the number of runs while a
+   * client may repeat its request. Returns how many were removed.
+   */
   async prune(activation: string, { keepRuns, keepFor }: HistoryLimits, now: Date): Promise<number> {
+    // Also notes in the index what has come since.
+    await this.refresh(activation);
     const entries = this.inOrder(activation);
     const lastSuccess = this.lastSuccess(activation);
     const oldest = keepFor === 0 ? Number.NEGATIVE_INFINITY : now.getTime() - keepFor;
     const surplus = entries.filter(
       (entry, index) =>
         entry !== lastSuccess &&
-        (index < entries.length - keepRuns ||
+        ((index < entries.length - keepRuns && !isKeyKept(entry, now)) ||
           (entry.endedAt !== undefined && Date.parse(entry.endedAt) < oldest)),
     );
     for (const entry of surplus) {
@@ -211,7 +265,8 @@ export class RunHistory {
   #of(activation: string): ActivationHistory {
     let history = this.#activations.get(activation);
     if (history === undefined) {
-      history = { entries: [], byKey: new Map(), seenChange: -1 };
+      const index = new HistoryIndex(join(this.#dataDirectory, 'daemon', 'history', activation), activation);
+      history = { entries: [], byKey: new Map(), index, seenChange: NEVER };
       this.#activations.set(activation, history);
     }
     return history;
@@ -226,7 +281,35 @@ export function isSuccess({ state }: Pick<RunRecord, 'state'>): boolean {
   return state === 'succeeded' || state === 'recovered';
 }
 
-function toEntry({ run, activation, state, endedAt, error, idempotencyKey }: RunRecord): HistoryEntry {
+/** One that is dated later than now has no age that anybody knows. */
+function isKeyKept({ idempotencyKey, trigger, endedAt }: HistoryEntry, now: Date): boolean {
+  if (idempotencyKey === undefined || trigger === 'schedule' || endedAt === undefined) return false;
+  const ageMs = now.getTime() - Date.parse(endedAt);
+  return ageMs < KEEP_KEYS_MS && ageMs > -MAX_CORRECTION_MS;
+}
+
+function markOf(path: string): FileMark | undefined {
+  try {
+    const { mtimeMs: changedMs, size: bytes } = statSync(path);
+    return { changedMs, bytes };
+  } catch {
+    return undefined;
+  }
+}
+
+function isSame(a: FileMark | undefined, b: FileMark): boolean {
+  return a?.changedMs === b.changedMs && a.bytes === b.bytes;
+}
+
+function toEntry({
+  run,
+  activation,
+  state,
+  trigger,
+  endedAt,
+  error,
+  idempotencyKey,
+}: RunRecord): HistoryEntry {
   const failedAtSource = state === 'failed' && error?.stage === 'source';
-  return { run, activation, state, endedAt, failedAtSource, idempotencyKey };
+  return { run, activation, state, trigger, endedAt, failedAtSource, idempotencyKey };
 }

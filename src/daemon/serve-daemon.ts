@@ -1,10 +1,13 @@
 import type { LoadedConfig } from '../config/load.ts';
 import { Redactor } from '../config/secrets.ts';
+import { SluiceError } from '../errors.ts';
 import { sluiceVersion } from '../run/version.ts';
 import { type HttpServer, startHttpServer } from './api/http-server.ts';
 import { Daemon, type DaemonOptions } from './daemon.ts';
+import { takeDataPlace } from './data-place.ts';
 import { createLog, type LogOptions } from './log.ts';
 import { Metrics } from './metrics.ts';
+import { OpeningOperations } from './opening-operations.ts';
 import type { Operations } from './operations.ts';
 import type { Log } from './parts.ts';
 import { CronScheduler } from './schedule/cron-scheduler.ts';
@@ -18,6 +21,8 @@ export interface ServeOptions extends Pick<DaemonOptions, 'clock' | 'program'> {
   readonly host?: string;
   readonly port?: number;
   readonly log: Omit<LogOptions, 'redactor'>;
+  /** Ends the start as soon as that is safe; a daemon that serves is ended by `stop`. */
+  readonly signal?: AbortSignal;
 }
 
 /** A daemon that serves. */
@@ -34,9 +39,14 @@ export interface ServingDaemon {
 
 /**
  * The daemon with everything that belongs to it: HTTP API, schedules, warnings with their notifications, log and metrics.
- * Rejects with CONFIG_INVALID, STATE_LOCKED, STATE_DAMAGED or LISTEN_FAILED, and has then begun no run.
+ * It listens before it reads what the last daemon left: `/healthz` answers at once, and who asks for anything else is told to
+ * come again. Resolves when it serves.
+ *
+ * Rejects with CONFIG_INVALID, STATE_LOCKED, STATE_DAMAGED or LISTEN_FAILED, and with SHUTTING_DOWN when `signal` aborts, and has
+ * then begun no run.
  */
 export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon> {
+  const { signal, clock } = options;
   const version = sluiceVersion();
   // Secrets of an earlier configuration stay known: runs that are under way may still tell them.
   const redactor = new Redactor();
@@ -48,19 +58,22 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
   const log = createLog({ ...options.log, redactor });
   let warnings: ActivationWarnings | undefined;
   let http: HttpServer | undefined;
+  let daemon: Daemon | undefined;
+  const place = await takeDataPlace(load, clock);
+  const opening = new OpeningOperations({ version, startedAt: place.clock.now().toISOString() });
   const metrics = new Metrics({
     version,
     status: async () => ({
-      health: daemon.health(),
-      activations: await daemon.activations(),
+      health: (daemon ?? opening).health(),
+      activations: await (daemon ?? opening).activations(),
       notifications: warnings?.notificationCounts ?? { waiting: 0, lost: 0 },
     }),
   });
-  const daemon = await Daemon.open({
+  const daemonOptions: DaemonOptions = {
     load,
     version,
     log,
-    ...(options.clock && { clock: options.clock }),
+    ...(clock && { clock }),
     ...(options.program && { program: options.program }),
     createWarnings: ({ configuration, ...parts }) => {
       warnings = createWarnings({
@@ -82,40 +95,55 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
         http?.use(config);
       },
     },
-  });
+  };
+  const stopEarly = (): void => {
+    if (daemon) void daemon.stop();
+    else log.info({}, 'told to stop; the start ends as soon as it can');
+  };
   try {
     const { host, port } = options;
-    const config = daemon.configuration.daemon;
+    const { configuration, writeProblems } = place;
+    const config = configuration.daemon;
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', stopEarly);
     http = await startHttpServer({
-      operations: daemon,
+      operations: opening,
       metrics,
       log,
       config: { ...config, ...(host !== undefined && { host }), ...(port !== undefined && { port }) },
-      dataDirectory: daemon.configuration.dataDirectory,
+      dataDirectory: configuration.dataDirectory,
       redactor,
-      watch: daemon.writeProblems,
+      watch: writeProblems,
     });
     log.info({ url: http.url }, `listening on ${http.url}`);
+    daemon = await Daemon.open(daemonOptions, place, signal);
+    http.answerFrom(daemon);
     await daemon.begin();
   } catch (error) {
     await http?.close();
-    await daemon.stop({ gracePeriodMs: 0 });
-    throw error;
+    if (daemon) await daemon.stop({ gracePeriodMs: 0 });
+    else await place.close();
+    if (!signal?.aborted || error !== signal.reason) throw error;
+    log.info({}, 'stopped while starting');
+    throw new SluiceError('SHUTTING_DOWN', 'the daemon was told to stop while it was starting');
+  } finally {
+    signal?.removeEventListener('abort', stopEarly);
   }
 
+  const serving = daemon;
   const { url, close } = http;
   return {
     url,
-    operations: daemon,
+    operations: serving,
     log,
     reload: async () => {
-      await daemon
+      await serving
         .reload()
         .catch(error => log.error({ error }, 'the configuration was refused; the old one stays'));
     },
     stop: async stopOptions => {
       // Who waits for a run is answered first; the daemon's state can be asked for to the end.
-      await daemon.stop(stopOptions);
+      await serving.stop(stopOptions);
       await close();
     },
   };

@@ -169,7 +169,13 @@ test('a good configuration takes the place of the old one, a bad one does not', 
     assert.equal((await make(daemon, 'two')).state, 'succeeded');
 
     world.settings = { activations: { one: { fileName: 'renamed' }, two: {}, fresh: {} } };
-    assert.deepEqual(await daemon.reload(), { added: ['fresh'], removed: ['gone'], changed: ['one'] });
+    assert.deepEqual(await daemon.reload(), {
+      added: ['fresh'],
+      removed: ['gone'],
+      changed: ['one'],
+      settings: [],
+      needsRestart: [],
+    });
     assert.equal((await daemon.run(running)).state, 'reading', 'what is under way keeps its own');
     assert.deepEqual(
       (await make(daemon, 'one')).files.map(({ name }) => name),

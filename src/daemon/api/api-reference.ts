@@ -145,7 +145,8 @@ from a page of the daemon's own only. There is no CORS.
 request may succeed later, and \`Retry-After\` when. \`X-Request-Id\` of every answer is the id that the log knows it by.
 
 **Repeating a trigger.** Send an \`Idempotency-Key\` that is made of what is wanted (such as the name of the DAG and the date), and repeat the request with
-it until there is an answer: however often it arrives, the run is made once.
+it until there is an answer: however often it arrives, the run is made once. A key finds its run for 24 hours after the run's end at least (less
+where \`daemon.history.keepFor\` is).
 
 \`\`\`sh
 run=$(curl -fsS --retry 5 --retry-all-errors -X POST -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: customers-2025-04-14' \\

@@ -18,6 +18,7 @@ import type { MetricsPage, Services } from './route.ts';
 import { Slots } from './slots.ts';
 
 export interface HttpServerOptions {
+  /** What is asked, until `answerFrom`. */
   readonly operations: Operations;
   readonly metrics: MetricsPage;
   readonly log: Log;
@@ -38,6 +39,8 @@ export type HttpConfig = DeepReadonly<
 export interface HttpServer {
   /** Where it listens, without a trailing slash. */
   readonly url: string;
+  /** Others are asked from now on. */
+  answerFrom(operations: Operations): void;
   /** Tokens and `allowedHosts` of a configuration that was reloaded; host, port and body limit stay until a restart. */
   use(config: HttpConfig): void;
   /**
@@ -54,7 +57,8 @@ export interface HttpServer {
  * LISTEN_FAILED where it cannot be listened on.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { operations, metrics, log, config, dataDirectory, redactor } = options;
+  const { metrics, log, config, dataDirectory, redactor } = options;
+  let { operations } = options;
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const access = new AccessRules(config);
   const address = await addressOf(config.host);
@@ -74,7 +78,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   });
   let document: string | undefined;
   const services: Services = {
-    operations,
+    get operations() {
+      return operations;
+    },
     metrics,
     limits,
     waits: new Slots('requests that wait for a run', limits.waits),
@@ -108,6 +114,9 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   let closing: Promise<void> | undefined;
   return {
     url: urlOf(server.address() as AddressInfo),
+    answerFrom: next => {
+      operations = next;
+    },
     use: next => {
       const hasTokens = next.tokens.read.length + next.tokens.write.length > 0;
       if (isPublic && !hasTokens) {

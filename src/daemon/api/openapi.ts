@@ -65,7 +65,7 @@ function errorsOf(route: Route): ErrorCode[] {
     'REQUEST_TIMEOUT',
     'HEADERS_TOO_LARGE',
     'SHUTTING_DOWN',
-    ...(route.access === 'anyone' ? [] : (['UNAUTHORIZED'] as const)),
+    ...(route.access === 'anyone' ? [] : (['STARTING', 'UNAUTHORIZED'] as const)),
     ...(route.method === 'POST' ? (['BODY_TOO_LARGE', 'MEDIA_TYPE_UNSUPPORTED'] as const) : []),
     ...route.errors,
   ];

@@ -50,7 +50,7 @@ test('closing lets a request end that has begun, and turns the next away', async
       await new Promise<void>(resolve => {
         finish = resolve;
       });
-      return { added: ['late'], removed: [], changed: [] };
+      return { added: ['late'], removed: [], changed: [], settings: [], needsRestart: [] };
     };
   });
   const connection = await RawConnection.open(served.port);
@@ -68,7 +68,7 @@ test('closing lets a request end that has begun, and turns the next away', async
   const first = await connection.answer();
   assert.deepEqual(
     [first?.status, JSON.parse(first?.text ?? '')],
-    [200, { added: ['late'], removed: [], changed: [] }],
+    [200, { added: ['late'], removed: [], changed: [], settings: [], needsRestart: [] }],
   );
   const second = await connection.answer();
   assert.deepEqual([second?.status, second?.headers.get('connection')], [503, 'close']);

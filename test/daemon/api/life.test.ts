@@ -173,7 +173,13 @@ test('a reload takes new activations, and refuses a bad file with every problem 
   await configure({ customers: DELTA, orders: {}, slow: { model: 'slow', mapping: ['id', 'name'] } });
   const { status, body } = await client.call('reload');
   assert.equal(status, 200);
-  assert.deepEqual(body, { added: ['orders', 'slow'], removed: [], changed: [] });
+  assert.deepEqual(body, {
+    added: ['orders', 'slow'],
+    removed: [],
+    changed: [],
+    settings: [],
+    needsRestart: [],
+  });
   assert.equal((await wait((await trigger('orders')).run)).state, 'succeeded');
   assert.equal((await lines('orders.csv')).length, 6);
 

@@ -25,7 +25,7 @@ export const RUN_ROUTES: readonly Route[] = [
     tag: 'runs',
     summary: 'Ask for a run of an activation',
     description:
-      'The answer comes as soon as the request is on disk; the run is then made, once, whatever ends the daemon. It waits its turn as `queued`. A request that is repeated with the same `Idempotency-Key` and options answers the same run, for as long as the history holds it.',
+      'The answer comes as soon as the request is on disk; the run is then made, once, whatever ends the daemon. It waits its turn as `queued`. A request that is repeated with the same `Idempotency-Key` and options answers the same run, for 24 hours after its end at least (less where `daemon.history.keepFor` is), and for as long as the history holds it.',
     params: z.strictObject({ name: activationName }),
     headers: z.object({ 'idempotency-key': idempotencyKey }),
     body: triggerBody,

@@ -162,9 +162,21 @@ export const reloadSchema = component(
       added: names('Activations that are new.'),
       removed: names('Activations that are gone.'),
       changed: names('Activations that are otherwise than before.'),
+      settings: names('Settings of the section `daemon` that are otherwise than before.'),
+      needsRestart: names('Those settings among them that hold only after a restart.'),
     })
     .describe('What the new configuration changed.')
-    .meta({ examples: [{ added: ['orders'], removed: [], changed: ['customers_to_lake'] }] }),
+    .meta({
+      examples: [
+        {
+          added: ['orders'],
+          removed: [],
+          changed: ['customers_to_lake'],
+          settings: ['daemon.concurrency', 'daemon.port'],
+          needsRestart: ['daemon.port'],
+        },
+      ],
+    }),
 );
 true satisfies SameShape<typeof reloadSchema, ReloadOutcome>;
 

@@ -235,7 +235,7 @@ export class MemoryOperations implements Operations {
     const removed = [...this.#activations.keys()].filter(name => !names.includes(name));
     for (const name of removed) this.#activations.delete(name);
     for (const name of added) this.#activations.set(name, activationOf(name));
-    return { added, removed, changed: [] };
+    return { added, removed, changed: [], settings: [], needsRestart: [] };
   }
 
   health(): Health {

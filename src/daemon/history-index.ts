@@ -1,0 +1,97 @@
+import { appendFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { makeFolder } from '../run/durable-file.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import { fromLine, toLine } from './checked-line.ts';
+
+/** What is known of a run that has ended without its record: enough to find it, and to know what came before it. */
+export interface HistoryEntry extends Pick<RunRecord, 'run' | 'activation' | 'state' | 'trigger'> {
+  readonly endedAt: string | undefined;
+  readonly failedAtSource: boolean;
+  readonly idempotencyKey: string | undefined;
+  /** The file that it was taken from; absent where it has not been looked at on disk. */
+  readonly file?: FileMark;
+}
+
+/** Tells whether a file is still the one that was read. */
+export interface FileMark {
+  readonly changedMs: number;
+  readonly bytes: number;
+}
+
+/** As it stands in the index: the file's name tells the activation. */
+interface IndexLine extends Partial<Omit<HistoryEntry, 'activation' | 'file'>>, FileMark {}
+
+/** The index is written anew when it has so many lines more than twice those that count. */
+const SPARE_LINES = 1_000;
+
+/**
+ * What a start needs to know of the records of one activation, in one file, so that it need not read each of them. The
+ * records are the truth: a line holds for as long as the file that it was made from is as it was, and where there is no
+ * such line the record is read. So the index may lag, lose lines, or be gone; nothing in it is synced.
+ */
+export class HistoryIndex {
+  readonly #path: string;
+  readonly #activation: string;
+  #lines = 0;
+
+  constructor(path: string, activation: string) {
+    this.#path = path;
+    this.#activation = activation;
+  }
+
+  /** By run. Empty where there is no index. */
+  async read(): Promise<Map<string, HistoryEntry>> {
+    const entries = new Map<string, HistoryEntry>();
+    const text = await readFile(this.#path, 'utf8').catch(() => '');
+    const lines = text.split('\n');
+    // After the last line break: nothing, or what a crash has cut short.
+    const rest = lines.pop();
+    for (const line of lines) {
+      const entry = toEntry(fromLine(line) as IndexLine | undefined, this.#activation);
+      if (entry !== undefined) entries.set(entry.run, entry);
+    }
+    // What is appended to a line that was cut short would be lost with it.
+    this.#lines = rest === '' ? lines.length : Number.POSITIVE_INFINITY;
+    return entries;
+  }
+
+  /** Adds what has been read; `all` is what a new index holds, where the old one has too many lines that do not count. */
+  async add(fresh: readonly HistoryEntry[], all: () => readonly HistoryEntry[]): Promise<void> {
+    try {
+      await makeFolder(dirname(this.#path));
+      const entries = all();
+      if (this.#lines + fresh.length <= 2 * entries.length + SPARE_LINES) {
+        this.#lines += fresh.length;
+        await appendFile(this.#path, fresh.map(lineOf).join(''), { mode: 0o600 });
+        return;
+      }
+      this.#lines = entries.length;
+      await writeFile(`${this.#path}.tmp`, entries.map(lineOf).join(''), { mode: 0o600 });
+      await rename(`${this.#path}.tmp`, this.#path);
+    } catch {
+      // The next start reads the records instead. A disk that is full is told of by what must be written.
+      this.#lines = Number.POSITIVE_INFINITY;
+    }
+  }
+}
+
+function lineOf({
+  run,
+  state,
+  trigger,
+  endedAt,
+  failedAtSource,
+  idempotencyKey,
+  file,
+}: HistoryEntry): string {
+  const line = { ...file, run, state, trigger, endedAt, idempotencyKey };
+  return toLine(failedAtSource ? { ...line, failedAtSource } : line);
+}
+
+function toEntry(line: IndexLine | undefined, activation: string): HistoryEntry | undefined {
+  if (line?.run === undefined || line.state === undefined || line.trigger === undefined) return undefined;
+  const { run, state, trigger, endedAt, failedAtSource = false, idempotencyKey, changedMs, bytes } = line;
+  const file = { changedMs, bytes };
+  return { run, activation, state, trigger, endedAt, failedAtSource, idempotencyKey, file };
+}
