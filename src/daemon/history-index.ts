@@ -19,9 +19,6 @@ export interface FileMark {
   readonly bytes: number;
 }
 
-/** As it stands in the index: the file's name tells the activation. */
-interface IndexLine extends Partial<Omit<HistoryEntry, 'activation' | 'file'>>, FileMark {}
-
 /** The index is written anew when it has so many lines more than twice those that count. */
 const SPARE_LINES = 1_000;
 
@@ -48,8 +45,8 @@ export class HistoryIndex {
     // After the last line break: nothing, or what a crash has cut short.
     const rest = lines.pop();
     for (const line of lines) {
-      const entry = toEntry(fromLine(line) as IndexLine | undefined, this.#activation);
-      if (entry !== undefined) entries.set(entry.run, entry);
+      const entry = fromLine(line) as HistoryEntry | undefined;
+      if (entry?.activation === this.#activation) entries.set(entry.run, entry);
     }
     // What is appended to a line that was cut short would be lost with it.
     this.#lines = rest === '' ? lines.length : Number.POSITIVE_INFINITY;
@@ -63,35 +60,15 @@ export class HistoryIndex {
       const entries = all();
       if (this.#lines + fresh.length <= 2 * entries.length + SPARE_LINES) {
         this.#lines += fresh.length;
-        await appendFile(this.#path, fresh.map(lineOf).join(''), { mode: 0o600 });
+        await appendFile(this.#path, fresh.map(toLine).join(''), { mode: 0o600 });
         return;
       }
       this.#lines = entries.length;
-      await writeFile(`${this.#path}.tmp`, entries.map(lineOf).join(''), { mode: 0o600 });
+      await writeFile(`${this.#path}.tmp`, entries.map(toLine).join(''), { mode: 0o600 });
       await rename(`${this.#path}.tmp`, this.#path);
     } catch {
       // The next start reads the records instead. A disk that is full is told of by what must be written.
       this.#lines = Number.POSITIVE_INFINITY;
     }
   }
-}
-
-function lineOf({
-  run,
-  state,
-  trigger,
-  endedAt,
-  failedAtSource,
-  idempotencyKey,
-  file,
-}: HistoryEntry): string {
-  const line = { ...file, run, state, trigger, endedAt, idempotencyKey };
-  return toLine(failedAtSource ? { ...line, failedAtSource } : line);
-}
-
-function toEntry(line: IndexLine | undefined, activation: string): HistoryEntry | undefined {
-  if (line?.run === undefined || line.state === undefined || line.trigger === undefined) return undefined;
-  const { run, state, trigger, endedAt, failedAtSource = false, idempotencyKey, changedMs, bytes } = line;
-  const file = { changedMs, bytes };
-  return { run, activation, state, trigger, endedAt, failedAtSource, idempotencyKey, file };
 }
