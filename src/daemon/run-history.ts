@@ -5,7 +5,7 @@ import { makeFolder } from '../run/durable-file.ts';
 import { activationsIn, historyFolder, keepRecord, recallRecord } from '../run/history.ts';
 import { RUN_ID, stampOf } from '../run/run-id.ts';
 import type { RunRecord } from '../run/run-record.ts';
-import { type FileMark, type HistoryEntry, HistoryIndex } from './history-index.ts';
+import { type FileMark, type HistoryEntry, HistoryIndex, type IndexContent } from './history-index.ts';
 import type { DaemonClock, WriteWatch } from './parts.ts';
 import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
@@ -30,6 +30,8 @@ interface ActivationHistory {
   readonly index: HistoryIndex;
   /** Of the folder when it was last looked through: a command beside the daemon writes records too. */
   seenChange: number;
+  /** When that was. */
+  lookedMs: number;
   /** While the folder is looked through. */
   looking?: Promise<void>;
 }
@@ -38,6 +40,10 @@ interface ActivationHistory {
 const NEVER = -1;
 const ABSENT = 0;
 const UNREAD = -2;
+
+const NO_INDEX: IndexContent = { entries: new Map(), sealedMs: undefined };
+/** Clocks of file systems tick far more often. */
+const SETTLED_MS = 2_000;
 
 /** Records in this many files are read at the same time. */
 const READERS = 16;
@@ -172,25 +178,32 @@ export class RunHistory {
   async #lookThrough(activation: string, history: ActivationHistory): Promise<void> {
     const folder = historyFolder(this.#dataDirectory, activation);
     const isFirst = history.seenChange === NEVER;
+    const before = Date.now();
     let changed = ABSENT;
     let files: string[] = [];
     try {
       changed = (await stat(folder)).mtimeMs;
-      if (changed === history.seenChange) return;
+      // A look that came with the change may have missed another one of the same instant: there is a second, later.
+      const isSeen = isSettled(changed, history.lookedMs) || !isSettled(changed, before);
+      if (changed === history.seenChange && isSeen) return;
       files = await readdir(folder);
     } catch (error) {
       // A folder that cannot be read, as where too many files are open, still has what is known of it.
       if (!isAbsent(error)) return;
     }
-    const indexed = isFirst ? await history.index.read() : undefined;
+    const { entries: indexed, sealedMs } = isFirst ? await history.index.read() : NO_INDEX;
     const fresh: { run: string; file: FileMark }[] = [];
     const names = files.filter(file => file.endsWith('.json')).map(file => file.slice(0, -'.json'.length));
     const runs = names.filter(run => RUN_ID.test(run)).sort();
     for (const [at, run] of runs.entries()) {
       if (at % LOOKS_AT_ONCE === 0) await new Promise(resolve => setImmediate(resolve));
+      const entry = indexed.get(run);
+      if (entry && sealedMs === changed) {
+        this.#take(entry);
+        continue;
+      }
       const file = markOf(`${folder}/${run}.json`);
       if (file === undefined || isSame(this.#byRun.get(run)?.file, file)) continue;
-      const entry = indexed?.get(run);
       if (entry && isSame(entry.file, file)) this.#take(entry);
       else fresh.push({ run, file });
     }
@@ -203,10 +216,12 @@ export class RunHistory {
       if (entry && isGone) this.#forget(entry);
     }
     // Somebody may mend what could not be read, or it can be read when fewer files are open.
+    history.lookedMs = before;
     history.seenChange = read.length === fresh.length ? changed : UNREAD;
-    const isStale = isFirst && indexed!.size > history.entries.length;
+    const isStale = indexed.size > history.entries.length;
     if (read.length > 0 || isStale)
       await history.index.add(read, () => history.entries.filter(({ file }) => file));
+    if (history.seenChange === changed && isSettled(changed, before)) await history.index.seal(changed);
   }
 
   /** Takes in the records that can be read. */
@@ -266,7 +281,7 @@ export class RunHistory {
     let history = this.#activations.get(activation);
     if (history === undefined) {
       const index = new HistoryIndex(join(this.#dataDirectory, 'daemon', 'history', activation), activation);
-      history = { entries: [], byKey: new Map(), index, seenChange: NEVER };
+      history = { entries: [], byKey: new Map(), index, seenChange: NEVER, lookedMs: 0 };
       this.#activations.set(activation, history);
     }
     return history;
@@ -288,17 +303,22 @@ function isKeyKept({ idempotencyKey, trigger, endedAt }: HistoryEntry, now: Date
   return ageMs < KEEP_KEYS_MS && ageMs > -MAX_CORRECTION_MS;
 }
 
+/** Whether no other change can come that leaves the folder with the same time. */
+function isSettled(changedMs: number, lookedMs: number): boolean {
+  return changedMs !== ABSENT && lookedMs - changedMs > SETTLED_MS;
+}
+
 function markOf(path: string): FileMark | undefined {
   try {
-    const { mtimeMs: changedMs, size: bytes } = statSync(path);
-    return { changedMs, bytes };
+    const { mtimeMs: changedMs, size: bytes, ino: inode } = statSync(path);
+    return { changedMs, bytes, inode };
   } catch {
     return undefined;
   }
 }
 
 function isSame(a: FileMark | undefined, b: FileMark): boolean {
-  return a?.changedMs === b.changedMs && a.bytes === b.bytes;
+  return a?.changedMs === b.changedMs && a.bytes === b.bytes && a.inode === b.inode;
 }
 
 function toEntry({
