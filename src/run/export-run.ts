@@ -106,6 +106,9 @@ class ExportRun {
   readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
+  /** While rows are read, and after. */
+  #sink: RollingBlobSink | undefined;
+  #rowsRead = 0;
   recovered: readonly RunRecord[] = [];
 
   constructor(request: ExportRequest) {
@@ -113,8 +116,8 @@ class ExportRun {
     this.#activation = request.activation;
     this.#clock = request.clock ?? SYSTEM_CLOCK;
     this.#beganAt = this.#clock.now();
-    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#beganAt });
-    const { record } = request;
+    const { record, trigger, full } = request;
+    const fresh = newRecord(this.#activation, { trigger, instant: this.#beganAt, full });
     this.#record = { ...fresh, ...(record && keptOf(record)), state: 'reading' };
     request.signal.addEventListener('abort', this.#onAbort);
     if (request.signal.aborted) this.#onAbort();
@@ -127,6 +130,7 @@ class ExportRun {
 
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
+    this.#request.observe?.(() => this.#progress());
     const assembly = await assemble(activation, this.#abort.signal);
     const { store, target, contentType } = assembly;
     const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
@@ -228,23 +232,16 @@ class ExportRun {
     const { source } = assembly;
     const append = await this.#planAppend(assembly, mapping, plan, files);
     const sink = this.#createSink(assembly, mapping, files, append);
-    let rowsRead = 0;
     const countRows = (count: number): void => {
-      rowsRead += count;
+      this.#rowsRead += count;
     };
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
     const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
-    this.#request.observe?.(() => ({
-      phase: this.#record.state !== 'reading' ? 'publishing' : rowsRead > 0 ? 'reading' : 'connecting',
-      rowsRead,
-      rowsWritten: sink.rowsWritten,
-      bytesStaged: sink.bytesStaged,
-      blocksStaged: sink.blocksStaged,
-      part: sink.part,
-    }));
-
+    // The query is sent now; its first row may take long.
+    this.#sink = sink;
     const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
+    const rowsRead = this.#rowsRead;
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
@@ -279,6 +276,19 @@ class ExportRun {
       warnings,
       since: append.since,
       baseline: { generation, run, count, digest, seed, identity, retained },
+    };
+  }
+
+  #progress(): RunProgress {
+    const sink = this.#sink;
+    const isReading = this.#record.state === 'reading';
+    return {
+      phase: !isReading ? 'publishing' : sink === undefined ? 'connecting' : 'reading',
+      rowsRead: this.#rowsRead,
+      rowsWritten: sink?.rowsWritten ?? 0,
+      bytesStaged: sink?.bytesStaged ?? 0,
+      blocksStaged: sink?.blocksStaged ?? 0,
+      part: sink?.part ?? 1,
     };
   }
 

@@ -148,7 +148,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     const { token, fingerprint } = known.caller;
     const run = id ?? known.run;
     const entry = {
-      time: new Date().toISOString(),
       request: request.id,
       ...(token === undefined ? {} : { token }),
       ...(fingerprint === undefined ? {} : { fingerprint }),
@@ -163,7 +162,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     };
     log.info(entry, `${route.operationId} was asked for`);
     try {
-      await audit.append(entry);
+      await audit.append({ time: new Date().toISOString(), ...entry });
     } catch (error) {
       log.error({ request: request.id, error }, 'the audit log cannot be written');
     }

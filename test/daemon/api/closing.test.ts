@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { SluiceError } from '../../../src/errors.ts';
 import type { RunRecord } from '../../../src/run/run-record.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
@@ -85,6 +86,14 @@ test('a preview that hangs is ended by its time limit, and by closing', async ()
   assert.deepEqual(served.operations.aborted, ['preview customers']);
   const three = await Promise.all([preview(), preview(), preview()]);
   assert.deepEqual(three.map(({ status }) => status).sort(), [429, 504, 504]);
+  served.operations.previewEnd = new SluiceError('TOO_MANY_REQUESTS', 'there was no room');
+  const never = await preview();
+  assert.deepEqual(
+    [never.status, never.body.error.code],
+    [429, 'TOO_MANY_REQUESTS'],
+    'no source is to blame',
+  );
+  assert.ok(never.headers.has('retry-after'));
   await served.dispose();
 
   const slow = await Served.start();

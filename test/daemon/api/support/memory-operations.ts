@@ -36,6 +36,8 @@ export class MemoryOperations implements Operations {
   configText: string;
   /** Whether previews end only when they are aborted. */
   previewHangs = false;
+  /** What they then reject with. */
+  previewEnd = new SluiceError('CANCELLED', 'the preview was cancelled');
   isPreviewing = false;
   aborted: string[] = [];
   readonly #activations = new Map<string, Activation>();
@@ -140,6 +142,7 @@ export class MemoryOperations implements Operations {
   }
 
   async cancel(id: string): Promise<RunRecord> {
+    this.#fail('cancel');
     const { state } = this.#record(id);
     return ENDED.has(state) || state === 'publishing' ? this.#record(id) : this.become(id, 'cancelled');
   }
@@ -163,6 +166,7 @@ export class MemoryOperations implements Operations {
   }
 
   async validate(name: string, signal: AbortSignal): Promise<Validation> {
+    this.#fail('validate');
     this.#activation(name);
     signal.throwIfAborted();
     const error = new SluiceError('DESTINATION_PERMISSION', 'the SAS token lacks write (w)', {
@@ -193,7 +197,7 @@ export class MemoryOperations implements Operations {
       this.isPreviewing = true;
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
       this.aborted.push(`preview ${name}`);
-      throw new SluiceError('CANCELLED', 'the preview was cancelled');
+      throw this.previewEnd;
     }
     const all: (string | null)[][] = [
       ['1', null],
@@ -211,6 +215,7 @@ export class MemoryOperations implements Operations {
   }
 
   async pause(name: string, reason = 'paused by a user'): Promise<ActivationStatus> {
+    this.#fail('pause');
     const activation = this.#activation(name);
     const paused = { by: 'user', since: new Date().toISOString(), reason } as const;
     activation.status = { ...activation.status, paused };
@@ -218,6 +223,7 @@ export class MemoryOperations implements Operations {
   }
 
   async resume(name: string): Promise<ActivationStatus> {
+    this.#fail('resume');
     const activation = this.#activation(name);
     const { paused, ...status } = activation.status;
     activation.status = status;
