@@ -106,12 +106,11 @@ export class Dispatcher {
       await requests.put(toAccepted(run));
       return;
     }
-    // It was given up meanwhile, which the next attempt finds.
-    if (run.decided) return this.retryDecided();
     run.cancelled = true;
     run.ending = true;
     run.callOffRetry?.();
-    await this.#end(run, this.#cancelled(run.record));
+    // One that was decided had gone too far to be cancelled: since then it was finished, or given up.
+    await this.#end(run, run.decided ? this.#givenUp(run.record) : this.#cancelled(run.record));
   }
 
   /**
@@ -359,6 +358,11 @@ export class Dispatcher {
   #cancelled(record: RunRecord): RunRecord {
     const error = toRunError(cancelledError());
     return { ...blankOf(record), state: 'cancelled', error, endedAt: this.#now() };
+  }
+
+  #givenUp(record: RunRecord): RunRecord {
+    const error = toRunError(givenUpError(record.run));
+    return { ...blankOf(record), state: 'failed', error, endedAt: this.#now() };
   }
 
   #tellUnfinished({ record, unfinished }: LiveRun): void {

@@ -54,6 +54,7 @@ export interface ExportRequest {
 }
 
 export interface RunProgress {
+  /** `connecting` is what there is to say before the progress can be asked for. */
   readonly phase: 'connecting' | 'reading' | 'publishing';
   readonly rowsRead: number;
   readonly rowsWritten: number;
@@ -106,9 +107,6 @@ class ExportRun {
   readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
-  /** While rows are read, and after. */
-  #sink: RollingBlobSink | undefined;
-  #rowsRead = 0;
   recovered: readonly RunRecord[] = [];
 
   constructor(request: ExportRequest) {
@@ -130,7 +128,6 @@ class ExportRun {
 
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
-    this.#request.observe?.(() => this.#progress());
     const assembly = await assemble(activation, this.#abort.signal);
     const { store, target, contentType } = assembly;
     const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
@@ -232,16 +229,23 @@ class ExportRun {
     const { source } = assembly;
     const append = await this.#planAppend(assembly, mapping, plan, files);
     const sink = this.#createSink(assembly, mapping, files, append);
+    let rowsRead = 0;
     const countRows = (count: number): void => {
-      this.#rowsRead += count;
+      rowsRead += count;
     };
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
     const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
     // The query is sent now; its first row may take long.
-    this.#sink = sink;
+    this.#request.observe?.(() => ({
+      phase: this.#record.state === 'reading' ? 'reading' : 'publishing',
+      rowsRead,
+      rowsWritten: sink.rowsWritten,
+      bytesStaged: sink.bytesStaged,
+      blocksStaged: sink.blocksStaged,
+      part: sink.part,
+    }));
     const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
-    const rowsRead = this.#rowsRead;
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
@@ -276,19 +280,6 @@ class ExportRun {
       warnings,
       since: append.since,
       baseline: { generation, run, count, digest, seed, identity, retained },
-    };
-  }
-
-  #progress(): RunProgress {
-    const sink = this.#sink;
-    const isReading = this.#record.state === 'reading';
-    return {
-      phase: !isReading ? 'publishing' : sink === undefined ? 'connecting' : 'reading',
-      rowsRead: this.#rowsRead,
-      rowsWritten: sink?.rowsWritten ?? 0,
-      bytesStaged: sink?.bytesStaged ?? 0,
-      blocksStaged: sink?.blocksStaged ?? 0,
-      part: sink?.part ?? 1,
     };
   }
 

@@ -119,6 +119,14 @@ test('a decided run that is given up has failed, and the next one exports every 
     assert.deepEqual([done.state, done.counts.written], ['succeeded', 3]);
   }));
 
+test('a decided run that was given up has failed at once when it is cancelled', () =>
+  withStuckRun(async ({ world, daemon, run }) => {
+    await abandon(world);
+    const told = await daemon.cancel(run);
+    assert.deepEqual([told.state, told.error?.code], ['failed', 'STATE_STALE']);
+    assert.deepEqual(daemon.health().problems, []);
+  }));
+
 test('a decided run that is given up while no daemon runs has failed as well', () =>
   withStuckRun(async ({ world, daemon, proxy, run }) => {
     await daemon.stop();

@@ -128,7 +128,7 @@ export const runSchema = component(
       state: z
         .enum(RUN_STATES)
         .describe(
-          '`succeeded`, `failed`, `held`, `cancelled` and `recovered` are final: no run leaves them. A run that is decided, so that parts of it may be visible, is never `failed` for what is in its way: it is `queued` between attempts, with `error` and `retryAt`, until it is finished as `recovered`, or given up and then `failed`.',
+          '`succeeded`, `failed`, `held`, `cancelled` and `recovered` are final: no run leaves them. A run of the daemon that is decided, so that parts of it may be visible, is never `failed` for what is in its way: it is `queued` between attempts, with `error` and `retryAt`, until it is finished as `recovered`, or given up and then `failed`. Only a run that `sluice run` made beside the daemon and left decided is `failed` until somebody finishes it as `recovered`.',
         ),
       runType,
       syncMode,
