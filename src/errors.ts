@@ -235,6 +235,8 @@ export interface SluiceErrorOptions {
   readonly stage?: ErrorStage;
   /** What to do, where the thrower knows better than the table. */
   readonly hint?: string;
+  /** Likewise. */
+  readonly retryable?: boolean;
 }
 
 /**
@@ -246,20 +248,18 @@ export class SluiceError extends Error {
   readonly code: ErrorCode;
   readonly stage: ErrorStage | undefined;
   readonly hint: string;
+  readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: SluiceErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.stage = options.stage;
     this.hint = options.hint ?? ERROR_KINDS[code].hint;
+    this.retryable = options.retryable ?? ERROR_KINDS[code].retryable;
   }
 
   get category(): ErrorCategory {
     return ERROR_KINDS[this.code].category;
-  }
-
-  get retryable(): boolean {
-    return ERROR_KINDS[this.code].retryable;
   }
 
   get status(): number {

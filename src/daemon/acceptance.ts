@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, type SluiceErrorOptions } from '../errors.ts';
 import { isoInstant } from '../run/iso-instant.ts';
 import { newRecord } from '../run/new-record.ts';
 import type { RunOptions, RunRecord } from '../run/run-record.ts';
@@ -21,6 +21,11 @@ export interface AcceptanceParts {
   readonly clock: DaemonClock;
 }
 
+const RESUMES_BY_ITSELF: SluiceErrorOptions = {
+  hint: 'it resumes by itself when its source answers; ask again later, or resume it',
+  retryable: true,
+};
+
 interface Accepting {
   readonly run: LiveRun;
   readonly durable: Promise<void>;
@@ -41,6 +46,7 @@ export class Acceptance {
     const { configuration, requests, queue } = this.#parts;
     const { activation: name, idempotencyKey } = request;
     const activation = configuration.resolve(name);
+    this.#refuseSecret(request);
     const earlier = this.#findByKey(request);
     if (earlier) return this.#answerAgain(request, await earlier);
 
@@ -59,12 +65,21 @@ export class Acceptance {
     return { record, isNew: true };
   }
 
+  /** A key is kept and told as it came. */
+  #refuseSecret({ trigger, idempotencyKey: key }: TriggerRequest): void {
+    if (key === undefined || trigger !== 'http') return;
+    if (this.#parts.configuration.redactor.clean(key) === key) return;
+    throw new SluiceError('REQUEST_INVALID', 'header Idempotency-Key holds a secret, or looks like one', {
+      hint: 'make the key of what is wanted, such as a name and a date: it is kept and shown',
+    });
+  }
+
   #refuse(name: string): void {
     const { configuration, queue, pauses } = this.#parts;
     const pause = pauses.get(name);
     if (pause) {
       const message = `${name} is paused since ${pause.since}: ${pause.reason}`;
-      throw new SluiceError('ACTIVATION_PAUSED', message);
+      throw new SluiceError('ACTIVATION_PAUSED', message, pause.by === 'failures' ? RESUMES_BY_ITSELF : {});
     }
     let waiting = queue.waitingOf(name).length;
     for (const { run } of this.#accepting.values()) if (run.record.activation === name) waiting++;
@@ -77,7 +92,7 @@ export class Acceptance {
     const instant = this.#parts.clock.now();
     const asked = optionsOf(request);
     return {
-      ...newRecord(activation, { trigger, instant }),
+      ...newRecord(activation, { trigger, instant, full: asked.full }),
       requestedAt: isoInstant(instant),
       ...(Object.keys(asked).length > 0 && { asked }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),

@@ -77,6 +77,8 @@ interface Kept {
 /** Warnings look at so many earlier runs. */
 const PREVIOUS_RUNS = 30;
 const TIME_RULES_EVERY_MS = 60_000;
+/** A paused activation whose source says nothing for so long is looked at again later. */
+const CHECK_TIMEOUT_MS = 60_000;
 
 /**
  * Makes runs: those that are asked for, those that are due, and those that an earlier process left unfinished. One per
@@ -124,7 +126,7 @@ export class Daemon implements Operations {
     const queue = this.#queue;
     const program = options.program ?? defaultProgram();
     this.#acceptance = new Acceptance({ configuration, requests, queue, history, pauses, clock });
-    this.#sideJobs = new SideJobs(job => this.#startSideJob(job, program));
+    this.#sideJobs = new SideJobs(job => this.#startSideJob(job, program), clock);
     this.#dispatcher = new Dispatcher({
       configuration,
       queue,
@@ -139,6 +141,7 @@ export class Daemon implements Operations {
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
+      onUnfinished: record => this.#inBackground(() => this.#afterUnfinished(record)),
       onEnd: record => this.#inBackground(() => this.#afterEnd(record)),
     });
     this.#selfPause = new SelfPause({
@@ -207,7 +210,7 @@ export class Daemon implements Operations {
   async begin(): Promise<void> {
     // It may be told to stop meanwhile.
     const isMeant = (): boolean => this.#state === 'starting';
-    await this.#startRecovery.start();
+    await this.#startRecovery.look();
     for (const name of this.#history.activations()) if (isMeant()) await this.#prune(name);
     if (!isMeant()) return;
     this.#selfPause.start();
@@ -238,7 +241,7 @@ export class Daemon implements Operations {
     this.#log.info({ run, activation, trigger }, 'run accepted');
     this.#events.emit(run, { type: 'state', record });
     // Whoever asked is answered first.
-    if (this.#state === 'ready') setImmediate(() => this.#dispatcher.dispatch());
+    if (this.#state === 'ready') setImmediate(() => this.#dispatcher.retryDecidedOf(activation));
     return triggered;
   }
 
@@ -318,7 +321,10 @@ export class Daemon implements Operations {
 
   async validate(name: string, signal: AbortSignal): Promise<Validation> {
     this.#configuration.resolve(name);
-    const { validation } = await this.#sideJobs.run({ kind: 'validate', activation: name }, signal);
+    const { validation } = await this.#sideJobs.run(
+      { kind: 'validate', activation: name },
+      { room: 'probe', signal },
+    );
     return fromPlainValidation(validation);
   }
 
@@ -327,7 +333,10 @@ export class Daemon implements Operations {
     { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
   ): Promise<Preview> {
     this.#configuration.resolve(name);
-    const { preview } = await this.#sideJobs.run({ kind: 'preview', activation: name, rows }, signal);
+    const { preview } = await this.#sideJobs.run(
+      { kind: 'preview', activation: name, rows },
+      { room: 'probe', signal },
+    );
     return preview;
   }
 
@@ -350,9 +359,12 @@ export class Daemon implements Operations {
     return this.activation(name);
   }
 
-  async #checkSource(activation: ResolvedActivation): Promise<boolean> {
-    const { checks } = await this.validate(activation.name, new AbortController().signal);
-    return checks.some(({ check, outcome }) => check === 'source' && outcome === 'passed');
+  async #checkSource({ name }: ResolvedActivation): Promise<boolean> {
+    const { validation } = await this.#sideJobs.run(
+      { kind: 'validate', activation: name },
+      { room: 'check', timeoutMs: CHECK_TIMEOUT_MS },
+    );
+    return validation.checks.some(({ check, outcome }) => check === 'source' && outcome === 'passed');
   }
 
   // --- the daemon itself
@@ -369,7 +381,8 @@ export class Daemon implements Operations {
       );
     await this.#scheduler?.schedule(this.#configuration.activations);
     this.#options.observer?.configured?.(this.#configuration);
-    this.#dispatcher.dispatch();
+    this.#inBackground(() => this.#startRecovery.look());
+    this.#dispatcher.retryDecided();
     return outcome;
   }
 
@@ -381,6 +394,7 @@ export class Daemon implements Operations {
       running: this.#queue.running,
       queued: this.#queue.waiting,
       problems: [
+        ...this.#dispatcher.problems,
         ...this.#writeProblems.lines,
         ...this.#startRecovery.problems,
         ...(this.#warnings?.undelivered() ?? []),
@@ -427,6 +441,11 @@ export class Daemon implements Operations {
     const previous = await this.#history.newest(name, PREVIOUS_RUNS + 1);
     const earlier = previous.filter(({ run }) => run < record.run);
     await this.#warnings.runEnded(activation, record, earlier);
+  }
+
+  async #afterUnfinished(record: RunRecord): Promise<void> {
+    const activation = this.#configuration.find(record.activation);
+    if (activation) await this.#warnings?.unfinished(activation, record);
   }
 
   async #prune(activation: string): Promise<void> {

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import type { Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
-import { keptOf, toRunError } from '../run/new-record.ts';
+import { isFullAsked, keptOf, toRunError } from '../run/new-record.ts';
 import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../run/run-record.ts';
-import { activationsFolder, exists } from '../run/state-folder.ts';
 import type { Configuration } from './configuration.ts';
+import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
 import type { DaemonClock, Log } from './parts.ts';
 import type { AcceptedRun, RequestLog } from './request-log.ts';
 import { lockedDelayMs, retryDelayMs } from './retry-policy.ts';
@@ -29,6 +28,8 @@ export interface DispatcherOptions {
   onProgress(record: RunRecord, progress: RunProgress): void;
   /** An attempt came to nothing, and another follows. */
   onAttemptFailed(record: RunRecord): void;
+  /** A decided run cannot be finished until somebody mends what is in its way. */
+  onUnfinished(record: RunRecord): void;
   /** The run has ended, and is in the history. */
   onEnd(record: RunRecord): void;
 }
@@ -46,6 +47,9 @@ const LAST_PATIENCE_MS = 5_000;
  *   queued ──▶ reading ──▶ publishing ──▶ succeeded, recovered
  *     ▲           └────────────┴────────▶ failed, held, cancelled
  *     └── waits for the next attempt ◀────┘  (what may pass, is decided already, or was cut short by the daemon's end)
+ *
+ * What is decided may be visible, so it has not failed whatever is in its way: it keeps its place and is tried again, until
+ * it is finished or somebody gives it up.
  *
  * A run leaves the log of requests only after its end is in the history, so that a daemon which is killed finds each run
  * in one of the two.
@@ -70,24 +74,44 @@ export class Dispatcher {
     }
   }
 
+  /** Decided runs that wait, one line each. */
+  get problems(): readonly string[] {
+    return this.#options.queue.runs.flatMap(({ record: { run, activation }, unfinished }) =>
+      unfinished ? [unfinishedProblem([run], activation, unfinished)] : [],
+    );
+  }
+
+  /** What kept decided runs from being finished may be mended: those that wait are tried at once. */
+  retryDecided(): void {
+    for (const run of this.#options.queue.runs) if (run.unfinished) run.callOffRetry?.();
+    this.dispatch();
+  }
+
+  /** Somebody cares for the activation: what does not pass by itself may be mended. Other faults keep their pauses. */
+  retryDecidedOf(activation: string): void {
+    const [head] = this.#options.queue.waitingOf(activation);
+    if (head?.unfinished?.retryable === false) head.callOffRetry?.();
+    this.dispatch();
+  }
+
   /** See `Operations.cancel`. */
   async cancel(run: LiveRun): Promise<void> {
     const { queue, requests, configuration } = this.#options;
-    const { activation } = run.record;
-    if (run.cancelled) return;
+    const { run: id, activation } = run.record;
+    // It is finished whatever anybody wishes.
+    if (await this.#isDecided(run.record)) return;
+    if (run.cancelled || run.ending || queue.find(id) !== run) return;
     if (queue.runningOf(activation) === run) {
       run.cancelled = true;
       run.process?.stop(configuration.daemon.gracePeriod, 'was cancelled');
-      await requests.put({ record: run.record, cancelled: true });
+      await requests.put(toAccepted(run));
       return;
     }
-    // Decided in an earlier attempt: it is finished whatever anybody wishes.
-    if (await this.#isDecided(run.record)) return;
-    if (queue.runningOf(activation) === run) return this.cancel(run);
     run.cancelled = true;
     run.ending = true;
     run.callOffRetry?.();
-    await this.#end(run, this.#cancelled(run.record));
+    // One that was decided had gone too far to be cancelled: since then it was finished, or given up.
+    await this.#end(run, run.decided ? this.#givenUp(run.record) : this.#cancelled(run.record));
   }
 
   /**
@@ -144,7 +168,9 @@ export class Dispatcher {
     run.record = { ...blankOf(run.record), state: 'reading', attempt, startedAt };
     // Before the attempt begins: block ids of two attempts must never be the same.
     await requests.put(toAccepted(run));
-    if (run.cancelled && !(await this.#isDecided(run.record))) return { error: cancelledError() };
+    const decided = await this.#lookForDecision(run);
+    if (run.decided && !decided) return { error: givenUpError(run.record.run) };
+    if (run.cancelled) return { error: cancelledError() };
     this.#options.onChange(run.record);
     const job: Job = { kind: 'export', activation, record: run.record };
     run.process = this.#start(job, snapshot, progress => this.#onProgress(run, progress));
@@ -217,9 +243,9 @@ export class Dispatcher {
     const { retry } = configuration.daemon;
     const success = await this.#successOf(run.record);
     if (success) return this.#end(run, success);
-    const decided = await this.#isDecided(run.record);
+    const decided = await this.#lookForDecision(run);
     if (error.code === 'STATE_LOCKED') {
-      if (run.cancelled && !decided) return this.#end(run, this.#cancelled(run.record));
+      if (run.cancelled) return this.#end(run, this.#cancelled(run.record));
       // No failure of the run: whoever has the folder will be done. Nothing was staged under the attempt's number.
       run.record = { ...run.record, attempt: (run.record.attempt ?? 1) - 1 };
       return this.#wait(run, error, lockedDelayMs(++run.lockedAttempts, random));
@@ -235,9 +261,17 @@ export class Dispatcher {
       return this.#wait(run, undefined, 0, cut);
     }
     const failures = countedFailures(attempts);
-    const canRetry = error.retryable && (decided || failures < retry.attempts);
-    if (canRetry && (decided || !run.cancelled)) {
-      return this.#wait(run, error, retryDelayMs(error, failures, retry, random), attempts);
+    const delayMs = retryDelayMs(error, failures, retry, random);
+    if (decided) {
+      run.unfinished = error;
+      await this.#wait(run, unfinishedError(error, run.record.activation), delayMs, attempts);
+      if (!error.retryable || failures >= retry.attempts) this.#tellUnfinished(run);
+      return;
+    }
+    // Where its decision is gone, given up or withdrawn by its process, the next attempt finds that and ends the run.
+    delete run.unfinished;
+    if (error.retryable && (run.decided || failures < retry.attempts) && !run.cancelled) {
+      return this.#wait(run, error, delayMs, attempts);
     }
     if (run.cancelled) return this.#end(run, this.#cancelled(made ?? run.record));
     const endedAt = this.#now();
@@ -328,10 +362,32 @@ export class Dispatcher {
     return { ...blankOf(record), state: 'cancelled', error, endedAt: this.#now() };
   }
 
-  /** Whether an attempt of the run got so far that it can only be finished. */
-  #isDecided({ activation, run }: RunRecord): Promise<boolean> {
-    const { dataDirectory } = this.#options.configuration;
-    return exists(join(activationsFolder(dataDirectory), activation, 'runs', run, 'commit.json'));
+  #givenUp(record: RunRecord): RunRecord {
+    const error = toRunError(givenUpError(record.run));
+    return { ...blankOf(record), state: 'failed', error, endedAt: this.#now() };
+  }
+
+  #tellUnfinished({ record, unfinished }: LiveRun): void {
+    const { run, activation } = record;
+    const { code, message, hint } = unfinished!;
+    this.#options.log.error(
+      { run, activation, code },
+      unfinishedProblem([run], activation, { message, hint }),
+    );
+    this.#options.onUnfinished(record);
+  }
+
+  #isDecided(record: RunRecord): Promise<boolean> {
+    return isDecided(this.#options.configuration.dataDirectory, record);
+  }
+
+  /** Whether the run is decided, which `run.decided` remembers. A wish to cancel it came too late then. */
+  async #lookForDecision(run: LiveRun): Promise<boolean> {
+    const decided = await this.#isDecided(run.record);
+    if (!decided) return false;
+    run.decided = true;
+    run.cancelled = false;
+    return true;
   }
 
   #now(): string {
@@ -349,7 +405,7 @@ export function blankOf(record: RunRecord): RunRecord {
     state: 'queued',
     runType,
     syncMode,
-    full: true,
+    full: isFullAsked(runType, record.asked?.full),
     generation: 0,
     previousGeneration: 0,
     startedAt: record.startedAt,
@@ -374,10 +430,11 @@ function countedFailures(attempts: readonly RunAttempt[]): number {
   return attempts.filter(({ error }) => error.code !== 'SHUTTING_DOWN').length;
 }
 
-export function toAccepted({ record, cancelled, attemptStartedAt }: LiveRun): AcceptedRun {
+export function toAccepted({ record, cancelled, decided, attemptStartedAt }: LiveRun): AcceptedRun {
   return {
     record,
     ...(cancelled && { cancelled: true as const }),
+    ...(decided && { decided }),
     ...(attemptStartedAt !== undefined && { attemptStartedAt }),
   };
 }

@@ -283,7 +283,7 @@ groups:
   - name: sluice
     rules:
       - alert: SluiceExportFailing
-        expr: sluice_warnings_active{code=~"RUN_FAILED|HELD|PAUSED|NO_SUCCESS"} == 1
+        expr: sluice_warnings_active{code=~"RUN_FAILED|RUN_UNFINISHED|HELD|PAUSED|NO_SUCCESS"} == 1
         for: 5m
       - alert: SluiceExportOld
         expr: time() - sluice_last_success_timestamp_seconds > 86400

@@ -13,6 +13,8 @@ export interface AcceptedRun {
   readonly record: RunRecord;
   /** It was asked to stop: another process must not begin it anew. */
   readonly cancelled?: true;
+  /** It can only be finished, unless somebody gives it up. */
+  readonly decided?: true;
   /** When the attempt that is under way began; absent while the run waits. */
   readonly attemptStartedAt?: string;
 }

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../run/run-record.ts';
+import type { RunError, RunRecord } from '../run/run-record.ts';
 import type { RunProcess } from './run-process.ts';
 
 /** A run that was accepted and has not ended. */
@@ -14,6 +14,10 @@ export interface LiveRun {
   attemptStartedAt?: string;
   /** It is being taken out: no attempt may begin. */
   ending?: true;
+  /** An attempt got so far that the run can only be finished; or given up, by a command. */
+  decided?: true;
+  /** Why the last attempt to finish the decided run came to nothing. */
+  unfinished?: RunError;
   /** Attempts in a row that met a locked state folder. */
   lockedAttempts: number;
 }

@@ -4,8 +4,9 @@ import { SluiceError } from '../errors.ts';
 import { activationsIn } from '../run/history.ts';
 import { toRunError } from '../run/new-record.ts';
 import type { RunRecord } from '../run/run-record.ts';
-import { activationsFolder, exists } from '../run/state-folder.ts';
+import { activationsFolder } from '../run/state-folder.ts';
 import type { Configuration } from './configuration.ts';
+import { isDecided, unfinishedProblem } from './decided-run.ts';
 import { blankOf, withAttempt } from './dispatcher.ts';
 import type { DaemonClock, Log } from './parts.ts';
 import type { AcceptedRun, RequestLog } from './request-log.ts';
@@ -17,14 +18,19 @@ import type { SideJobs } from './side-jobs.ts';
 /** What the last daemon accepted and did not bring to an end, ready to be queued. */
 export async function requeueAccepted(
   requests: RequestLog,
-  { clock }: { readonly clock: DaemonClock },
+  { clock, configuration }: Pick<StartRecoveryOptions, 'clock' | 'configuration'>,
   history: RunHistory,
 ): Promise<LiveRun[]> {
   const runs: LiveRun[] = [];
   for (const accepted of requests.runs) {
-    const { run } = accepted.record;
-    if (history.has(run)) await requests.drop(run);
-    else runs.push(toLive(accepted, clock.now().toISOString()));
+    const { record } = accepted;
+    if (history.has(record.run)) {
+      await requests.drop(record.run);
+      continue;
+    }
+    const live = toLive(accepted, clock.now().toISOString());
+    if (accepted.decided || (await isDecided(configuration.dataDirectory, record))) live.decided = true;
+    runs.push(live);
   }
   return runs;
 }
@@ -54,14 +60,18 @@ export interface StartRecoveryOptions {
   onFree(): void;
 }
 
+/** An activation whose runs are under way is looked at again after so long: they may have finished it, or not. */
+const BUSY_MS = 5_000;
+
 /**
- * Finishes what is decided and has nobody who would: runs of commands that were killed, and runs that failed for good after
- * their decision. An activation with runs in the queue needs none of it, since each run begins with that.
+ * Finishes what is decided and has nobody who would: runs of commands that were killed, or met a fault after their decision.
+ * Each run of an activation begins with that too; where it could not do it, it is tried again here.
  */
 export class StartRecovery {
   readonly #options: StartRecoveryOptions;
   readonly #problems = new Map<string, string>();
-  readonly #timers = new Set<() => void>();
+  /** By activation. */
+  readonly #timers = new Map<string, () => void>();
   readonly #closing = new AbortController();
 
   constructor(options: StartRecoveryOptions) {
@@ -72,35 +82,39 @@ export class StartRecovery {
     return [...this.#problems.values()];
   }
 
-  async start(): Promise<void> {
-    const { configuration, queue } = this.#options;
-    for (const name of await activationsIn(configuration.dataDirectory)) {
-      if (!configuration.find(name) || queue.isBusy(name)) continue;
-      if (await this.#hasDecided(name)) this.#recover(name, 1);
+  /** To be called at the start and at each reload, which may have mended what was in the way. */
+  async look(): Promise<void> {
+    for (const name of await activationsIn(this.#options.configuration.dataDirectory)) {
+      await this.#lookAt(name, 1);
     }
   }
 
   close(): void {
     this.#closing.abort();
-    for (const callOff of this.#timers) callOff();
+    for (const callOff of this.#timers.values()) callOff();
   }
 
-  #recover(name: string, attempt: number): void {
-    const { queue, log, onFree } = this.#options;
-    // A run that came meanwhile does it.
+  async #lookAt(name: string, attempt: number): Promise<void> {
+    const { queue, configuration, onFree } = this.#options;
+    this.#callOff(name);
+    const decided = await this.#decidedOf(name);
+    if (this.#closing.signal.aborted) return;
+    if (decided.length === 0) return void this.#problems.delete(name);
+    try {
+      configuration.resolve(name);
+    } catch (error) {
+      // A reload that brings the activation back looks again.
+      this.#problems.set(name, unfinishedProblem(decided, name, error as SluiceError));
+      return;
+    }
     const free = queue.take(name);
     if (free === undefined) {
-      this.#problems.delete(name);
+      this.#lookLater(name, attempt - 1, BUSY_MS);
       return;
     }
     void this.#carryOut(name)
-      .then(() => this.#problems.delete(name))
-      .catch(error => {
-        if (this.#closing.signal.aborted) return;
-        log.error({ activation: name, error }, 'a decided run could not be finished; it is tried again');
-        this.#problems.set(name, `${name}: a decided run is not finished: ${(error as Error).message}`);
-        this.#again(name, attempt, error);
-      })
+      .catch(error => this.#failed(name, attempt, error))
+      .catch(error => this.#lookAgain(name, attempt, error))
       .finally(() => {
         free();
         onFree();
@@ -109,31 +123,68 @@ export class StartRecovery {
 
   async #carryOut(activation: string): Promise<void> {
     const { sideJobs, onRecovered, log } = this.#options;
-    const { recovered } = await sideJobs.run({ kind: 'recover', activation }, this.#closing.signal);
+    const { recovered } = await sideJobs.run(
+      { kind: 'recover', activation },
+      { room: 'recovery', signal: this.#closing.signal },
+    );
+    this.#problems.delete(activation);
     for (const record of recovered) {
       log.info({ run: record.run, activation }, 'an earlier run was finished');
       await onRecovered(record);
     }
   }
 
-  #again(name: string, attempt: number, error: unknown): void {
-    const { clock, configuration } = this.#options;
-    const known = error instanceof SluiceError ? error : new SluiceError('INTERNAL', String(error));
-    const delayMs =
-      known.code === 'STATE_LOCKED'
-        ? lockedDelayMs(attempt)
-        : retryDelayMs(known, attempt, configuration.daemon.retry);
-    const callOff = clock.after(delayMs, () => {
-      this.#timers.delete(callOff);
-      this.#recover(name, attempt + 1);
-    });
-    this.#timers.add(callOff);
+  async #failed(name: string, attempt: number, error: unknown): Promise<void> {
+    const { configuration, log } = this.#options;
+    if (this.#closing.signal.aborted) return;
+    const known =
+      error instanceof SluiceError ? error : new SluiceError('INTERNAL', `unexpected: ${String(error)}`);
+    if (known.code === 'STATE_LOCKED') {
+      this.#lookLater(name, attempt, lockedDelayMs(attempt));
+      return;
+    }
+    const decided = await this.#decidedOf(name);
+    if (decided.length === 0) {
+      log.error({ activation: name, error }, 'a decided run could not be finished, and was withdrawn');
+      this.#problems.delete(name);
+      return;
+    }
+    log.error({ activation: name, error }, 'a decided run could not be finished; it is tried again');
+    this.#problems.set(name, unfinishedProblem(decided, name, known));
+    this.#lookLater(name, attempt, retryDelayMs(known, attempt, configuration.daemon.retry));
   }
 
-  async #hasDecided(name: string): Promise<boolean> {
-    const runs = join(activationsFolder(this.#options.configuration.dataDirectory), name, 'runs');
-    for (const run of await readdir(runs).catch((): string[] => []))
-      if (await exists(join(runs, run, 'commit.json'))) return true;
-    return false;
+  #lookLater(name: string, attempt: number, delayMs: number): void {
+    const { clock } = this.#options;
+    if (this.#closing.signal.aborted) return;
+    this.#callOff(name);
+    const callOff = clock.after(delayMs, () => {
+      void this.#lookAt(name, attempt + 1).catch(error => this.#lookAgain(name, attempt + 1, error));
+    });
+    this.#timers.set(name, callOff);
+  }
+
+  /** The data directory could not be read. */
+  #lookAgain(name: string, attempt: number, error: unknown): void {
+    this.#options.log.error({ activation: name, error }, 'decided runs could not be looked for');
+    this.#lookLater(name, attempt, BUSY_MS);
+  }
+
+  #callOff(name: string): void {
+    this.#timers.get(name)?.();
+    this.#timers.delete(name);
+  }
+
+  /** Those that the queue does not know: its own runs are finished where they stand. */
+  async #decidedOf(name: string): Promise<string[]> {
+    const { configuration, queue } = this.#options;
+    const folder = join(activationsFolder(configuration.dataDirectory), name, 'runs');
+    const decided: string[] = [];
+    for (const run of await readdir(folder).catch((): string[] => [])) {
+      const isKnown = queue.find(run) !== undefined;
+      if (!isKnown && (await isDecided(configuration.dataDirectory, { activation: name, run })))
+        decided.push(run);
+    }
+    return decided.sort();
   }
 }

@@ -54,6 +54,7 @@ export interface ExportRequest {
 }
 
 export interface RunProgress {
+  /** `connecting` is what there is to say before the progress can be asked for. */
   readonly phase: 'connecting' | 'reading' | 'publishing';
   readonly rowsRead: number;
   readonly rowsWritten: number;
@@ -113,8 +114,8 @@ class ExportRun {
     this.#activation = request.activation;
     this.#clock = request.clock ?? SYSTEM_CLOCK;
     this.#beganAt = this.#clock.now();
-    const fresh = newRecord(this.#activation, { trigger: request.trigger, instant: this.#beganAt });
-    const { record } = request;
+    const { record, trigger, full } = request;
+    const fresh = newRecord(this.#activation, { trigger, instant: this.#beganAt, full });
     this.#record = { ...fresh, ...(record && keptOf(record)), state: 'reading' };
     request.signal.addEventListener('abort', this.#onAbort);
     if (request.signal.aborted) this.#onAbort();
@@ -235,15 +236,15 @@ class ExportRun {
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
     const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
+    // The query is sent now; its first row may take long.
     this.#request.observe?.(() => ({
-      phase: this.#record.state !== 'reading' ? 'publishing' : rowsRead > 0 ? 'reading' : 'connecting',
+      phase: this.#record.state === 'reading' ? 'reading' : 'publishing',
       rowsRead,
       rowsWritten: sink.rowsWritten,
       bytesStaged: sink.bytesStaged,
       blocksStaged: sink.blocksStaged,
       part: sink.part,
     }));
-
     const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;

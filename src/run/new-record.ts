@@ -7,12 +7,14 @@ import { NO_COUNTS, type RunError, type RunRecord } from './run-record.ts';
 export interface NewRecordRequest {
   readonly trigger: RunRecord['trigger'];
   readonly instant: Date;
+  /** Whether every row is asked for. */
+  readonly full?: boolean | undefined;
 }
 
 /** The record of a run that nothing is known of yet. */
 export function newRecord(
   { name, runType, syncMode }: ResolvedActivation,
-  { trigger, instant }: NewRecordRequest,
+  { trigger, instant, full }: NewRecordRequest,
 ): RunRecord {
   return {
     run: newRunId(instant),
@@ -21,7 +23,7 @@ export function newRecord(
     state: 'queued',
     runType,
     syncMode,
-    full: true,
+    full: isFullAsked(runType, full),
     generation: 0,
     previousGeneration: 0,
     startedAt: isoInstant(instant),
@@ -29,6 +31,11 @@ export function newRecord(
     files: [],
     warnings: [],
   };
+}
+
+/** What is known of it before the run has looked at its baseline. */
+export function isFullAsked(runType: RunRecord['runType'], full: boolean | undefined): boolean {
+  return runType === 'full_only' || full === true;
 }
 
 /** What stays of a run from attempt to attempt: all that does not come of making it. */

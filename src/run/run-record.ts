@@ -8,7 +8,7 @@ export interface RunRecord {
   readonly state: RunState;
   readonly runType: 'full_only' | 'full_then_delta';
   readonly syncMode: 'snapshot' | 'upsert' | 'insert' | 'difference';
-  /** Whether every row was exported rather than the changes since the baseline. */
+  /** Whether every row was exported rather than the changes since the baseline; before the run has looked at it, whether that was asked for. */
   readonly full: boolean;
   /** The generation that the run made, and the one it was taken against; 0 is none. */
   readonly generation: number;

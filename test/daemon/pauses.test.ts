@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import test from 'node:test';
+import { DocumentFolder } from '../../src/daemon/document-folder.ts';
+import { Pauses } from '../../src/daemon/pauses.ts';
+import { SYSTEM_CLOCK } from '../../src/daemon/system-clock.ts';
 import { ended, make, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
 import { MemoryLog } from './support/memory-log.ts';
 
@@ -14,6 +18,8 @@ test('a paused activation takes no request and begins no run; those that wait be
     assert.equal(status.paused.reason, 'the database moves');
     await assert.rejects(daemon.trigger(request('one')), {
       code: 'ACTIVATION_PAUSED',
+      retryable: false,
+      hint: 'resume the activation first',
       message: /the database moves/,
     });
     assert.equal((await daemon.run(running)).state, 'reading', 'what is under way goes on');
@@ -46,7 +52,11 @@ test('an activation pauses itself after failures of its source in a row, and res
     const { paused } = await daemon.activation('one');
     assert.equal(paused?.by, 'failures');
     assert.match(paused.reason, /3 runs failed at the source/);
-    await assert.rejects(daemon.trigger(request('one')), { code: 'ACTIVATION_PAUSED' });
+    await assert.rejects(daemon.trigger(request('one')), {
+      code: 'ACTIVATION_PAUSED',
+      retryable: true,
+      hint: /resumes by itself/,
+    });
     await daemon.stop();
 
     const nextLog = new MemoryLog();
@@ -95,3 +105,31 @@ test('a pause by the user stays though the source answers', () =>
     assert.ok(checks.some(({ check, outcome }) => check === 'source' && outcome === 'passed'));
     assert.equal((await daemon.activation('one')).paused?.reason, 'mine');
   }));
+
+/** Until so many connections wait for a lock. */
+const LOCKED_OUT = `do $$ begin while (select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock') < 2 loop perform pg_sleep(0.02); perform pg_stat_clear_snapshot(); end loop; end $$`;
+const WAITING = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' order by pid`;
+
+test('checks of paused activations whose sources hang keep no preview waiting', () =>
+  withWorld(
+    {
+      daemon: FAILING,
+      activations: { one: {}, two: {}, healthy: { sql: 'select 1 as id', mapping: ['id'] } },
+    },
+    async world => {
+      const pauses = await Pauses.open(new DocumentFolder(join(world.dataDirectory, 'daemon')), SYSTEM_CLOCK);
+      for (const name of ['one', 'two']) await pauses.pause(name, 'failures', 'the source does not answer');
+      const blocker = await world.database.connect();
+      await blocker.query('begin; lock table t in access exclusive mode');
+      try {
+        const daemon = await world.start();
+        await world.database.sql(LOCKED_OUT);
+        const hanging = await world.database.sql(WAITING);
+        const { rows } = await daemon.preview('healthy', { rows: 1, signal: AbortSignal.timeout(60_000) });
+        assert.deepEqual(rows, [['1']]);
+        assert.deepEqual(await world.database.sql(WAITING), hanging, 'the checks still hang');
+      } finally {
+        await blocker.end();
+      }
+    },
+  ));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { SluiceError } from '../../src/errors.ts';
 import { listRuns } from '../../src/run/history.ts';
 import { azureError, type BlobProxy, type BlobRequest } from '../support/blob-proxy.ts';
 import {
@@ -171,7 +172,7 @@ test('a decided run whose process is killed is recovered, beyond the configured 
     assert.deepEqual(manifests, [`_sluice/one/${run}.json`, '_sluice/one/latest.json']);
   }));
 
-test('a decided run that is refused for good has failed, until the next run finishes it', () =>
+test('a decided run that is refused has not failed: it is finished as soon as nobody refuses any more', () =>
   withWorld({ daemon: ONE_ATTEMPT }, async world => {
     const proxy = await world.blobProxy();
     let refuses = true;
@@ -183,7 +184,12 @@ test('a decided run that is refused for good has failed, until the next run fini
     );
     const daemon = await world.start();
     const { run } = (await daemon.trigger(request('one'))).record;
-    assert.equal((await ended(daemon, run)).state, 'failed');
+    const refused = await eventOf(
+      daemon,
+      run,
+      event => event.type === 'state' && event.record.error?.code === 'DESTINATION_PERMISSION',
+    );
+    assert.ok(refused.type === 'state' && refused.record.state === 'queued');
     refuses = false;
     const next = await make(daemon, 'one');
     assert.equal(next.state, 'succeeded');
@@ -216,6 +222,50 @@ test('progress is told while the run goes on', () =>
     assert.ok(event.type === 'progress' && event.run === run && event.progress.rowsRead >= 0);
     await daemon.cancel(run);
     await ended(daemon, run);
+  }));
+
+test('a query that has been sent is being read, though its first row takes long', () =>
+  withWorld(
+    { activations: { one: { sql: 'select 1 as id, pg_sleep(1000)::text as pause' } } },
+    async world => {
+      const daemon = await world.start();
+      const { run } = (await daemon.trigger(request('one'))).record;
+      const event = await eventOf(daemon, run, ({ type }) => type === 'progress');
+      assert.ok(event.type === 'progress');
+      assert.deepEqual([event.progress.phase, event.progress.rowsRead], ['reading', 0]);
+      await daemon.cancel(run);
+      await ended(daemon, run);
+    },
+  ));
+
+test('a run says that it is a full one where that was asked for, before it has looked at its baseline', () =>
+  withWorld(
+    { activations: { delta: { runType: 'full_then_delta', syncMode: 'upsert' }, whole: {} } },
+    async world => {
+      const daemon = await world.start();
+      const told = async (activation: string, full?: boolean): Promise<boolean> =>
+        (await daemon.trigger(request(activation, full === undefined ? {} : { full }))).record.full;
+      assert.equal(await told('delta'), false);
+      assert.equal(await told('delta', true), true);
+      assert.equal(await told('whole'), true);
+      const [newest] = (await daemon.runs({ activation: 'delta', limit: 1 })).records;
+      assert.equal((await ended(daemon, newest!.run)).full, true);
+      await world.database.sql('alter table t rename to gone');
+      assert.equal((await make(daemon, 'delta')).full, false, 'it failed before it could know');
+    },
+  ));
+
+test('a key that holds a secret is refused, and stands nowhere', () =>
+  withWorld({ daemon: { tokens: { write: ['a-token-that-is-secret'] } } }, async world => {
+    const daemon = await world.start();
+    for (const idempotencyKey of ['a-token-that-is-secret', 'day-1-a-token-that-is-secret', 'sig=abcdefgh']) {
+      await assert.rejects(daemon.trigger(request('one', { idempotencyKey })), (error: SluiceError) => {
+        assert.deepEqual([error.code, error.message.includes(idempotencyKey)], ['REQUEST_INVALID', false]);
+        return true;
+      });
+    }
+    assert.deepEqual((await daemon.runs({ limit: 10 })).records, []);
+    assert.equal((await make(daemon, 'one', { idempotencyKey: 'day-1' })).idempotencyKey, 'day-1');
   }));
 
 test('lists runs by activation and state, page by page, and those of commands too', () =>

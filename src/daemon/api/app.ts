@@ -150,7 +150,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     const { token, fingerprint } = known.caller;
     const run = id ?? known.run;
     const entry = {
-      time: isoInstant(new Date()),
       request: request.id,
       ...(token === undefined ? {} : { token }),
       ...(fingerprint === undefined ? {} : { fingerprint }),
@@ -165,7 +164,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     };
     log.info(entry, `${route.operationId} was asked for`);
     try {
-      audit.append(entry);
+      audit.append({ time: isoInstant(new Date()), ...entry });
     } catch (error) {
       log.error({ request: request.id, error }, 'the audit log cannot be written');
     }

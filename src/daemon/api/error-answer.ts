@@ -10,6 +10,8 @@ export interface FailedAnswer {
 
 /** Seconds after which asking again makes sense. */
 const RETRY_AFTER: Readonly<Record<number, string>> = { 429: '5', 503: '10' };
+/** What stands in the way ends by itself. */
+const RETRY_AFTER_CONFLICT = '60';
 const CHALLENGE = 'Bearer realm="sluice"';
 /** Nothing can follow on the connection. */
 const ENDS_CONNECTION: ReadonlySet<ErrorCode> = new Set([
@@ -50,7 +52,7 @@ export function toFailure(cause: unknown, requestId: string): SluiceError {
 export function failedAnswer(failure: SluiceError, toJson: (value: unknown) => string): FailedAnswer {
   const { status } = failure;
   const headers: Record<string, string> = {};
-  const wait = RETRY_AFTER[status];
+  const wait = status === 409 && failure.retryable ? RETRY_AFTER_CONFLICT : RETRY_AFTER[status];
   if (wait !== undefined) headers['Retry-After'] = wait;
   if (failure.code === 'UNAUTHORIZED') headers['WWW-Authenticate'] = CHALLENGE;
   if (ENDS_CONNECTION.has(failure.code)) headers['Connection'] = 'close';

@@ -183,6 +183,8 @@ function errorHeaders(status: number): Record<string, Schema> {
     [name]: { description, schema: { type: 'string' } },
   });
   if (status === 401) return header('WWW-Authenticate', 'Asks for a bearer token.');
+  if (status === 409)
+    return header('Retry-After', 'Seconds to wait, where what is in the way ends by itself.');
   return status === 429 || status === 503
     ? header('Retry-After', 'Seconds to wait before asking again.')
     : {};

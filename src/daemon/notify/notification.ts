@@ -1,7 +1,12 @@
 import type { RunWarning } from '../../run/run-record.ts';
 
 /** Codes of warnings of an activation: those of its runs, and those that only who watches it can raise. */
-export type ActivationWarningCode = RunWarning['code'] | 'RUN_FAILED' | 'NO_SUCCESS' | 'PAUSED';
+export type ActivationWarningCode =
+  | RunWarning['code']
+  | 'RUN_FAILED'
+  | 'RUN_UNFINISHED'
+  | 'NO_SUCCESS'
+  | 'PAUSED';
 
 /** `error`: the export does not work; `warning`: it does, and somebody should look; `info`: good to know. */
 export type Severity = 'error' | 'warning' | 'info';

@@ -85,15 +85,22 @@ export class ActivationWarnings implements Warnings {
     return this.active(activation.name);
   }
 
+  async unfinished(activation: ResolvedActivation, { run, error }: RunRecord): Promise<void> {
+    const message = `run ${run} is decided and cannot be finished: ${error?.code}: ${error?.message}`;
+    const finding = findingOf('RUN_UNFINISHED', { holds: true, message });
+    await this.#apply(activation, finding, this.#now().toISOString(), run);
+    await this.#save();
+  }
+
   async paused(activation: ResolvedActivation, pause: Pause): Promise<void> {
     // Who pauses it knows that it is paused.
     if (pause.by === 'user') return;
-    await this.#apply(activation, pauseFinding({ holds: true, message: pause.reason }), pause.since);
+    await this.#apply(activation, findingOf('PAUSED', { holds: true, message: pause.reason }), pause.since);
     await this.#save();
   }
 
   async resumed(activation: ResolvedActivation): Promise<void> {
-    const finding = pauseFinding({ holds: false, message: 'the activation was resumed' });
+    const finding = findingOf('PAUSED', { holds: false, message: 'the activation was resumed' });
     await this.#apply(activation, finding, this.#now().toISOString());
     await this.#save();
   }
@@ -214,8 +221,8 @@ function findingsOf(judge: (rule: WarningRule) => Verdict): Finding[] {
   });
 }
 
-function pauseFinding(verdict: NonNullable<Verdict>): Finding[] {
-  return WARNING_RULES.filter(({ code }) => code === 'PAUSED').map(rule => ({ rule, verdict }));
+function findingOf(code: WarningRule['code'], verdict: NonNullable<Verdict>): Finding[] {
+  return WARNING_RULES.filter(rule => rule.code === code).map(rule => ({ rule, verdict }));
 }
 
 function about(

@@ -102,6 +102,18 @@ export const WARNING_RULES: readonly WarningRule[] = [
     },
   },
   {
+    code: 'RUN_UNFINISHED',
+    severity: 'error',
+    raised:
+      'a run is decided, parts of it may be visible, and it cannot be finished until what is in its way is mended',
+    over: 'it is finished or given up',
+    // Runs of the activation wait behind it: no other one succeeds or fails before it has ended.
+    afterRun: ({ record }) => {
+      if (hasSucceeded(record)) return isOver('the run is finished');
+      return record.state === 'failed' ? isOver('the run was given up') : undefined;
+    },
+  },
+  {
     code: 'HELD',
     severity: 'error',
     raised: 'a run was held, since it would remove too much',

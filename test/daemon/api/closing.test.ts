@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { SluiceError } from '../../../src/errors.ts';
 import type { RunRecord } from '../../../src/run/run-record.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
@@ -91,6 +92,9 @@ test('a preview that hangs is ended by its time limit, and makes room for the ne
     assert.deepEqual(answer, [504, 'SOURCE_TIMEOUT']);
   }
   assert.deepEqual(served.operations.aborted, ['preview customers', 'preview customers']);
+  served.operations.previewEnd = new SluiceError('TOO_MANY_REQUESTS', 'there was no room');
+  const answer = await soon(preview(served), 'the time limit of the preview ends it');
+  assert.deepEqual(answer, [429, 'TOO_MANY_REQUESTS'], 'no source is to blame');
   await served.dispose();
 });
 

@@ -5,7 +5,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { apiReference } from '../../../src/daemon/api/api-reference.ts';
 import type { OpenApiDocument, Operation, Schema } from '../../../src/daemon/api/openapi.ts';
-import { ERROR_KINDS } from '../../../src/errors.ts';
+import type { Operations } from '../../../src/daemon/operations.ts';
+import { ERROR_KINDS, type ErrorCode, SluiceError } from '../../../src/errors.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { Served } from './support/served.ts';
 
@@ -191,6 +192,69 @@ test('the answers of every operation are as the document says', async () => {
   ]);
   assert.equal((await client.call('previewActivation', { path, query: { rows: 1001 } })).status, 400);
   assert.equal((await client.call('previewActivation', { path, query: { rows: 0 } })).status, 400);
+});
+
+/** What the daemon's operations reject with beyond what a request can be blamed for; the client knows what is documented. */
+const FAILURES: readonly [operationId: string, operation: keyof Operations, codes: readonly ErrorCode[]][] = [
+  [
+    'triggerRun',
+    'trigger',
+    ['STATE_WRITE_FAILED', 'STATE_DAMAGED', 'RUN_UNKNOWN', 'ACTIVATION_PAUSED', 'QUEUE_FULL'],
+  ],
+  ['cancelRun', 'cancel', ['STATE_WRITE_FAILED', 'STATE_DAMAGED', 'RUN_UNKNOWN']],
+  ['pauseActivation', 'pause', ['STATE_WRITE_FAILED', 'NAME_UNKNOWN']],
+  ['resumeActivation', 'resume', ['STATE_WRITE_FAILED', 'NAME_UNKNOWN']],
+  ['getRun', 'run', ['STATE_DAMAGED']],
+  ['listRuns', 'runs', ['STATE_DAMAGED']],
+  [
+    'validateActivation',
+    'validate',
+    ['RUN_HUNG', 'RUN_KILLED', 'RUN_OUT_OF_MEMORY', 'TOO_MANY_REQUESTS', 'CANCELLED'],
+  ],
+  [
+    'previewActivation',
+    'preview',
+    [
+      ...[
+        'RUN_HUNG',
+        'RUN_KILLED',
+        'RUN_OUT_OF_MEMORY',
+        'TOO_MANY_REQUESTS',
+        'CANCELLED',
+        'CONFIG_SECRET_MISSING',
+      ],
+      ...Object.keys(ERROR_KINDS).filter(code => /^SOURCE_(?!EMPTY)|^COLUMN_/.test(code)),
+    ] as ErrorCode[],
+  ],
+];
+
+test('every code that an operation may answer is documented with its status', async () => {
+  const { run } = (await client.call<{ run: string }>('triggerRun', { path: { name: 'orders' } })).body;
+  for (const [operationId, operation, codes] of FAILURES) {
+    for (const code of codes) {
+      served.operations.failures.set(operation, new SluiceError(code, 'it failed'));
+      const { status, body } = await client.call<{ error: { code: string } }>(operationId, {
+        path: { name: 'orders', id: run },
+      });
+      assert.deepEqual([status, body.error.code], [ERROR_KINDS[code].status, code], operationId);
+    }
+  }
+});
+
+test('an activation that resumes by itself says when to ask again', async () => {
+  const call = () =>
+    client.call<{ error: { retryable: boolean } }>('triggerRun', { path: { name: 'orders' } });
+  served.operations.failures.set(
+    'trigger',
+    new SluiceError('ACTIVATION_PAUSED', 'paused', { retryable: true }),
+  );
+  const passing = await call();
+  assert.deepEqual([passing.status, passing.body.error.retryable], [409, true]);
+  assert.match(passing.headers.get('retry-after') ?? '', /^\d+$/);
+  served.operations.failures.set('trigger', new SluiceError('ACTIVATION_PAUSED', 'paused'));
+  const lasting = await call();
+  assert.deepEqual([lasting.status, lasting.body.error.retryable], [409, false]);
+  assert.equal(lasting.headers.get('retry-after'), null);
 });
 
 test('a reload that is refused says everything that is wrong, and changes nothing', async () => {

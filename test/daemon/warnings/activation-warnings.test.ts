@@ -359,6 +359,25 @@ test('an activation that pauses itself is told of until it is resumed; one that 
   );
 });
 
+test('a decided run that cannot be finished is told of once, until it is finished or given up', async () => {
+  const world = new World();
+  const waiting = { ...failure('DESTINATION_NOT_FOUND', 'no container'), state: 'queued' } as const;
+  await world.warnings.unfinished(plain(), waiting);
+  await world.warnings.unfinished(plain(), waiting);
+  assert.deepEqual(world.active(), ['RUN_UNFINISHED']);
+  const [{ event, severity, run, message } = {}, ...more] = world.told;
+  assert.deepEqual([event, severity, run, more], ['raised', 'error', waiting.run, []]);
+  assert.match(message ?? '', /decided and cannot be finished: DESTINATION_NOT_FOUND: no container/);
+  assert.deepEqual(await world.end(plain(), record('cancelled'), record('recovered')), [
+    [],
+    ['RUN_UNFINISHED recovered'],
+  ]);
+  await world.warnings.unfinished(plain(), waiting);
+  assert.deepEqual(await world.end(plain(), failure('STATE_STALE')), [
+    ['RUN_FAILED raised', 'RUN_UNFINISHED recovered'],
+  ]);
+});
+
 test('what held when the daemon ended is not told again after the next start, and its end is', async () => {
   const world = new World();
   await world.end(plain(), failure('SOURCE_TIMEOUT'));

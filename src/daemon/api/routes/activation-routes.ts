@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
-import { SluiceError } from '../../../errors.ts';
+import { type ErrorCode, SluiceError } from '../../../errors.ts';
 import { toRunError } from '../../../run/new-record.ts';
 import type { Check, Validation } from '../../../run/validate.ts';
 import { type Call, type Route, route } from '../route.ts';
@@ -12,6 +12,36 @@ import {
   validationSchema,
 } from '../schemas/activation-schema.ts';
 import { activationName, pauseBody, queryInteger } from '../schemas/request-schema.ts';
+
+/** What the process that looks may meet, whatever it finds. */
+const PROBE_ERRORS = [
+  'TOO_MANY_REQUESTS',
+  'SOURCE_TIMEOUT',
+  'CONFIG_INVALID',
+  'CONFIG_SECRET_MISSING',
+  'RUN_KILLED',
+  'RUN_HUNG',
+  'RUN_OUT_OF_MEMORY',
+  'CANCELLED',
+] as const satisfies readonly ErrorCode[];
+
+/** What a source says of a query; a validation has it among its checks. */
+const PREVIEW_ERRORS = [
+  'SOURCE_CONNECT_FAILED',
+  'SOURCE_CREDENTIALS',
+  'SOURCE_CONNECTION_LOST',
+  'SOURCE_QUERY_CANCELLED',
+  'SOURCE_QUERY_INVALID',
+  'SOURCE_QUERY_FAILED',
+  'SOURCE_PERMISSION',
+  'SOURCE_NOT_READ_ONLY',
+  'SOURCE_RATE_LIMIT',
+  'SOURCE_TRANSIENT',
+  'SOURCE_INCOMPLETE',
+  'SOURCE_VALUE_TOO_LARGE',
+  'COLUMN_UNKNOWN',
+  'COLUMN_DUPLICATE',
+] as const satisfies readonly ErrorCode[];
 
 const byName = z.strictObject({ name: activationName });
 const anActivation = { description: 'The activation as it stands.', schema: activationSchema };
@@ -59,7 +89,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
       'Connects to source and destination and changes nothing. A check that fails is part of the answer, not a failure of the request.',
     params: byName,
     answers: { 200: { description: 'What was found out.', schema: validationSchema } },
-    errors: ['NAME_UNKNOWN', 'TOO_MANY_REQUESTS'],
+    errors: ['NAME_UNKNOWN', ...PROBE_ERRORS],
     handle: async ({ input, signal, services }) => ({
       status: 200,
       body: toAnswer(
@@ -84,15 +114,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
       rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most so many rows, up to 1000.'),
     }),
     answers: { 200: { description: 'The rows.', schema: previewSchema } },
-    errors: [
-      'NAME_UNKNOWN',
-      'TOO_MANY_REQUESTS',
-      'SOURCE_CONNECT_FAILED',
-      'SOURCE_CREDENTIALS',
-      'SOURCE_QUERY_INVALID',
-      'SOURCE_TIMEOUT',
-      'COLUMN_UNKNOWN',
-    ],
+    errors: ['NAME_UNKNOWN', ...PROBE_ERRORS, ...PREVIEW_ERRORS],
     handle: async ({ input, signal, services }) => ({
       status: 200,
       body: await probe({ signal, services }, limited =>
@@ -113,7 +135,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     params: byName,
     body: pauseBody,
     answers: { 200: anActivation },
-    errors: ['NAME_UNKNOWN'],
+    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.pause(input.params.name, input.body.reason),
@@ -129,7 +151,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     summary: 'Let runs begin again',
     params: byName,
     answers: { 200: anActivation },
-    errors: ['NAME_UNKNOWN'],
+    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.resume(input.params.name),
@@ -155,7 +177,9 @@ async function probe<T>(
     signal.throwIfAborted();
     return await probes.with(() => act(limit.signal));
   } catch (cause) {
-    if (!isLate) throw cause;
+    // Where it never had its turn, its source is not to blame.
+    const hadTurn = !(cause instanceof SluiceError && cause.code === 'TOO_MANY_REQUESTS');
+    if (!isLate || !hadTurn) throw cause;
     const message = `source and destination gave no whole answer within ${limits.probeTimeoutMs / 1000} s`;
     throw new SluiceError('SOURCE_TIMEOUT', message, { cause });
   } finally {

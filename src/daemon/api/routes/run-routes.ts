@@ -25,7 +25,7 @@ export const RUN_ROUTES: readonly Route[] = [
     tag: 'runs',
     summary: 'Ask for a run of an activation',
     description:
-      'The answer comes as soon as the request is on disk; the run is then made, once, whatever ends the daemon. It waits its turn as `queued`. A request that is repeated with the same `Idempotency-Key` and options answers the same run, for 24 hours after its end at least (less where `daemon.history.keepFor` is), and for as long as the history holds it.',
+      'The answer comes as soon as the request is on disk; the run is then made, once, whatever ends the daemon. It waits its turn as `queued`. A request that is repeated with the same `Idempotency-Key` and options answers the same run, for 24 hours after its end at least (less where `daemon.history.keepFor` is), and for as long as the history holds it. An activation that has paused itself answers 409 with `Retry-After`, as it resumes by itself when its source answers; one that a user has paused answers 409 without.',
     params: z.strictObject({ name: activationName }),
     headers: z.object({ 'idempotency-key': idempotencyKey }),
     body: triggerBody,
@@ -40,7 +40,16 @@ export const RUN_ROUTES: readonly Route[] = [
         },
       },
     },
-    errors: ['NAME_UNKNOWN', 'ACTIVATION_PAUSED', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL', 'SHUTTING_DOWN'],
+    errors: [
+      'NAME_UNKNOWN',
+      'RUN_UNKNOWN',
+      'ACTIVATION_PAUSED',
+      'IDEMPOTENCY_KEY_REUSED',
+      'QUEUE_FULL',
+      'SHUTTING_DOWN',
+      'STATE_WRITE_FAILED',
+      'STATE_DAMAGED',
+    ],
     handle: async ({ input, services }) => {
       const key = input.headers['idempotency-key'];
       const { record, isNew } = await services.operations.trigger({
@@ -65,7 +74,7 @@ export const RUN_ROUTES: readonly Route[] = [
     params: byId,
     query: z.strictObject({ wait: queryWait.exactOptional() }),
     answers: { 200: aRun },
-    errors: ['RUN_UNKNOWN', 'TOO_MANY_REQUESTS'],
+    errors: ['RUN_UNKNOWN', 'TOO_MANY_REQUESTS', 'STATE_DAMAGED'],
     handle: async ({ input, signal, services: { operations, waits } }) => {
       const { wait: timeoutMs = 0 } = input.query;
       const { id } = input.params;
@@ -91,7 +100,7 @@ export const RUN_ROUTES: readonly Route[] = [
       before: runId.exactOptional().describe('Only runs older than this one: `next` of the page before.'),
     }),
     answers: { 200: { description: 'A page of runs.', schema: runPageSchema } },
-    errors: [],
+    errors: ['STATE_DAMAGED'],
     handle: async ({ input: { query }, services }) => {
       const { records, more } = await services.operations.runs({
         limit: query.limit,
@@ -113,10 +122,10 @@ export const RUN_ROUTES: readonly Route[] = [
     tag: 'runs',
     summary: 'Stop a run',
     description:
-      'A queued run ends at once. One that is under way is asked to stop, and is `cancelled` soon after; wait for it with `getRun`. One whose publication is decided is finished all the same, and one that has ended stays as it is.',
+      'A queued run ends at once. One that is under way is asked to stop, and is `cancelled` soon after; wait for it with `getRun`. One whose publication is decided is finished all the same, and one that has ended stays as it is. One that is decided and can never be finished is given up by `sluice state reset NAME --abandon`, where the daemon runs, and by nothing else; its run is then `failed`.',
     params: byId,
     answers: { 200: aRun },
-    errors: ['RUN_UNKNOWN'],
+    errors: ['RUN_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_DAMAGED'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.cancel(input.params.id),
@@ -148,7 +157,7 @@ export const RUN_ROUTES: readonly Route[] = [
       },
       204: { description: 'The run has ended and the reader has seen it.' },
     },
-    errors: ['RUN_UNKNOWN', 'TOO_MANY_REQUESTS'],
+    errors: ['RUN_UNKNOWN', 'TOO_MANY_REQUESTS', 'STATE_DAMAGED'],
     handle: async ({ input, signal, services }) => {
       const stream = await openEventStream({ id: input.params.id, signal, services });
       if (!hasEnded(stream.record) || input.headers['last-event-id'] !== LAST_EVENT_ID) return stream;

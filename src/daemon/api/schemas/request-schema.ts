@@ -68,6 +68,6 @@ export const idempotencyKey = z
   .regex(/^[\x21-\x7e]{1,255}$/, { error: 'up to 255 printable ASCII characters without spaces' })
   .exactOptional()
   .describe(
-    'The same key for the same activation answers the run that it first made. Use one per export wanted.',
+    'The same key for the same activation answers the run that it first made. Use one per export wanted. It is kept and shown: one that holds a secret is refused.',
   )
   .meta({ examples: ['airflow-customers-2025-04-14'] });

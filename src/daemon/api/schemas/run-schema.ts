@@ -128,11 +128,15 @@ export const runSchema = component(
       state: z
         .enum(RUN_STATES)
         .describe(
-          '`succeeded`, `failed`, `held`, `cancelled` and `recovered` are final: no run leaves them.',
+          '`succeeded`, `failed`, `held`, `cancelled` and `recovered` are final: no run leaves them. A run of the daemon that is decided, so that parts of it may be visible, is never `failed` for what is in its way: it is `queued` between attempts, with `error` and `retryAt`, until it is finished as `recovered`, or given up and then `failed`. Only a run that `sluice run` made beside the daemon and left decided is `failed` until somebody finishes it as `recovered`.',
         ),
       runType,
       syncMode,
-      full: z.boolean().describe('Whether every row is exported rather than the changes since the baseline.'),
+      full: z
+        .boolean()
+        .describe(
+          'Whether every row is exported rather than the changes since the baseline; until the run has looked at its baseline, whether that was asked for.',
+        ),
       generation: count().describe('Generation of the baseline that the run made; 0 is none.'),
       previousGeneration: count().describe('Generation that the run was taken against; 0 is none.'),
       startedAt: instant().describe('Begin of the first attempt; before it, when the run was asked for.'),

@@ -36,6 +36,8 @@ export class MemoryOperations implements Operations {
   configText: string;
   /** Whether previews end only when they are aborted. */
   previewHangs = false;
+  /** What they then reject with. */
+  previewEnd = new SluiceError('CANCELLED', 'the preview was cancelled');
   /** Those that hang. */
   previewing = 0;
   aborted: string[] = [];
@@ -141,6 +143,7 @@ export class MemoryOperations implements Operations {
   }
 
   async cancel(id: string): Promise<RunRecord> {
+    this.#fail('cancel');
     const { state } = this.#record(id);
     return ENDED.has(state) || state === 'publishing' ? this.#record(id) : this.become(id, 'cancelled');
   }
@@ -164,6 +167,7 @@ export class MemoryOperations implements Operations {
   }
 
   async validate(name: string, signal: AbortSignal): Promise<Validation> {
+    this.#fail('validate');
     this.#activation(name);
     signal.throwIfAborted();
     const error = new SluiceError('DESTINATION_PERMISSION', 'the SAS token lacks write (w)', {
@@ -195,7 +199,7 @@ export class MemoryOperations implements Operations {
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
       this.previewing--;
       this.aborted.push(`preview ${name}`);
-      throw new SluiceError('CANCELLED', 'the preview was cancelled');
+      throw this.previewEnd;
     }
     const all: (string | null)[][] = [
       ['1', null],
@@ -214,6 +218,7 @@ export class MemoryOperations implements Operations {
   }
 
   async pause(name: string, reason = 'paused by a user'): Promise<ActivationStatus> {
+    this.#fail('pause');
     const activation = this.#activation(name);
     const paused = { by: 'user', since: new Date().toISOString(), reason } as const;
     activation.status = { ...activation.status, paused };
@@ -221,6 +226,7 @@ export class MemoryOperations implements Operations {
   }
 
   async resume(name: string): Promise<ActivationStatus> {
+    this.#fail('resume');
     const activation = this.#activation(name);
     const { paused, ...status } = activation.status;
     activation.status = status;

@@ -104,6 +104,7 @@ export class OpenApiClient {
     const where = `${operationId} ${status}`;
     const answer = operation.responses[String(status)];
     assert.ok(answer !== undefined, `${where} is not in the document: ${text}`);
+    if (status >= 400) checkCode(answer, text, where);
     for (const [name, header] of Object.entries(answer.headers ?? {})) {
       if (header['required'] === true) assert.ok(headers.has(name), `${where} has no header ${name}`);
     }
@@ -171,6 +172,13 @@ export class OpenApiClient {
     assert.ok(found !== undefined, `${operationId} is not in the document`);
     return found;
   }
+}
+
+/** The code of a failure is among those that the document tells of the status. */
+function checkCode({ description }: Answer, text: string, where: string): void {
+  const code = /^\{"error":\{"code":"(\w+)"/.exec(text)?.[1];
+  if (code !== undefined)
+    assert.ok(description.includes(`\`${code}\``), `${where} is not documented with ${code}`);
 }
 
 /** The schema with every object closed: what the document does not name is a mistake of ours. */
