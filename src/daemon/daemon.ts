@@ -6,6 +6,7 @@ import { RUN_ID } from '../run/run-id.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { Validation } from '../run/validate.ts';
 import { Acceptance } from './acceptance.ts';
+import { activationStatus } from './activation-status.ts';
 import type { Configuration } from './configuration.ts';
 import { type DataPlace, takeDataPlace } from './data-place.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -293,30 +294,14 @@ export class Daemon implements Operations {
     return this.#statusOf(this.#configuration.resolve(name));
   }
 
-  async #statusOf(activation: ResolvedActivation): Promise<ActivationStatus> {
-    const { name, model, segmentName, destination, format, runType, syncMode } = activation;
-    await this.#history.refresh(name);
-    const paused = this.#pauses.get(name);
-    const running = this.#queue.runningOf(name)?.record.run;
-    const [lastRun] = await this.#history.newest(name, 1);
-    const lastSuccessAt = this.#history.lastSuccess(name)?.endedAt;
-    const nextRunAt = this.#scheduler?.nextRunAt(name)?.toISOString();
-    return {
-      name,
-      model: model.name,
-      ...(segmentName !== undefined && { segment: segmentName }),
-      destination: destination.name,
-      format: format.type,
-      runType,
-      syncMode,
-      ...(paused && { paused }),
-      ...(running !== undefined && { running }),
-      queued: this.#queue.waitingOf(name).map(({ record }) => record.run),
-      ...(lastRun && { lastRun }),
-      ...(lastSuccessAt !== undefined && { lastSuccessAt }),
-      ...(nextRunAt !== undefined && { nextRunAt }),
-      warnings: this.#warnings?.active(name) ?? [],
-    };
+  #statusOf(activation: ResolvedActivation): Promise<ActivationStatus> {
+    return activationStatus(activation, {
+      history: this.#history,
+      queue: this.#queue,
+      pauses: this.#pauses,
+      scheduler: this.#scheduler,
+      warnings: this.#warnings,
+    });
   }
 
   async validate(name: string, signal: AbortSignal): Promise<Validation> {
