@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { killDaemons } from './random-kills.ts';
 
-const KILLS = 10;
+const KILLS = 6;
 
 /** The long version has a command of its own: `npm run daemon-kills -- --kills 100`. */
 test('a daemon that is killed at random instants makes one run of each key and loses no change', async t => {
