@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { LoadedConfig } from '../config/load.ts';
 import type { ServingDaemon } from '../daemon/serve-daemon.ts';
 import { EXIT, SluiceError } from '../errors.ts';
@@ -31,7 +32,7 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
   try {
     serving = await start(options, context, stopping.signal);
     if (isReloadWanted) await serving.reload();
-    await untilAborted(stopping.signal);
+    if (!stopping.signal.aborted) await once(stopping.signal, 'abort');
     await serving.stop();
   } catch (error) {
     const isStopped = error instanceof SluiceError && error.code === 'SHUTTING_DOWN';
@@ -63,13 +64,6 @@ async function start(
     ...(port !== undefined && { port }),
     log: { format, destination: coalesced(stdout), colors: stdout.isTTY && stdout.hasColors() },
     signal,
-  });
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
 

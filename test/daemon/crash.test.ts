@@ -9,7 +9,7 @@ import { Random } from '../simulation/random.ts';
 import { getAzurite } from '../support/azurite.ts';
 import { type BlobProxy, type BlobRequest, startBlobProxy } from '../support/blob-proxy.ts';
 import { getPostgres } from '../support/postgres.ts';
-import { ServeProcess, writeConfig } from './support/serve-process.ts';
+import { lakeBehind, ServeProcess, writeConfig } from './support/serve-process.ts';
 
 const ACTIVATION = 'checked';
 
@@ -26,14 +26,7 @@ async function openServed() {
     version: 1,
     dataDirectory,
     sources: { db: { type: 'postgres', url: database.url } },
-    destinations: {
-      lake: {
-        type: 'azure-blob',
-        accountUrl: blobs.through(container.accountUrl),
-        container: container.container,
-        auth: { accountKey: container.accountKey },
-      },
-    },
+    destinations: { lake: lakeBehind(blobs, container) },
     models: { m: { source: 'db', sql: 'select id, name from t', primaryKey: ['id'] } },
     activations: {
       [ACTIVATION]: {

@@ -25,7 +25,7 @@ import { ChangingTables } from './support/changing-tables.ts';
 import { checkPublished } from './support/published-oracle.ts';
 import { RepeatingClient } from './support/repeating-client.ts';
 import { ReplacedDaemon } from './support/replaced-daemon.ts';
-import { type ServeProcess, writeConfig } from './support/serve-process.ts';
+import { lakeBehind, type ServeProcess, writeConfig } from './support/serve-process.ts';
 
 export interface DaemonKillTotals {
   /** Daemons that were killed, by the moment. */
@@ -114,14 +114,7 @@ async function openKilled(random: Random) {
     version: 1,
     dataDirectory,
     sources: { db: { type: 'postgres', url: database.url } },
-    destinations: {
-      lake: {
-        type: 'azure-blob',
-        accountUrl: blobs.through(container.accountUrl),
-        container: container.container,
-        auth: { accountKey: container.accountKey },
-      },
-    },
+    destinations: { lake: lakeBehind(blobs, container) },
     models: Object.fromEntries(
       NAMES.map(name => [name, { source: 'db', sql: `select id, name from ${name}`, primaryKey: ['id'] }]),
     ),

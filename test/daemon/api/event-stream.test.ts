@@ -211,13 +211,19 @@ test('streams are bounded in number, and a place is free again when one ends', a
   await noListeners(run);
 });
 
+/** A reader that has read the first event of the run, and goes on reading until it is told not to. */
+async function rawReader(port: number, run: string): Promise<RawConnection> {
+  const connection = await RawConnection.open(port);
+  connection.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  await connection.until('id: 1');
+  return connection;
+}
+
 /** As many states as it takes to drop a reader that does not read, while another reads; resolves with their number. */
 async function statesUntilDropped(own: Served): Promise<number> {
   const api = await own.client();
   const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
-  const slow = await RawConnection.open(own.port);
-  slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  await slow.until('id: 1');
+  const slow = await rawReader(own.port, run);
   slow.socket.pause();
   const reader = eventsOf(await api.open('streamRunEvents', { path: { id: run } }));
   await reader.next();
@@ -269,9 +275,7 @@ test('a reader that does not take the end of a run gives its place back soon', a
   try {
     const api = await own.client();
     const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
-    const slow = await RawConnection.open(own.port);
-    slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    await slow.until('id: 1');
+    const slow = await rawReader(own.port, run);
     slow.socket.pause();
     const warnings = Array.from({ length: 2000 }, () => ({
       code: 'ROWS_DROPPED' as const,
@@ -293,9 +297,7 @@ test('a reader that does not take the end of a run gives its place back soon', a
 
 test('of progress only the newest waits for a slow reader', async () => {
   const run = await newRun();
-  const slow = await RawConnection.open(served.port);
-  slow.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  await slow.until('id: 1');
+  const slow = await rawReader(served.port, run);
   // Far more than every buffer on the way holds, were it all kept.
   for (let rows = 1; rows <= 200_000; rows++) served.operations.progress(run, rows);
   served.operations.become(run, 'reading');

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunRecord } from '../../../src/run/run-record.ts';
 import { type Outcome, type RunningCommand, startSluice } from '../../cli/support.ts';
+import type { TestContainer } from '../../support/azurite.ts';
+import type { BlobProxy } from '../../support/blob-proxy.ts';
 
 export interface Answer<Body> {
   readonly status: number;
@@ -69,4 +71,9 @@ export class ServeProcess {
 
 export function writeConfig(folder: string, config: object): Promise<void> {
   return writeFile(join(folder, 'sluice.yaml'), JSON.stringify(config));
+}
+
+/** The destination as a configuration has it, with the proxy between. */
+export function lakeBehind(proxy: BlobProxy, { accountUrl, container, accountKey }: TestContainer): object {
+  return { type: 'azure-blob', accountUrl: proxy.through(accountUrl), container, auth: { accountKey } };
 }

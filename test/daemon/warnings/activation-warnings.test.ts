@@ -62,6 +62,12 @@ class World {
     return told;
   }
 
+  /** Time has passed, since a success where there was one. */
+  passed(of: ResolvedActivation, lastSuccess?: string): Promise<void> {
+    const at = lastSuccess === undefined ? undefined : new Date(lastSuccess);
+    return this.warnings.timePassed([of], () => at);
+  }
+
   active(name = 'a'): string[] {
     return this.warnings.active(name).map(({ code }) => code);
   }
@@ -231,10 +237,7 @@ test('rows that drop or spike are warned of against the last run that read every
 test('that no run has succeeded for too long is told when time has passed, and over with a success', async () => {
   const world = new World();
   const watched = plain({ warnings: { noSuccessFor: '1d' } });
-  const passed = (lastSuccess?: string): Promise<void> =>
-    world.warnings.timePassed([watched], () =>
-      lastSuccess === undefined ? undefined : new Date(lastSuccess),
-    );
+  const passed = (lastSuccess?: string): Promise<void> => world.passed(watched, lastSuccess);
   await passed();
   await world.clock.pass(DAY);
   await passed();
@@ -260,10 +263,7 @@ test('that no run has succeeded for too long is told when time has passed, and o
 test('that no run succeeds is told in time though the clock was set back', async () => {
   const world = new World();
   const watched = plain({ warnings: { noSuccessFor: '1d' } });
-  const passed = (lastSuccess?: string): Promise<void> =>
-    world.warnings.timePassed([watched], () =>
-      lastSuccess === undefined ? undefined : new Date(lastSuccess),
-    );
+  const passed = (lastSuccess?: string): Promise<void> => world.passed(watched, lastSuccess);
   await passed();
   world.clock.set('2020-01-01T00:00:00Z');
   await passed('2026-06-09T00:00:00Z');
