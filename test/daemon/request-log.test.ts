@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
+  constants,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -71,6 +74,27 @@ test(
     }
   }),
 );
+
+test(
+  'what is appended is on disk when the write has ended: the file is opened so',
+  { skip: process.platform !== 'linux' },
+  withFolder(async path => {
+    const log = await RequestLog.open(path);
+    const descriptor = readdirSync('/proc/self/fd').find(name => isLinkTo(`/proc/self/fd/${name}`, path));
+    const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1];
+    assert.equal(Number.parseInt(flags!, 8) & constants.O_DSYNC, constants.O_DSYNC);
+    await log.close();
+  }),
+);
+
+function isLinkTo(link: string, path: string): boolean {
+  try {
+    return readlinkSync(link) === path;
+  } catch {
+    // Closed since the folder was read.
+    return false;
+  }
+}
 
 test(
   'a line in the midst that was changed makes the log damaged rather than shorter',
