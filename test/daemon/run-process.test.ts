@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ended, make, pidOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
@@ -35,6 +36,7 @@ test('a run whose last attempt is killed has failed, says why, and takes neither
     const { run } = (await daemon.trigger(request('one'))).record;
     const pid = await pidOf(log, run);
     await untilState(daemon, run, 'reading');
+    assert.ok(getPriority(pid) > getPriority(), 'whoever asks the daemon something is answered first');
     process.kill(pid, 'SIGKILL');
     const [failed, other] = await Promise.all([ended(daemon, run), make(daemon, 'two')]);
     assert.equal(failed.state, 'failed');
