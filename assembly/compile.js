@@ -1,28 +1,35 @@
-/** `npm run assembly`: compiles the row writer into src/encoders/rows/row-writer-code.ts. */
+/** `npm run assembly`: compiles the modules of this folder into the sources that use them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { main } from 'assemblyscript/asc';
 
 const here = dirname(fileURLToPath(import.meta.url));
-export const ROW_WRITER_CODE_PATH = join(here, '../src/encoders/rows/row-writer-code.ts');
 
-/** The text of row-writer-code.ts as the sources here make it. */
-export async function compileRowWriter() {
+/** By the name of a module's first file: where its code goes. */
+export const MODULES = {
+  'row-writer': join(here, '../src/encoders/rows/row-writer-code.ts'),
+};
+
+/**
+ * The text of the file that holds a module's code, as the sources here make it.
+ * @param {string} name
+ */
+export async function compile(name) {
   /** @type {Uint8Array | undefined} */
   let code;
   const options = ['--optimizeLevel', '3', '--converge', '--noAssert', '--runtime', 'stub', '--enable', 'simd'];
-  const { error, stderr } = await main(['row-writer.ts', '--outFile', 'row-writer.wasm', ...options], {
-    readFile: (name, folder) => read(join(here, folder, name)),
-    writeFile: (name, contents) => {
-      if (name === 'row-writer.wasm' && typeof contents !== 'string') code = contents;
+  const { error, stderr } = await main([`${name}.ts`, '--outFile', `${name}.wasm`, ...options], {
+    readFile: (file, folder) => read(join(here, folder, file)),
+    writeFile: (file, contents) => {
+      if (file === `${name}.wasm` && typeof contents !== 'string') code = contents;
     },
     listFiles: () => [],
   });
-  if (error || !code) throw new Error(`the row writer does not compile: ${stderr}`, { cause: error });
+  if (error || !code) throw new Error(`${name}.ts does not compile: ${stderr}`, { cause: error });
   const base64 = Buffer.from(code).toString('base64');
-  return `/** assembly/row-writer.ts as WebAssembly, in base64. Made by \`npm run assembly\`; a test compares them. */
-export const ROW_WRITER_CODE =
+  return `/** assembly/${name}.ts as WebAssembly, in base64. Made by \`npm run assembly\`; a test compares them. */
+export const ${name.toUpperCase().replaceAll('-', '_')}_CODE =
   '${base64}';
 `;
 }
@@ -38,5 +45,5 @@ function read(path) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(ROW_WRITER_CODE_PATH, await compileRowWriter());
+  for (const [name, path] of Object.entries(MODULES)) writeFileSync(path, await compile(name));
 }
