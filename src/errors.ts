@@ -267,6 +267,7 @@ export class SluiceError extends Error {
   }
 
   get exitCode(): number {
-    return ERROR_KINDS[this.code].exitCode;
+    const { retryable, exitCode } = ERROR_KINDS[this.code];
+    return this.retryable === retryable ? exitCode : this.retryable ? EXIT.retry : EXIT.failed;
   }
 }

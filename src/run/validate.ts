@@ -158,7 +158,7 @@ function checkSasRights(
   const left = expiresOn && expiresOn.getTime() - now.getTime();
   if (left !== undefined && left > 0 && left < warnings.sasExpiresWithinMs) {
     warn(`the SAS token expires at ${expiresOn!.toISOString()}`);
-  } else if (left !== undefined && left > 0) {
+  } else if (left !== undefined && left > 0 && !found.some(({ outcome }) => outcome === 'failed')) {
     const message = `permissions ${permissions ?? 'of its policy'}, expires at ${expiresOn!.toISOString()}`;
     found.push({ check: 'sas', outcome: 'passed', message });
   }

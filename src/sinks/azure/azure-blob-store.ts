@@ -7,6 +7,7 @@ import type {
   BlobBlocks,
   BlobProperties,
   BlobStore,
+  BlobWriteProperties,
   BlockLists,
   CommitOptions,
   StageOptions,
@@ -37,6 +38,8 @@ export interface Throttling {
 }
 
 export interface AzureBlobStoreOptions extends AzureAddress {
+  /** The part of the container that the credentials may be limited to: '' or a prefix that ends with `/`. */
+  readonly folder?: string | undefined;
   /** An attempt without an answer is given up after this; one with a body gets more by its size. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
   /** No attempt of one request begins later than this after the first. Default 5 min. */
@@ -51,8 +54,10 @@ export interface AzureBlobStoreOptions extends AzureAddress {
 interface Request<T> {
   /** As in "staging a block of exports/a.csv". */
   readonly doing: string;
-  /** Letter of the permission that it takes. */
+  /** Letter of the permission that it needs. */
   readonly permission: string;
+  /** What it gives the blob. */
+  readonly properties?: BlobWriteProperties | undefined;
   readonly attempt: (abortSignal: AbortSignal) => Promise<T>;
   readonly bodyBytes?: number;
   readonly options?: StageOptions | undefined;
@@ -84,8 +89,8 @@ export class AzureBlobStore implements BlobStore, BlockLists {
    */
   async checkAccess(): Promise<void> {
     const { sas, url } = this.#connection;
-    if (sas) checkSas(sas, url, new Date());
-    const name = `_sluice/access-check-${randomBytes(8).toString('hex')}`;
+    if (sas) checkSas(sas, url);
+    const name = `${this.#options.folder ?? ''}_sluice/access-check-${randomBytes(8).toString('hex')}`;
     await this.#head(name, `checking container ${url}`);
   }
 
@@ -95,6 +100,7 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     await this.#request({
       doing: `staging a block of ${blob}`,
       permission: 'w',
+      properties: encryption || undefined,
       bodyBytes: bytes.byteLength,
       options,
       attempt: abortSignal =>
@@ -104,14 +110,14 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`committing ${blob}`, 0, abortSignal =>
+    return this.#write(`committing ${blob}`, 0, options, abortSignal =>
       client.commitBlockList([...blockIds], { abortSignal, ...writeOptions(options) }),
     );
   }
 
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`writing ${blob}`, bytes.byteLength, abortSignal =>
+    return this.#write(`writing ${blob}`, bytes.byteLength, options, abortSignal =>
       client.upload(bytes, bytes.byteLength, { abortSignal, ...writeOptions(options) }),
     );
   }
@@ -247,9 +253,10 @@ export class AzureBlobStore implements BlobStore, BlockLists {
   async #write(
     doing: string,
     bodyBytes: number,
+    { properties }: CommitOptions,
     attempt: (abortSignal: AbortSignal) => Promise<{ etag?: string }>,
   ): Promise<WriteOutcome> {
-    const context = { doing, permission: 'w' };
+    const context = { doing, permission: 'w', properties };
     try {
       const { etag } = await this.#attemptOnce({ ...context, bodyBytes, attempt });
       if (etag) return { outcome: 'written', etag };
@@ -316,9 +323,12 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     return { ...failure, retryable: failure.retryable && !wrongHost && (mayRepeat?.(failure) ?? true) };
   }
 
-  #wrapped(error: unknown, { doing, permission }: Pick<FailureContext, 'doing' | 'permission'>): SluiceError {
-    const { redact, sas } = this.#connection;
-    return toDestinationError(error, { doing, permission, redact, sas });
+  #wrapped(
+    error: unknown,
+    { doing, permission, properties }: Pick<FailureContext, 'doing' | 'permission' | 'properties'>,
+  ): SluiceError {
+    const { redact, sas, url } = this.#connection;
+    return toDestinationError(error, { doing, permission, properties, redact, sas, url });
   }
 }
 

@@ -1,12 +1,16 @@
 import { type ErrorCode, SluiceError } from '../../errors.ts';
+import type { BlobWriteProperties } from '../sink.ts';
 import type { Redact } from './redaction.ts';
+import { lacksAccountPath, permissionsNeeded, propertyHint, refusesApiVersion } from './refusals.ts';
 import { AttemptTimeout, type AttemptVerdict } from './retry.ts';
-import { permissionName, type SasDescription } from './sas.ts';
+import type { SasDescription } from './sas.ts';
+import { timeFault } from './sas-time.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
   readonly text: string;
   readonly hint?: string;
+  readonly retryable?: boolean;
 }
 
 const meaning = (code: ErrorCode, text: string, hint?: string): Meaning => ({
@@ -61,8 +65,58 @@ export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   ),
   InvalidBlobType: meaning(
     'DESTINATION_REFUSED',
-    'the name belongs to a blob that is no block blob',
+    'the name belongs to a blob that is not a block blob',
     'delete the blob, or change fileName',
+  ),
+  ResourceTypeMismatch: meaning(
+    'DESTINATION_REFUSED',
+    'the name belongs to a directory',
+    'change fileName, or delete the directory',
+  ),
+  PathConflict: meaning(
+    'DESTINATION_REFUSED',
+    'a folder of the name is a blob',
+    'change fileName or folder, or delete that blob',
+  ),
+  InvalidHeaderValue: meaning(
+    'DESTINATION_REFUSED',
+    'the storage service does not take the value of a header',
+    'check what the storage account supports',
+  ),
+  InvalidResourceName: meaning(
+    'DESTINATION_REFUSED',
+    'the name of the account, the container or the blob is not valid',
+    'correct accountUrl, container, folder or fileName',
+  ),
+  InvalidUri: meaning(
+    'DESTINATION_REFUSED',
+    'the address of the blob is not valid',
+    'correct accountUrl, container, folder or fileName',
+  ),
+  InvalidMetadata: meaning('DESTINATION_REFUSED', 'the storage service does not take the metadata'),
+  EmptyMetadataKey: meaning('DESTINATION_REFUSED', 'the storage service does not take the metadata'),
+  MetadataTooLarge: meaning('DESTINATION_REFUSED', 'the metadata is too large'),
+  TagsTooLarge: meaning('DESTINATION_REFUSED', 'the tags are too large'),
+  InvalidBlobTier: meaning('DESTINATION_REFUSED', 'the storage account does not have the access tier'),
+  BlobTierInadequateForContentLength: meaning(
+    'DESTINATION_REFUSED',
+    'the blob is too large for the access tier',
+  ),
+  AccessTierNotSupportedForBlobType: meaning(
+    'DESTINATION_REFUSED',
+    'block blobs of the storage account have no access tier',
+  ),
+  EncryptionScopeNotFound: meaning('DESTINATION_REFUSED', 'the encryption scope does not exist'),
+  EncryptionScopeDisabled: meaning('DESTINATION_REFUSED', 'the encryption scope is disabled'),
+  FeatureNotSupportedForAccount: meaning(
+    'DESTINATION_REFUSED',
+    'the storage account does not support what the request asks for',
+    'check what the storage account supports',
+  ),
+  FeatureVersionMismatch: meaning(
+    'DESTINATION_REFUSED',
+    'the storage service does not support what the request asks for in this API version',
+    'check what the storage account supports',
   ),
   SnapshotsPresent: meaning('DESTINATION_REFUSED', 'the blob has snapshots', 'delete the snapshots first'),
   LeaseIdMissing: meaning('DESTINATION_REFUSED', 'the blob or the container is leased', LEASE),
@@ -83,12 +137,40 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   403: meaning('DESTINATION_PERMISSION', 'the request was not authorized'),
   404: meaning('DESTINATION_NOT_FOUND', 'the container or the blob does not exist'),
   408: meaning('DESTINATION_TIMEOUT', 'the storage service did not get the request in time'),
-  409: meaning('DESTINATION_CONFLICT', 'the request conflicts with the state of the blob'),
+  407: meaning(
+    'DESTINATION_CONNECT_FAILED',
+    'a proxy asks for credentials',
+    'put them into the URL of the proxy',
+  ),
+  409: meaning(
+    'DESTINATION_REFUSED',
+    'the request does not fit the state or the features of the storage account',
+    'look the code of the message up in the documentation of Azure Storage',
+  ),
   412: meaning('DESTINATION_CONFLICT', 'the blob is not the one that was seen before'),
   429: meaning('DESTINATION_THROTTLED', 'too many requests'),
   503: meaning('DESTINATION_THROTTLED', 'the storage service is busy'),
   504: meaning('DESTINATION_TIMEOUT', 'the storage service did not answer in time'),
 };
+
+const IDENTITY = 'check what identities this machine has: managed identity, workload identity or `az login`';
+const API_VERSION: Meaning = meaning(
+  'DESTINATION_REFUSED',
+  'the storage service does not know the API version of the request',
+  'start Azurite with --skipApiVersionCheck, or use a newer Azurite',
+);
+const NO_ACCOUNT_PATH: Meaning = meaning(
+  'DESTINATION_REFUSED',
+  'the address has no storage account: an emulator takes the first part of the path for it',
+  'add the account to accountUrl, as in http://127.0.0.1:10000/devstoreaccount1',
+);
+/** Refusals that do not say what is wrong with the credentials; the emulator has another than Azure. */
+const MAY_BE_TIME = new Set([
+  undefined,
+  'AuthenticationFailed',
+  'InvalidAuthenticationInfo',
+  'AuthorizationFailure',
+]);
 
 const RETRYABLE_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 /** Failures of a connection that was never made: the request has not been sent. */
@@ -107,6 +189,8 @@ export interface AzureFailure extends AttemptVerdict {
   /** Azure's code, or that of the socket. */
   readonly code?: string | undefined;
   readonly requestId?: string | undefined;
+  /** The clock of the service, as its answer gave it. */
+  readonly serviceTime?: Date | undefined;
   /** The request cannot have had an effect, though it failed in a way that may be repeated. */
   readonly neverDone: boolean;
 }
@@ -132,6 +216,7 @@ export function describeFailure(error: unknown): AzureFailure {
       status: statusCode,
       code,
       requestId: header('x-ms-request-id'),
+      serviceTime: timeOf(header('date')),
       retryable: RETRYABLE_STATUS.has(statusCode),
       throttled,
       retryAfterMs: retryAfter(header),
@@ -141,6 +226,11 @@ export function describeFailure(error: unknown): AzureFailure {
   // Without a status: the connection failed, was cut, or gave an answer that could not be read to its end.
   const retryable = isConnectionFailure(error, code);
   return { code, retryable, throttled: false, neverDone: NEVER_SENT.has(code ?? '') };
+}
+
+function timeOf(text: string | undefined): Date | undefined {
+  const time = new Date(text ?? Number.NaN);
+  return Number.isNaN(time.getTime()) ? undefined : time;
 }
 
 function retryAfter(header: (name: string) => string | undefined): number | undefined {
@@ -157,23 +247,23 @@ function retryAfter(header: (name: string) => string | undefined): number | unde
 export interface FailureContext {
   /** What was being done, as in "staging a block of exports/a.csv". */
   readonly doing: string;
-  /** The letter of the permission that it takes. */
+  /** The letter of the permission that it needs, beside what its properties need. */
   readonly permission: string;
+  /** What the request gave the blob. */
+  readonly properties?: BlobWriteProperties | undefined;
   readonly redact: Redact;
   readonly sas?: SasDescription | undefined;
+  /** Of the container. */
+  readonly url?: string | undefined;
 }
 
 /** Turns whatever the SDK reported into the project's error, without anything that could hold a credential. */
 export function toDestinationError(error: unknown, context: FailureContext): SluiceError {
   if (error instanceof SluiceError) return error;
   const failure = describeFailure(error);
-  const { code, text, hint } = meaningOf(error, failure);
+  const { code, text, hint, retryable } = meaningOf(error, failure, context);
   const notes: string[] = [];
-  if (code === 'DESTINATION_PERMISSION') notes.push(`it takes ${permissionName(context.permission)}`);
-  const expiresOn = context.sas?.expiresOn;
-  if (code === 'DESTINATION_CREDENTIALS' && expiresOn && expiresOn.getTime() <= Date.now()) {
-    notes.push(`the SAS token expired at ${expiresOn.toISOString()}`);
-  }
+  if (code === 'DESTINATION_PERMISSION') notes.push(`it needs ${permissionsNeeded(context)}`);
   const seen = [failure.status, failure.code].filter(part => part !== undefined).join(' ');
   if (seen) notes.push(seen);
   if (failure.requestId) notes.push(`request ${failure.requestId}`);
@@ -182,20 +272,16 @@ export function toDestinationError(error: unknown, context: FailureContext): Slu
     cause: sanitized(error, failure, context.redact),
     stage: 'destination',
     ...(hint && { hint }),
+    ...(retryable === undefined ? {} : { retryable }),
   });
 }
 
-function meaningOf(error: unknown, { status, code }: AzureFailure): Meaning {
-  const byCode = status === undefined ? undefined : BY_AZURE_CODE[code ?? ''];
-  const known = byCode ?? BY_STATUS[status ?? 0];
-  if (known) return known;
-  if (status !== undefined) {
-    return status >= 500
-      ? meaning('DESTINATION_CONNECT_FAILED', 'the storage service failed', 'run again later')
-      : meaning('DESTINATION_REFUSED', `the storage service refused the request: ${firstLineOf(error)}`);
-  }
+function meaningOf(error: unknown, failure: AzureFailure, context: FailureContext): Meaning {
+  const { status, code } = failure;
+  if (status !== undefined) return meaningOfAnswer(error, failure, context);
   if (error instanceof AttemptTimeout) return meaning('DESTINATION_TIMEOUT', error.message);
-  if (isIdentityError(error)) return meaning('DESTINATION_CREDENTIALS', 'no identity could be used');
+  if (isIdentityError(error))
+    return meaning('DESTINATION_CREDENTIALS', 'no identity could be used', IDENTITY);
   if (TLS_FAILURE.test(code ?? '')) {
     return meaning('DESTINATION_CONNECT_FAILED', 'no secure connection to the storage account could be made');
   }
@@ -203,6 +289,33 @@ function meaningOf(error: unknown, { status, code }: AzureFailure): Meaning {
     return meaning('DESTINATION_CONNECT_FAILED', 'the connection to the storage account failed');
   }
   return meaning('DESTINATION_REFUSED', `the request could not be made: ${firstLineOf(error)}`);
+}
+
+/** An answer to HEAD has no body, so what its code and its status mean must be enough. */
+function meaningOfAnswer(error: unknown, failure: AzureFailure, context: FailureContext): Meaning {
+  const { status = 0, code } = failure;
+  if ((status === 401 || status === 403) && MAY_BE_TIME.has(code)) {
+    const fault = timeFault(context.sas, failure.serviceTime);
+    if (fault) return { code: 'DESTINATION_CREDENTIALS', ...fault };
+  }
+  if (refusesApiVersion(error, failure)) return API_VERSION;
+  if (status === 400 && lacksAccountPath(context.url)) return NO_ACCOUNT_PATH;
+  const known = BY_AZURE_CODE[code ?? ''] ?? BY_STATUS[status] ?? unknownAnswer(error, status);
+  const hint = known.code === 'DESTINATION_REFUSED' ? propertyHint(error, failure, context) : undefined;
+  return hint === undefined ? known : { ...known, hint };
+}
+
+function unknownAnswer(error: unknown, status: number): Meaning {
+  if (status >= 500)
+    return meaning('DESTINATION_CONNECT_FAILED', 'the storage service failed', 'run again later');
+  const said = firstLineOf(error);
+  return said === ''
+    ? meaning(
+        'DESTINATION_REFUSED',
+        'the storage service refused the request without a reason',
+        'check that accountUrl is the blob endpoint of a storage account, and look the code of the message up',
+      )
+    : meaning('DESTINATION_REFUSED', `the storage service refused the request: ${said}`);
 }
 
 function isConnectionFailure(error: unknown, code: string | undefined): boolean {

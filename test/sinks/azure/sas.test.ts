@@ -7,7 +7,6 @@ import { checkSas, describeSas, sasQuery } from '../../../src/sinks/azure/sas.ts
 const CONTAINER =
   'sv=2025-01-05&st=2025-04-01T00%3A00%3A00Z&se=2025-05-01T00:00:00Z&sr=c&sp=rcw&spr=https&sip=10.0.0.1-10.0.0.9&sig=Y2FuYXJ5%2Bx%3D';
 const HTTPS = 'https://acme.blob.core.windows.net/exports';
-const NOW = new Date('2025-04-14T07:00:00Z');
 
 const failsWith = (code: string, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof SluiceError);
@@ -16,7 +15,7 @@ const failsWith = (code: string, message: RegExp) => (error: unknown) => {
   assert.doesNotMatch(inspect(error, { depth: 9 }), /Y2FuYXJ5/);
   return true;
 };
-const check = (token: string, url = HTTPS, now = NOW) => checkSas(describeSas(token), url, now);
+const check = (token: string, url = HTTPS) => checkSas(describeSas(token), url);
 const changed = (name: string, value?: string): string => {
   const query = new URLSearchParams(CONTAINER);
   if (value === undefined) query.delete(name);
@@ -50,7 +49,7 @@ test('tells tokens of an account, of a user, and those completed by a stored pol
   assert.equal(describeSas('sv=1&sr=d&skoid=a&sp=w&sig=x').kind, 'user delegation');
   const stored = describeSas('sv=1&sr=c&si=daily&sig=x');
   assert.deepEqual([stored.policy, stored.permissions, stored.expiresOn], ['daily', undefined, undefined]);
-  checkSas(stored, HTTPS, NOW);
+  checkSas(stored, HTTPS);
 });
 
 test('takes the token out of what people paste', () => {
@@ -64,13 +63,6 @@ test('refuses what is no token, without quoting it', () => {
   assert.throws(() => describeSas('Y2FuYXJ5'), codes);
   assert.throws(() => describeSas(changed('sig')), codes);
   assert.throws(() => describeSas(changed('se', 'Y2FuYXJ5')), failsWith('DESTINATION_CREDENTIALS', /expiry/));
-});
-
-test('names the expiry or the start of a token outside its time', () => {
-  const expired = failsWith('DESTINATION_CREDENTIALS', /expired at 2025-05-01T00:00:00.000Z/);
-  assert.throws(() => check(CONTAINER, HTTPS, new Date('2025-05-01T00:00:00Z')), expired);
-  const early = failsWith('DESTINATION_CREDENTIALS', /not valid before 2025-04-01T00:00:00.000Z/);
-  assert.throws(() => check(CONTAINER, HTTPS, new Date('2025-03-31T23:59:59Z')), early);
 });
 
 test('names the permission that is missing: create alone cannot write blocks', () => {
