@@ -87,7 +87,7 @@ activations:
     mapping:                           # left out: every column under its own name
       - id
       - email
-      - { from: last_name, to: last name }
+      - { from: last_name, to: family_name }
     maxFileSize: 1GiB                  # a hard limit on each file; past it the next part begins
     warnings:
       removedRowsOver: 20%             # more removals than this hold the run until --allow-removals

@@ -66,6 +66,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('check the configuration, then sources and destinations')
     .argument('[NAME...]', 'activations; all without a name')
     .option('--offline', 'check what can be checked without a connection')
+    .option('--json', 'print what was found as one line of JSON')
     .action(async (names, options) =>
       onExit(await (await import('./validate.ts')).validate(names, options, context())),
     );

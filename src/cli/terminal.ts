@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { Redactor } from '../config/secrets.ts';
+import { wrapped } from './wrap.ts';
 
 /** What is used of `process.stdout` and `process.stderr`. */
 export interface TerminalStream {
@@ -40,10 +41,20 @@ export class Terminal {
     return this.#err.columns || DEFAULT_COLUMNS;
   }
 
-  /** A result: one or more lines on standard output. */
-  print(text: string): void {
+  /** Width of standard output, where that is a terminal. */
+  get outColumns(): number | undefined {
+    return this.#out.isTTY === true ? this.#out.columns || DEFAULT_COLUMNS : undefined;
+  }
+
+  /**
+   * A result: one or more lines on standard output. With `hang` they are prose, which is broken between words where the
+   * terminal is too narrow, its further lines indented by so many columns.
+   */
+  print(text: string, hang?: number): void {
     this.#eraseStatus();
-    this.#out.write(`${this.#safe(text, this.#out)}\n`);
+    const safe = this.#safe(text, this.#out);
+    const columns = hang === undefined ? undefined : this.outColumns;
+    this.#out.write(`${columns === undefined ? safe : wrapped(safe, columns, hang)}\n`);
   }
 
   /** One JSON document on a line of standard output. Secrets are taken out of its texts, never out of its syntax. */
@@ -52,11 +63,15 @@ export class Terminal {
     this.#out.write(`${JSON.stringify(this.redactor.cleanValue(value))}\n`);
   }
 
-  /** An error, a warning, a line of progress: one or more lines on standard error. */
+  /**
+   * An error, a warning, a line of progress: one or more lines on standard error. Only a terminal breaks them, and only
+   * between words; what reads them elsewhere relies on one line each.
+   */
   note(text: string): void {
     const status = this.#status;
     this.#eraseStatus();
-    this.#err.write(`${this.#safe(text, this.#err)}\n`);
+    const safe = this.#safe(text, this.#err);
+    this.#err.write(`${this.isLive ? wrapped(safe, this.columns) : safe}\n`);
     this.status(status);
   }
 

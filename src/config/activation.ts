@@ -53,7 +53,7 @@ export type ResolvedScheduleEntry = DeepReadonly<WithUnits<ActivationConfig['sch
 export type ResolvedFormat = DeepReadonly<ActivationConfig['format']>;
 export type BlobProperties = DeepReadonly<NonNullable<ActivationConfig['blob']>>;
 
-type LookedUp = 'model' | 'segment' | 'destination' | 'warnings' | 'schedule' | 'blob';
+type LookedUp = 'model' | 'segment' | 'destination' | 'warnings' | 'notes' | 'schedule' | 'blob';
 
 /** Everything that a run needs to know, deeply frozen. */
 export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, LookedUp>> & {
@@ -67,6 +67,8 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   /** Properties of every file: the destination's, overridden by the activation's. */
   readonly blob: BlobProperties;
   readonly warnings: ResolvedWarnings;
+  /** Those that are ignored for every activation included. */
+  readonly notes: DeepReadonly<ActivationConfig['notes']>;
   readonly schedule: readonly ResolvedScheduleEntry[];
   /** Folder of state, run journal and history, absolute. */
   readonly dataDirectory: string;
@@ -122,6 +124,7 @@ function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivati
     ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
     blob: blobProperties(destinationBlob, own.blob),
     warnings: withUnits(own.warnings),
+    notes: { ignore: [...config.notes.ignore, ...own.notes.ignore] },
     schedule: own.schedule.map(entry => withUnits(entry)),
     dataDirectory: config.dataDirectory,
   };

@@ -84,7 +84,7 @@ export function showPlace(place: Place): string {
 }
 
 /** Top-level sections whose entries may come from several files. */
-const MERGED_SECTIONS = ['sources', 'destinations', 'models', 'segments', 'activations', 'daemon'];
+const MERGED_SECTIONS = ['sources', 'destinations', 'models', 'segments', 'activations', 'notes', 'daemon'];
 
 /**
  * One tree out of those of several files: sections are joined, and what is defined twice is a problem that names

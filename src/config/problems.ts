@@ -147,6 +147,9 @@ export class ProblemWriter {
     if (issue.code === 'invalid_union') return this.#fromUnion(issue, path);
     if (issue.code === 'invalid_value')
       return [this.#wrongChoice(path, issue.values.map(String), issue.message)];
+    const reason = issue.code === 'custom' && issue.params?.['reason'];
+    // It may quote the value.
+    if (reason && !this.isHidden(path)) return [this.wrongValue(path, `${issue.message}: ${reason}`)];
     return [this.wrongValue(path, issue.message)];
   }
 

@@ -3,6 +3,7 @@
 import { NOT_AVAILABLE } from './availability.ts';
 import { PLACEHOLDERS } from './file-name.ts';
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import { NOTE_KINDS } from './note-kinds.ts';
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -105,6 +106,9 @@ Relative paths start from the folder of the file that they stand in.
 
 function listing(): string[] {
   const placeholders = Object.entries(PLACEHOLDERS).map(([name, about]) => `| \`{${name}}\` | ${about} |`);
+  const notes = Object.entries(NOTE_KINDS).map(
+    ([code, { about, hint }]) => `| \`${code}\` | ${cell(about)} | ${cell(hint)} |`,
+  );
   const missing = NOT_AVAILABLE.map(({ part }) => `- ${part}`);
   return [
     '## Placeholders of file names',
@@ -118,6 +122,15 @@ function listing(): string[] {
     'is added when it is not there. A name has up to 1,024 characters and 254 segments, folder included; `.`, `..`, empty',
     'segments, segments that end with a dot, `\\`, control characters, a leading or trailing `/` and a segment `_sluice` are',
     'refused, and so is a `{` or `}` that belongs to no placeholder.',
+    '',
+    '## Notes of `sluice validate`',
+    '',
+    'A note is about what works and causes trouble later. No check fails for it, and `notes.ignore` leaves out what is known:',
+    'of the configuration for every activation, of an activation for itself.',
+    '',
+    '| code | given when | way out |',
+    '|---|---|---|',
+    ...notes,
     '',
     ...(missing.length === 0 ? [] : ['## Not available yet', '', ...missing, '']),
   ];

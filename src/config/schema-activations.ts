@@ -1,9 +1,10 @@
 /** `activations` of the configuration: what is exported where, when and how. */
 
 import * as z from 'zod';
-import { isCron } from './cron.ts';
+import { cronFault } from './cron.ts';
 import { blob } from './schema-destinations.ts';
 import { format } from './schema-formats.ts';
+import { notes } from './schema-notes.ts';
 import { secret } from './secret-schema.ts';
 import { duration, percent, signedDuration, size, text, timezone } from './values.ts';
 
@@ -31,7 +32,11 @@ const scheduleEntry = z.union(
       .strictObject({
         cron: z
           .string()
-          .refine(isCron, { error: 'a cron expression of five fields, such as "0 7 * * *"' })
+          .superRefine((expression, context) => {
+            const reason = cronFault(expression);
+            const message = 'a cron expression of five fields, such as "0 7 * * *"';
+            if (reason !== undefined) context.addIssue({ code: 'custom', message, params: { reason } });
+          })
           .describe('Minute, hour, day of month, month, day of week.'),
         timezone: timezone().default('UTC').describe('Time zone that the expression is read in.'),
       })
@@ -174,6 +179,7 @@ export const activation = z
       .default('skip')
       .describe('A scheduled run while one is running: leave it out, or run it afterwards.'),
     warnings: warnings.prefault({}).describe('When to warn.'),
+    notes: notes.prefault({}),
     notify: z.array(notification).prefault([]).describe('Who is told of failures and warnings.'),
     blob: blob.exactOptional().describe('Properties of every file; they win over those of the destination.'),
     blockSize: size({ min: KIB, max: 4000 * MIB, bounds: '1KiB to 4000MiB' })

@@ -1,6 +1,7 @@
 /** `daemon` of the configuration: settings of `sluice serve`. */
 
 import * as z from 'zod';
+import { LEAST_RUN_MEMORY_BYTES } from './machine-memory.ts';
 import { secret } from './secret-schema.ts';
 import { duration, size, text } from './values.ts';
 
@@ -50,9 +51,11 @@ export const daemon = z
       .prefault('1MiB')
       .describe('Largest request body. A change takes a restart.'),
     gracePeriod: duration().prefault('30s').describe('How long running runs may go on after SIGTERM.'),
-    runMemory: size({ min: 64 * 1024 ** 2, bounds: 'at least 64MiB' })
-      .prefault('4GiB')
-      .describe('Memory of one run; its process is ended when it takes more, and the run may be repeated.'),
+    runMemory: size({ min: LEAST_RUN_MEMORY_BYTES, bounds: 'at least 64MiB' })
+      .exactOptional()
+      .describe(
+        'Memory of one run; its process is ended when it takes more, and the run may be repeated. The default is 4GiB, or less where the machine, or the limit of the container, has not so much for each of `concurrency` runs.',
+      ),
     runHeartbeatTimeout: duration()
       .prefault('2m')
       .describe('How long the process of a run may give no sign of life before it is ended.'),

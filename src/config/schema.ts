@@ -7,6 +7,7 @@ import * as z from 'zod';
 import { activation } from './schema-activations.ts';
 import { daemon } from './schema-daemon.ts';
 import { destination } from './schema-destinations.ts';
+import { notes } from './schema-notes.ts';
 import { model, segment, source } from './schema-sources.ts';
 import { entryName, text } from './values.ts';
 
@@ -36,6 +37,7 @@ export const configSchema = z
     models: z.record(entryName, model).default({}).describe('Queries, by name.'),
     segments: z.record(entryName, segment).default({}).describe('Models with a filter, by name.'),
     activations: z.record(entryName, activation).default({}).describe('Exports, by name.'),
+    notes: notes.prefault({}).describe('Which notes of `validate` are given, for every activation.'),
     daemon: daemon.prefault({}).describe('Settings of `sluice serve`.'),
   })
   .describe('Configuration of Sluice.');

@@ -20,7 +20,7 @@ export interface SnapshotContent {
 }
 
 /** Of the other sections an activation needs one entry or none; settings of the daemon are the daemon's. */
-const SHARED_KEYS = ['version', 'dataDirectory'];
+const SHARED_KEYS = ['version', 'dataDirectory', 'notes'];
 /** The daemon alone tells people of runs: a process that makes one needs no webhook, and no mail server. */
 const DAEMONS_KEYS = ['notify'];
 

@@ -1,5 +1,6 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
 import type { Preview } from '../run/preview.ts';
 import { RUN_ID } from '../run/run-id.ts';
@@ -466,13 +467,13 @@ export class Daemon implements Operations {
   }
 
   #startSideJob(job: Job, program: RunProgram): RunProcess {
-    const { runMemory, runHeartbeatTimeout } = this.#configuration.daemon;
+    const { daemon } = this.#configuration;
     return new RunProcess({
       job,
       snapshot: this.#configuration.snapshotOf(job.activation),
       program,
-      memoryBytes: runMemory,
-      heartbeatTimeoutMs: runHeartbeatTimeout,
+      memoryBytes: runMemoryBytes(daemon),
+      heartbeatTimeoutMs: daemon.runHeartbeatTimeout,
       clock: this.#clock,
       log: this.#log,
     });

@@ -1,3 +1,4 @@
+import { runMemoryBytes } from '../config/machine-memory.ts';
 import type { Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
@@ -187,13 +188,13 @@ export class Dispatcher {
 
   #start(job: Job, snapshot: Secret, onProgress: (progress: RunProgress) => void): RunProcess {
     const { configuration, program, clock, log } = this.#options;
-    const { runMemory, runHeartbeatTimeout } = configuration.daemon;
+    const { daemon } = configuration;
     return new RunProcess({
       job,
       snapshot,
       program,
-      memoryBytes: runMemory,
-      heartbeatTimeoutMs: runHeartbeatTimeout,
+      memoryBytes: runMemoryBytes(daemon),
+      heartbeatTimeoutMs: daemon.runHeartbeatTimeout,
       clock,
       log,
       onProgress,

@@ -1,11 +1,13 @@
 import { createSource, loadEncoder } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { extensionOf, partName, resolveFileName } from '../config/file-name.ts';
+import type { Note } from '../config/note-kinds.ts';
 import { SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { activationNotes } from './notes/activation-notes.ts';
 import { newRunId } from './run-id.ts';
 
 /** What is looked at, in this order. A check whose ground is missing is left out. */
@@ -25,6 +27,8 @@ export interface Validation {
   readonly columns: readonly Column[];
   /** Full names of the blobs that a run now would write first; parts of a split file come on top. */
   readonly names: readonly string[];
+  /** What works and causes trouble later, without what `notes.ignore` names. */
+  readonly notes: readonly Note[];
 }
 
 export interface ValidationRequest {
@@ -48,12 +52,16 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
     names = namesOf(activation, now);
     return names.join(', ');
   });
-  if (offline) return { activation: activation.name, checks, columns: [], names };
+  const { name } = activation;
+  if (offline) {
+    return { activation: name, checks, columns: [], names, notes: activationNotes(activation, []) };
+  }
   const [{ found, columns }, destination] = await Promise.all([
     checkSource(activation, signal),
     checkDestination(activation, signal, now),
   ]);
-  return { activation: activation.name, checks: [...checks, ...found, ...destination], columns, names };
+  const notes = activationNotes(activation, columns);
+  return { activation: name, checks: [...checks, ...found, ...destination], columns, names, notes };
 }
 
 function namesOf(activation: ResolvedActivation, now: Date): string[] {

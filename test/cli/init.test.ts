@@ -26,6 +26,7 @@ test('init writes a configuration that validates, and overwrites nothing', async
   assert.equal(good.code, 0, good.stderr);
   assert.match(good.stdout, /^customers_to_lake: good\n.* crm\/\d{4}\/\d\d\/\d\d\/customers\.csv$/m);
   assert.match(good.stdout, /_added\.csv\.gz, .*_updated\.csv\.gz, .*_removed\.csv\.gz$/m);
+  assert.doesNotMatch(good.stdout, /^ +note /m);
   assert.doesNotMatch(good.stdout + good.stderr, /canary/);
 
   // Whoever takes the signs of comment away has a configuration too.

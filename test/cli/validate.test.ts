@@ -118,3 +118,76 @@ test('validate says what a SAS token lacks and when it expires', async t => {
   assert.equal(expired.code, 1);
   assert.match(expired.stderr, /^error DESTINATION_CREDENTIALS: whole: .*the SAS token expired at 20/m);
 });
+
+test('validate gives notes with their way out, which fail nothing, and --json has them', async t => {
+  const project = await createProject({
+    activations: `  noted:
+    { model: customers, destination: lake, fileName: noted.txt, format: { type: csv }, mapping: [{ from: id, to: ID }, { from: name, to: full name }], schedule: [{ cron: "0 0 30 2 *" }] }
+  silent:
+    { model: customers, destination: lake, fileName: silent, format: { type: csv }, mapping: [{ from: name, to: full name }, id], notes: { ignore: [COLUMN_NAME_REFUSED] } }`,
+  });
+  t.after(() => project.remove());
+  const offline = await project.run('validate', '--offline');
+  assert.equal(offline.code, 0, offline.stderr);
+  assert.match(
+    offline.stdout,
+    /^noted: good$[\s\S]*note {2}FILE_NAME_ENDING: fileName ends in \.txt, .*"noted\.txt\.csv"; leave the ending out of fileName$/m,
+  );
+  const online = await project.run('validate', '--json');
+  assert.equal(online.code, 0, online.stderr);
+  const report = JSON.parse(online.stdout);
+  assert.equal(report.passed, true);
+  assert.deepEqual(report.configuration.problems, []);
+  const codes = report.activations.map(
+    ({ activation, notes }: { activation: string; notes: { code: string }[] }) => [
+      activation,
+      ...notes.map(({ code }) => code),
+    ],
+  );
+  assert.deepEqual(codes, [
+    ['whole'],
+    ['noted', 'FILE_NAME_ENDING', 'COLUMN_NAME_REFUSED', 'COLUMN_FIRST_ID', 'SCHEDULE_NEVER_DUE'],
+    ['silent'],
+  ]);
+  assert.deepEqual(Object.keys(report.activations[1].notes[0]), ['code', 'message', 'hint']);
+});
+
+test('validate --json reports what fails, and every problem of a configuration that is refused', async t => {
+  const project = await createProject({
+    models: `  broken: { source: warehouse, sql: "select nothing from nowhere" }`,
+    activations: '  broken: { model: broken, destination: lake, fileName: broken, format: { type: csv } }',
+  });
+  t.after(() => project.remove());
+  const failed = await project.run('validate', '--json', 'broken', 'unknown');
+  assert.equal(failed.code, 2);
+  const { passed, activations } = JSON.parse(failed.stdout);
+  assert.equal(passed, false);
+  assert.equal(
+    activations[0].checks.find(({ outcome }: { outcome: string }) => outcome === 'failed').error.code,
+    'SOURCE_QUERY_INVALID',
+  );
+  assert.equal(activations[1].error.code, 'NAME_UNKNOWN');
+
+  project.configure('version: 1\nnotes: { ignore: [FILE_NAME_ENDIN] }');
+  const refused = await project.run('validate', '--json');
+  assert.equal(refused.code, 2);
+  const { configuration } = JSON.parse(refused.stdout);
+  assert.match(configuration.problems[0].message, /did you mean FILE_NAME_ENDING\?/);
+  assert.equal(configuration.problems[0].line, 2);
+});
+
+test('what fails alike for several activations is said once', async t => {
+  const project = await createProject({
+    models: `  broken: { source: warehouse, sql: "select nothing from nowhere" }`,
+    activations: ['a', 'b', 'c']
+      .map(
+        name => `  ${name}: { model: broken, destination: lake, fileName: ${name}, format: { type: csv } }`,
+      )
+      .join('\n'),
+  });
+  t.after(() => project.remove());
+  const { stdout, stderr } = await project.run('validate', 'a', 'b', 'c');
+  assert.equal(stderr.match(/nowhere/g)?.length, 1, stderr);
+  assert.match(stdout, /FAIL {2}source {6}SOURCE_QUERY_INVALID: .*"nowhere" does not exist/);
+  assert.equal(stdout.match(/FAIL {2}source {6}SOURCE_QUERY_INVALID: as for a$/gm)?.length, 2, stdout);
+});

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { isCron } from '../../src/config/cron.ts';
 import { parseDuration, parsePercent, parseSignedDuration, parseSize } from '../../src/config/values.ts';
 
 test('reads sizes with decimal, binary and no units', () => {
@@ -70,24 +69,4 @@ test('a percent becomes a ratio', () => {
   assert.equal(parsePercent('20%'), 0.2);
   assert.equal(parsePercent('12.5 %'), 0.125);
   for (const text of ['20', '-1%', '%']) assert.equal(parsePercent(text), undefined, text);
-});
-
-test('tells cron expressions of five fields from other text', () => {
-  for (const text of ['0 7 * * *', '*/15 * * * *', '0 0 1,15 jan-mar MON-FRI', '0-30/10 8-18 * * 7']) {
-    assert.ok(isCron(text), text);
-  }
-  for (const text of [
-    '',
-    '* * * *',
-    '60 * * * *',
-    '0 24 * * *',
-    '* * 0 * *',
-    '5-1 * * * *',
-    '*/0 * * * *',
-    '*/61 * * * *',
-    '0 0 * * */8',
-    '* * * * * *',
-  ]) {
-    assert.ok(!isCron(text), text);
-  }
 });

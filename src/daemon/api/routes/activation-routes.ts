@@ -1,14 +1,11 @@
 import * as z from 'zod';
-import type { DeepReadonly } from '../../../config/deep-freeze.ts';
 import { type ErrorCode, SluiceError } from '../../../errors.ts';
-import { toRunError } from '../../../run/new-record.ts';
-import type { Check, Validation } from '../../../run/validate.ts';
+import { validationReport } from '../../../run/validation-report.ts';
 import { type Call, type Route, route } from '../route.ts';
 import {
   activationListSchema,
   activationSchema,
   previewSchema,
-  type ValidationAnswer,
   validationSchema,
 } from '../schemas/activation-schema.ts';
 import { activationName, pauseBody, queryInteger } from '../schemas/request-schema.ts';
@@ -92,7 +89,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     errors: ['NAME_UNKNOWN', ...PROBE_ERRORS],
     handle: async ({ input, signal, services }) => ({
       status: 200,
-      body: toAnswer(
+      body: validationReport(
         await probe({ signal, services }, limited =>
           services.operations.validate(input.params.name, limited),
         ),
@@ -186,15 +183,4 @@ async function probe<T>(
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
   }
-}
-
-function toAnswer({ activation, checks, columns, names }: Validation): DeepReadonly<ValidationAnswer> {
-  const passed = checks.every(({ outcome }) => outcome !== 'failed');
-  return { activation, passed, checks: checks.map(toCheckAnswer), columns, names };
-}
-
-function toCheckAnswer(found: Check): DeepReadonly<ValidationAnswer>['checks'][number] {
-  if (found.outcome !== 'failed') return found;
-  const { check, outcome, error } = found;
-  return { check, outcome, message: error.message, error: toRunError(error) };
 }

@@ -1,10 +1,12 @@
 import * as z from 'zod';
+import type { NoteCode } from '../../../config/note-kinds.ts';
 import { COLUMN_KINDS } from '../../../config/schema-sources.ts';
 import type { Column } from '../../../row-batch.ts';
 import type { Preview } from '../../../run/preview.ts';
-import type { CheckName, Validation } from '../../../run/validate.ts';
+import type { CheckName } from '../../../run/validate.ts';
+import type { ValidationReport } from '../../../run/validation-report.ts';
 import type { ActivationStatus, ReloadOutcome } from '../../operations.ts';
-import { component, count, instant, type SameShape } from './component.ts';
+import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
 import { runSchema, runType, syncMode } from './run-schema.ts';
 
@@ -102,6 +104,17 @@ const checkName = z.enum([
   'sas',
 ] as const satisfies readonly CheckName[]);
 
+const noteSchema = component(
+  'Note',
+  z
+    .object({
+      code: openEnum<NoteCode>().describe('Stable name of the note.'),
+      message: z.string().describe('What was seen, and why it matters.'),
+      hint: z.string().describe('The way out.'),
+    })
+    .describe('Something that works and should be known: no check fails for it.'),
+);
+
 export const validationSchema = component(
   'Validation',
   z
@@ -120,11 +133,15 @@ export const validationSchema = component(
         .array(columnSchema)
         .describe('What files would hold; empty where it could not be found out.'),
       names: z.array(z.string()).describe('Names of the blobs that a run now would write first.'),
+      notes: z
+        .array(noteSchema)
+        .describe(
+          'What works and causes trouble later, without what `notes.ignore` of the configuration names.',
+        ),
     })
     .describe('What was found out about an activation without running it.'),
 );
-export type ValidationAnswer = z.output<typeof validationSchema>;
-true satisfies SameShape<z.ZodType<Validation['columns']>, ValidationAnswer['columns']>;
+true satisfies SameShape<typeof validationSchema, ValidationReport>;
 
 export const previewSchema = component(
   'Preview',

@@ -184,6 +184,7 @@ export class MemoryOperations implements Operations {
         { name: 'id', source: 'id', kind: 'numeric', sourceType: 'numeric(4,2)', precision: 4, scale: 2 },
       ],
       names: ['out.csv'],
+      notes: [],
     };
   }
 
