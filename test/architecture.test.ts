@@ -30,6 +30,7 @@ const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encodin
 const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['base', /^(row-batch|errors)\.ts$/],
   ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
+  ['addresses', /^addresses\//],
   ['parts', /^(config|sources|transforms|baseline|encoders|sinks|embedded)\//],
   ['assembly', /^(pipeline|assemble|registry)\.ts$|^run\//],
   ['faces', /^(index\.ts$|cli\/|daemon\/)/],

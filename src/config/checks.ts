@@ -329,7 +329,14 @@ function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {
   return entry.given.has(key) || entry.value[key] !== undefined || OPTIONAL_KEYS.has(key);
 }
 
-const OPTIONAL_KEYS: ReadonlySet<string> = new Set(['model', 'segment', 'mapping', 'blob', 'accountUrl']);
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
+  'model',
+  'segment',
+  'mapping',
+  'blob',
+  'accountUrl',
+  'accountName',
+]);
 
 function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
   return (

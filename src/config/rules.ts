@@ -4,6 +4,7 @@
  * A rule runs only when every key that it reads passed the schema, so that one slip of the pen is one problem.
  */
 
+import { AddressFault } from '../addresses/address-fault.ts';
 import {
   FileNameInvalidError,
   type FileNameOptions,
@@ -13,7 +14,7 @@ import {
 } from './file-name.ts';
 import type { KeyPath } from './located-tree.ts';
 import type { ActivationConfig, DaemonConfig, DestinationConfig, ModelConfig } from './schema.ts';
-import { accountEndpoint } from './schema-destinations.ts';
+import { azureAccount } from './schema-destinations.ts';
 
 export interface Finding {
   /** From the entry on. */
@@ -209,13 +210,19 @@ export const DESTINATION_RULES: readonly Rule<DestinationConfig>[] = [
           'stands beside auth.connectionString, which names the account itself; keep one',
         );
       }
-      if (!('connectionString' in auth) && accountUrl === undefined) {
-        return finding(
-          ['accountUrl'],
-          'is required; expected a URL such as https://account.blob.core.windows.net',
-        );
-      }
       return undefined;
+    },
+  },
+  {
+    reads: ['auth', 'accountUrl', 'accountName', 'container', 'folder'],
+    check: destination => {
+      try {
+        azureAccount(destination);
+        return undefined;
+      } catch (error) {
+        if (error instanceof AddressFault) return finding(error.key.split('.'), error.message);
+        throw error;
+      }
     },
   },
   {
@@ -264,8 +271,12 @@ export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
   },
 ];
 
-/** Two destinations with the same key are the same container. */
+/** Two destinations with the same key are the same container. Undefined where the destination cannot be understood. */
 export function containerKey(destination: DestinationConfig): string | undefined {
-  const endpoint = accountEndpoint(destination);
-  return endpoint === undefined ? undefined : `${endpoint}/${destination.container}`;
+  try {
+    return `${azureAccount(destination).endpoint.toLowerCase()}/${destination.container}`;
+  } catch (error) {
+    if (error instanceof AddressFault) return undefined;
+    throw error;
+  }
 }

@@ -1,52 +1,26 @@
 /** `destinations` of the configuration: where files go, and what they carry as blobs. */
 
 import * as z from 'zod';
+import { type AzureAccount, type PlainAzureAuth, parseAzureAccount } from '../addresses/azure-account.ts';
 import { secret } from './secret-schema.ts';
 import { text } from './values.ts';
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
-
+/** Whether it is the URL of an account, as far as that can be told without the credentials. */
 function isAccountUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  const safe = url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.test(url.hostname));
-  return safe && url.search === '' && url.hash === '' && url.username === '' && url.password === '';
+  const { protocol, search, hash, username, password } = new URL(value);
+  const isWeb = protocol === 'https:' || protocol === 'http:';
+  return isWeb && search === '' && hash === '' && username === '' && password === '';
 }
 
-function connectionStringParts(value: string): Map<string, string> {
-  const pairs = value.split(';').filter(pair => pair.trim() !== '');
-  return new Map(
-    pairs.map(pair => {
-      const equals = pair.indexOf('=');
-      return [pair.slice(0, Math.max(equals, 0)).trim().toLowerCase(), pair.slice(equals + 1).trim()];
-    }),
-  );
-}
-
-function isConnectionString(value: string): boolean {
-  const parts = connectionStringParts(value);
-  if (parts.get('usedevelopmentstorage')?.toLowerCase() === 'true') return true;
-  const endpoint = parts.get('blobendpoint');
-  if (endpoint !== undefined && !isAccountUrl(endpoint.replace(/\?.*$/, ''))) return false;
-  if (endpoint === undefined && parts.get('defaultendpointsprotocol')?.toLowerCase() === 'http') return false;
-  const signed = parts.has('accountkey') || parts.has('sharedaccesssignature');
-  return signed && (endpoint !== undefined || parts.has('accountname'));
-}
-
-/**
- * The blob endpoint of a storage account as text that is equal for equal accounts: lower case, no trailing slash.
- * Undefined when the connection string names none.
- */
-export function accountEndpoint(destination: DestinationConfig): string | undefined {
-  const auth = destination.auth;
-  if (destination.accountUrl !== undefined) return destination.accountUrl.toLowerCase().replace(/\/+$/, '');
-  if (!('connectionString' in auth)) return undefined;
-  const parts = connectionStringParts(auth.connectionString.reveal());
-  if (parts.has('usedevelopmentstorage')) return 'http://127.0.0.1:10000/devstoreaccount1';
-  const endpoint =
-    parts.get('blobendpoint') ??
-    `https://${parts.get('accountname')}.blob.${parts.get('endpointsuffix') ?? 'core.windows.net'}`;
-  return endpoint.toLowerCase().replace(/\?.*$/, '').replace(/\/+$/, '');
+/** What a destination names, its secrets revealed. Fails with an `AddressFault`. */
+export function azureAccount(destination: DestinationConfig): AzureAccount {
+  const { auth } = destination;
+  const plain =
+    'identity' in auth
+      ? auth
+      : Object.fromEntries(Object.entries(auth).map(([way, secret]) => [way, secret.reveal()]));
+  return parseAzureAccount({ ...destination, auth: plain as PlainAzureAuth });
 }
 
 const METADATA_NAME = /^(?!(?:run|generation|part|sluice.*)$)[A-Za-z_][A-Za-z0-9_]{0,127}$/i;
@@ -93,25 +67,19 @@ const ONE_WAY = `exactly one of ${AUTH_WAYS.join(', ')}`;
 
 const authKeys = z
   .strictObject({
-    sasToken: secret({
-      expected: 'a SAS token, one of whose parameters is sig',
-      check: value => /(?:^|[?&])sig=[^&]/.test(value),
-    })
+    sasToken: secret({ expected: 'a SAS token, one of whose parameters is sig' })
       .exactOptional()
-      .describe('Shared access signature, with or without the leading `?`. Secret.'),
+      .describe(
+        'Shared access signature of the container, as it was issued: with or without the leading `?`, or as a whole URL. Secret.',
+      ),
     connectionString: secret({
-      expected:
-        'a connection string with AccountKey or SharedAccessSignature, over https (http on loopback only)',
-      check: isConnectionString,
+      expected: 'a connection string with AccountKey or SharedAccessSignature',
     })
       .exactOptional()
       .describe(
         'Connection string of the storage account; it names the account, so no `accountUrl`. Secret.',
       ),
-    accountKey: secret({
-      expected: 'an account key in base64',
-      check: value => /^[A-Za-z0-9+/]+={0,2}$/.test(value),
-    })
+    accountKey: secret({ expected: 'an account key in base64' })
       .exactOptional()
       .describe('Key of the storage account. Secret.'),
     identity: z
@@ -146,7 +114,18 @@ export const azureBlobDestination = z
           'a URL such as https://account.blob.core.windows.net, https except on loopback, without a SAS token (see auth.sasToken)',
       })
       .exactOptional()
-      .describe('Blob endpoint of the storage account. Required unless `auth.connectionString` names it.'),
+      .describe(
+        'Blob endpoint of the storage account, https except on loopback. Required unless `auth.connectionString` names it.',
+      ),
+    accountName: z
+      .string()
+      .regex(/^[a-z0-9]{3,24}$/, {
+        error: 'the name of a storage account: 3 to 24 lower-case letters and digits',
+      })
+      .exactOptional()
+      .describe(
+        'Name of the storage account, where the endpoint is a domain of your own that does not tell it. `accountKey` signs with it.',
+      ),
     container: z
       .string()
       .regex(/^(?=.{3,63}$)(?:\$web|[a-z0-9](?:-?[a-z0-9])+)$/, {

@@ -1,6 +1,6 @@
-import type { ResolvedActivation, ResolvedDestination } from '../config/activation.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
-import { sasOf } from '../sinks/azure/azure-auth.ts';
+import { type AzureAddress, sasOf } from '../sinks/azure/azure-auth.ts';
 import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
 
 /**
@@ -74,9 +74,9 @@ export function sasExpiresWarning(
 }
 
 /** When the SAS token of a destination expires, where it has one that says so. */
-export function sasExpiry({ auth }: Pick<ResolvedDestination, 'auth'>): Date | undefined {
+export function sasExpiry(destination: AzureAddress): Date | undefined {
   try {
-    return sasOf(auth)?.expiresOn;
+    return sasOf(destination)?.expiresOn;
   } catch (error) {
     // Credentials that cannot be read fail the run, which says more.
     if (error instanceof SluiceError) return undefined;

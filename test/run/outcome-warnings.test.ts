@@ -152,8 +152,9 @@ test('a SAS token that expires soon is warned of at each run', () =>
 
 test('the expiry of a SAS token is found in a connection string too, and nowhere else', () => {
   const sas = 'sv=2024-11-04&sp=rw&se=2027-03-01T00:00:00Z&sig=abc';
+  const address = { accountUrl: 'https://a.blob.core.windows.net', container: 'exports' };
   const expiry = (auth: Parameters<typeof sasExpiry>[0]['auth']): string | undefined =>
-    sasExpiry({ auth })?.toISOString();
+    sasExpiry({ ...address, auth })?.toISOString();
   const secret = (text: string): never => ({ reveal: () => text }) as never;
   assert.equal(expiry({ sasToken: secret(`?${sas}`) }), '2027-03-01T00:00:00.000Z');
   const connectionString = `BlobEndpoint=https://a.blob.core.windows.net;SharedAccessSignature=${sas}`;

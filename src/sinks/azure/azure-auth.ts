@@ -1,3 +1,5 @@
+import { AddressFault } from '../../addresses/address-fault.ts';
+import { type AzureAccount, type PlainAzureAuth, parseAzureAccount } from '../../addresses/azure-account.ts';
 import { SluiceError } from '../../errors.ts';
 import { describeSas, type SasDescription } from './sas.ts';
 
@@ -13,51 +15,42 @@ export type AzureAuth =
   | { readonly connectionString: SecretText }
   | { readonly identity: 'default' };
 
-/** `AzureAuth` after a connection string was taken apart. */
-export type DirectAzureAuth = Exclude<AzureAuth, { readonly connectionString: SecretText }>;
+export interface AzureAddress {
+  /** Needed unless a connection string names the account. */
+  readonly accountUrl?: string | undefined;
+  /** Where neither accountUrl nor the connection string says it, as with a domain of one's own. */
+  readonly accountName?: string | undefined;
+  readonly container: string;
+  /** The part of the container that the credentials may be limited to: '' or a prefix that ends with `/`. */
+  readonly folder?: string | undefined;
+  readonly auth: AzureAuth;
+}
 
-/** The emulator's account; its key is public (learn.microsoft.com/azure/storage/common/storage-use-azurite). */
-const EMULATOR = {
-  url: 'http://127.0.0.1:10000/devstoreaccount1',
-  key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
-};
-
-export function reveal(secret: SecretText): string {
+function reveal(secret: SecretText): string {
   return typeof secret === 'string' ? secret : secret.reveal();
 }
 
-/** Takes more forms than the SDK does: a SAS with only AccountName, a key with only BlobEndpoint. */
-export function parseConnectionString(connectionString: SecretText): {
-  accountUrl: string | undefined;
-  auth: DirectAzureAuth;
-} {
-  const pairs = reveal(connectionString).split(';');
-  const parts = new Map(
-    pairs.map(pair => {
-      const equals = Math.max(pair.indexOf('='), 0);
-      return [pair.slice(0, equals).trim().toLowerCase(), pair.slice(equals + 1).trim()];
-    }),
-  );
-  if (parts.get('usedevelopmentstorage')?.toLowerCase() === 'true') {
-    return { accountUrl: EMULATOR.url, auth: { accountKey: EMULATOR.key } };
+/** Fails with CONFIG_INVALID where the address cannot be used; the message holds no secret. */
+export function accountOf(address: AzureAddress): AzureAccount {
+  try {
+    return parseAzureAccount({ ...address, auth: plainAuth(address.auth) });
+  } catch (error) {
+    if (!(error instanceof AddressFault)) throw error;
+    throw new SluiceError('CONFIG_INVALID', `${error.key} ${error.message}`, {
+      stage: 'destination',
+      hint: 'correct the destination in the configuration',
+    });
   }
-  const name = parts.get('accountname');
-  const suffix = parts.get('endpointsuffix') || 'core.windows.net';
-  const protocol = parts.get('defaultendpointsprotocol')?.toLowerCase() || 'https';
-  const accountUrl = parts.get('blobendpoint') || (name && `${protocol}://${name}.blob.${suffix}`);
-  const sasToken = parts.get('sharedaccesssignature');
-  if (sasToken) return { accountUrl, auth: { sasToken } };
-  const accountKey = parts.get('accountkey');
-  if (accountKey) return { accountUrl, auth: { accountKey } };
-  throw new SluiceError(
-    'CONFIG_INVALID',
-    'the connection string has neither AccountKey nor SharedAccessSignature',
-    { stage: 'destination', hint: 'correct the destination in the configuration' },
-  );
+}
+
+function plainAuth(auth: AzureAuth): PlainAzureAuth {
+  if ('sasToken' in auth) return { sasToken: reveal(auth.sasToken) };
+  if ('accountKey' in auth) return { accountKey: reveal(auth.accountKey) };
+  return 'connectionString' in auth ? { connectionString: reveal(auth.connectionString) } : auth;
 }
 
 /** What the SAS says of itself, where there is one. Fails where the credentials cannot be read. */
-export function sasOf(auth: AzureAuth): SasDescription | undefined {
-  const direct = 'connectionString' in auth ? parseConnectionString(auth.connectionString).auth : auth;
-  return 'sasToken' in direct ? describeSas(reveal(direct.sasToken)) : undefined;
+export function sasOf(address: AzureAddress): SasDescription | undefined {
+  const { credentials } = accountOf(address);
+  return 'sas' in credentials ? describeSas(credentials.sas) : undefined;
 }

@@ -13,7 +13,8 @@ import type {
   StageOptions,
   WriteOutcome,
 } from '../sink.ts';
-import { type AzureAddress, type AzureConnection, connectContainer } from './azure-connection.ts';
+import type { AzureAddress } from './azure-auth.ts';
+import { type AzureConnection, connectContainer } from './azure-connection.ts';
 import {
   type AzureFailure,
   describeFailure,
@@ -38,8 +39,6 @@ export interface Throttling {
 }
 
 export interface AzureBlobStoreOptions extends AzureAddress {
-  /** The part of the container that the credentials may be limited to: '' or a prefix that ends with `/`. */
-  readonly folder?: string | undefined;
   /** An attempt without an answer is given up after this; one with a body gets more by its size. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
   /** No attempt of one request begins later than this after the first. Default 5 min. */

@@ -1,3 +1,4 @@
+import type { SasToken } from '../../addresses/sas-token.ts';
 import { SluiceError } from '../../errors.ts';
 
 /** What a shared access signature says about itself. Nothing of it is secret. */
@@ -37,33 +38,19 @@ const PERMISSION_NAMES: Readonly<Record<string, string>> = {
   t: 'tags',
 };
 
-/** The token itself, of what people paste: a whole URL, a leading `?`, white space around. */
-export function sasQuery(token: string): string {
-  const trimmed = token.trim();
-  return trimmed.slice(trimmed.lastIndexOf('?') + 1);
-}
-
-/** Parses a SAS token. Fails with DESTINATION_CREDENTIALS, without quoting it, where it is none. */
-export function describeSas(token: string): SasDescription {
-  const query = new URLSearchParams(sasQuery(token));
-  const text = (name: string): string | undefined => query.get(name) || undefined;
-  if (!text('sig') || !text('sv')) {
-    throw unusable('it has no `sig` and `sv`, so it is no SAS token');
-  }
+export function describeSas({ parameters }: Pick<SasToken, 'parameters'>): SasDescription {
+  const text = (name: string): string | undefined => parameters.get(name) || undefined;
   const services = text('ss');
   const account = services !== undefined;
-  const date = (name: string, meaning: string): Date | undefined => {
+  const date = (name: string): Date | undefined => {
     const value = text(name);
-    if (value === undefined) return undefined;
-    const parsed = new Date(value);
-    if (Number.isNaN(parsed.getTime())) throw unusable(`its ${meaning} (\`${name}\`) is not a time`);
-    return parsed;
+    return value === undefined ? undefined : new Date(value);
   };
   return {
     kind: account ? 'account' : text('skoid') ? 'user delegation' : 'service',
     permissions: text('sp'),
-    startsOn: date('st', 'start'),
-    expiresOn: date('se', 'expiry'),
+    startsOn: date('st'),
+    expiresOn: date('se'),
     protocol: text('spr') === 'https' ? 'https' : 'https,http',
     ipRange: text('sip'),
     resource: account ? 'account' : (RESOURCES[text('sr') ?? ''] ?? 'other'),

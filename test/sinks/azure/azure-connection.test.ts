@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
+import type { AzureAddress } from '../../../src/sinks/azure/azure-auth.ts';
 import { AzureBlobStore } from '../../../src/sinks/azure/azure-blob-store.ts';
-import { type AzureAddress, connectContainer } from '../../../src/sinks/azure/azure-connection.ts';
+import { connectContainer } from '../../../src/sinks/azure/azure-connection.ts';
 
 const KEY = Buffer.from('canary key').toString('base64');
 const SAS = 'sv=2025-01-05&sr=c&sp=rw&se=2999-01-01&sig=Q0FOQVJZ%3D';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { RestError } from '@azure/storage-blob';
+import { parseSasToken } from '../../../src/addresses/sas-token.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
 import {
   BY_AZURE_CODE,
@@ -11,15 +12,16 @@ import {
 } from '../../../src/sinks/azure/azure-errors.ts';
 import { redactorOf } from '../../../src/sinks/azure/redaction.ts';
 import { AttemptTimeout } from '../../../src/sinks/azure/retry.ts';
-import { describeSas } from '../../../src/sinks/azure/sas.ts';
+import { describeSas, type SasDescription } from '../../../src/sinks/azure/sas.ts';
 
 const TOKEN = 'sv=2025-01-05&sr=c&sp=w&se=2999-01-01T00:00:00Z&sig=Q0FOQVJZ%2Bx%3D';
 const SECRETS = /Q0FOQVJZ/;
+const describe = (token: string): SasDescription => describeSas(parseSasToken(token));
 const CONTEXT: FailureContext = {
   doing: 'staging a block of exports/a.csv',
   permission: 'w',
   redact: redactorOf([TOKEN]),
-  sas: describeSas(TOKEN),
+  sas: describe(TOKEN),
 };
 
 /** As the SDK makes it, with the request and its SAS in it. */
@@ -118,7 +120,7 @@ test('keeps secrets out of message and cause of every error, however deep one lo
 test('names the permission that is missing and the expiry that has passed', () => {
   const permission = toDestinationError(restError(403, 'AuthorizationPermissionMismatch'), CONTEXT);
   assert.match(permission.message, /write \(w\)/);
-  const sas = describeSas(TOKEN.replace('2999', '2025'));
+  const sas = describe(TOKEN.replace('2999', '2025'));
   const expired = toDestinationError(restError(403, 'AuthenticationFailed'), { ...CONTEXT, sas });
   assert.match(expired.message, /expired at 2025-01-01T00:00:00.000Z/);
 });
@@ -208,7 +210,7 @@ test('lets the clock of the service decide about the time of a SAS, and tells ho
   ) => {
     const at = (ms: number) => new Date(Date.now() + ms).toISOString();
     const st = times.st === undefined ? '' : `&st=${at(times.st)}`;
-    const sas = describeSas(`sv=1&sr=c&sp=rw${st}&se=${at(times.se ?? 3_600_000)}&sig=x`);
+    const sas = describe(`sv=1&sr=c&sp=rw${st}&se=${at(times.se ?? 3_600_000)}&sig=x`);
     const date = new Date(Date.now() + serviceOffsetMs).toUTCString();
     return toDestinationError(restError(403, code, { date }), { ...CONTEXT, sas });
   };
