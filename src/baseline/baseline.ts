@@ -39,6 +39,20 @@ export interface BaselineState {
   /** What rows must agree in to be comparable: columns, types, key, dialect of the source. Compared as text. */
   readonly identity: string;
   readonly retained: Retained;
+  /** Files that runs append to; absent where an older version wrote it. */
+  readonly appended?: readonly AppendedFile[];
+}
+
+/** What was published in a file that runs append to, whatever has become of it since. */
+export interface AppendedFile {
+  /** Of its first part. */
+  readonly name: string;
+  /** The run that began it. */
+  readonly since: string;
+  /** The highest number of a part. */
+  readonly parts: number;
+  /** Numbers of parts that were found to be gone, in order. */
+  readonly gone: readonly number[];
 }
 
 /** What is kept of each row beside its hashes: nothing, the fields of the key, or every field. */

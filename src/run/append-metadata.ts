@@ -41,3 +41,13 @@ export function isBare({ metadata, bytes }: BlobProperties, activation: string, 
   if (bytes === 0) return metadata[ROWS_METADATA] === '0';
   return isWithdrawn(metadata, generation) && metadata[ROWS_BEFORE_METADATA] === '0';
 }
+
+/** Whether it is left of an older file of the same name, which `since` did not begin. */
+export function isOfOlderFile(
+  { metadata }: Pick<BlobProperties, 'metadata'>,
+  activation: string,
+  since: string | undefined,
+): boolean {
+  const begun = metadata[SINCE_METADATA];
+  return metadata['sluice'] === activation && begun !== undefined && begun !== since;
+}

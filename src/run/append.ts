@@ -1,84 +1,84 @@
+import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedFormat } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { runOfBlock } from '../sinks/block-ids.ts';
-import type { BlobBlocks, BlobProperties, BlobStore, BlockLists, ResumePoint } from '../sinks/sink.ts';
+import type { BlobBlocks, BlockLists, ResumePoint } from '../sinks/sink.ts';
 import {
-  BEGUN_ANEW,
   FORMAT_METADATA,
   formatOptions,
-  isBare,
   isWithdrawn,
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
-  SINCE_METADATA,
 } from './append-metadata.ts';
+import {
+  type AppendedParts,
+  allGoneMessage,
+  areAllGone,
+  canGoOnWith,
+  firstFreePart,
+  highestKnown,
+  type LookOptions,
+  lookAtParts,
+} from './appended-parts.ts';
 
-export interface AppendOptions {
-  readonly store: Pick<BlobStore, 'head'>;
+export interface AppendOptions extends LookOptions {
   readonly blockLists: BlockLists;
-  readonly activation: string;
   readonly format: ResolvedFormat;
-  readonly nameOf: (part: number) => string;
   /** Whether the format's documents end with something, which is then the last block. */
   readonly hasEnd: boolean;
-  /** What was published last. Blocks of a later generation are of a run that was withdrawn. */
-  readonly generation: number;
 }
 
 export interface AppendPlan {
-  /** Where rows are appended; absent where the file begins with the run. */
+  /** Where rows are appended; absent where the run begins a part. */
   readonly resume: ResumePoint | undefined;
+  /** The part that begins then. */
+  readonly firstPart: number;
   /** What is there holds rows that must go, so that the file is written even where the run has no row for it. */
   readonly mustWrite: boolean;
-  /** The run that began the file; absent where that is the run itself. */
-  readonly since?: string | undefined;
+  /** The parts as they were found; absent where the run begins the file anew. */
+  readonly found?: AppendedParts;
 }
 
-export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, mustWrite: false };
+export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, firstPart: 1, mustWrite: false };
 
 /** Of a run that begins the file anew: none of the rows that are there may stay. */
 export async function planAnew({
   store,
   activation,
   nameOf,
-}: Pick<AppendOptions, 'store' | 'activation' | 'nameOf'>): Promise<AppendPlan> {
-  const there = await store.head(nameOf(1));
-  return { resume: undefined, mustWrite: there?.metadata['sluice'] === activation && there.bytes > 0 };
+  state,
+}: Pick<AppendOptions, 'store' | 'activation' | 'nameOf'> & {
+  readonly state: BaselineState | undefined;
+}): Promise<AppendPlan> {
+  for (let part = 1; part <= Math.max(1, highestKnown(state, nameOf(1))); part++) {
+    const there = await store.head(nameOf(part));
+    if (there?.metadata['sluice'] === activation && there.bytes > 0)
+      return { ...NOTHING_TO_APPEND_TO, mustWrite: true };
+  }
+  return NOTHING_TO_APPEND_TO;
 }
 
 /**
- * Where rows are appended: the last part of the file that holds something published. Throws DESTINATION_REFUSED for a
- * file that was not written to be gone on with.
+ * Where rows are appended: the last part of the file that holds something published, unless a later one is gone. Throws
+ * DESTINATION_REFUSED for a file that was not written to be gone on with.
  */
-export async function planAppend(options: AppendOptions): Promise<AppendPlan> {
-  const { blockLists, activation, nameOf, generation } = options;
-  const parts = await partsThere(options);
-  const lost = parts.find(
-    ({ metadata }) => isWithdrawn(metadata, generation) && metadata[ROWS_BEFORE_METADATA] === BEGUN_ANEW,
-  );
-  if (lost) {
-    const message = `a full run began ${lost.name} anew and could not be finished: rows of earlier runs are gone from it`;
-    throw new SluiceError('DESTINATION_REFUSED', message, {
-      stage: 'destination',
-      hint: 'run with --full, which writes every row',
-    });
-  }
-  // A withdrawn run takes its rows back by itself; where it could not, this one does.
-  let mustWrite = false;
-  const since = parts[0]?.metadata[SINCE_METADATA];
-  for (let last = parts.at(-1); last !== undefined; last = parts.at(-1)) {
-    const isStale = last.metadata['sluice'] === activation && last.metadata[SINCE_METADATA] !== since;
-    if (!isStale && !isBare(last, activation, generation)) break;
-    mustWrite ||= !isStale && last.bytes > 0;
-    parts.pop();
-  }
-  const last = parts.at(-1);
-  if (last === undefined) return { resume: undefined, mustWrite };
+export async function planAppend(found: AppendedParts, options: AppendOptions): Promise<AppendPlan> {
+  const { blockLists, nameOf } = options;
+  const { last, hasUnpublished } = found;
+  if (last === undefined || !canGoOnWith(found))
+    return { resume: undefined, firstPart: firstFreePart(found), mustWrite: hasUnpublished, found };
   const there = await blockLists.getBlocks(last.name);
-  // Somebody has taken it away meanwhile: what is behind it is to be looked for anew.
-  if (there === undefined) return planAppend(options);
-  const resume = resumeFrom(there, parts.length, mustWrite, nameOf(parts.length), options);
-  return { resume, mustWrite, since };
+  // Somebody has taken it away meanwhile.
+  if (there === undefined) return planAppend(await lookAgain(options), options);
+  // A withdrawn run takes its rows back by itself; where it could not, this one does.
+  const resume = resumeFrom(there, last.part, hasUnpublished, nameOf(last.part), options);
+  return { resume, firstPart: last.part, mustWrite: hasUnpublished, found };
+}
+
+async function lookAgain(options: AppendOptions): Promise<AppendedParts> {
+  const found = await lookAtParts(options);
+  if (!areAllGone(found)) return found;
+  throw new SluiceError('DESTINATION_RESET', allGoneMessage(found, options.nameOf), { stage: 'destination' });
 }
 
 function resumeFrom(
@@ -86,7 +86,7 @@ function resumeFrom(
   part: number,
   mustWrite: boolean,
   name: string,
-  { activation, format, hasEnd, generation }: AppendOptions,
+  { activation, format, hasEnd, state: { generation } }: AppendOptions,
 ): ResumePoint {
   const { metadata } = there;
   const withdrawn = isWithdrawn(metadata, generation);
@@ -116,17 +116,4 @@ function resumeFrom(
     hasEnd,
     mustWrite: mustWrite || kept.length < document.length,
   };
-}
-
-async function partsThere({
-  store,
-  nameOf,
-}: AppendOptions): Promise<(BlobProperties & { readonly name: string })[]> {
-  const parts: (BlobProperties & { readonly name: string })[] = [];
-  for (;;) {
-    const name = nameOf(parts.length + 1);
-    const there = await store.head(name);
-    if (there === undefined) return parts;
-    parts.push({ name, ...there });
-  }
 }

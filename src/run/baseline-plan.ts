@@ -30,11 +30,13 @@ export interface BaselinePlanOptions {
   readonly latest: Manifest | undefined;
   readonly description: SourceDescription;
   readonly mapping: MappingPlan;
+  /** What is gone from the destination, where that leaves nothing to add changes to. */
+  readonly gone?: string | undefined;
 }
 
 /** Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET. */
 export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
-  const { activation, fullAsked, local, latest, description, mapping } = options;
+  const { activation, fullAsked, local, latest, description, mapping, gone } = options;
   const { runType, syncMode, removedRows, onSchemaChange, onDestinationReset, manifest, name } = activation;
   const keepsState = runType === 'full_then_delta';
   const remoteGeneration = latest?.generation ?? 0;
@@ -61,9 +63,12 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
       throw new SluiceError('STATE_STALE', message, { stage: 'state' });
     }
   }
-  if (!full && manifest && remoteGeneration < localGeneration) {
+  const isBehind = manifest && remoteGeneration < localGeneration;
+  if (!full && (isBehind || gone !== undefined)) {
     const what = latest === undefined ? 'has no manifest' : `is at generation ${remoteGeneration}`;
-    const message = `the destination ${what} of ${name}, though the local state is at generation ${localGeneration}`;
+    const message = isBehind
+      ? `the destination ${what} of ${name}, though the local state is at generation ${localGeneration}`
+      : gone!;
     if (onDestinationReset === 'fail')
       throw new SluiceError('DESTINATION_RESET', message, { stage: 'destination' });
     warnings.push({ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` });

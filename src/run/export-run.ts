@@ -11,6 +11,14 @@ import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './append.ts';
+import {
+  type AppendedParts,
+  allGoneMessage,
+  areAllGone,
+  lookAtParts,
+  partWarnings,
+  rememberParts,
+} from './appended-parts.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { existsError } from './decide.ts';
@@ -95,6 +103,15 @@ const ATTEMPTS_TOLD_APART = 100;
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
 
+/** The source is open, and it is known what the run is taken against. */
+interface Opened {
+  readonly mapping: MappingPlan;
+  readonly plan: RunPlan;
+  /** The parts of the file that the run appends to; absent where it begins its files. */
+  readonly found: AppendedParts | undefined;
+  readonly latest: Manifest | undefined;
+}
+
 class ExportRun {
   readonly #request: ExportRequest;
   readonly #activation: ResolvedActivation;
@@ -151,7 +168,7 @@ class ExportRun {
 
     const files = new RunFiles(activation, this.#record);
     if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
-    let mapping: MappingPlan | undefined;
+    let opened: Opened | undefined;
     await exportOnce(
       {
         activation,
@@ -159,12 +176,10 @@ class ExportRun {
         fileName: files.fileName,
         contentType,
         plan: async latest => {
-          const opened = await this.#plan(assembly, latest);
-          mapping = opened.mapping;
+          opened = await this.#plan({ ...assembly, store: parts.store }, latest, files);
           return opened.plan;
         },
-        stream: plan =>
-          this.#stream({ ...assembly, store: parts.store, blockLists: store }, mapping!, plan, files),
+        stream: () => this.#stream({ ...assembly, store: parts.store, blockLists: store }, opened!, files),
         beforeDecision: () => {
           this.#abort.signal.throwIfAborted();
           // From here on a wish to cancel comes too late: what is decided is finished.
@@ -180,9 +195,10 @@ class ExportRun {
 
   /** Opens the source, maps its columns and decides what the run is taken against. */
   async #plan(
-    { source }: Assembly,
+    { source, store }: Omit<StreamParts, 'blockLists'>,
     latest: Manifest | undefined,
-  ): Promise<{ mapping: MappingPlan; plan: RunPlan }> {
+    files: RunFiles,
+  ): Promise<Opened> {
     const activation = this.#activation;
     const { model } = activation;
     this.#releases.push(() => source.close());
@@ -197,13 +213,18 @@ class ExportRun {
     const mapping = planMapping(options);
     const fullAsked = this.#request.full === true;
     const local = this.#workspace!.baseline.state;
-    const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping });
+    const nameOf = (part: number): string => files.nameOf(undefined, part);
+    const appends = activation.ifExists === 'append' && !fullAsked && local !== undefined;
+    const look = { store, activation: activation.name, nameOf, state: local!, previous: latest };
+    const parts = appends ? await lookAtParts(look) : undefined;
+    const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
+    const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping, gone });
     const { full, generation, previousGeneration } = plan;
     const snapshotTime = description.snapshotTime.toISOString();
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
     this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
     const told = { warnings, snapshotTime, columns: mapping.written.map(toManifestColumn) };
-    return { mapping, plan: { ...plan, ...told } };
+    return { mapping, plan: { ...plan, ...told }, found: full ? undefined : parts, latest };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */
@@ -220,14 +241,10 @@ class ExportRun {
   }
 
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
-  async #stream(
-    assembly: StreamParts,
-    mapping: MappingPlan,
-    plan: BaselinePlan,
-    files: RunFiles,
-  ): Promise<SealedRun> {
+  async #stream(assembly: StreamParts, opened: Opened, files: RunFiles): Promise<SealedRun> {
     const { source } = assembly;
-    const append = await this.#planAppend(assembly, mapping, plan, files);
+    const { mapping, plan } = opened;
+    const append = await this.#planAppend(assembly, opened, files);
     const sink = this.#createSink(assembly, mapping, files, append);
     let rowsRead = 0;
     const countRows = (count: number): void => {
@@ -251,7 +268,10 @@ class ExportRun {
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     }
     const counts = countsOf(rowsRead, comparison?.diff, sink);
+    const { found } = append;
+    const nameOf = (part: number): string => files.nameOf(undefined, part);
     const warnings = [
+      ...(found ? partWarnings(found, nameOf) : []),
       ...(comparison ? keyWarnings(comparison.diff) : []),
       ...coercionWarnings(sink.coerced, this.#activation.format.type),
       ...present(emptyResultWarning(this.#activation, counts)),
@@ -274,34 +294,39 @@ class ExportRun {
     const { generation, seed, identity, retained } = plan;
     const count = before + counts.added - counts.removed;
     const { run } = this.#record;
+    const state = this.#workspace!.baseline.state;
+    const appended =
+      this.#activation.ifExists === 'append'
+        ? { appended: rememberParts({ state, found, staged, run, name: nameOf(1) }) }
+        : {};
     return {
       staged,
       counts,
       warnings,
-      since: append.since,
-      baseline: { generation, run, count, digest, seed, identity, retained },
+      found,
+      baseline: { generation, run, count, digest, seed, identity, retained, ...appended },
     };
   }
 
   async #planAppend(
     { store, blockLists, createEncoder }: StreamParts,
-    { written }: MappingPlan,
-    { full, previousGeneration: generation }: BaselinePlan,
+    { mapping, found, latest: previous }: Opened,
     files: RunFiles,
   ): Promise<AppendPlan> {
     const { ifExists, name: activation, format } = this.#activation;
     if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
-    if (full) return planAnew({ store, activation, nameOf });
-    const hasEnd = createEncoder(written).endBytes > 0;
-    return planAppend({ store, blockLists, activation, format, nameOf, hasEnd, generation });
+    const { state } = this.#workspace!.baseline;
+    if (found === undefined || state === undefined) return planAnew({ store, activation, nameOf, state });
+    const hasEnd = createEncoder(mapping.written).endBytes > 0;
+    return planAppend(found, { store, blockLists, activation, format, nameOf, hasEnd, state, previous });
   }
 
   #createSink(
     { store, createEncoder }: StreamParts,
     { written }: MappingPlan,
     files: RunFiles,
-    { resume, mustWrite }: AppendPlan,
+    { resume, firstPart, mustWrite }: AppendPlan,
   ): RollingBlobSink {
     const activation = this.#activation;
     const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
@@ -317,10 +342,12 @@ class ExportRun {
       maxFileBytes,
       maxFileRows,
       blockBytes,
-      emptyFiles: onEmpty === 'write' || mustWrite ? 'write' : 'skip',
+      // Behind parts that were published, a file without rows would be one more.
+      emptyFiles: (onEmpty === 'write' && firstPart === 1) || mustWrite ? 'write' : 'skip',
       encryptionScope: activation.blob.encryptionScope,
       endInBlockOfItsOwn: activation.ifExists === 'append',
       resume,
+      firstPart,
     });
   }
 

@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import type { FileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import type { BlobStore, StagedFile } from '../sinks/sink.ts';
+import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { type ApplicableBaseline, type Clock, type Decision, rollForward } from './commit.ts';
 import { decideFiles, toRunFile } from './decide.ts';
@@ -69,8 +70,8 @@ export interface SealedRun {
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
-  /** The run that began the file that rows were appended to. */
-  readonly since?: string | undefined;
+  /** The parts of the file that rows were appended to; absent where the run began its files. */
+  readonly found?: AppendedParts | undefined;
 }
 
 /** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
@@ -102,7 +103,7 @@ export async function exportOnce(
       staged: sealed.staged,
       contentType,
       store,
-      since: sealed.since,
+      since: sealed.found?.since,
     });
     const record: RunRecord = {
       ...steps.record,
@@ -125,7 +126,15 @@ export async function exportOnce(
         ? { names, latest: latestCondition, content: manifestOf(record, activation.format, plan) }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: full },
-      stale: await findStaleParts({ activation, fileName, previous, staged: sealed.staged, store }),
+      stale: await findStaleParts({
+        activation,
+        fileName,
+        previous,
+        staged: sealed.staged,
+        store,
+        found: sealed.found,
+        state: baseline.state,
+      }),
     };
     steps.beforeDecision();
     await journal.write(run, 'commit.json', decision);

@@ -1,6 +1,9 @@
+import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { type FileChange, type FileName, partName } from '../config/file-name.ts';
 import type { BlobStore, StagedFile } from '../sinks/sink.ts';
+import { isOfOlderFile } from './append-metadata.ts';
+import { type AppendedParts, highestKnown } from './appended-parts.ts';
 import { changeName } from './decide.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -18,28 +21,36 @@ export interface StalePartsOptions {
   readonly previous: Manifest | undefined;
   readonly staged: readonly StagedFile[];
   readonly store: Pick<BlobStore, 'head'>;
+  /** The parts that rows were appended to; absent where the run begins its files. */
+  readonly found?: AppendedParts | undefined;
+  readonly state: BaselineState | undefined;
 }
 
 /**
  * Later parts of the names that this run writes, which it does not have: those that the previous manifest lists, and
- * those that are found behind the run's last part, since an earlier run than the previous one may have left them.
+ * those that are found behind the run's last part, since an earlier run than the previous one may have left them. What
+ * was published of a file that the run appends to is never stale.
  */
 export async function findStaleParts(options: StalePartsOptions): Promise<StalePart[]> {
-  const { activation, fileName, store, staged } = options;
+  const { activation, fileName, store, staged, found, state } = options;
   const { folder } = activation.destination;
   const nameOf = (change: FileChange | undefined, part: number): string =>
     partName(fileName, part, { folder, ...(change === undefined ? {} : { change }) });
-  const stale = new Map(partsOfPrevious(options, nameOf).map(part => [part.name, part]));
+  const previous = found === undefined ? partsOfPrevious(options, nameOf) : [];
+  const stale = new Map(previous.map(part => [part.name, part]));
 
   const last = new Map<FileChange | undefined, number>();
   for (const { change, part } of staged)
     last.set(changeName(change), Math.max(part, last.get(changeName(change)) ?? 0));
   const search = async ([change, parts]: [FileChange | undefined, number]): Promise<void> => {
+    // Consumers may have made gaps.
+    const known = highestKnown(state, nameOf(change, 1));
     for (let part = parts + 1; ; part++) {
       const name = nameOf(change, part);
       const there = await store.head(name);
-      if (there === undefined) return;
-      if (there.metadata['sluice'] !== activation.name || stale.has(name)) continue;
+      if (there === undefined && part >= known) return;
+      if (there?.metadata['sluice'] !== activation.name || stale.has(name)) continue;
+      if (found !== undefined && !isOfOlderFile(there, activation.name, found.since)) continue;
       stale.set(name, { name, etag: there.etag, series: nameOf(change, 1) });
     }
   };

@@ -38,6 +38,8 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly level?: number | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;
+  /** Number of the part that is begun first where none is gone on with; default 1. */
+  readonly firstPart?: number | undefined;
   /** Whether a series without rows gives a file, which holds what the format writes for no rows. */
   readonly emptyFiles: 'write' | 'skip';
   readonly encryptionScope?: string | undefined;
@@ -49,8 +51,9 @@ interface OpenSeries {
   readonly change: Change | undefined;
   readonly wanted: number;
   part: PartWriter | undefined;
-  /** Number of the part that was opened last. */
+  /** Number of the part that was opened last, or that comes before the first one. */
   parts: number;
+  isBegun: boolean;
   readonly files: StagedFile[];
 }
 
@@ -88,7 +91,8 @@ export class RollingBlobSink extends Writable {
       change,
       wanted: changeBits(wants),
       part: undefined,
-      parts: 0,
+      parts: (options.firstPart ?? 1) - 1,
+      isBegun: false,
       files: [],
     }));
     const { length: seriesCount } = options.series;
@@ -176,7 +180,7 @@ export class RollingBlobSink extends Writable {
     for (const series of this.#series) {
       const { resume, emptyFiles } = this.#options;
       const writesAnyhow = resume ? resume.mustWrite : emptyFiles === 'write';
-      if (series.parts === 0 && writesAnyhow) series.part = await this.#openPart(series);
+      if (!series.isBegun && writesAnyhow) series.part = await this.#openPart(series);
       await this.#closePart(series);
     }
     await this.#stager.drain();
@@ -185,9 +189,10 @@ export class RollingBlobSink extends Writable {
 
   async #openPart(series: OpenSeries): Promise<PartWriter> {
     const { change } = series;
-    const resumed = series.parts === 0 ? this.#options.resume : undefined;
+    const resumed = series.isBegun ? undefined : this.#options.resume;
     const part = resumed?.part ?? series.parts + 1;
     series.parts = part;
+    series.isBegun = true;
     this.#part = Math.max(this.#part, part);
     const encoder = this.#options.createEncoder(change);
     const { runId, attempt = 0 } = this.#options;

@@ -77,6 +77,8 @@ export interface BlobProperties {
   readonly etag: string;
   readonly bytes: number;
   readonly metadata: Readonly<Record<string, string>>;
+  /** As the service names it, such as `Archive`; absent where it has none. */
+  readonly accessTier?: string;
 }
 
 export interface BlobBlocks extends BlobProperties {

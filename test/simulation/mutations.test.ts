@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../../src/run/commit.ts';
 import type { DocumentName, Journal } from '../../src/run/journal.ts';
+import type { ProtocolParts } from '../../src/run/protocol.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../../src/sinks/sink.ts';
 import { type SimulationOptions, simulate, type VirtualParts } from './simulation.ts';
 
@@ -94,6 +95,42 @@ test('catches a run without manifests that forgets that its files were in place'
   t.diagnostic(`seed ${found.seed}: ${found.violation}`);
   assertMeant(found, /is dropped|went from|delta|never decided|called failed/);
 });
+
+test('catches a run that takes published parts for stale', async t => {
+  const found = await firstViolation(({ journal, container }) => ({
+    journal: decidingOtherwise(journal, decision => {
+      const written = new Set(decision.files.map(({ name }) => name));
+      const others = [...container.blobs.values()].filter(
+        ({ name, by }) => by === 'sluice' && name.endsWith('.csv') && !written.has(name),
+      );
+      return { stale: others.map(({ name, etag }) => ({ name, etag, series: name })) };
+    }),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /was published in .*, and is destroyed|was deleted/);
+});
+
+test('catches a run that forgets which parts consumers have taken away', async t => {
+  const found = await firstViolation(({ journal }) => ({
+    journal: decidingOtherwise(journal, ({ baseline }) => ({
+      baseline: baseline && { ...baseline, next: { ...baseline.next, appended: [] } },
+    })),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /gives it to others/);
+});
+
+/** What is decided is something else than what the run has found. */
+function decidingOtherwise(
+  journal: Journal,
+  change: (decision: Decision) => Partial<Decision>,
+): ProtocolParts['journal'] {
+  return journalWith(journal, (run, document, content) => {
+    if (document !== 'commit.json') return journal.write(run, document, content);
+    const decision = content as Decision;
+    return journal.write(run, document, { ...decision, ...change(decision) });
+  });
+}
 
 /** A condition that holds whatever is there when the request arrives. */
 function unconditional({ container }: VirtualParts, blob: string): Precondition {

@@ -51,6 +51,7 @@ export class Oracle {
         cameBack: false,
         lastFull: undefined,
         spoiledStep: -1,
+        taken: [],
       };
       this.#chains.set(subject.name, chain);
       if (subject.manifest) this.#chainOfLatest.set(subject.latest, chain);
@@ -128,10 +129,18 @@ export class Oracle {
     }
   }
 
-  /** Whether a consumer that sees no manifest may take the run's files away. */
+  /** Whether a consumer may take the run's files away: where it sees no manifest, once the run is known to be done. */
   mayBeTaken(run: string): boolean {
     const facts = this.#runs.get(run);
-    return facts !== undefined && (facts.applied || facts.noted);
+    if (facts === undefined) return false;
+    return facts.applied || facts.noted || (facts.chain.subject.manifest && facts.held !== undefined);
+  }
+
+  /** Whether others than the protocol have left nothing of what was published since every row was written. */
+  areAllTaken(subject: string): boolean {
+    const chain = this.#chains.get(subject)!;
+    if (chain.taken.length === 0 && chain.spoiledStep < 0) return false;
+    return !this.#filesOf(chain).some(file => rowsOf(file).length > 0);
   }
 
   /** Whether a request of long ago wrote the blob, when its run was over, or the disk knew no more of it. */
@@ -189,7 +198,7 @@ export class Oracle {
     const changes = this.#history.get(name) ?? [];
     this.#history.set(name, changes);
     // A run that deletes what it had written itself has no excuse by that.
-    const writer = by === 'foreign' ? by : (run ?? before?.metadata['run'] ?? by);
+    const writer = by === 'sluice' ? (run ?? before?.metadata['run'] ?? by) : by;
     changes.push({ step: this.#world.step, by: writer, before });
 
     const chain = this.#chainOfLatest.get(name);
@@ -198,6 +207,11 @@ export class Oracle {
       if (chain?.last) chain.lost = chain.wasLost = true;
       return;
     }
+    if (by === 'consumer') {
+      if (before) this.#chains.get(before.metadata['sluice'] ?? '')?.taken.push(before);
+      return;
+    }
+    this.#checkKept(event);
     if (after === undefined) {
       if (before?.by === 'foreign') this.violate(`${name} of another writer was deleted`);
       const owner = this.#runs.get(before?.metadata['run'] ?? '');
@@ -221,6 +235,34 @@ export class Oracle {
     else if (published) this.#publishLatest(facts, published);
     else this.#remember(facts);
   };
+
+  /** What was published in a file that runs append to goes only when every row is written again, and so does its name. */
+  #checkKept({ name, before, after }: BlobEvent): void {
+    const by = this.#runs.get(after?.metadata['run'] ?? '');
+    if (by?.full || by?.forgotten) return;
+    const owner = this.#runs.get(before?.metadata['run'] ?? '');
+    if (owner?.published && owner.chain.subject.appends && this.#filesOf(owner.chain, [before!]).length > 0) {
+      const left = new Set((after ? rowsOf(after) : []).map(([key]) => key));
+      const gone = rowsOf(before!).find(([key]) => !left.has(key));
+      if (gone) this.violate(`key ${gone[0]} was published in ${name}, and is destroyed`);
+    }
+    if (by === undefined || !by.chain.subject.appends || before !== undefined) return;
+    const read = this.#filesOf(by.chain, by.chain.taken).find(file => file.name === name);
+    if (read && rowsOf(read).length > 0 && rowsOf(after!).length > 0)
+      this.violate(`${name} was taken away with rows of its own, and ${by.run} gives it to others`);
+  }
+
+  /** Those of the file that the last run began which wrote every row. */
+  #filesOf(
+    { subject, lastFull }: Chain,
+    files: Iterable<Version> = this.#container!.blobs.values(),
+  ): Version[] {
+    return [...files].filter(({ metadata }) => {
+      if (metadata['sluice'] !== subject.name) return false;
+      const writer = this.#runs.get(metadata['run'] ?? '');
+      return writer === undefined || writer.startedStep >= (lastFull?.startedStep ?? 0);
+    });
+  }
 
   #committed(facts: RunFacts, after: Version): void {
     facts.committed.set(after.name, after);
@@ -350,8 +392,9 @@ export class Oracle {
     if (chain && by === 'foreign') chain.spoiledStep = this.#world.step;
   }
 
-  /** The file that all runs append to holds what a consumer holds, each row once. */
-  #checkFile({ subject, held, last, lastFull, spoiledStep }: Chain): void {
+  /** The file that all runs append to, with what consumers have moved away, holds what a consumer holds, each row once. */
+  #checkFile(chain: Chain): void {
+    const { subject, held, last, lastFull, spoiledStep } = chain;
     // What another writer has destroyed is there again once every row was written.
     if (
       !subject.appends ||
@@ -362,11 +405,8 @@ export class Oracle {
     )
       return;
     const rows = new Map<number, number>();
-    for (const blob of this.#container!.blobs.values()) {
-      if (blob.metadata['sluice'] !== subject.name) continue;
-      // Parts of an older file that could not be deleted.
-      const writer = this.#runs.get(blob.metadata['run'] ?? '');
-      if (writer && writer.startedStep < lastFull.startedStep) continue;
+    // Without parts of an older file that could not be deleted.
+    for (const blob of [...this.#filesOf(chain), ...this.#filesOf(chain, chain.taken)]) {
       for (const [key, value] of rowsOf(blob)) {
         if (rows.has(key)) this.violate(`key ${key} is twice in the file of ${subject.name}`);
         rows.set(key, value);

@@ -59,6 +59,8 @@ export interface Chain {
   /** The run that last wrote every row, and the last step at which another writer touched the subject's files. */
   lastFull: RunFacts | undefined;
   spoiledStep: number;
+  /** What consumers have moved away, as it was then. */
+  readonly taken: Version[];
 }
 
 export interface RunFacts {

@@ -28,6 +28,8 @@ export interface Scenario {
   readonly rowsPerPart: number;
   /** Files that are appended to end with a block of its own. */
   readonly hasEnd: boolean;
+  /** How often, of all starts, a consumer moves or archives files that it has read before. */
+  readonly consumes: number;
 }
 
 const KINDS = [
@@ -39,7 +41,8 @@ const KINDS = [
 ] as const;
 const NAMES = ['export-{activation}', 'export-{activation}-{run}', 'export-{activation}-{part}'] as const;
 
-export function chooseScenario(random: Random): Scenario {
+/** `consumers` are chosen for by themselves. */
+export function chooseScenario(random: Random, consumers: Random): Scenario {
   const names = random.chance(0.1) ? ['a', 'b'] : ['a'];
   // Half of the seeds have few faults, since many of them hide one another.
   const often = random.chance(0.5) ? 1 : 0.25;
@@ -62,6 +65,7 @@ export function chooseScenario(random: Random): Scenario {
     mayDelete: random.chance(0.95),
     rowsPerPart: 1 + random.below(4),
     hasEnd: random.chance(0.5),
+    consumes: consumers.chance(0.3) ? 0.7 : 0,
   };
 }
 

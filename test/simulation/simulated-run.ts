@@ -4,10 +4,18 @@ import { extensionOf, type FileName, partName } from '../../src/config/file-name
 import { SluiceError } from '../../src/errors.ts';
 import { Change } from '../../src/row-batch.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../../src/run/append.ts';
+import {
+  type AppendedParts,
+  allGoneMessage,
+  areAllGone,
+  lookAtParts,
+  partWarnings,
+  rememberParts,
+} from '../../src/run/appended-parts.ts';
 import { planBaseline } from '../../src/run/baseline-plan.ts';
 import { DELTA_LOG } from '../../src/run/commit.ts';
 import { changeName } from '../../src/run/decide.ts';
-import { toManifestColumn } from '../../src/run/manifest.ts';
+import { type Manifest, toManifestColumn } from '../../src/run/manifest.ts';
 import type { RunPlan, RunSteps, SealedRun } from '../../src/run/protocol.ts';
 import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
 import { blockIds } from '../../src/sinks/block-ids.ts';
@@ -38,6 +46,13 @@ export interface SimulatedRunOptions {
   readonly onRead: (plan: RunPlan, rows: Rows) => void;
   readonly onStaged: (files: readonly StagedName[]) => void;
   readonly onDecision: () => void;
+}
+
+/** What is known once the source is open. */
+interface Read {
+  readonly rows: Rows;
+  readonly found: AppendedParts | undefined;
+  readonly previous: Manifest | undefined;
 }
 
 interface ChangedRow {
@@ -71,6 +86,8 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
     warnings: [],
   };
   let rows: Rows = new Map();
+  let found: AppendedParts | undefined;
+  let previous: Manifest | undefined;
   return {
     activation,
     record,
@@ -80,9 +97,20 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       process.enter('open the source');
       const { description, mapping } = schema;
       const local = options.baseline.state;
-      const plan = planBaseline({ activation, fullAsked: options.full, local, latest, description, mapping });
+      const { full: fullAsked, store } = options;
+      const nameOf = (part: number): string =>
+        partName(fileName, part, { folder: activation.destination.folder });
+      const parts =
+        activation.ifExists === 'append' && !fullAsked && local !== undefined
+          ? await lookAtParts({ store, activation: activation.name, nameOf, state: local, previous: latest })
+          : undefined;
+      const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
+      const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping, gone });
+      found = plan.full ? undefined : parts;
+      previous = latest;
       rows = new Map(options.source);
-      const opened = { ...plan, snapshotTime: startedAt, columns: mapping.written.map(toManifestColumn) };
+      const columns = mapping.written.map(toManifestColumn);
+      const opened = { ...plan, snapshotTime: startedAt, columns };
       options.onRead(opened, rows);
       return opened;
     },
@@ -91,7 +119,7 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       if (random.chance(options.sourceFaults)) {
         throw new SluiceError('SOURCE_CONNECTION_LOST', 'the source went away');
       }
-      return stream(options, fileName, plan, rows);
+      return stream(options, fileName, plan, { rows, found, previous });
     },
     beforeDecision() {
       if (random.chance(options.sourceFaults))
@@ -111,8 +139,9 @@ async function stream(
   options: SimulatedRunOptions,
   fileName: FileName,
   plan: RunPlan,
-  rows: Rows,
+  read: Read,
 ): Promise<SealedRun> {
+  const { rows } = read;
   const { activation, run, journal, baseline, allowRemovals } = options;
   const before: Rows = plan.full ? new Map() : baseline.rows;
   const known = plan.keepsState ? baseline.rows.size : 0;
@@ -121,13 +150,16 @@ async function stream(
   }
   const keepsRemoved = activation.syncMode === 'insert';
   const changed = compare(before, rows, keepsRemoved);
-  const append = await appendPlan(options, fileName, plan);
+  const append = await appendPlan(options, fileName, read);
   const staged = await stage(options, fileName, changed, append);
   options.onStaged(
     staged.map(({ name, bytes, resumed }) => ({ name, bytes, fromByte: resumed?.bytes ?? 0 })),
   );
   const counts = { ...NO_COUNTS, read: rows.size, written: changed.length };
-  if (!plan.keepsState) return { staged, counts, warnings: [], baseline: undefined };
+  const warnings = append.found
+    ? partWarnings(append.found, part => partName(fileName, part, { folder: activation.destination.folder }))
+    : [];
+  if (!plan.keepsState) return { staged, counts, warnings, baseline: undefined };
 
   const delta: Delta = changed.map(({ change, key, value }) => [
     key,
@@ -138,12 +170,18 @@ async function stream(
   const removed = changed.filter(({ change }) => change === Change.removed).length;
   const { generation, seed, identity, retained } = plan;
   const count = before.size + added - removed;
+  const { found } = append;
+  const name = partName(fileName, 1, { folder: activation.destination.folder });
+  const appended =
+    activation.ifExists === 'append'
+      ? { appended: rememberParts({ state: baseline.state, found, staged, run, name }) }
+      : {};
   return {
     staged,
     counts,
-    warnings: [],
-    since: append.since,
-    baseline: { generation, run, count, digest: EMPTY_DIGEST, seed, identity, retained },
+    warnings,
+    found,
+    baseline: { generation, run, count, digest: EMPTY_DIGEST, seed, identity, retained, ...appended },
   };
 }
 
@@ -161,15 +199,15 @@ function compare(before: Rows, after: Rows, keepsRemoved: boolean): ChangedRow[]
 }
 
 async function appendPlan(
-  { activation, store, blockLists, hasEnd }: SimulatedRunOptions,
+  { activation, store, blockLists, hasEnd, baseline: { state } }: SimulatedRunOptions,
   fileName: FileName,
-  { full, previousGeneration: generation }: RunPlan,
+  { found, previous }: Read,
 ): Promise<AppendPlan> {
   const { name, ifExists, destination, format } = activation;
   if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
   const nameOf = (part: number): string => partName(fileName, part, { folder: destination.folder });
-  if (full) return planAnew({ store, activation: name, nameOf });
-  return planAppend({ store, blockLists, activation: name, format, nameOf, hasEnd, generation });
+  if (found === undefined || state === undefined) return planAnew({ store, activation: name, nameOf, state });
+  return planAppend(found, { store, blockLists, activation: name, format, nameOf, hasEnd, state, previous });
 }
 
 interface Part {
@@ -181,7 +219,7 @@ interface Part {
 function partsOf(
   rows: readonly ChangedRow[],
   rowsPerPart: number,
-  { resume }: AppendPlan,
+  { resume, firstPart }: AppendPlan,
   writesEmpty: boolean,
 ): Part[] {
   const parts: Part[] = [];
@@ -191,9 +229,13 @@ function partsOf(
     at = own.length;
     if (at > 0 || resume.mustWrite) parts.push({ part: resume.part, rows: own, resumed: resume });
   } else if (rows.length === 0 && writesEmpty) {
-    parts.push({ part: 1, rows });
+    parts.push({ part: firstPart, rows });
   }
-  for (let part = (resume?.part ?? 0) + 1; at < rows.length; part++, at += rowsPerPart)
+  for (
+    let part = resume === undefined ? firstPart : resume.part + 1;
+    at < rows.length;
+    part++, at += rowsPerPart
+  )
     parts.push({ part, rows: rows.slice(at, at + rowsPerPart) });
   return parts;
 }
@@ -214,7 +256,7 @@ async function stage(
   for (const { change, wants } of series) {
     const wanted = changed.filter(row => wants.includes(row.change));
     const named = changeName(change);
-    const writesEmpty = onEmpty === 'write' || append.mustWrite;
+    const writesEmpty = (onEmpty === 'write' && append.firstPart === 1) || append.mustWrite;
     for (const { part, rows, resumed } of partsOf(wanted, rowsPerPart, append, writesEmpty)) {
       const name = partName(fileName, part, {
         folder: destination.folder,

@@ -74,6 +74,7 @@ interface Troubles {
 }
 
 const CALM: Troubles = { network: { writes: 0, reads: 0 }, disk: 0, source: 0, crashes: 0 };
+const CONSUMERS = 2 ** 40;
 const KEYS = 8;
 const VALUES = 3;
 /** About as many moments as a recovery and a run have. */
@@ -87,6 +88,8 @@ class Simulation {
   readonly #seed: number;
   readonly #options: SimulationOptions;
   readonly #random: Random;
+  /** What consumers do, which changes nothing else that a seed means. */
+  readonly #consumers: Random;
   readonly #world: World;
   readonly #scenario: Scenario;
   readonly #oracle: Oracle;
@@ -99,7 +102,8 @@ class Simulation {
     this.#options = options;
     this.#random = new Random(seed);
     this.#world = new World(this.#random, options.traced ? [] : undefined);
-    this.#scenario = chooseScenario(this.#random);
+    this.#consumers = new Random(seed + CONSUMERS);
+    this.#scenario = chooseScenario(this.#random, this.#consumers);
     this.#oracle = new Oracle(this.#world);
     this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
     this.#sites = this.#scenario.activations.map(activation => ({
@@ -156,6 +160,7 @@ class Simulation {
         this.#changeSource(site);
         this.#maybeRestore(site);
       }
+      this.#consume();
       if (this.#random.chance(this.#scenario.foreignWrites)) this.#letOthersWrite();
       if (this.#random.chance(0.3)) await Promise.all(this.#sites.map(site => this.#start(site, troubles)));
       else for (const site of this.#sites) await this.#start(site, troubles);
@@ -172,6 +177,7 @@ class Simulation {
     // Requests of long ago arrive now at the latest.
     this.#world.settle();
     for (const site of this.#sites) this.#changeSource(site);
+    this.#consume();
     await this.#succeed('after the last late request');
     for (const { activation, source } of this.#sites) {
       if (!this.#isOver) this.#oracle.checkEnd(activation.name, source);
@@ -306,7 +312,8 @@ class Simulation {
         site.full = true;
         return;
       case 'DESTINATION_RESET':
-        if (!this.#oracle.wasLost(name) && !site.stale) this.#oracle.violate(`${name} was reset by nobody`);
+        if (!this.#oracle.wasLost(name) && !this.#oracle.areAllTaken(name) && !site.stale)
+          this.#oracle.violate(`${name} was reset by nobody`);
         site.full = true;
         return;
       case 'STATE_STALE':
@@ -341,7 +348,10 @@ class Simulation {
         blob.step < startedStep &&
         !this.#oracle.cameLate(blob),
     );
-    const found = this.#scenario.foreignWrites > 0 ? [] : older.map(({ name }) => name);
+    const { foreignWrites, consumes, restores } = this.#scenario;
+    // Where no run appends, nothing remembers how many parts there were behind one that is gone.
+    const remembers = activation.ifExists === 'append' && restores === 0;
+    const found = foreignWrites > 0 || (consumes > 0 && !remembers) ? [] : older.map(({ name }) => name);
     // What is appended to keeps the parts before.
     const later = (name: string): boolean =>
       activation.ifExists !== 'append' || [...written].every(one => one < name);
@@ -390,6 +400,24 @@ class Simulation {
       this.#world.note(`${isLost ? 'no' : 'an old'} state of ${site.activation.name} was put back`);
     } else {
       site.backups.push(site.disk.clone());
+    }
+  }
+
+  /** A consumer that reads what is published, then moves some of it away or archives it, while no process runs. */
+  #consume(): void {
+    const random = this.#consumers;
+    if (!random.chance(this.#scenario.consumes)) return;
+    for (const blob of [...this.#container.blobs.values()]) {
+      const { name, metadata } = blob;
+      if (!this.#oracle.mayBeTaken(metadata['run'] ?? '') || !random.chance(0.4)) continue;
+      const site = this.#sites.find(({ activation }) => activation.name === metadata['sluice']);
+      // Nothing can be written over what is archived.
+      if (site?.activation.ifExists === 'append' && !site.full && random.chance(0.2)) {
+        blob.isArchived = true;
+        this.#world.note(`  ${name} is archived`);
+      } else {
+        this.#container.delete(name, undefined, 'consumer');
+      }
     }
   }
 

@@ -69,7 +69,9 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
 
   async head(blob: string): Promise<BlobProperties | undefined> {
     const there = this.#read(`head ${blob}`, blob);
-    return there && { etag: there.etag, bytes: there.bytes.length, metadata: there.metadata };
+    if (there === undefined) return undefined;
+    const tier = there.isArchived ? { accessTier: 'Archive' } : {};
+    return { etag: there.etag, bytes: there.bytes.length, metadata: there.metadata, ...tier };
   }
 
   async getBlob(blob: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
@@ -80,6 +82,7 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
   async getBlocks(blob: string): Promise<BlobBlocks | undefined> {
     const there = this.#read(`blocks of ${blob}`, blob);
     if (there === undefined) return undefined;
+    if (there.isArchived) throw new SluiceError('DESTINATION_REFUSED', `blocks of ${blob}: 409 BlobArchived`);
     const blocks = Array.from(there.blocks, ([id, { length }]) => ({ id, bytes: length }));
     return { etag: there.etag, bytes: there.bytes.length, metadata: there.metadata, blocks };
   }

@@ -1,7 +1,8 @@
 import type { BlobWriteProperties, Precondition } from '../../src/sinks/sink.ts';
 import type { World } from './world.ts';
 
-export type Writer = 'sluice' | 'foreign';
+/** A consumer reads what is published before it moves or archives it; a foreign writer does as it pleases. */
+export type Writer = 'sluice' | 'foreign' | 'consumer';
 
 /** One state of one blob. */
 export interface Version {
@@ -12,6 +13,8 @@ export interface Version {
   readonly blocks: ReadonlyMap<string, Uint8Array>;
   readonly by: Writer;
   readonly step: number;
+  /** Nothing of it can be read, but that it is there. */
+  isArchived?: boolean;
 }
 
 /** A blob has come into being, was replaced, or was deleted. */
@@ -69,7 +72,7 @@ export class VirtualContainer {
     const uncommitted = this.#uncommittedOf(name)?.blocks;
     const blocks = new Map<string, Uint8Array>();
     for (const id of blockIds) {
-      const bytes = uncommitted?.get(id) ?? before?.blocks.get(id);
+      const bytes = uncommitted?.get(id) ?? (before?.isArchived ? undefined : before?.blocks.get(id));
       if (bytes === undefined) return 'blocks missing';
       blocks.set(id, bytes);
     }

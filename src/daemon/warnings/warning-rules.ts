@@ -226,6 +226,14 @@ export const WARNING_RULES: readonly WarningRule[] = [
     afterRun: inRecord('STALE_PARTS_LEFT', 'no stale parts were left'),
   },
   {
+    code: 'APPEND_PART_MISSING',
+    severity: 'warning',
+    raised: 'a part of a file that runs append to was taken away or archived; the run continued behind it',
+    over: 'a run finds no other part gone',
+    isOverSilently: true,
+    afterRun: inRecord('APPEND_PART_MISSING', 'no other part is gone'),
+  },
+  {
     code: 'COLUMNS_CHANGED',
     severity: 'info',
     raised: 'columns, types, key or mapping are not those of the baseline, and a full run was made',

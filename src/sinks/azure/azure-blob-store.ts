@@ -234,8 +234,9 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       doing,
       permission: 'r',
       attempt: async abortSignal => {
-        const { etag = '', contentLength = 0, metadata = {} } = await client.getProperties({ abortSignal });
-        return { etag, bytes: contentLength, metadata };
+        const answer = await client.getProperties({ abortSignal });
+        const { etag = '', contentLength = 0, metadata = {}, accessTier } = answer;
+        return { etag, bytes: contentLength, metadata, ...(accessTier !== undefined && { accessTier }) };
       },
     });
   }

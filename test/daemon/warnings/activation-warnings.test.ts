@@ -156,6 +156,7 @@ const IN_RECORD: readonly (readonly [RunWarning['code'], told: boolean])[] = [
   ['RECORD_NOT_KEPT', true],
   ['REMOVALS_OVER', false],
   ['FOREIGN_BLOB_OVERWRITTEN', false],
+  ['APPEND_PART_MISSING', false],
   ['COLUMNS_CHANGED', false],
   ['DESTINATION_RESET', false],
 ];
