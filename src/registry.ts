@@ -44,7 +44,6 @@ export const SOURCES: {
   postgres: ({ source, model, where }) =>
     new PostgresSource({
       ...source,
-      url: source.url.reveal(),
       modelName: model.name,
       sql: model.sql,
       where,

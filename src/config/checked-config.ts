@@ -17,10 +17,11 @@ import {
   nodeAt,
   toValue,
 } from './located-tree.ts';
+import { postgresAddress } from './postgres-address.ts';
 import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './problems.ts';
 import type { ReferenceContext } from './references.ts';
 import { resolveReferences } from './resolve-references.ts';
-import { type Config, configSchema } from './schema.ts';
+import { type Config, configSchema, type ParsedConfig } from './schema.ts';
 import { Redactor, Secret } from './secrets.ts';
 
 export interface CheckedConfig {
@@ -98,15 +99,26 @@ function replaceAt(node: LocatedNode, path: KeyPath, replacement: LocatedNode): 
   return node.kind === 'list' ? { ...node, items: node.items.with(Number(key), replaced) } : node;
 }
 
-/** Relative paths start from the folder of the files that hold them. */
-function withAbsolutePaths(config: Config, directory: string): Config {
-  const sources = Object.entries(config.sources).map(([name, source]) => [
-    name,
-    source.type === 'json' ? { ...source, path: resolve(directory, source.path) } : source,
-  ]);
+/** With what follows from several keys, from the folder of the files (where relative paths start) and the environment. */
+function completed(config: ParsedConfig, root: LocatedMap, context: ReferenceContext): Config {
+  const sources = Object.entries(config.sources).map(([name, source]) => {
+    if (source.type === 'json') return [name, { ...source, path: resolve(context.directory, source.path) }];
+    const { address, ...fromUrl } = postgresAddress(source, context);
+    const isGiven = (key: string) => nodeAt(root, ['sources', name, key]) !== undefined;
+    const { applicationName = source.applicationName, connectTimeoutMs = source.connectTimeout } = fromUrl;
+    return [
+      name,
+      {
+        ...source,
+        applicationName: isGiven('applicationName') ? source.applicationName : applicationName,
+        connectTimeout: isGiven('connectTimeout') ? source.connectTimeout : connectTimeoutMs,
+        address,
+      },
+    ];
+  });
   return {
     ...config,
-    dataDirectory: resolve(directory, config.dataDirectory),
+    dataDirectory: resolve(context.directory, config.dataDirectory),
     sources: Object.fromEntries(sources) as Config['sources'],
   };
 }
@@ -143,7 +155,9 @@ export function checkedConfig({
   if (problems.length > 0 || !result.success) {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
   }
-  return { config: deepFreeze(withAbsolutePaths(result.data, context.directory)), redactor };
+  const config = completed(result.data, root, context);
+  for (const secret of secretsOf(config.sources)) redactor.add(secret);
+  return { config: deepFreeze(config), redactor };
 }
 
 function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {

@@ -17,6 +17,7 @@ import {
   toValue,
 } from './located-tree.ts';
 import { knownNames } from './nearest-name.ts';
+import { addressFaults } from './postgres-address.ts';
 import { describeAllowed, type ProblemWriter } from './problems.ts';
 import {
   ACTIVATION_RULES,
@@ -31,12 +32,13 @@ import {
 } from './rules.ts';
 import {
   type ActivationConfig,
-  type Config,
   configSchema,
   type DestinationConfig,
   NAMED_SECTIONS,
   type NamedSection,
+  type ParsedConfig,
 } from './schema.ts';
+import { postgresAddressKeys } from './schema-postgres.ts';
 
 /** An entry of the configuration as far as it could be understood. */
 interface Entry<T> {
@@ -109,10 +111,10 @@ class Checker {
   readonly problems: ConfigProblem[] = [];
   readonly #root: LocatedMap;
   readonly #writer: ProblemWriter;
-  readonly #whole: Config | undefined;
+  readonly #whole: ParsedConfig | undefined;
   readonly #sections: { [S in NamedSection]: Map<string, Entry<EntryOf<S>>> };
 
-  constructor(root: LocatedMap, writer: ProblemWriter, whole: Config | undefined) {
+  constructor(root: LocatedMap, writer: ProblemWriter, whole: ParsedConfig | undefined) {
     this.#root = root;
     this.#writer = writer;
     this.#whole = whole;
@@ -126,6 +128,7 @@ class Checker {
   }
 
   check(): void {
+    this.#checkAddresses();
     for (const entry of this.#sections.destinations.values()) this.#apply(DESTINATION_RULES, entry);
     for (const entry of this.#sections.models.values()) this.#apply(MODEL_RULES, entry);
     for (const entry of this.#sections.activations.values()) this.#apply(ACTIVATION_RULES, entry);
@@ -174,6 +177,18 @@ class Checker {
       const found: Finding | Finding[] | undefined = rule.check(entry.value as T, writing);
       for (const { path, message } of found === undefined ? [] : [found].flat()) {
         this.#report([...entry.path, ...path], message);
+      }
+    }
+  }
+
+  /** Where each database is, as far as the schema has nothing against what says so. */
+  #checkAddresses(): void {
+    for (const { path, value, sound } of this.#sections.sources.values()) {
+      if (value.type !== 'postgres') continue;
+      const keys = ['url', ...Object.keys(postgresAddressKeys)];
+      if (!keys.every(key => sound.has(key))) continue;
+      for (const { key, message } of addressFaults(value)) {
+        this.#report(key === '' ? path : [...path, key], message);
       }
     }
   }
@@ -349,7 +364,7 @@ function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
 export function checkConfig(
   root: LocatedMap,
   writer: ProblemWriter,
-  whole: Config | undefined,
+  whole: ParsedConfig | undefined,
 ): ConfigProblem[] {
   const checker = new Checker(root, writer, whole);
   checker.check();

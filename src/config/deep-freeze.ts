@@ -1,7 +1,16 @@
 import { Secret } from './secrets.ts';
 
 /** `T` with every level read-only. */
-export type DeepReadonly<T> = T extends Secret | Date | string | number | boolean | bigint | null | undefined
+export type DeepReadonly<T> = T extends
+  | Secret
+  | Date
+  | string
+  | number
+  | boolean
+  | bigint
+  | null
+  | undefined
+  | ((...args: never) => unknown)
   ? T
   : { readonly [K in keyof T]: DeepReadonly<T[K]> };
 

@@ -45,8 +45,15 @@ function isEscape(match: string): boolean {
   return match.startsWith('$$');
 }
 
-/** The text with its references replaced. What cannot be resolved becomes '' and a problem. */
-export function expandReferences(text: string, context: ReferenceContext): Expansion {
+/**
+ * The text with its references replaced. What cannot be resolved becomes '' and a problem. `spell` writes a value as the syntax
+ * around the reference at this place of the text needs it.
+ */
+export function expandReferences(
+  text: string,
+  context: ReferenceContext,
+  spell: (value: string, place: number) => string = value => value,
+): Expansion {
   const secrets: string[] = [];
   const problems: string[] = [];
   let referenced = false;
@@ -82,8 +89,8 @@ export function expandReferences(text: string, context: ReferenceContext): Expan
     return value;
   };
 
-  const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined) =>
-    isEscape(match) ? '${' : lookUp(match, inner ?? ''),
+  const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined, place: number) =>
+    isEscape(match) ? '${' : spell(lookUp(match, inner ?? ''), place),
   );
   return { text: expanded, referenced, secrets, problems };
 }

@@ -1,7 +1,10 @@
 /** A located tree with its references resolved, and what was found on the way. */
 
 import { type ConfigProblem, type KeyPath, keyText, type LocatedNode } from './located-tree.ts';
+import { encodedOnce, valuePlaces } from './postgres-url.ts';
 import { expandReferences, type ReferenceContext } from './references.ts';
+
+const NOWHERE: ReadonlySet<number> = new Set();
 
 export interface ResolvedTree<Node extends LocatedNode> {
   readonly root: Node;
@@ -34,7 +37,11 @@ export function resolveReferences<Node extends LocatedNode>(
       return changed ? { ...node, entries } : node;
     }
     if (typeof node.value !== 'string' || !node.value.includes('${')) return node;
-    const expansion = expandReferences(node.value, context);
+    const isUrl = path.length === 3 && path[0] === 'sources' && path[2] === 'url';
+    const places = isUrl ? valuePlaces(node.value) : NOWHERE;
+    const expansion = expandReferences(node.value, context, (value, place) =>
+      places.has(place) ? encodedOnce(value) : value,
+    );
     const key = keyText(path);
     problems.push(...expansion.problems.map(message => ({ ...node.place, key, message })));
     secrets.push(...expansion.secrets);

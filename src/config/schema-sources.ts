@@ -2,36 +2,43 @@
 
 import * as z from 'zod';
 import type { ColumnKind } from '../row-batch.ts';
+import { postgresAddressKeys } from './schema-postgres.ts';
 import { secret } from './secret-schema.ts';
-import { duration, text } from './values.ts';
+import { duration, durationOrNone, text } from './values.ts';
 
-function isPostgresUrl(value: string): boolean {
-  if (!/^postgres(?:ql)?:\/\//.test(value)) return false;
-  // Several hosts and socket folders are legal for PostgreSQL and not for WHATWG URLs; the driver judges those.
-  return !/\s/.test(value);
-}
+const optionalAddressKeys = z.strictObject(postgresAddressKeys).partial().shape;
 
 export const postgresSource = z
   .strictObject({
     type: z.literal('postgres').describe('Rows come from a PostgreSQL query.'),
-    url: secret({
-      expected: 'a URL that starts with postgres:// or postgresql://, without spaces',
-      check: isPostgresUrl,
-    }).describe(
-      'Connection URL. TLS is chosen in it: `?sslmode=verify-full&sslrootcert=/path/ca.pem`. Secret.',
-    ),
+    url: secret({ expected: 'a URL that starts with postgres:// or postgresql://' })
+      .exactOptional()
+      .describe(
+        'Connection URL, with the meaning of libpq; the keys from `host` on may stand in its place, and in it as parameters. See docs/guide/postgres.md. Secret.',
+      ),
+    ...optionalAddressKeys,
     connectTimeout: duration({ min: 1, bounds: 'more than 0' })
       .prefault('10s')
-      .describe('How long connecting and logging in may take.'),
+      .describe('How long connecting and logging in may take, for each host.'),
     inactivityTimeout: duration()
       .prefault('30m')
       .describe('How long the source may send nothing before the run is given up; 0 waits for ever.'),
-    statementTimeout: duration()
+    statementTimeout: durationOrNone()
       .prefault(0)
-      .describe('PostgreSQL `statement_timeout` of the run; 0 keeps the setting of the server.'),
-    lockTimeout: duration()
+      .describe(
+        'PostgreSQL `statement_timeout` of the run; 0 keeps the setting of the server or the role, `none` switches it off.',
+      ),
+    lockTimeout: durationOrNone()
       .prefault(0)
-      .describe('PostgreSQL `lock_timeout` of the run; 0 keeps the setting of the server.'),
+      .describe(
+        'PostgreSQL `lock_timeout` of the run; 0 keeps the setting of the server or the role, `none` switches it off.',
+      ),
+    rowSecurity: z
+      .enum(['refuse', 'apply'])
+      .default('refuse')
+      .describe(
+        'What policies that hide rows from the role do: `refuse` fails the run, `apply` exports what the role may see.',
+      ),
     fetchSize: z
       .int()
       .min(0)

@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod';
+import type { PostgresAddress } from '../addresses/postgres-address.ts';
 import { activation } from './schema-activations.ts';
 import { daemon } from './schema-daemon.ts';
 import { destination } from './schema-destinations.ts';
@@ -42,8 +43,17 @@ export const configSchema = z
   })
   .describe('Configuration of Sluice.');
 
-/** A parsed configuration: defaults filled in, sizes in bytes, durations in milliseconds, secrets wrapped. */
-export type Config = z.output<typeof configSchema>;
-export type SourceConfig = z.output<typeof source>;
+/** As the schema parses it: defaults filled in, sizes in bytes, durations in milliseconds, secrets wrapped. */
+export type ParsedConfig = z.output<typeof configSchema>;
+type ParsedSource = z.output<typeof source>;
+export type PostgresConfig = Extract<ParsedSource, { type: 'postgres' }>;
+
+/** `address` is what `url`, or the keys in its place, say. */
+export type SourceConfig =
+  | (PostgresConfig & { address: PostgresAddress })
+  | Exclude<ParsedSource, PostgresConfig>;
+
+/** A checked configuration. */
+export type Config = Omit<ParsedConfig, 'sources'> & { sources: Record<string, SourceConfig> };
 export type ModelConfig = z.output<typeof model>;
 export type SegmentConfig = z.output<typeof segment>;

@@ -125,6 +125,23 @@ export function duration(range: Range = {}) {
   return durationWith(parseDuration, DURATION_PATTERN, expected, range);
 }
 
+/** A duration in milliseconds, or `none` for no limit at all. */
+export function durationOrNone() {
+  const expected = 'a duration such as 30s, 15m or 2h, 0 or none';
+  return z
+    .union([z.literal(0), z.literal('none'), z.string().regex(DURATION_PATTERN, { error: expected })], {
+      error: expected,
+    })
+    .transform((value, context) => {
+      if (value === 'none') return value;
+      const ms = value === 0 ? 0 : parseDuration(value);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: 'custom', message: expected });
+      return z.NEVER;
+    })
+    .meta({ title: 'duration or `none`' });
+}
+
 /** A duration in milliseconds that may be negative. */
 export function signedDuration(range: Range = {}) {
   const expected = described('a duration such as 2h, -30m or -1d', range);

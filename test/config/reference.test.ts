@@ -56,6 +56,8 @@ test('the schema marks every key that holds a secret', () => {
       'destinations.*.auth.accountKey',
       'destinations.*.auth.connectionString',
       'destinations.*.auth.sasToken',
+      'sources.*.password',
+      'sources.*.sslpassword',
       'sources.*.url',
     ],
   );

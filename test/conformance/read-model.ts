@@ -1,5 +1,6 @@
 import type { Column, RowBatch } from '../../src/row-batch.ts';
 import { PostgresSource } from '../../src/sources/postgres/postgres-source.ts';
+import { addressOf } from '../support/postgres-address.ts';
 
 export interface ModelRows {
   readonly columns: readonly Column[];
@@ -11,13 +12,14 @@ export async function readModel(url: string, sql: string): Promise<ModelRows> {
   const source = new PostgresSource({
     name: 'test',
     modelName: 'test',
-    url,
+    address: addressOf(url),
     sql,
     applicationName: 'sluice conformance',
     connectTimeoutMs: 10_000,
     inactivityTimeoutMs: 60_000,
     statementTimeoutMs: 60_000,
     lockTimeoutMs: 10_000,
+    rowSecurity: 'refuse',
     fetchSize: 0,
   });
   try {

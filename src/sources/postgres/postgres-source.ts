@@ -1,29 +1,27 @@
-import { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
-import pg from 'pg';
+import type { Readable } from 'node:stream';
+import type pg from 'pg';
 import QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
 import type { EndOfData, RowSource, SourceDescription } from '../source.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
-import { DataRowStream, type DriverConnection } from './data-row-stream.ts';
-import { DirectSocket } from './direct-socket.ts';
+import { DataRowStream } from './data-row-stream.ts';
 import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
+import { PostgresConnection, type PostgresConnectionOptions } from './postgres-connection.ts';
 import { toSourceError } from './postgres-errors.ts';
 
-export interface PostgresSourceOptions {
+export interface PostgresSourceOptions extends PostgresConnectionOptions {
   /** Name of the source and of the model, for messages. */
   readonly name: string;
   readonly modelName: string;
-  readonly url: string;
   readonly sql: string;
   readonly where?: string | undefined;
-  readonly applicationName: string;
-  readonly connectTimeoutMs: number;
   readonly inactivityTimeoutMs: number;
   /** 0 keeps what the server or the role has set. */
-  readonly statementTimeoutMs: number;
-  readonly lockTimeoutMs: number;
+  readonly statementTimeoutMs: number | 'none';
+  readonly lockTimeoutMs: number | 'none';
+  /** What policies that hide rows do: fail the query, or hide them. */
+  readonly rowSecurity: 'refuse' | 'apply';
   /** Rows of one Execute; 0 is all. */
   readonly fetchSize: number;
   /** Rows above it are refused; at least 256 KiB. */
@@ -47,68 +45,29 @@ const PINNED_SETTINGS = `
   set local bytea_output = 'hex';
   set local xmloption = 'content';
   set local synchronize_seqscans = off;
-  set local row_security = off;
   set local quote_all_identifiers = off;
   set local idle_in_transaction_session_timeout = 0;
 `;
 const DIALECT_VERSION = 1;
 
-/** The server's answer to a cancellation or a goodbye is waited for so long; then the connection is dropped. */
-const FAREWELL_TIMEOUT_MS = 3_000;
-
-/** What the driver's client has beside its public types. */
-interface DriverInternals {
-  readonly connection: DriverConnection;
-  readonly processID: number | null;
-  readonly secretKey: number | null;
-  readonly host: string;
-  readonly port: number;
-  readonly ssl: boolean | object;
-  readonly sslNegotiation: 'postgres' | 'direct';
-}
-interface CancelConnection extends DriverConnection {
-  connect(port: number | string, host?: string): void;
-  requestSsl(): void;
-  cancel(processID: number, secretKey: number): void;
-}
-
 /** One model on one PostgreSQL connection, read in one read-only snapshot. */
 export class PostgresSource implements RowSource {
   readonly #options: PostgresSourceOptions;
-  readonly #client: pg.Client;
-  readonly #driver: DriverInternals;
-  readonly #disconnected: Promise<void>;
-  /** Rejects when the connection has ended, as requests of the driver do not always. */
-  readonly #lost: Promise<never>;
-  #connected = false;
+  readonly #connection: PostgresConnection;
   /** Requests that wait for their answer. */
   #pending = 0;
-  /** The first failure that was reported outside of any request. */
-  #latched: Error | undefined;
+  /** What ended a request from our side. */
+  #failure: SluiceError | undefined;
   #rows: DataRowStream | undefined;
-  #cancelling: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
-    this.#client = createClient(options);
-    this.#driver = this.#client as unknown as DriverInternals;
-    this.#client.on('error', error => {
-      this.#latched ??= error;
-    });
-    // The socket as it is before TLS, which closes last.
-    const { stream: socket } = this.#driver.connection;
-    this.#disconnected = new Promise(resolve => socket.once('close', () => resolve()));
-    this.#lost = this.#disconnected.then(() => {
-      throw new Error('the connection was lost');
-    });
-    this.#lost.catch(() => {}); // who waits for something hears of it
+    this.#connection = new PostgresConnection(options);
   }
 
   async describe(): Promise<SourceDescription> {
     const { name, modelName, sql, where } = this.#options;
-    await this.#attempt(`connecting to source ${name}`, () => this.#client.connect());
-    this.#connected = true;
+    await this.#attempt(`connecting to source ${name}`, () => this.#connection.connect());
     const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
 
     const query = modelQuery(sql);
@@ -144,16 +103,16 @@ export class PostgresSource implements RowSource {
     const doing = `reading model ${modelName}`;
     this.#rows = new DataRowStream({
       portal,
-      connection: this.#driver.connection,
+      connection: this.#connection.wire,
       fetchSize,
       inactivityTimeoutMs,
       maxRowBytes: maxRowBytes ?? MAX_ROW_BYTES,
       fieldNames: columns.map(column => column.source),
       doing,
-      toError: cause => toSourceError(this.#latched ?? cause, { doing, connected: true, query }),
-      abandon: () => this.#abandon(),
+      toError: cause => toSourceError(this.#failureOf(cause), { doing, connected: true, query }),
+      abandon: () => this.#connection.abandon(),
     });
-    this.#client.query(portal);
+    this.#connection.client.query(portal);
     return this.#rows;
   }
 
@@ -162,7 +121,7 @@ export class PostgresSource implements RowSource {
     if (rows === undefined || !rows.readableEnded) throw new TypeError('finish() before the rows have ended');
     const doing = `ending the snapshot of model ${this.#options.modelName}`;
     await this.#attempt(doing, async () => {
-      const { command } = await this.#client.query('commit');
+      const { command } = await this.#connection.client.query('commit');
       if (command === 'COMMIT') return;
       const message = `${doing}: the server answered ${command} to commit`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
@@ -170,37 +129,25 @@ export class PostgresSource implements RowSource {
     return { rows: rows.rows };
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#release();
-    return this.#closing;
-  }
-
-  async #release(): Promise<void> {
-    const { stream: socket } = this.#driver.connection;
+  async close(): Promise<void> {
     this.#rows?.destroy(); // abandons what is under way
-    if (this.#pending > 0 || !this.#connected) this.#abandon();
-    let farewell: NodeJS.Timeout | undefined;
-    if (!socket.destroyed) {
-      this.#client.end().catch(() => {});
-      farewell = setTimeout(() => socket.destroy(), this.#farewellTimeoutMs);
-    }
-    await this.#disconnected;
-    clearTimeout(farewell);
-    await this.#cancelling;
+    if (this.#pending > 0) this.#connection.abandon();
+    await this.#connection.close();
   }
 
   /** Begins the transaction and pins what texts depend on; its first query takes the snapshot. */
   async #openSnapshot(): Promise<Pick<SourceDescription, 'dialect' | 'snapshotTime'>> {
-    const { statementTimeoutMs, lockTimeoutMs } = this.#options;
+    const { statementTimeoutMs, lockTimeoutMs, rowSecurity } = this.#options;
     // In one message: a timeout of idle transactions must find no gap before it is switched off.
-    await this.#client.query(
+    await this.#connection.client.query(
       BEGIN +
         PINNED_SETTINGS +
+        `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
         setTimeoutOf('statement_timeout', statementTimeoutMs) +
         setTimeoutOf('lock_timeout', lockTimeoutMs),
     );
     // The statement that takes the snapshot: what was committed before its start is in it.
-    const { rows } = await this.#client.query<{ version: string; at: string }>(
+    const { rows } = await this.#connection.client.query<{ version: string; at: string }>(
       `select current_setting('server_version_num') as version,
               floor(extract(epoch from statement_timestamp()) * 1000)::bigint::text as at`,
     );
@@ -214,7 +161,7 @@ export class PostgresSource implements RowSource {
   /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */
   async #prepare(query: ModelQuery): Promise<readonly FieldDescription[] | undefined> {
     const portal = new QueryStream(query.text, [], { rowMode: 'array' });
-    const { connection } = this.#driver;
+    const { client, wire: connection } = this.#connection;
     const fields = await new Promise<readonly FieldDescription[] | undefined>((resolve, reject) => {
       const onRows = (message: { fields: FieldDescription[] }): void => settle(() => resolve(message.fields));
       const onNone = (): void => settle(() => resolve(undefined));
@@ -224,14 +171,14 @@ export class PostgresSource implements RowSource {
       };
       connection.on('rowDescription', onRows).on('noData', onNone);
       portal.cursor.on('error', (error: Error) => settle(() => reject(error)));
-      this.#client.query(portal);
+      client.query(portal);
     });
     await portal.cursor.close();
     return fields;
   }
 
   async #nameTypes(fields: readonly FieldDescription[]): Promise<Column[]> {
-    const { rows } = await this.#client.query<{ name: string }>(
+    const { rows } = await this.#connection.client.query<{ name: string }>(
       `select format_type(oid, modifier) as name
          from unnest($1::oid[], $2::int[]) with ordinality as field (oid, modifier, place) order by place`,
       [fields.map(field => field.dataTypeID), fields.map(field => field.dataTypeModifier)],
@@ -239,87 +186,38 @@ export class PostgresSource implements RowSource {
     return fields.map((field, index) => toColumn(field, rows[index]!.name));
   }
 
-  /**
-   * Drops the connection, whatever it is doing. A server in the middle of a long sort would not notice for long,
-   * so it is told as well; `close` waits for that.
-   */
-  #abandon(): void {
-    const { stream: socket } = this.#driver.connection;
-    if (!socket.destroyed) this.#cancelling ??= this.#cancel().catch(() => {});
-    socket.destroy();
-  }
-
-  /** Sends a CancelRequest over a connection of its own, as the protocol asks. Best effort, bounded in time. */
-  async #cancel(): Promise<void> {
-    const { processID, secretKey, host, port, ssl, sslNegotiation } = this.#driver;
-    if (processID === null || secretKey === null) return;
-    const options = { ssl, sslNegotiation } as ConstructorParameters<typeof pg.Connection>[0];
-    const connection = new pg.Connection(options) as unknown as CancelConnection;
-    const timer = setTimeout(() => connection.stream.destroy(), this.#farewellTimeoutMs);
-    const ended = new Promise(resolve => connection.once('end', resolve));
-    connection.on('error', () => {});
-    if (ssl && sslNegotiation !== 'direct') connection.once('connect', () => connection.requestSsl());
-    connection.once(ssl ? 'sslconnect' : 'connect', () => {
-      connection.cancel(processID, secretKey);
-      connection.stream.end(); // there is no answer to wait for but the end
-    });
-    if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`);
-    else connection.connect(port, host);
-    await ended;
-    clearTimeout(timer);
-  }
-
-  get #farewellTimeoutMs(): number {
-    return Math.min(FAREWELL_TIMEOUT_MS, this.#options.connectTimeoutMs);
-  }
-
   /** Every failure of `act`, a lost connection and, once connected, silence: as the project's error. */
   async #attempt<T>(doing: string, act: () => Promise<T>, query?: ModelQuery): Promise<T> {
     const { inactivityTimeoutMs } = this.#options;
     const onSilence = (): void => {
       const message = `${doing}: the source sent nothing for ${inactivityTimeoutMs / 1000} s`;
-      this.#latched ??= new SluiceError('SOURCE_TIMEOUT', message, { stage: 'source' });
-      this.#abandon();
+      this.#failure ??= new SluiceError('SOURCE_TIMEOUT', message, { stage: 'source' });
+      this.#connection.abandon();
     };
-    const limited = this.#connected && inactivityTimeoutMs > 0;
+    const limited = this.#connection.connected && inactivityTimeoutMs > 0;
     const timer = limited ? setTimeout(onSilence, inactivityTimeoutMs) : undefined;
     this.#pending += 1;
     try {
-      if (this.#latched) throw this.#latched;
-      return await Promise.race([act(), this.#lost]);
+      const earlier = this.#failureOf(undefined);
+      if (earlier) throw earlier;
+      return await Promise.race([act(), this.#connection.lost]);
     } catch (cause) {
-      const context = { doing, connected: this.#connected };
-      throw toSourceError(this.#latched ?? cause, query ? { ...context, query } : context);
+      const context = { doing, connected: this.#connection.connected };
+      throw toSourceError(this.#failureOf(cause), query ? { ...context, query } : context);
     } finally {
       this.#pending -= 1;
       clearTimeout(timer);
     }
   }
-}
 
-function createClient({ name, url, applicationName, connectTimeoutMs }: PostgresSourceOptions): pg.Client {
-  try {
-    return new pg.Client({
-      connectionString: url,
-      application_name: applicationName,
-      connectionTimeoutMillis: connectTimeoutMs,
-      stream: socketFor as () => Duplex,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 30_000,
-    });
-  } catch (error) {
-    // Without the cause, which may hold the URL.
-    const message = `the url of source ${name} cannot be used: ${(error as Error).message}`;
-    throw new SluiceError('CONFIG_INVALID', message, { stage: 'source' });
+  /** The first of what is known is the cause; the rest follows from it. */
+  #failureOf(cause: unknown): unknown {
+    return this.#failure ?? this.#connection.failure ?? cause;
   }
 }
 
-/** What the driver calls for a socket, with its settings. */
-function socketFor(settings?: { readonly ssl: unknown }): Socket {
-  return settings?.ssl ? new Socket() : new DirectSocket();
-}
-
-function setTimeoutOf(setting: string, milliseconds: number): string {
+function setTimeoutOf(setting: string, milliseconds: number | 'none'): string {
+  if (milliseconds === 'none') return `set local ${setting} = 0;`;
   return milliseconds > 0 ? `set local ${setting} = ${milliseconds};` : '';
 }
 

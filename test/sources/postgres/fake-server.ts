@@ -97,6 +97,10 @@ function serve(socket: Socket, script: Script): void {
   };
   socket.on('data', (chunk: Buffer) => {
     pending = Buffer.concat([pending, chunk]);
+    if (!started && pending.length >= 8 && pending.readInt32BE(4) === 80877103) {
+      pending = pending.subarray(8); // SSLRequest
+      socket.write('N');
+    }
     if (!started && pending.length >= 8 && pending.length >= pending.readInt32BE(0)) {
       if (pending.readInt32BE(4) === 80877102) socket.end(); // CancelRequest
       pending = pending.subarray(pending.readInt32BE(0));

@@ -8,6 +8,7 @@ import type { Column, RowBatch } from '../../../src/row-batch.ts';
 import { PostgresSource, type PostgresSourceOptions } from '../../../src/sources/postgres/postgres-source.ts';
 import type { EndOfData } from '../../../src/sources/source.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
+import { addressOf } from '../../support/postgres-address.ts';
 import { fromBatch, type Row } from '../../support/row-batches.ts';
 
 /** Rows without an end, about 500 bytes each; the server makes them as they are sent. */
@@ -25,13 +26,14 @@ export function createSource(
   const source = new PostgresSource({
     name: 'warehouse',
     modelName: 'customers',
-    url,
+    address: addressOf(url),
     sql,
     applicationName: 'sluice test',
     connectTimeoutMs: 10_000,
     inactivityTimeoutMs: 60_000,
     statementTimeoutMs: 0,
     lockTimeoutMs: 0,
+    rowSecurity: 'refuse',
     fetchSize: 0,
     ...options,
   });
