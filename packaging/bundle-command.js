@@ -12,7 +12,17 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = `${ROOT}dist/bin`;
 
 /** With what they depend on, except for these. */
-const BUNDLED = ['commander', 'yaml', 'zod', 'croner', 'pg', 'pg-query-stream', '@azure/storage-blob'];
+const BUNDLED = [
+  'commander',
+  'yaml',
+  'zod',
+  'croner',
+  'pg',
+  'pg-query-stream',
+  '@azure/storage-blob',
+  'http-proxy-agent',
+  'https-proxy-agent',
+];
 const NOT_BUNDLED = ['pg-native', 'pg-cloudflare'];
 
 /** @type {import('esbuild').Plugin} */

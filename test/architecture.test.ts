@@ -72,6 +72,8 @@ test('a part knows no part of another kind', () => {
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   pg: /^(sources\/postgres\/|embedded\/postgres)/,
   'pg-query-stream': /^sources\/postgres\//,
+  'http-proxy-agent': /^addresses\/routes/,
+  'https-proxy-agent': /^addresses\/routes/,
   '@azure/storage-blob': /^(sinks\/azure\/|cli\/demo\/)/,
   level: /^baseline\//,
   'csv-stringify/sync': /^encoders\/library\//,

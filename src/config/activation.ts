@@ -3,6 +3,7 @@
  * The shapes follow from the schema; only keys that carry a unit are renamed, by one table.
  */
 
+import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
 import { SluiceError } from '../errors.ts';
 import { unavailableParts } from './availability.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
@@ -43,7 +44,9 @@ export type ResolvedPostgresSource = Extract<ResolvedSource, { type: 'postgres' 
 export type ResolvedJsonSource = Extract<ResolvedSource, { type: 'json' }>;
 
 /** Where files go. `folder` is '' or ends with one `/`. */
-export type ResolvedDestination = Named<Omit<WithUnits<DestinationConfig>, 'blob'>>;
+export type ResolvedDestination = Named<Omit<WithUnits<DestinationConfig>, 'blob'>> & {
+  readonly proxies: Proxies;
+};
 
 /** `sql` is '' where the source takes none. */
 export type ResolvedModel = Named<Required<Omit<ModelConfig, 'source'>>>;
@@ -72,7 +75,12 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly schedule: readonly ResolvedScheduleEntry[];
   /** Folder of state, run journal and history, absolute. */
   readonly dataDirectory: string;
+  /** What notifications go by; the destination has the same. */
+  readonly proxies: Proxies;
 };
+
+/** A configuration with the proxies of the environment that it was loaded in. */
+export type ResolvableConfig = DeepReadonly<Config> & { readonly proxies?: Proxies };
 
 function withUnits<T extends object>(value: T): WithUnits<T> {
   const names: Record<string, string> = UNIT_NAMES;
@@ -102,7 +110,7 @@ function blobProperties(
 }
 
 /** Without the check for parts that are not built yet. */
-function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivation {
+function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = lookUp(config.activations, 'activation', name);
   const { model: ownModel, segment: segmentName, destination: destinationName, ...own } = activation;
   const segment = segmentName === undefined ? undefined : lookUp(config.segments, 'segment', segmentName);
@@ -114,12 +122,18 @@ function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivati
     'destination',
     destinationName,
   );
+  const { proxies = NO_PROXIES } = config;
 
   return {
     ...withUnits(own),
     name,
     source: { ...withUnits(source), name: model.source },
-    destination: { ...destination, name: destinationName, folder: normalizeFolder(destination.folder) },
+    destination: {
+      ...destination,
+      name: destinationName,
+      folder: normalizeFolder(destination.folder),
+      proxies,
+    },
     model: { name: modelName, sql: model.sql ?? '', primaryKey: model.primaryKey },
     ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
     blob: blobProperties(destinationBlob, own.blob),
@@ -127,6 +141,7 @@ function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivati
     notes: { ignore: [...config.notes.ignore, ...own.notes.ignore] },
     schedule: own.schedule.map(entry => withUnits(entry)),
     dataDirectory: config.dataDirectory,
+    proxies,
   };
 }
 
@@ -135,7 +150,7 @@ function lookUpAll(config: DeepReadonly<Config>, name: string): ResolvedActivati
  *
  * Throws NAME_UNKNOWN with the known names, or NOT_AVAILABLE when it uses parts that are not built yet.
  */
-export function resolveActivation(config: DeepReadonly<Config>, name: string): ResolvedActivation {
+export function resolveActivation(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = deepFreeze(lookUpAll(config, name)) as ResolvedActivation;
   const missing = unavailableParts(activation);
   if (missing.length === 0) return activation;

@@ -5,8 +5,10 @@
  */
 
 import { resolve } from 'node:path';
+import { Proxies } from '../addresses/proxies.ts';
+import type { ResolvableConfig } from './activation.ts';
 import { checkConfig } from './checks.ts';
-import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
+import { deepFreeze } from './deep-freeze.ts';
 import {
   type ConfigProblem,
   childOf,
@@ -26,7 +28,7 @@ import { Redactor, Secret } from './secrets.ts';
 
 export interface CheckedConfig {
   /** Deeply frozen. `dataDirectory` and the paths of json sources are absolute. */
-  readonly config: DeepReadonly<Config>;
+  readonly config: ResolvableConfig;
   /** Knows every secret of the configuration. */
   readonly redactor: Redactor;
 }
@@ -155,9 +157,11 @@ export function checkedConfig({
   if (problems.length > 0 || !result.success) {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
   }
-  const config = completed(result.data, root, context);
-  for (const secret of secretsOf(config.sources)) redactor.add(secret);
-  return { config: deepFreeze(config), redactor };
+  const parsedConfig = completed(result.data, root, context);
+  const proxies = new Proxies(context.environment);
+  for (const secret of secretsOf(parsedConfig.sources)) redactor.add(secret);
+  for (const secret of proxies.secrets()) redactor.add(secret);
+  return { config: Object.freeze({ ...deepFreeze(parsedConfig), proxies }), redactor };
 }
 
 function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {

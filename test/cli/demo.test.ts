@@ -5,8 +5,15 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { sluice, startSluice } from './support.ts';
 
+/** Nothing of a demo leaves the machine, so proxies that do not answer are in nobody's way. */
+const DEAD_PROXIES = {
+  HTTP_PROXY: 'http://127.0.0.1:9',
+  HTTPS_PROXY: '127.0.0.1:9',
+  ALL_PROXY: '::::',
+};
+
 test('the demo exports sample data in every way, can be used while it is kept, and leaves nothing', async () => {
-  const command = startSluice(['demo', '--keep'], { cwd: tmpdir() });
+  const command = startSluice(['demo', '--keep'], { cwd: tmpdir(), env: DEAD_PROXIES });
   await command.until(/Ctrl-C stops them/);
   const kept = command.printed().stdout;
   const config = / --config (\S+)/.exec(kept)?.[1] ?? '';

@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { BlobServiceClient, type ContainerClient } from '@azure/storage-blob';
+import { routeTo, SDK_PROXY_OPTIONS } from '../../addresses/routes.ts';
 import type { BlobEmulatorAddress } from '../../embedded/azurite.ts';
 import { DEMO_CONTAINER } from './demo-config.ts';
 import { parquetLines } from './parquet-lines.ts';
@@ -17,8 +18,10 @@ export class DemoContainer {
     this.#client = client;
   }
 
-  static async create({ connectionString }: BlobEmulatorAddress): Promise<DemoContainer> {
-    const service = BlobServiceClient.fromConnectionString(connectionString);
+  static async create({ accountUrl, connectionString }: BlobEmulatorAddress): Promise<DemoContainer> {
+    const { agent } = routeTo(new URL(accountUrl));
+    const way = { agent, proxyOptions: SDK_PROXY_OPTIONS };
+    const service = BlobServiceClient.fromConnectionString(connectionString, way);
     const client = service.getContainerClient(DEMO_CONTAINER);
     await client.create();
     return new DemoContainer(client);

@@ -24,7 +24,7 @@ export interface TargetOptions {
 }
 
 /** In the order of `notify`. */
-export function targetsOf({ name, notify }: ResolvedActivation, options: TargetOptions): Target[] {
+export function targetsOf({ name, notify, proxies }: ResolvedActivation, options: TargetOptions): Target[] {
   const { smtp, clock, timeoutMs, version, ca } = options;
   return notify.map((entry, index): Target => {
     const place = `${index + 1} of ${name}`;
@@ -32,7 +32,8 @@ export function targetsOf({ name, notify }: ResolvedActivation, options: TargetO
       const { style } = entry;
       const url = entry.webhook.reveal();
       const secret = entry.secret?.reveal();
-      const sender = new Webhook({ url, style, secret, clock, timeoutMs, userAgent: `Sluice/${version}` });
+      const userAgent = `Sluice/${version}`;
+      const sender = new Webhook({ url, style, secret, clock, timeoutMs, userAgent, proxies });
       return { id: `webhook ${fingerprint(`${style} ${url}`)}`, label: `webhook ${place}`, sender };
     }
     const to = [...entry.email].sort();

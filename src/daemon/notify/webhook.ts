@@ -1,4 +1,9 @@
 import { createHmac } from 'node:crypto';
+import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
+import type { Proxies, WebProxy } from '../../addresses/proxies.ts';
+import { routeTo } from '../../addresses/routes.ts';
+import { SluiceError } from '../../errors.ts';
 import type { DaemonClock } from '../parts.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import type { Notification } from './notification.ts';
@@ -13,6 +18,8 @@ export interface WebhookOptions {
   /** For the whole exchange. */
   readonly timeoutMs: number;
   readonly userAgent: string;
+  /** Default none. */
+  readonly proxies?: Proxies;
 }
 
 /** What an answer is read of, to say why it refused. */
@@ -32,7 +39,7 @@ export class Webhook implements Sender {
   }
 
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
-    const { url, style, clock, timeoutMs, userAgent } = this.#options;
+    const { url, style, clock, timeoutMs, userAgent, proxies } = this.#options;
     const content = style === 'slack' ? slackMessage(notification) : { version: 1, ...notification };
     const body = JSON.stringify(content);
     const abort = new AbortController();
@@ -44,10 +51,13 @@ export class Webhook implements Sender {
       isLate = true;
       stop();
     });
+    const target = new URL(url);
+    let proxy: WebProxy | undefined;
     try {
-      const answer = await fetch(url, {
-        method: 'POST',
-        redirect: 'manual',
+      const route = routeTo(target, proxies);
+      proxy = route.proxy;
+      const answer = await post(target, {
+        agent: route.agent,
         headers: {
           'content-type': 'application/json',
           'user-agent': userAgent,
@@ -58,12 +68,15 @@ export class Webhook implements Sender {
         signal: abort.signal,
       });
       const text = await startOf(answer);
-      if (!answer.ok) throw refused(answer, text, clock.now());
+      const status = answer.statusCode ?? 0;
+      if (status < 200 || status > 299) throw refused(answer, text, clock.now());
     } catch (error) {
       if (error instanceof DeliveryError) throw error;
       if (isLate) throw new DeliveryError(`gave no answer in ${timeoutMs / 1000} s`);
       if (signal.aborted) throw new DeliveryError('was interrupted');
-      throw new DeliveryError(`cannot be reached (${networkCode(error)})`, { cause: error });
+      if (error instanceof SluiceError) throw new DeliveryError(`cannot be sent: ${error.message}`);
+      const way = proxy ? ` through the proxy ${proxy.label}` : '';
+      throw new DeliveryError(`cannot be reached${way} (${networkCode(error)})`, { cause: error });
     } finally {
       cancelTimer();
       signal.removeEventListener('abort', stop);
@@ -80,39 +93,55 @@ export class Webhook implements Sender {
   }
 }
 
-async function startOf({ body }: Response): Promise<string> {
-  if (body === null) return '';
-  const reader = body.getReader();
-  const chunks: Uint8Array[] = [];
+interface Post {
+  readonly agent: http.Agent;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
+}
+
+/** Follows no redirect. */
+function post(url: URL, { body, headers, ...options }: Post): Promise<IncomingMessage> {
+  const { request } = url.protocol === 'https:' ? https : http;
+  const length = String(Buffer.byteLength(body));
+  return new Promise((resolve, reject) => {
+    request(url, { ...options, method: 'POST', headers: { ...headers, 'content-length': length } })
+      .on('response', resolve)
+      .on('error', reject)
+      .end(body);
+  });
+}
+
+async function startOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
   let bytes = 0;
-  while (bytes < MAX_ANSWER_BYTES) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    bytes += value.byteLength;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes >= MAX_ANSWER_BYTES) break;
   }
-  await reader.cancel();
   return Buffer.concat(chunks).subarray(0, MAX_ANSWER_BYTES).toString('utf8');
 }
 
-function refused({ status, headers }: Response, text: string, now: Date): DeliveryError {
+function refused({ statusCode, headers }: IncomingMessage, text: string, now: Date): DeliveryError {
+  const status = statusCode ?? 0;
   const shown = text
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim()
     .slice(0, MAX_ANSWER_SHOWN);
   const message = `answered ${status}${shown === '' ? '' : `: ${shown}`}`;
-  const retryAfterMs = retryAfter(headers.get('retry-after'), now);
+  const retryAfterMs = retryAfter(headers['retry-after'], now);
   return new DeliveryError(message, { isRefusal: REFUSALS.has(status), retryAfterMs });
 }
 
 /** Seconds, or a date. */
-function retryAfter(text: string | null, now: Date): number | undefined {
-  if (text === null) return undefined;
+function retryAfter(text: string | undefined, now: Date): number | undefined {
+  if (text === undefined) return undefined;
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now.getTime();
   return ms > 0 ? ms : undefined;
 }
 
-/** The code of the innermost error: messages of `fetch` may hold the URL. */
+/** The code of the innermost error: its message may hold the URL. */
 function networkCode(error: unknown): string {
   let innermost = error;
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause;

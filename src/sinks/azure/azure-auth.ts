@@ -1,5 +1,6 @@
 import { AddressFault } from '../../addresses/address-fault.ts';
 import { type AzureAccount, type PlainAzureAuth, parseAzureAccount } from '../../addresses/azure-account.ts';
+import type { Proxies } from '../../addresses/proxies.ts';
 import { SluiceError } from '../../errors.ts';
 import { describeSas, type SasDescription } from './sas.ts';
 
@@ -24,6 +25,8 @@ export interface AzureAddress {
   /** The part of the container that the credentials may be limited to: '' or a prefix that ends with `/`. */
   readonly folder?: string | undefined;
   readonly auth: AzureAuth;
+  /** Default none: nothing but this decides about proxies. */
+  readonly proxies?: Proxies | undefined;
 }
 
 function reveal(secret: SecretText): string {

@@ -327,8 +327,8 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     error: unknown,
     { doing, permission, properties }: Pick<FailureContext, 'doing' | 'permission' | 'properties'>,
   ): SluiceError {
-    const { redact, sas, url } = this.#connection;
-    return toDestinationError(error, { doing, permission, properties, redact, sas, url });
+    const { redact, sas, url, proxy } = this.#connection;
+    return toDestinationError(error, { doing, permission, properties, redact, sas, url, proxy });
   }
 }
 

@@ -1,3 +1,4 @@
+import type { WebProxy } from '../../addresses/proxies.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { BlobWriteProperties } from '../sink.ts';
 import type { Redact } from './redaction.ts';
@@ -137,11 +138,6 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   403: meaning('DESTINATION_PERMISSION', 'the request was not authorized'),
   404: meaning('DESTINATION_NOT_FOUND', 'the container or the blob does not exist'),
   408: meaning('DESTINATION_TIMEOUT', 'the storage service did not get the request in time'),
-  407: meaning(
-    'DESTINATION_CONNECT_FAILED',
-    'a proxy asks for credentials',
-    'put them into the URL of the proxy',
-  ),
   409: meaning(
     'DESTINATION_REFUSED',
     'the request does not fit the state or the features of the storage account',
@@ -153,6 +149,7 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   504: meaning('DESTINATION_TIMEOUT', 'the storage service did not answer in time'),
 };
 
+const PROXY = 'check the proxy that HTTPS_PROXY or HTTP_PROXY names, or name the host in NO_PROXY';
 const IDENTITY = 'check what identities this machine has: managed identity, workload identity or `az login`';
 const API_VERSION: Meaning = meaning(
   'DESTINATION_REFUSED',
@@ -223,6 +220,10 @@ export function describeFailure(error: unknown): AzureFailure {
       neverDone: statusCode === 429 || (statusCode === 503 && code === 'ServerBusy'),
     };
   }
+  const ofProxy = /^PROXY_(\d+)$/.exec(code ?? '')?.[1];
+  if (ofProxy !== undefined) {
+    return { code, retryable: RETRYABLE_STATUS.has(Number(ofProxy)), throttled: false, neverDone: true };
+  }
   // Without a status: the connection failed, was cut, or gave an answer that could not be read to its end.
   const retryable = isConnectionFailure(error, code);
   return { code, retryable, throttled: false, neverDone: NEVER_SENT.has(code ?? '') };
@@ -255,6 +256,8 @@ export interface FailureContext {
   readonly sas?: SasDescription | undefined;
   /** Of the container. */
   readonly url?: string | undefined;
+  /** What the request went through. */
+  readonly proxy?: WebProxy | undefined;
 }
 
 /** Turns whatever the SDK reported into the project's error, without anything that could hold a credential. */
@@ -278,6 +281,9 @@ export function toDestinationError(error: unknown, context: FailureContext): Slu
 
 function meaningOf(error: unknown, failure: AzureFailure, context: FailureContext): Meaning {
   const { status, code } = failure;
+  const { proxy } = context;
+  const ofProxy = proxy && statusOfProxy(failure);
+  if (proxy && ofProxy !== undefined) return proxyRefusal(proxy, ofProxy);
   if (status !== undefined) return meaningOfAnswer(error, failure, context);
   if (error instanceof AttemptTimeout) return meaning('DESTINATION_TIMEOUT', error.message);
   if (isIdentityError(error))
@@ -286,9 +292,31 @@ function meaningOf(error: unknown, failure: AzureFailure, context: FailureContex
     return meaning('DESTINATION_CONNECT_FAILED', 'no secure connection to the storage account could be made');
   }
   if (isConnectionFailure(error, code)) {
-    return meaning('DESTINATION_CONNECT_FAILED', 'the connection to the storage account failed');
+    return proxy
+      ? meaning('DESTINATION_CONNECT_FAILED', `the connection through the proxy ${proxy.label} failed`, PROXY)
+      : meaning('DESTINATION_CONNECT_FAILED', 'the connection to the storage account failed');
   }
   return meaning('DESTINATION_REFUSED', `the request could not be made: ${firstLineOf(error)}`);
+}
+
+/** The status of an answer that the proxy gave itself: the storage service numbers its own. */
+function statusOfProxy({ status, code, requestId }: AzureFailure): number | undefined {
+  const tunnel = /^PROXY_(\d+)$/.exec(code ?? '')?.[1];
+  if (tunnel !== undefined) return Number(tunnel);
+  const isOurs = status === 407 || (status !== undefined && (status >= 500 || status === 403));
+  return isOurs && requestId === undefined && BY_AZURE_CODE[code ?? ''] === undefined ? status : undefined;
+}
+
+function proxyRefusal({ label }: WebProxy, status: number): Meaning {
+  if (status === 407) {
+    const text = `the proxy ${label} asks for a user and a password, or does not accept those it was given`;
+    const hint = 'put them into the URL of the proxy, percent-encoded, or name the host in NO_PROXY';
+    return { ...meaning('DESTINATION_CONNECT_FAILED', text, hint), retryable: false };
+  }
+  return {
+    ...meaning('DESTINATION_CONNECT_FAILED', `the proxy ${label} answered ${status} itself`, PROXY),
+    retryable: RETRYABLE_STATUS.has(status),
+  };
 }
 
 /** An answer to HEAD has no body, so what its code and its status mean must be enough. */

@@ -1,8 +1,10 @@
+import { NO_PROXIES, type Proxies } from '../../addresses/proxies.ts';
+import { routeTo, SDK_PROXY_OPTIONS } from '../../addresses/routes.ts';
 import { SluiceError } from '../../errors.ts';
 
 /** What is used of @azure/identity, which an installation may lack. */
 interface IdentityModule {
-  readonly DefaultAzureCredential: new () => TokenCredential;
+  readonly DefaultAzureCredential: new (options: object) => TokenCredential;
 }
 
 export interface TokenCredential {
@@ -14,24 +16,53 @@ export interface TokenCredential {
 
 const PACKAGE = '@azure/identity';
 
+export interface IdentityOptions {
+  readonly load?: () => Promise<unknown>;
+  readonly proxies?: Proxies;
+}
+
+/** A request of the SDK, as far as its way is concerned. */
+interface RoutedRequest {
+  readonly url: string;
+  agent?: unknown;
+}
+
+/** Gives each request its way: the service on this machine that hands out tokens is never behind a proxy. */
+function optionsFor(proxies: Proxies): object {
+  const policy = {
+    name: 'sluiceRoute',
+    sendRequest: (request: RoutedRequest, next: (request: RoutedRequest) => Promise<unknown>) => {
+      request.agent = routeTo(new URL(request.url), proxies).agent;
+      return next(request);
+    },
+  };
+  return {
+    additionalPolicies: [{ policy, position: 'perRetry' }],
+    proxyOptions: SDK_PROXY_OPTIONS,
+  };
+}
+
 /**
  * Managed identity, workload identity or `az login`, whichever is found first. The package is loaded when the first
  * token is asked for; where it is missing that fails with NOT_AVAILABLE.
  */
-export function lazyIdentity(load: () => Promise<unknown> = () => import(PACKAGE)): TokenCredential {
+export function lazyIdentity({
+  load = () => import(PACKAGE),
+  proxies = NO_PROXIES,
+}: IdentityOptions = {}): TokenCredential {
   let loading: Promise<TokenCredential> | undefined;
   return {
     getToken: async (scopes, options) => {
-      loading ??= credentialFrom(load);
+      loading ??= credentialFrom(load, proxies);
       return (await loading).getToken(scopes, options);
     },
   };
 }
 
-async function credentialFrom(load: () => Promise<unknown>): Promise<TokenCredential> {
+async function credentialFrom(load: () => Promise<unknown>, proxies: Proxies): Promise<TokenCredential> {
   try {
     const { DefaultAzureCredential } = (await load()) as IdentityModule;
-    return new DefaultAzureCredential();
+    return new DefaultAzureCredential(optionsFor(proxies));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     const absent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';

@@ -9,9 +9,11 @@ test('loads the package once, when the first token is asked for', async () => {
       return { token: `${scopes}`, expiresOnTimestamp: 1 };
     }
   }
-  const credential = lazyIdentity(async () => {
-    loaded++;
-    return { DefaultAzureCredential };
+  const credential = lazyIdentity({
+    load: async () => {
+      loaded++;
+      return { DefaultAzureCredential };
+    },
   });
   assert.equal(loaded, 0);
   assert.equal((await credential.getToken('a'))?.token, 'a');
@@ -20,7 +22,7 @@ test('loads the package once, when the first token is asked for', async () => {
 });
 
 test('says what to install where the package is missing', async () => {
-  const credential = lazyIdentity(() => import(`${'@azure'}/not-there`));
+  const credential = lazyIdentity({ load: () => import(`${'@azure'}/not-there`) });
   await assert.rejects(credential.getToken('a'), {
     code: 'NOT_AVAILABLE',
     message: /needs the package @azure\/identity, which is not installed/,
