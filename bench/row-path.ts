@@ -9,36 +9,25 @@ import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type QueryStream from 'pg-query-stream';
 import { HASH_WORDS } from '../src/baseline/key-table.ts';
-import { type HashSeed, hashInto } from '../src/baseline/row-hash.ts';
+import { newRowHashing } from '../src/baseline/row-hashing.ts';
 import { SluiceError } from '../src/errors.ts';
 import type { RowBatch } from '../src/row-batch.ts';
 import { RowSelector } from '../src/sinks/row-selection.ts';
 import { DataRowStream, type DriverConnection } from '../src/sources/postgres/data-row-stream.ts';
-import { KeyFields } from '../src/transforms/key-fields.ts';
+import { RowHasher } from '../src/transforms/row-hasher.ts';
 import { SHAPES } from './support/encoder-rows.ts';
 import { markdownTable } from './support/markdown-table.ts';
 
 const { values: args } = parseArgs({ options: { rounds: { type: 'string', default: '40' } } });
 const rounds = Number(args.rounds);
-const SEED: HashSeed = [1, 2, 3, 4];
 const { batches, columns } = SHAPES[0]!;
 const rows = batches.reduce((sum, { rowCount }) => sum + rowCount, 0);
 const hashes = new Int32Array(Math.max(...batches.map(({ rowCount }) => rowCount)) * HASH_WORDS);
 
-function hash(batch: RowBatch, what: 'key' | 'row'): void {
-  const { bytes, rowBounds, rowCount } = batch;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let row = 0; row < rowCount; row++) {
-    const at = row * HASH_WORDS;
-    if (what === 'row') {
-      hashInto(view, rowBounds[2 * row]!, rowBounds[2 * row + 1]!, SEED, hashes, at + 4, 2);
-      continue;
-    }
-    key.locate(batch, row, view);
-    hashInto(key.view, key.start, key.end, SEED, hashes, at, 4);
-  }
+const hasher = new RowHasher(newRowHashing(), [0]);
+function hash(batch: RowBatch): void {
+  hasher.hash(batch, hashes, batch.changes!);
 }
-const key = new KeyFields([0]);
 
 const selector = new RowSelector();
 function pick({ rowCount, changes }: RowBatch): void {
@@ -107,9 +96,8 @@ async function bestPerRow(measure: () => Promise<number>): Promise<string> {
 for (const batch of batches) batch.changes = Uint8Array.from({ length: batch.rowCount }, (_, row) => row & 3);
 const parts: Record<string, () => Promise<number>> = {
   'copy from a plain socket and cut': cut,
-  'find and hash the key': () => onAllBatches(batch => hash(batch, 'key')),
-  'hash the row': () => onAllBatches(batch => hash(batch, 'row')),
   'pick by change': () => onAllBatches(pick),
+  'find the key, hash it and the row': () => onAllBatches(hash),
 };
 const lines: string[][] = [];
 for (const [what, measure] of Object.entries(parts)) lines.push([what, await bestPerRow(measure)]);

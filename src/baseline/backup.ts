@@ -24,12 +24,21 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 /** What LevelDB calls its files; no name leads out of its folder. */
 const LEVEL_FILE = /^(?:\d+\.(?:ldb|sst|log)|MANIFEST-\d+|CURRENT)$/;
 
+const seedSchema = z.tuple([word, word, word, word]).readonly();
+
 const stateSchema = z.object({
   generation: whole,
   run: z.string(),
   count: whole,
   digest: z.object({ low: word, high: word }),
-  seed: z.tuple([word, word, word, word]).readonly(),
+  hashing: z
+    .object({
+      function: z.string(),
+      secret: z.string(),
+      former: z.object({ seed: seedSchema, count: whole }).optional(),
+    })
+    .optional(),
+  seed: seedSchema.optional(),
   identity: z.string(),
   retained: z.enum(['nothing', 'key', 'row']),
 }) satisfies z.ZodType<BaselineState>;
@@ -89,7 +98,7 @@ export interface UploadedBackup {
  */
 export async function uploadBackup(options: UploadOptions): Promise<UploadedBackup> {
   const { store, prefix, directory, backup, activation, state, now, replaceLater } = options;
-  const { generation, run, count, digest, seed, identity, retained } = state;
+  const { generation, run, count, digest, hashing, seed, identity, retained } = state;
   const latestName = `${prefix}latest.json`;
   const before = await readJson(store, latestName, latestSchema);
   if (before !== undefined && before.value.generation > generation && !replaceLater) {
@@ -113,7 +122,7 @@ export async function uploadBackup(options: UploadOptions): Promise<UploadedBack
   });
   files.sort((a, b) => (a.name < b.name ? -1 : 1));
   const createdAt = now.toISOString();
-  const told = { generation, run, count, digest, seed, identity, retained };
+  const told = { generation, run, count, digest, hashing, seed, identity, retained };
   const descriptor: BackupDescriptor = { version: 1, backup, activation, createdAt, state: told, files };
   const bytes = Buffer.from(JSON.stringify(descriptor, undefined, 2));
   await writeJson(store, descriptorName(prefix, backup), bytes, { ifAbsent: true });

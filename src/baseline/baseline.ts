@@ -22,12 +22,13 @@ import {
   HASH_WORDS,
   KeyTable,
   MAX_REFERENCE,
+  sumOf,
 } from './key-table.ts';
-import type { HashSeed } from './row-hash.ts';
+import type { HashedState } from './row-hashing.ts';
 import { syncFolder } from './sync-folder.ts';
 
 /** What the baseline is, in one record that is written last. */
-export interface BaselineState {
+export interface BaselineState extends HashedState {
   /** Counts the successful runs that made it; 0 is a baseline that no run has made yet. */
   readonly generation: number;
   /** The run that made this generation. */
@@ -35,7 +36,6 @@ export interface BaselineState {
   /** Keys in it. */
   readonly count: number;
   readonly digest: Digest;
-  readonly seed: HashSeed;
   /** What rows must agree in to be comparable: columns, types, key, dialect of the source. Compared as text. */
   readonly identity: string;
   readonly retained: Retained;
@@ -390,10 +390,6 @@ export class Baseline {
       throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
     }
   }
-}
-
-function sumOf(a: Digest, b: Digest): Digest {
-  return { low: (a.low + b.low) | 0, high: (a.high + b.high) | 0 };
 }
 
 /**

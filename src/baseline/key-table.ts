@@ -1,5 +1,5 @@
 import { Change } from '../row-batch.ts';
-import { finalMix } from './row-hash.ts';
+import { finalMix } from './murmur-hash.ts';
 
 /** Words of one row's hashes: four of its key, two of the row. */
 export const HASH_WORDS = 6;
@@ -32,6 +32,10 @@ export interface Digest {
   readonly high: number;
 }
 export const EMPTY_DIGEST: Digest = { low: 0, high: 0 };
+
+export function sumOf(a: Digest, b: Digest): Digest {
+  return { low: (a.low + b.low) | 0, high: (a.high + b.high) | 0 };
+}
 
 export interface ProbeOptions {
   /** Sync mode `insert`: a known key is unchanged whatever its values. */
@@ -158,15 +162,19 @@ export class KeyTable {
     this.#counts[bucket]! += count;
   }
 
-  /** Takes a key out again, as a later generation of the baseline did. */
-  unload(keys: Int32Array, at: number): void {
+  /**
+   * Takes a key out again, as a later generation of the baseline did.
+   * @returns whether it was there
+   */
+  unload(keys: Int32Array, at: number): boolean {
     const bucket = keys[at]! >>> 24;
     const slot = this.#find(bucket, keys, at);
     const slots = this.#slots[bucket]!;
-    if (slot < 0 || slots[slot + REFERENCE] === 0) return;
+    if (slot < 0 || slots[slot + REFERENCE] === 0) return false;
     this.#subtract(slots, slot);
     this.#counts[bucket]!--;
     slots[slot + REFERENCE] = 0;
+    return true;
   }
 
   /**
@@ -215,6 +223,52 @@ export class KeyTable {
       }
     }
     return repeated;
+  }
+
+  /**
+   * `probe` where the records go by another hash than the rows will: `former` is that of the rows, by which they are
+   * looked for, and `hashes` the one to come, by which they are told apart. The table's digest means nothing afterwards.
+   */
+  probeFormer(
+    { former, hashes }: { readonly former: Int32Array; readonly hashes: Int32Array },
+    rowCount: number,
+    changes: Uint8Array,
+    { keysOnly }: ProbeOptions,
+  ): number {
+    let repeated = 0;
+    for (let row = 0; row < rowCount; row++) {
+      if (changes[row] !== Change.added) continue;
+      const at = row * HASH_WORDS;
+      const bucket = former[at]! >>> 24;
+      let slot = this.#find(bucket, former, at);
+      const reference = slot < 0 ? 0 : this.#slots[bucket]![slot + REFERENCE]!;
+      if (reference === 0) {
+        slot = this.#put(bucket, slot, former, at, NO_VALUES | SEEN);
+      } else if (reference > 0) {
+        const slots = this.#slots[bucket]!;
+        const isEqual = slots[slot + 4] === former[at + 4] && slots[slot + 5] === former[at + 5];
+        changes[row] = keysOnly || isEqual ? Change.unchanged : Change.updated;
+        slots[slot + REFERENCE] = reference | SEEN;
+      } else if (this.#isTakenBy(bucket, slot, hashes, at) || this.#find(bucket, hashes, at) >= 0) {
+        changes[row] = Change.skipped;
+        repeated++;
+        continue;
+      } else {
+        // Another key came that has the same former hash.
+        slot = this.#put(bucket, -1, hashes, at, NO_VALUES | SEEN);
+      }
+      // The row's former hash is of no use any more.
+      const slots = this.#slots[bucket]!;
+      slots[slot + 4] = hashes[at]!;
+      slots[slot + 5] = hashes[at + 1]!;
+    }
+    return repeated;
+  }
+
+  /** Whether the row that came for this slot has a key of these hashes. */
+  #isTakenBy(bucket: number, slot: number, hashes: Int32Array, at: number): boolean {
+    const slots = this.#slots[bucket]!;
+    return slots[slot + 4] === hashes[at] && slots[slot + 5] === hashes[at + 1];
   }
 
   /**
@@ -276,8 +330,8 @@ export class KeyTable {
     }
   }
 
-  /** Gives a key that has none a record: in the slot that it has, or in a new one where that is -1. */
-  #put(bucket: number, slotOrNone: number, words: Int32Array, at: number, reference: number): void {
+  /** Gives a key that has none a record: in the slot that it has, or in a new one where that is -1. Returns the slot. */
+  #put(bucket: number, slotOrNone: number, words: Int32Array, at: number, reference: number): number {
     let slot = slotOrNone;
     if (slot < 0) {
       this.#withRoomFor(bucket, 1);
@@ -291,6 +345,7 @@ export class KeyTable {
     slots[slot + REFERENCE] = reference;
     this.#counts[bucket]!++;
     this.#add(slots, slot);
+    return slot;
   }
 
   #occupy(bucket: number, slots: Int32Array, used: number): void {
@@ -358,6 +413,11 @@ function enter(index: Int32Array, k1: number, k2: number, number: number): void 
     if (place === index.length) place = 0;
   }
   index[place] = (k2 & TAG_BITS) | (number + 1);
+}
+
+/** What a record adds to the digest. */
+export function recordDigest(words: Int32Array, at: number): Digest {
+  return { low: recordLow(words, at), high: recordHigh(words, at) };
 }
 
 function recordLow(words: Int32Array, at: number): number {

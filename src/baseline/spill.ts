@@ -5,6 +5,9 @@ import { SluiceError } from '../errors.ts';
 import type { Change, RowBatch } from '../row-batch.ts';
 import { BUCKETS } from './key-table.ts';
 
+/** Rows wait for their bucket, or, with keys of a former hash, for the bucket of that. */
+const QUEUES = 2 * BUCKETS;
+export const formerQueue = (bucket: number): number => BUCKETS + bucket;
 const BUFFER_BYTES = 64 * 1024;
 const BATCH_BYTES = 256 * 1024;
 
@@ -14,9 +17,9 @@ const BATCH_BYTES = 256 * 1024;
  */
 export class Spill {
   readonly #directory: string;
-  readonly #files: (FileHandle | undefined)[] = new Array(BUCKETS).fill(undefined);
-  readonly #buffers: (Buffer | undefined)[] = new Array(BUCKETS).fill(undefined);
-  readonly #filled = new Int32Array(BUCKETS);
+  readonly #files: (FileHandle | undefined)[] = new Array(QUEUES).fill(undefined);
+  readonly #buffers: (Buffer | undefined)[] = new Array(QUEUES).fill(undefined);
+  readonly #filled = new Int32Array(QUEUES);
   readonly #slots: (string | undefined)[] = new Array(BUCKETS).fill(undefined);
   #bytes = 0;
   #pending: Promise<void> = Promise.resolve();

@@ -1,6 +1,5 @@
-import { randomInt } from 'node:crypto';
 import type { BaselineState, Retained } from '../baseline/baseline.ts';
-import type { HashSeed } from '../baseline/row-hash.ts';
+import { isKnownHashing, newRowHashing, type RowHashing } from '../baseline/row-hashing.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import type { SourceDescription } from '../sources/source.ts';
@@ -16,7 +15,10 @@ export interface BaselinePlan {
   readonly keepsState: boolean;
   readonly previousGeneration: number;
   readonly generation: number;
-  readonly seed: HashSeed;
+  /** Of the baseline that the run makes. */
+  readonly hashing: RowHashing;
+  /** Whether the run writes all of that baseline, rather than how it differs from the present one. */
+  readonly replacesBaseline: boolean;
   readonly identity: string;
   readonly retained: Retained;
   readonly warnings: readonly RunWarning[];
@@ -74,13 +76,21 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
     warnings.push({ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` });
     full = true;
   }
+  if (!full && local !== undefined && !isKnownHashing(local)) {
+    const message = `the baseline of ${name} was made by another version of Sluice: it is hashed by ${local.hashing?.function}`;
+    throw new SluiceError('STATE_STALE', message, {
+      stage: 'state',
+      hint: 'run with the version that made it; or run with --full, which makes a new baseline',
+    });
+  }
   const previousGeneration = Math.max(localGeneration, remoteGeneration);
   return {
     full,
     keepsState,
     previousGeneration,
     generation: previousGeneration + 1,
-    seed: full || local === undefined ? newSeed() : local.seed,
+    hashing: (full ? undefined : local?.hashing) ?? newRowHashing(),
+    replacesBaseline: full || local?.hashing === undefined,
     identity,
     retained,
     warnings,
@@ -102,9 +112,4 @@ function identityOf(
     retained,
     dialect,
   });
-}
-
-function newSeed(): HashSeed {
-  const lane = (): number => randomInt(0x1_0000_0000) | 0;
-  return [lane(), lane(), lane(), lane()];
 }

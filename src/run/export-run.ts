@@ -288,10 +288,10 @@ class ExportRun {
     const staged = sink.files;
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
-    const { digest } = comparison.diff;
+    const { digest, hashing } = comparison.diff;
     await comparison.deltaLog.seal({ counts, digest });
     const before = plan.full ? 0 : known;
-    const { generation, seed, identity, retained } = plan;
+    const { generation, identity, retained } = plan;
     const count = before + counts.added - counts.removed;
     const { run } = this.#record;
     const state = this.#workspace!.baseline.state;
@@ -304,7 +304,7 @@ class ExportRun {
       counts,
       warnings,
       found,
-      baseline: { generation, run, count, digest, seed, identity, retained, ...appended },
+      baseline: { generation, run, count, digest, hashing, identity, retained, ...appended },
     };
   }
 
@@ -358,7 +358,7 @@ class ExportRun {
     const { syncMode, model, onNullKey, onDuplicateKey, stateMemoryBytes } = this.#activation;
     const { journal, baseline } = this.#workspace!;
     const { run } = this.#record;
-    const { retained, seed } = plan;
+    const { retained, hashing } = plan;
     const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
       keepsValues: retained !== 'nothing',
     });
@@ -371,7 +371,7 @@ class ExportRun {
       baseline: plan.full ? undefined : baseline,
       deltaLog,
       spill,
-      seed,
+      hashing,
       keyFields: mapping.keyFields,
       keyNames: model.primaryKey,
       fieldCount: mapping.fields.length,

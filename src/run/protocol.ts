@@ -125,7 +125,7 @@ export async function exportOnce(
       manifest: activation.manifest
         ? { names, latest: latestCondition, content: manifestOf(record, activation.format, plan) }
         : undefined,
-      baseline: sealed.baseline && { next: sealed.baseline, replace: full },
+      baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
       stale: await findStaleParts({
         activation,
         fileName,

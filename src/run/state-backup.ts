@@ -2,6 +2,7 @@ import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { uploadBackup } from '../baseline/backup.ts';
 import { Baseline, type BaselineState } from '../baseline/baseline.ts';
+import { hashingText } from '../baseline/row-hashing.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
@@ -157,8 +158,8 @@ export async function checkSnapshot(directory: string, expected: BaselineState):
       const seen = `generation ${found.generation} by run ${found.run}`;
       throw mismatch(`it is at ${seen}, not at ${expected.generation} by run ${expected.run}`);
     }
-    if (found.identity !== expected.identity || found.seed.join() !== expected.seed.join())
-      throw mismatch('its columns or seed are not those that were noted');
+    if (found.identity !== expected.identity || hashingText(found) !== hashingText(expected))
+      throw mismatch('its columns or hashes are not those that were noted');
     const { count, digest } = await baseline.measure();
     for (const { count: wantedCount, digest: wanted } of [found, expected]) {
       if (count !== wantedCount) throw mismatch(`it has ${count} keys, not ${wantedCount}`);

@@ -1,11 +1,15 @@
 import type { Baseline, Retained } from '../baseline/baseline.ts';
 import type { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { BUCKETS, bucketOf, type Digest, EMPTY_DIGEST, HASH_WORDS, KeyTable } from '../baseline/key-table.ts';
-import { type HashSeed, hashInto } from '../baseline/row-hash.ts';
-import { batchOf, type Spill } from '../baseline/spill.ts';
+import type { RowHashing } from '../baseline/row-hashing.ts';
+import { batchOf, formerQueue, type Spill } from '../baseline/spill.ts';
 import { SluiceError } from '../errors.ts';
 import { Change, type RowBatch } from '../row-batch.ts';
+import { CarryOver } from './carry-over.ts';
+import { FormerHasher } from './former-hasher.ts';
+import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
+import { RowHasher } from './row-hasher.ts';
 
 export interface HashDiffOptions {
   /** What the rows are compared with; `undefined` compares with nothing: every row is added. */
@@ -13,7 +17,8 @@ export interface HashDiffOptions {
   /** Receives what the baseline has to become. */
   readonly deltaLog: DeltaLogWriter;
   readonly spill: Spill;
-  readonly seed: HashSeed;
+  /** How the baseline to come is hashed; the present one too, unless an older version made it. */
+  readonly hashing: RowHashing;
   /** Places of the key's fields in a row, in the order of the primary key, and their names. */
   readonly keyFields: readonly number[];
   readonly keyNames: readonly string[];
@@ -59,6 +64,9 @@ const EVICTED_TOGETHER = 16;
  * Memory stays within `stateMemoryBytes` however many keys there are: keys are dealt into 256 buckets by hash; rows of
  * buckets that are not in memory are set aside on disk and their buckets take their turn at the end (hybrid hash
  * join). Rows then arrive in another order than the source's.
+ *
+ * A baseline that an older version hashed is carried over: rows are looked for by their former hashes, and the delta log has
+ * all records of the baseline to come.
  */
 export class HashDiff {
   readonly counts: DiffCounts = {
@@ -75,17 +83,46 @@ export class HashDiff {
   readonly #options: HashDiffOptions;
   readonly #table = new KeyTable();
   readonly #keyFields: KeyFields;
+  readonly #hasher: RowHasher;
+  /** Of a baseline that is carried over, or knows some keys by their former hash. */
+  readonly #formerHasher: FormerHasher | undefined;
+  readonly #carryOver: CarryOver | undefined;
+  readonly #formerKeys: FormerKeys | undefined;
+  /** Whether all buckets are in memory and have been since the start. */
+  #isWhole = false;
   #loaded: Digest = EMPTY_DIGEST;
   #hashes = new Int32Array(4096 * HASH_WORDS);
 
   constructor(options: HashDiffOptions) {
     this.#options = options;
     this.#keyFields = new KeyFields(options.keyFields);
+    const { baseline, hashing, deltaLog, spill } = options;
+    this.#hasher = new RowHasher(hashing, options.keyFields);
+    const former = baseline?.state?.hashing?.former;
+    const seed = baseline?.state?.seed ?? former?.seed;
+    if (seed === undefined) return;
+    this.#formerHasher = new FormerHasher(seed, this.#keyFields);
+    if (former === undefined) {
+      this.#carryOver = new CarryOver(deltaLog);
+      return;
+    }
+    const { count } = former;
+    const hasher = this.#formerHasher;
+    this.#formerKeys = new FormerKeys({ count, hasher, table: this.#table, deltaLog, spill });
   }
 
   /** Of the rows as they now are; final when `transform` has ended. */
   get digest(): Digest {
-    return this.#table.digest;
+    return this.#carryOver?.digest ?? this.#table.digest;
+  }
+
+  /** Of the baseline to come; final when `transform` has ended. */
+  get hashing(): RowHashing {
+    const { baseline, hashing } = this.#options;
+    const { state } = baseline ?? {};
+    const seed = state?.seed ?? state?.hashing?.former?.seed;
+    const count = this.#carryOver?.formerKeys ?? this.#formerKeys?.count ?? 0;
+    return { ...hashing, former: seed && count > 0 ? { seed, count } : undefined };
   }
 
   async *transform(batches: AsyncIterable<RowBatch>): AsyncGenerator<RowBatch> {
@@ -107,6 +144,7 @@ export class HashDiff {
         if (await this.#compare(batch)) yield batch;
       yield* this.#removed(bucket);
     }
+    if (this.#formerKeys) yield* this.#compareFormer(this.#formerKeys);
     this.#checkBaseline();
     this.#checkKeys();
     await this.#options.deltaLog.flush();
@@ -118,83 +156,114 @@ export class HashDiff {
     const share = Math.min(1, stateMemoryBytes / (count * TABLE_BYTES_PER_KEY + 1));
     const resident = Math.max(1, Math.floor(BUCKETS * share));
     for (let bucket = 0; bucket < resident; bucket++) this.#table.open(bucket, count / BUCKETS);
+    this.#isWhole = resident === BUCKETS;
     await baseline?.load(this.#table, 0, resident);
     this.#loaded = this.#table.digest;
   }
 
   /** Sets each row's change; returns whether any of them has to go on. */
   async #compare(batch: RowBatch): Promise<boolean> {
-    const { deltaLog, spill, keysOnly, retained } = this.#options;
-    const { counts } = this;
-    const { rowCount, bytes, rowBounds } = batch;
-    const changes = new Uint8Array(rowCount);
-    batch.changes = changes;
-    if (this.#hashes.length < rowCount * HASH_WORDS) this.#hashes = new Int32Array(rowCount * 2 * HASH_WORDS);
-    const hashes = this.#hashes;
-    const deferred = this.#hash(batch, changes, hashes);
-    const repeated = this.#table.probe(hashes, rowCount, changes, { keysOnly });
-    if (repeated > 0) this.#noteRepeated(batch, changes, repeated);
-
-    let changed = 0;
-    for (let row = 0; row < rowCount; row++) {
-      switch (changes[row]) {
-        case Change.added:
-        case Change.updated: {
-          if (changes[row] === Change.added) counts.added++;
-          else counts.updated++;
-          changed++;
-          if (retained === 'key') {
-            const key = this.#keyFields.copyOf(batch, row);
-            deltaLog.upsert(hashes, row * HASH_WORDS, key, 0, key.length);
-          } else {
-            deltaLog.upsert(hashes, row * HASH_WORDS, bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
-          }
-          if (deltaLog.isFull) await deltaLog.flush();
-          break;
-        }
-        case Change.unchanged:
-          counts.unchanged++;
-          break;
-      }
+    const { spill, keysOnly } = this.#options;
+    const { rowCount } = batch;
+    const { hashes, changes } = this.#hash(batch);
+    const former = this.#carryOver && this.#formerHasher!.hash(batch, changes);
+    const deferred = this.#isWhole ? 0 : this.#defer(batch, former ?? hashes, changes);
+    const repeated = former
+      ? this.#table.probeFormer({ former, hashes }, rowCount, changes, { keysOnly })
+      : this.#table.probe(hashes, rowCount, changes, { keysOnly });
+    if (repeated > 0) {
+      this.counts.duplicateKeys += repeated;
+      this.#sampleSkipped('duplicate', batch, changes);
     }
+    await this.#formerKeys?.find(batch, hashes, changes);
+    const changed = await this.#log(batch, hashes, changes);
     if (deferred > 0) await spill.drain();
     return changed > 0;
   }
 
   /** Hashes all rows in a loop of its own, so that the table's cache misses overlap in the next. */
-  // hot: bench/row-path
-  #hash(batch: RowBatch, changes: Uint8Array, hashes: Int32Array): number {
-    const { seed, spill } = this.#options;
-    const { bytes, rowBounds, rowCount } = batch;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const key = this.#keyFields;
-    const table = this.#table;
+  #hash(batch: RowBatch): { readonly hashes: Int32Array; readonly changes: Uint8Array } {
+    const { rowCount } = batch;
+    const changes = new Uint8Array(rowCount);
+    batch.changes = changes;
+    if (this.#hashes.length < rowCount * HASH_WORDS) this.#hashes = new Int32Array(rowCount * 2 * HASH_WORDS);
+    const nulls = this.#hasher.hash(batch, this.#hashes, changes);
+    if (nulls > 0) {
+      this.counts.nullKeys += nulls;
+      this.#sampleSkipped('null', batch, changes);
+    }
+    return { hashes: this.#hashes, changes };
+  }
+
+  /** Sets rows aside whose bucket is not in memory; returns how many. */
+  #defer({ bytes, rowBounds, rowCount }: RowBatch, hashes: Int32Array, changes: Uint8Array): number {
     let deferred = 0;
     for (let row = 0; row < rowCount; row++) {
-      const at = row * HASH_WORDS;
-      if (!key.locate(batch, row, view)) {
-        changes[row] = Change.skipped;
-        this.counts.nullKeys++;
-        this.#sample('null', batch, row);
-        continue;
-      }
-      hashInto(key.view, key.start, key.end, seed, hashes, at, 4);
-      const bucket = bucketOf(hashes[at]!);
-      if (table.isResident(bucket)) {
-        hashInto(view, rowBounds[2 * row]!, rowBounds[2 * row + 1]!, seed, hashes, at + 4, 2);
-      } else {
-        changes[row] = Change.deferred;
-        spill.append(bucket, bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
-        deferred++;
-      }
+      if (changes[row] !== Change.added) continue;
+      const bucket = bucketOf(hashes[row * HASH_WORDS]!);
+      if (this.#table.isResident(bucket)) continue;
+      changes[row] = Change.deferred;
+      this.#options.spill.append(bucket, bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
+      deferred++;
     }
     return deferred;
+  }
+
+  /** Counts rows, and logs what the baseline has to become; returns how many have to go on. */
+  async #log(batch: RowBatch, hashes: Int32Array, changes: Uint8Array): Promise<number> {
+    const { deltaLog, retained } = this.#options;
+    const { counts } = this;
+    const { bytes, rowBounds } = batch;
+    const carryOver = this.#carryOver;
+    let changed = 0;
+    for (let row = 0; row < batch.rowCount; row++) {
+      switch (changes[row]) {
+        case Change.added:
+          counts.added++;
+          changed++;
+          break;
+        case Change.updated:
+          counts.updated++;
+          changed++;
+          break;
+        case Change.unchanged:
+          counts.unchanged++;
+          if (carryOver) break;
+          continue;
+        default:
+          continue;
+      }
+      if (retained === 'key') {
+        const key = this.#keyFields.copyOf(batch, row);
+        deltaLog.upsert(hashes, row * HASH_WORDS, key, 0, key.length);
+      } else {
+        deltaLog.upsert(hashes, row * HASH_WORDS, bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
+      }
+      carryOver?.add(hashes, row * HASH_WORDS);
+      if (deltaLog.isFull) await deltaLog.flush();
+    }
+    return changed;
+  }
+
+  /** Rows that seemed new, and whose former hash has to be looked for in a bucket that was not in memory. */
+  async *#compareFormer(formerKeys: FormerKeys): AsyncGenerator<RowBatch> {
+    const { spill } = this.#options;
+    for (const bucket of formerKeys.awaited) {
+      this.#table.restore(bucket, (await spill.slotsOf(bucket))!);
+      for await (const batch of spill.rowsOf(formerQueue(bucket))) {
+        const { hashes, changes } = this.#hash(batch);
+        await formerKeys.find(batch, hashes, changes);
+        if ((await this.#log(batch, hashes, changes)) > 0) yield batch;
+      }
+      this.#table.close(bucket);
+    }
   }
 
   /** The table has outgrown its memory: its last resident buckets go to disk as they stand. */
   async #setAside(): Promise<void> {
     const { spill } = this.#options;
     let left = EVICTED_TOGETHER;
+    this.#isWhole = false;
     for (let bucket = BUCKETS - 1; bucket > 0 && left > 0; bucket--) {
       if (!this.#table.isResident(bucket)) continue;
       await spill.setAside(bucket, this.#table.slotsOf(bucket));
@@ -222,14 +291,20 @@ export class HashDiff {
 
   /** Rows of the baseline that did not come; the bucket is closed. */
   async *#removed(bucket: number): AsyncGenerator<RowBatch> {
-    const { baseline, deltaLog, keysOnly, sendsRemoved, retained, fieldCount } = this.#options;
-    if (keysOnly || baseline === undefined) {
+    const { baseline, deltaLog, spill, keysOnly, sendsRemoved, retained, fieldCount } = this.#options;
+    if (baseline === undefined || (keysOnly && !this.#carryOver)) {
+      // What is left of its former keys is looked at once more.
+      if (this.#formerKeys && !this.#isWhole) await spill.setAside(bucket, this.#table.slotsOf(bucket));
       this.#table.close(bucket);
       return;
     }
     const { keys, references } = this.#table.unseen(bucket);
     this.#table.close(bucket);
-    for (let index = 0; index < references.length; index++) {
+    if (keysOnly) {
+      await this.#carryOver!.keep(keys);
+      return;
+    }
+    for (let index = 0; index < references.length && !this.#carryOver; index++) {
       deltaLog.remove(keys, index * 4);
       if (deltaLog.isFull) await deltaLog.flush();
     }
@@ -252,18 +327,14 @@ export class HashDiff {
     if (rows.length > 0) yield batchOf(Buffer.concat(rows, bytes), bounds, Change.removed);
   }
 
-  #noteRepeated(batch: RowBatch, changes: Uint8Array, repeated: number): void {
-    this.counts.duplicateKeys += repeated;
+  #sampleSkipped(problem: KeySample['problem'], batch: RowBatch, changes: Uint8Array): void {
     const view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
     for (let row = 0; row < batch.rowCount && this.samples.length < MAX_SAMPLES; row++) {
-      if (changes[row] === Change.skipped && this.#keyFields.locate(batch, row, view))
-        this.#sample('duplicate', batch, row);
+      if (changes[row] !== Change.skipped) continue;
+      const isNull = !this.#keyFields.locate(batch, row, view);
+      if (isNull === (problem === 'null'))
+        this.samples.push({ problem, key: this.#keyFields.textsOf(batch, row) });
     }
-  }
-
-  #sample(problem: KeySample['problem'], batch: RowBatch, row: number): void {
-    if (this.samples.length < MAX_SAMPLES)
-      this.samples.push({ problem, key: this.#keyFields.textsOf(batch, row) });
   }
 
   /** All of the baseline has been read by now: its digest must be the one that was written with it. */

@@ -168,7 +168,7 @@ async function stream(
   await journal.write(run, DELTA_LOG, delta);
   const added = changed.filter(({ change }) => change === Change.added).length;
   const removed = changed.filter(({ change }) => change === Change.removed).length;
-  const { generation, seed, identity, retained } = plan;
+  const { generation, hashing, identity, retained } = plan;
   const count = before.size + added - removed;
   const { found } = append;
   const name = partName(fileName, 1, { folder: activation.destination.folder });
@@ -181,7 +181,7 @@ async function stream(
     counts,
     warnings,
     found,
-    baseline: { generation, run, count, digest: EMPTY_DIGEST, seed, identity, retained, ...appended },
+    baseline: { generation, run, count, digest: EMPTY_DIGEST, hashing, identity, retained, ...appended },
   };
 }
 

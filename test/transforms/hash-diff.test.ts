@@ -6,14 +6,14 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { Baseline } from '../../src/baseline/baseline.ts';
 import { DeltaLogWriter } from '../../src/baseline/delta-log.ts';
-import type { HashSeed } from '../../src/baseline/row-hash.ts';
+import { newRowHashing } from '../../src/baseline/row-hashing.ts';
 import { Spill } from '../../src/baseline/spill.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { Change } from '../../src/row-batch.ts';
 import { HashDiff, type HashDiffOptions } from '../../src/transforms/hash-diff.ts';
 import { fromBatch, inBatches, type Row } from '../support/row-batches.ts';
 
-const SEED: HashSeed = [11, 22, 33, 44];
+const HASHING = newRowHashing();
 type Settings = Partial<HashDiffOptions> & { readonly batchRows?: number };
 interface Outcome {
   readonly rows: Record<'added' | 'updated' | 'removed', string[]>;
@@ -52,7 +52,7 @@ class Bench {
       baseline: this.baseline.state ? this.baseline : undefined,
       deltaLog,
       spill,
-      seed: SEED,
+      hashing: HASHING,
       keyFields: [0],
       keyNames: ['id'],
       fieldCount,
@@ -83,7 +83,15 @@ class Bench {
       const count = (this.baseline.state?.count ?? 0) + added - removed;
       await deltaLog.seal({});
       const generation = (this.baseline.state?.generation ?? 0) + 1;
-      const next = { generation, run: 'r', count, digest: diff.digest, seed: SEED, identity: '', retained };
+      const next = {
+        generation,
+        run: 'r',
+        count,
+        digest: diff.digest,
+        hashing: HASHING,
+        identity: '',
+        retained,
+      };
       if (apply) await this.baseline.apply(path, next, { replace: false });
     } finally {
       await deltaLog.close().catch(() => {});
@@ -382,7 +390,7 @@ test('a failing source ends the diff without a single removed row', async () => 
       baseline: bench.baseline,
       deltaLog,
       spill: new Spill('/nonexistent'),
-      seed: SEED,
+      hashing: HASHING,
       keyFields: [0],
       keyNames: ['id'],
       fieldCount: 2,

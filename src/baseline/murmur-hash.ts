@@ -1,9 +1,10 @@
 /**
- * MurmurHash3_x86_128 (Austin Appleby, public domain), which needs no more than 32-bit arithmetic, with one
- * difference: each of the four lanes has a seed of its own. With four equal seeds it is the published function.
+ * MurmurHash3_x86_128 (Austin Appleby, public domain), by which older versions hashed, with one difference: each of the
+ * four lanes has a seed of its own. With four equal seeds it is the published function. Its baselines are carried over
+ * by src/transforms/carry-over.ts: two inputs can be made to meet whatever the seed is.
  */
 
-/** Four random lanes, drawn once for a baseline: hashes of two baselines have nothing in common. */
+/** Four random lanes, drawn once for a baseline. */
 export type HashSeed = readonly [number, number, number, number];
 
 const C1 = 0x239b961b;
@@ -15,7 +16,6 @@ const C4 = 0xa1e38b93;
  * Writes the hash of `bytes[start .. end]` as `words` 32-bit words (2 or 4) to `out` from `outAt` on.
  * `view` looks at the whole of what `start` and `end` count in.
  */
-// hot: bench/row-path
 export function hashInto(
   view: DataView,
   start: number,

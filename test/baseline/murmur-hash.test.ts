@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { type HashSeed, hashInto } from '../../src/baseline/row-hash.ts';
+import { type HashSeed, hashInto } from '../../src/baseline/murmur-hash.ts';
 
 function hash(bytes: Uint8Array, seed: HashSeed): number[] {
   const out = new Int32Array(4);
