@@ -27,7 +27,6 @@ export class KeyFields {
   }
 
   /** Returns false where a field of the key is NULL. */
-  // hot: bench/row-path
   locate(batch: RowBatch, row: number, view: DataView): boolean {
     const { bytes } = batch;
     const first = this.#fields[0]!;

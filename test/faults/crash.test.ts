@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { Random } from '../simulation/random.ts';
+import { makeOlder } from '../support/older-baseline.ts';
 import { type Settings, withCheckedExport } from './checked-export.ts';
 import { ChildRuns } from './child-runs.ts';
 import type { KillPoint } from './crashing-run.ts';
@@ -79,5 +81,28 @@ test('a process that is killed while it finishes another, at any step, leaves wh
     }
     await subject.expectNoChange();
     t.diagnostic(`killed at ${steps.length} steps of a recovery`);
+  });
+});
+
+test('a process that is killed while it carries the baseline of an older version over leaves what the next run mends', async t => {
+  await withCheckedExport({ settings: { ...DELTA, syncMode: 'difference' } }, async subject => {
+    const random = new Random(3);
+    const becomeOlder = (): Promise<void> => {
+      const rows = [...subject.source.rows].map(([id, name]): [string, string] => [String(id), name]);
+      return makeOlder(join(subject.dataDirectory, 'activations', 'checked', 'baseline'), rows);
+    };
+    await subject.succeed();
+    await subject.source.change(random);
+    const steps = (await subject.steps()).filter(step => LONG.test(step));
+    let finished = 0;
+    for (const step of steps) {
+      await becomeOlder();
+      await subject.source.change(random);
+      await subject.runChild(children, { step, moment: 'during', turns: random.below(4) });
+      finished += (await subject.succeed()).recovered.length;
+    }
+    await subject.expectNoChange();
+    assert.ok(finished > 0);
+    t.diagnostic(`killed in ${steps.length} steps, ${finished} runs finished later`);
   });
 });

@@ -129,6 +129,10 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
   };
 }
 
+/** One generation of so many is as an older version would leave it, for the next to carry over. */
+const OLDER_EACH = 4;
+const OLDER_SEED = [1, 2, 3, 4] as const;
+
 /** As `resolveFileName` does it, which is slow for its calendar. */
 export function fileNameOf(activation: ResolvedActivation, run: string): FileName {
   const stem = activation.fileName.replaceAll('{activation}', activation.name).replaceAll('{run}', run);
@@ -165,10 +169,13 @@ async function stream(
     key,
     change === Change.removed ? undefined : value,
   ]);
-  await journal.write(run, DELTA_LOG, delta);
+  // A baseline that is carried over is written anew. With `insert` a key stays as it came first.
+  const kept: Delta = [...rows, ...(keepsRemoved ? before : [])];
+  await journal.write(run, DELTA_LOG, plan.replacesBaseline ? kept : delta);
   const added = changed.filter(({ change }) => change === Change.added).length;
   const removed = changed.filter(({ change }) => change === Change.removed).length;
-  const { generation, hashing, identity, retained } = plan;
+  const { generation, identity, retained } = plan;
+  const hashed = generation % OLDER_EACH === 0 ? { seed: OLDER_SEED } : { hashing: plan.hashing };
   const count = before.size + added - removed;
   const { found } = append;
   const name = partName(fileName, 1, { folder: activation.destination.folder });
@@ -181,7 +188,7 @@ async function stream(
     counts,
     warnings,
     found,
-    baseline: { generation, run, count, digest: EMPTY_DIGEST, hashing, identity, retained, ...appended },
+    baseline: { generation, run, count, digest: EMPTY_DIGEST, ...hashed, identity, retained, ...appended },
   };
 }
 
