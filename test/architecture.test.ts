@@ -79,7 +79,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'csv-stringify/sync': /^encoders\/library\//,
   'xml-writer': /^encoders\/library\//,
   'parquet-wasm': /^encoders\/parquet\//,
-  zod: /^(config\/|baseline\/backup|daemon\/(api\/|pauses))/,
+  zod: /^(config\/|baseline\/backup|run\/|daemon\/)/,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,

@@ -137,7 +137,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('remove the baseline: the next run exports every row')
     .argument('<NAME>', 'activation')
     .option('--yes', 'do not ask')
-    .option('--abandon', 'drop a run that is decided and cannot be finished')
+    .option('--abandon', 'give up a run that is decided and cannot be finished, and keep the baseline')
     .option('--json', 'print what was removed as one line of JSON')
     .action(async (name, options) =>
       onExit(await (await import('./state.ts')).resetStateOf(name, options, context())),

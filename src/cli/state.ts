@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
 import { EXIT, SluiceError } from '../errors.ts';
+import type { AbandonedRun } from '../run/abandon-runs.ts';
 import type { StateDescription } from '../run/state.ts';
 import type { BackupReport } from '../run/state-backup.ts';
 import type { RestoreReport } from '../run/state-restore.ts';
@@ -41,7 +42,9 @@ export async function resetStateOf(
 ): Promise<number> {
   const { terminal } = context;
   const activation = await openActivation(name, context);
-  const what = `the baseline of ${name} is removed; the next run exports every row`;
+  const what = abandon
+    ? `runs of ${name} that are decided and not finished are given up; files that they published stay where they are`
+    : `the baseline of ${name} is removed; the next run exports every row`;
   if (!yes && !(await isConfirmed(what))) {
     terminal.note('nothing was removed');
     return EXIT.cancelled;
@@ -52,8 +55,12 @@ export async function resetStateOf(
     terminal.printJson(report);
     return EXIT.done;
   }
-  for (const run of report.abandoned)
-    terminal.print(`run ${run} was decided and is dropped; files that it published stay where they are`);
+  if (abandon) {
+    const lines = report.left?.flatMap(abandonedLines) ?? [];
+    if (lines.length === 0) lines.push(`${name} has no run that is decided and not finished`);
+    terminal.print([...lines, 'the baseline is kept'].map(line => escaped(terminal.clean(line))).join('\n'));
+    return EXIT.done;
+  }
   const { generation, keys } = report;
   if (generation === undefined) terminal.print(`${name} has no baseline now`);
   else
@@ -65,6 +72,21 @@ export async function resetStateOf(
       'the next run exports every row and starts a new baseline; consumers see all rows once more',
     );
   return EXIT.done;
+}
+
+function abandonedLines({ run, visible, notLookedUp, isLatest }: AbandonedRun): string[] {
+  if (visible === undefined)
+    return [
+      `run ${run} is given up; which of its files are published could not be looked up: ${notLookedUp}`,
+    ];
+  if (visible.length === 0) return [`run ${run} is given up; none of its files is published`];
+  const next = isLatest
+    ? 'and latest.json names it: the next run must be made with --full'
+    : 'the next run exports its changes again';
+  return [
+    `run ${run} is given up; of its files these are published and stay, ${next}`,
+    ...visible.map(name => `  ${name}`),
+  ];
 }
 
 export interface StateBackupOptions extends StateShowOptions {

@@ -4,7 +4,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import type { SourceDescription } from '../sources/source.ts';
 import type { MappingPlan } from '../transforms/map-columns.ts';
-import type { Manifest } from './manifest.ts';
+import type { LatestManifest } from './latest-manifest.ts';
 import type { RunWarning } from './run-record.ts';
 
 /** What a run is taken against and what it makes. */
@@ -28,8 +28,9 @@ export interface BaselinePlanOptions {
   readonly activation: ResolvedActivation;
   readonly fullAsked: boolean;
   readonly local: BaselineState | undefined;
-  /** What `latest.json` says; `undefined` where there is none or manifests are off. */
-  readonly latest: Manifest | undefined;
+  readonly latest: LatestManifest;
+  /** The newest generation that the local history knows, for runs without a baseline; 0 where it knows none. */
+  readonly remembered: number;
   readonly description: SourceDescription;
   readonly mapping: MappingPlan;
   /** What is gone from the destination, where that leaves nothing to add changes to. */
@@ -38,11 +39,12 @@ export interface BaselinePlanOptions {
 
 /** Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET. */
 export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
-  const { activation, fullAsked, local, latest, description, mapping, gone } = options;
+  const { activation, fullAsked, local, description, mapping, gone, remembered } = options;
+  const { manifest: latest, damage } = options.latest;
   const { runType, syncMode, removedRows, onSchemaChange, onDestinationReset, manifest, name } = activation;
   const keepsState = runType === 'full_then_delta';
   const remoteGeneration = latest?.generation ?? 0;
-  const localGeneration = keepsState ? (local?.generation ?? 0) : 0;
+  const localGeneration = keepsState ? (local?.generation ?? 0) : remembered;
   const retained = syncMode !== 'difference' ? 'nothing' : removedRows === 'values' ? 'row' : 'key';
   const identity = identityOf(syncMode === 'insert', retained, description, mapping);
   const warnings: RunWarning[] = [];
@@ -67,14 +69,17 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
   }
   const isBehind = manifest && remoteGeneration < localGeneration;
   if (!full && (isBehind || gone !== undefined)) {
-    const what = latest === undefined ? 'has no manifest' : `is at generation ${remoteGeneration}`;
+    const seen =
+      latest === undefined ? `has no manifest of ${name}` : `is at generation ${remoteGeneration} of ${name}`;
     const message = isBehind
-      ? `the destination ${what} of ${name}, though the local state is at generation ${localGeneration}`
+      ? `${damage ?? `the destination ${seen}`}, though the local state is at generation ${localGeneration}`
       : gone!;
     if (onDestinationReset === 'fail')
       throw new SluiceError('DESTINATION_RESET', message, { stage: 'destination' });
     warnings.push({ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` });
     full = true;
+  } else if (damage !== undefined) {
+    warnings.push({ code: 'DESTINATION_RESET', message: `${damage}: this run does not go by it` });
   }
   if (!full && local !== undefined && !isKnownHashing(local)) {
     const message = `the baseline of ${name} was made by another version of Sluice: it is hashed by ${local.hashing?.function}`;

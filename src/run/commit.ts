@@ -8,8 +8,19 @@ import type {
   WriteOutcome,
 } from '../sinks/sink.ts';
 import { ROWS_METADATA } from './append-metadata.ts';
+import { type ConfiguredProperties, propertiesNow } from './configured-properties.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
+import {
+  findCommitted,
+  findCommittedNames,
+  isFinalRefusal,
+  type RefusedFile,
+  unfinishedError,
+  unknownError,
+  unlistedError,
+  withdrawnError,
+} from './refused-commit.ts';
 import type { RunFile, RunRecord, RunWarning } from './run-record.ts';
 import type { StalePart } from './stale-parts.ts';
 
@@ -45,6 +56,7 @@ export interface DecidedFile {
   readonly blockIds: readonly string[];
   readonly bytes: number;
   readonly condition: Precondition;
+  /** What the run itself says of the file; what the configuration says is added at each attempt. */
   readonly properties: BlobWriteProperties;
   /** What the file is committed as where the run is withdrawn: without the rows that were appended to it. */
   readonly undo?: { readonly blockIds: readonly string[]; readonly properties: BlobWriteProperties };
@@ -69,6 +81,18 @@ export interface CommitParts {
   readonly journal: Journal;
   readonly baseline: ApplicableBaseline;
   readonly clock: Clock;
+  /**
+   * What the present configuration says of every file. It is not part of the decision: a tag or tier that the storage
+   * refuses can be taken out of the configuration, and the rest of the run is committed without it.
+   */
+  readonly configured: ConfiguredProperties;
+  /** Whether the present configuration wants manifests: without them, what keeps one from being written is not in the way. */
+  readonly manifests: boolean;
+}
+
+export interface RollForwardOptions {
+  /** Another process may have published some of it: look before each write, since a write may be refused that is done. */
+  readonly looksFirst: boolean;
 }
 
 export interface Clock {
@@ -86,19 +110,27 @@ const MAX_PAUSE_MS = 10_000;
 /**
  * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects with a retryable error where
  * the store cannot be reached: the decision stays, and the next start goes on. Rejects with DESTINATION_CONFLICT or
- * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be.
+ * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be. Where the store refuses a
+ * write for good, `settleRefusal` says what becomes of the run.
  */
-export async function rollForward(decision: Decision, parts: CommitParts): Promise<RunRecord> {
+export async function rollForward(
+  decision: Decision,
+  parts: CommitParts,
+  { looksFirst }: RollForwardOptions,
+): Promise<RunRecord> {
   const { store, journal, baseline } = parts;
-  const { record, manifest } = decision;
+  const { record } = decision;
   const { run } = record;
+  const manifest = parts.manifests ? decision.manifest : undefined;
   const warnings: RunWarning[] = [...record.warnings];
   const endedAt = parts.clock.now().toISOString();
   let files = record.files;
   // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
   if (decision.baseline === undefined || baseline.state?.run !== run) {
-    files = manifest ? await publishFiles(decision, parts) : await publishUnlisted(decision, parts);
-    if (manifest) warnings.push(...(await publishManifest(manifest, files, endedAt, parts)));
+    const publishing: Publishing = { ...parts, looksFirst };
+    files = manifest ? await publishFiles(decision, publishing) : await publishUnlisted(decision, publishing);
+    if (manifest)
+      warnings.push(...(await publishManifest(decision, manifest, { files, endedAt }, publishing)));
     if (decision.baseline) {
       const { next, replace } = decision.baseline;
       await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
@@ -112,7 +144,7 @@ export async function rollForward(decision: Decision, parts: CommitParts): Promi
  * Of a run without a manifest, which could say that its files were in place: consumers may take one away as soon as all
  * are there, and that must not be taken for a file that could not be published.
  */
-async function publishUnlisted(decision: Decision, parts: CommitParts): Promise<readonly RunFile[]> {
+async function publishUnlisted(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
   const { run } = decision.record;
   const noted = await parts.journal.read(run, 'published.json');
   if (noted !== undefined) return noted as readonly RunFile[];
@@ -121,24 +153,56 @@ async function publishUnlisted(decision: Decision, parts: CommitParts): Promise<
   return files;
 }
 
+type Publishing = CommitParts & RollForwardOptions;
+
 /** Commits all files, or finds that they have been committed. Where neither can be, withdraws the run and rejects. */
-async function publishFiles(decision: Decision, parts: CommitParts): Promise<readonly RunFile[]> {
+async function publishFiles(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
   const { run, files } = decision.record;
   const etags: string[] = [];
-  try {
-    for (const file of decision.files) etags.push(await publishFile(file, run, parts));
-  } catch (error) {
-    if (!(error instanceof SluiceError && isRefusal(error))) throw error;
+  for (const file of decision.files) {
+    let lost: SluiceError | undefined;
+    try {
+      const { etag, refusal } = await publishFile(file, run, parts);
+      if (etag !== undefined) {
+        etags.push(etag);
+        continue;
+      }
+      lost = lostError(file, refusal);
+    } catch (error) {
+      if (!isFinalRefusal(error)) throw error;
+      return await settleRefusal(decision, { file: file.name, error }, parts);
+    }
     // What was published before a crash may have been taken away or replaced since.
     const published = await findPublished(decision, parts.store);
     if (published) return published;
-    throw await withdraw(decision, error, parts);
+    throw await withdraw(decision, lost, parts);
   }
   return files.map((file, index): RunFile => ({ ...file, etag: etags[index]! }));
 }
 
-function isRefusal({ code }: SluiceError): boolean {
-  return code === 'DESTINATION_CONFLICT' || code === 'DESTINATION_EXISTS';
+/**
+ * The storage refuses a file for good. Nothing of the run is published: it is forgotten, and the next run makes the same
+ * changes. Some of it is: it stays decided, and the next try has the properties of the configuration of then. What
+ * cannot be looked up may be published. Rejects, unless a manifest says that all files were in place.
+ */
+async function settleRefusal(
+  decision: Decision,
+  refused: RefusedFile,
+  { store, journal }: CommitParts,
+): Promise<readonly RunFile[]> {
+  const { run } = decision.record;
+  let committed: readonly string[];
+  try {
+    const published = await findPublished(decision, store);
+    if (published) return published;
+    committed = await findCommittedNames(decision, store);
+  } catch (cause) {
+    if (!(cause instanceof SluiceError) || cause.code === 'STATE_STALE') throw cause;
+    throw unknownError(run, refused, cause);
+  }
+  if (committed.length > 0) throw unfinishedError(decision, refused, committed);
+  await journal.remove(run);
+  throw withdrawnError(run, refused);
 }
 
 /** The files of the run, if a manifest says that they all were in place. */
@@ -150,7 +214,7 @@ async function findPublished(
   const { names } = manifest;
   for (const name of [names.run, names.latest]) {
     const there = await store.getBlob(name);
-    const found = there && parseManifest(there.bytes);
+    const found = there && parseManifest(there.bytes).manifest;
     if (found?.run === record.run) return found.files;
     if (found && found.generation >= record.generation) throw staleError(name);
   }
@@ -205,7 +269,8 @@ async function undo(
   run: string,
   parts: CommitParts,
 ): Promise<void> {
-  const { blockIds, properties } = taken;
+  const { blockIds } = taken;
+  const properties = propertiesNow(taken.properties, parts.configured);
   const { store, clock } = parts;
   const { name } = file;
   const committed = await findCommitted(file, run, store);
@@ -218,7 +283,7 @@ async function undo(
       ? there.etag
       : undefined;
   };
-  const { etag } = await writeOnce(attempt, isUndone, clock, name);
+  const { etag } = await writeOnce(attempt, isUndone, { clock, name, looksFirst: false });
   if (etag === undefined) {
     // Another writer has the name, or what was under way has arrived since it was looked for.
     const isLate = committed === undefined && (await findCommitted(file, run, store)) !== undefined;
@@ -233,64 +298,76 @@ async function undo(
   }
 }
 
-/** Commits one file, or finds that it has been committed. Returns its ETag. */
-async function publishFile(file: DecidedFile, run: string, parts: CommitParts): Promise<string> {
-  const { store } = parts;
-  const options = { condition: file.condition, properties: file.properties };
-  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(file.name, file.blockIds, options);
-  const isOurs = (): Promise<string | undefined> => findCommitted(file, run, store);
-  const { etag, refusal } = await writeOnce(attempt, isOurs, parts.clock, file.name);
-  if (etag !== undefined) return etag;
-  if (refusal!.reason === 'blocks missing') {
-    const message = `${file.name}: the blocks that were staged for it are gone`;
-    throw new SluiceError('DESTINATION_CONFLICT', message, {
+/** Commits one file, or finds that it has been committed. */
+function publishFile(file: DecidedFile, run: string, parts: Publishing): Promise<Written> {
+  const { store, clock, configured, looksFirst } = parts;
+  const { name, blockIds, condition } = file;
+  const options = { condition, properties: propertiesNow(file.properties, configured) };
+  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(name, blockIds, options);
+  const isOurs = async (): Promise<string | undefined> => findCommitted(file, run, store);
+  return writeOnce(attempt, isOurs, { clock, name, looksFirst });
+}
+
+/** Why the file can never be committed as it was decided. */
+function lostError({ name, condition }: DecidedFile, { reason }: Refusal): SluiceError {
+  if (reason === 'blocks missing') {
+    return new SluiceError('DESTINATION_CONFLICT', `${name}: the blocks that were staged for it are gone`, {
       stage: 'destination',
       hint: 'run again: the same changes are derived anew',
     });
   }
-  if ('ifAbsent' in file.condition) {
-    throw new SluiceError('DESTINATION_EXISTS', `${file.name} came into being while the run was under way`, {
+  if ('ifAbsent' in condition) {
+    return new SluiceError('DESTINATION_EXISTS', `${name} came into being while the run was under way`, {
       stage: 'destination',
     });
   }
-  throw new SluiceError('DESTINATION_CONFLICT', `${file.name} was changed by another writer during the run`, {
+  return new SluiceError('DESTINATION_CONFLICT', `${name} was changed by another writer during the run`, {
     stage: 'destination',
     hint: 'let no other program write this name, then run again',
   });
 }
 
-/** The ETag of the file, if what is there under its name is the run's. */
-async function findCommitted(file: DecidedFile, run: string, store: BlobStore): Promise<string | undefined> {
-  const there = await store.head(file.name);
-  return there?.metadata['run'] === run && there.bytes === file.bytes ? there.etag : undefined;
-}
-
 /** Writes both manifests, or finds them written. Returns warnings. */
 async function publishManifest(
+  decision: Decision,
   { names, latest, content }: DecidedManifest,
-  files: readonly RunFile[],
-  endedAt: string,
-  { store, clock }: CommitParts,
+  ended: { readonly files: readonly RunFile[]; readonly endedAt: string },
+  parts: Publishing,
 ): Promise<RunWarning[]> {
-  const bytes = Buffer.from(JSON.stringify({ ...content, files, endedAt }, undefined, 2));
+  const { store } = parts;
+  const bytes = Buffer.from(JSON.stringify({ ...content, ...ended }, undefined, 2));
   const warnings: RunWarning[] = [];
   const write = async (name: string, condition: Precondition): Promise<void> => {
     const options: CommitOptions = { condition, properties: { contentType: 'application/json' } };
     let other: Manifest | undefined;
     const isOurs = async (): Promise<string | undefined> => {
       const there = await store.getBlob(name);
-      other = there && parseManifest(there.bytes);
+      other = there && parseManifest(there.bytes).manifest;
       return other?.run === content.run ? there?.etag : undefined;
     };
-    const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, clock, name);
+    const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, { ...parts, name });
     if (etag !== undefined) return;
     if (other && other.generation >= content.generation) throw staleError(name);
     // Nobody but a person or another program does this. To write over it would hide a reset from the next run.
     const message = `${name} was deleted or replaced by another writer while the run was under way`;
     warnings.push({ code: 'DESTINATION_RESET', message });
   };
-  await write(names.run, { ifAbsent: true });
-  await write(names.latest, latest);
+  const unlisted = (name: string, error: unknown): unknown =>
+    isFinalRefusal(error) && error.code !== 'STATE_STALE'
+      ? unlistedError(content.run, name, error)
+      : error;
+  await write(names.run, { ifAbsent: true }).catch(error => {
+    throw unlisted(names.run, error);
+  });
+  try {
+    await write(names.latest, latest);
+  } catch (error) {
+    // A run without a baseline does not go by it, and RUN.json names its files.
+    const isRefused = error instanceof SluiceError && error.code === 'DESTINATION_REFUSED';
+    if (decision.baseline || !isRefused) throw unlisted(names.latest, error);
+    const message = `${names.latest} still names an earlier run: ${error.message}; ${error.hint}`;
+    warnings.push({ code: 'RECORD_NOT_KEPT', message });
+  }
   return warnings;
 }
 
@@ -302,6 +379,9 @@ function staleError(name: string): SluiceError {
 }
 
 type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
+type Written =
+  | { readonly etag: string; readonly refusal?: undefined }
+  | { readonly etag?: undefined; readonly refusal: Refusal };
 
 /**
  * Sends a conditional write until it is known to have happened or to be refused. Whatever the answer, the blob is looked
@@ -311,11 +391,20 @@ type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
 async function writeOnce(
   attempt: () => Promise<WriteOutcome>,
   isOurs: () => Promise<string | undefined>,
-  clock: Clock,
-  name: string,
-): Promise<{ etag: string; refusal?: undefined } | { etag?: undefined; refusal: Refusal }> {
+  { clock, name, looksFirst }: { readonly clock: Clock; readonly name: string } & RollForwardOptions,
+): Promise<Written> {
+  const there = looksFirst ? await isOurs() : undefined;
+  if (there !== undefined) return { etag: there };
   for (let attempts = 1; ; attempts++) {
-    const outcome = await attempt();
+    let outcome: WriteOutcome;
+    try {
+      outcome = await attempt();
+    } catch (error) {
+      // An attempt before this one may have taken effect.
+      const etag = isFinalRefusal(error) ? await isOurs().catch(() => undefined) : undefined;
+      if (etag !== undefined) return { etag };
+      throw error;
+    }
     if (outcome.outcome === 'written') return { etag: outcome.etag };
     const etag = await isOurs();
     if (etag !== undefined) return { etag };

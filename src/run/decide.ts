@@ -68,24 +68,22 @@ export function existsError(name: string): SluiceError {
   });
 }
 
+/** What the run says of the file by itself; see `propertiesNow`. */
 function propertiesOf(
   file: StagedFile,
   there: BlobProperties | undefined,
   options: DecideFilesOptions,
 ): BlobWriteProperties {
   const { activation, run, generation, contentType } = options;
-  const { blob, format } = activation;
+  const { format } = activation;
+  const { encryptionScope } = activation.blob;
   const gzip = 'compression' in format && format.compression === 'gzip';
   return {
     // A .gz file is a gzip file: with a content encoding readers would be given something else than what is stored.
-    contentType: blob.contentType ?? (gzip ? 'application/gzip' : contentType),
+    contentType: gzip ? 'application/gzip' : contentType,
     ...(file.resumed === undefined ? { contentMd5: file.md5.toString('base64') } : {}),
-    ...(blob.cacheControl === undefined ? {} : { cacheControl: blob.cacheControl }),
-    ...(blob.tags === undefined ? {} : { tags: blob.tags }),
-    ...(blob.accessTier === undefined ? {} : { accessTier: blob.accessTier }),
-    ...(blob.encryptionScope === undefined ? {} : { encryptionScope: blob.encryptionScope }),
+    ...(encryptionScope === undefined ? {} : { encryptionScope }),
     metadata: {
-      ...blob.metadata,
       sluice: activation.name,
       run,
       generation: String(generation),

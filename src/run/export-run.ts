@@ -21,9 +21,11 @@ import {
 } from './appended-parts.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
+import { configuredProperties } from './configured-properties.ts';
 import { existsError } from './decide.ts';
 import { listRuns } from './history.ts';
-import { type Manifest, toManifestColumn } from './manifest.ts';
+import type { LatestManifest } from './latest-manifest.ts';
+import { toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord, toRunError } from './new-record.ts';
 import {
   emptyResultWarning,
@@ -154,7 +156,15 @@ class ExportRun {
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
     const { journal, baseline } = workspace;
-    const made: ProtocolParts = { store, journal, baseline, clock: this.#clock, target };
+    const made: ProtocolParts = {
+      store,
+      journal,
+      baseline,
+      clock: this.#clock,
+      target,
+      configured: configuredProperties(activation),
+      manifests: activation.manifest,
+    };
     const parts = this.#request.intercept?.(made) ?? made;
     this.recovered = await recover(
       this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
@@ -196,7 +206,7 @@ class ExportRun {
   /** Opens the source, maps its columns and decides what the run is taken against. */
   async #plan(
     { source, store }: Omit<StreamParts, 'blockLists'>,
-    latest: Manifest | undefined,
+    latest: LatestManifest,
     files: RunFiles,
   ): Promise<Opened> {
     const activation = this.#activation;
@@ -215,10 +225,20 @@ class ExportRun {
     const local = this.#workspace!.baseline.state;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
     const appends = activation.ifExists === 'append' && !fullAsked && local !== undefined;
-    const look = { store, activation: activation.name, nameOf, state: local!, previous: latest };
+    const look = { store, activation: activation.name, nameOf, state: local!, previous: latest.manifest };
     const parts = appends ? await lookAtParts(look) : undefined;
     const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
-    const plan = planBaseline({ activation, fullAsked, local, latest, description, mapping, gone });
+    const remembered = activation.runType === 'full_only' ? await this.#rememberedGeneration() : 0;
+    const plan = planBaseline({
+      activation,
+      fullAsked,
+      local,
+      latest,
+      remembered,
+      description,
+      mapping,
+      gone,
+    });
     const { full, generation, previousGeneration } = plan;
     const snapshotTime = description.snapshotTime.toISOString();
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
@@ -423,6 +443,19 @@ class ExportRun {
     const previous = await this.#previousRead(dataDirectory, name);
     if (previous === undefined) return late;
     return [...late, ...present(rowsChangedWarning(activation, record.counts.read, previous))];
+  }
+
+  /** The generation of the newest run that published one, by the local history; 0 where it has none. */
+  async #rememberedGeneration(): Promise<number> {
+    const { dataDirectory, name } = this.#activation;
+    try {
+      const { records } = await listRuns({ dataDirectory, activation: name, limit: PREDECESSORS });
+      const published = records.filter(({ state }) => state === 'succeeded' || state === 'recovered');
+      return Math.max(0, ...published.map(({ generation }) => generation));
+    } catch (error) {
+      if (error instanceof SluiceError) return 0;
+      throw error;
+    }
   }
 
   /** Rows that the last run returned which read them all. */

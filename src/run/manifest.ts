@@ -1,6 +1,8 @@
+import * as z from 'zod';
 import type { ResolvedFormat } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import type { Column } from '../row-batch.ts';
+import { describeMisfit } from './describe-misfit.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** The small JSON blob, written last, that says what a run published. Consumers may rely on its shape. */
@@ -46,17 +48,37 @@ export function toManifestColumn({ name, source, sourceType, kind }: Column): Ma
   return { name, source, sourceType, kind };
 }
 
-/** Of a manifest that some Sluice wrote, what a later run needs. `undefined` where it is no manifest. */
-export function parseManifest(bytes: Buffer): Manifest | undefined {
+/** No series of runs gets so far. A number near the limit of exact integers could not be counted on from. */
+const MAX_GENERATION = 2 ** 48;
+
+/** What later runs go by; the rest is for consumers, and `verify` checks it. */
+const keptManifest = z.looseObject({
+  version: z.literal(1),
+  run: z.string(),
+  generation: z.int().min(0).max(MAX_GENERATION),
+  files: z.array(
+    z.looseObject({
+      name: z.string(),
+      part: z.int(),
+      change: z.enum(['added', 'updated', 'removed']).exactOptional(),
+      etag: z.string().exactOptional(),
+    }),
+  ),
+});
+
+export type ParsedManifest =
+  | { readonly manifest: Manifest; readonly damage?: undefined }
+  /** What is wrong with it, as in `files[0] is null; expected an object`. */
+  | { readonly manifest?: undefined; readonly damage: string };
+
+/** A manifest that some Sluice wrote, as far as a later run needs it. */
+export function parseManifest(bytes: Buffer): ParsedManifest {
+  let content: unknown;
   try {
-    const value = JSON.parse(bytes.toString('utf8')) as Partial<Manifest>;
-    const good =
-      value.version === 1 &&
-      typeof value.run === 'string' &&
-      Number.isSafeInteger(value.generation) &&
-      Array.isArray(value.files);
-    return good ? (value as Manifest) : undefined;
+    content = JSON.parse(bytes.toString('utf8'));
   } catch {
-    return undefined;
+    return { damage: 'it is not JSON' };
   }
+  const { error } = keptManifest.safeParse(content);
+  return error === undefined ? { manifest: content as Manifest } : { damage: describeMisfit(error) };
 }

@@ -2,13 +2,15 @@ import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { FileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import type { BlobStore, StagedFile } from '../sinks/sink.ts';
+import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
-import { type ApplicableBaseline, type Clock, type Decision, rollForward } from './commit.ts';
+import { type ApplicableBaseline, type CommitParts, type Decision, rollForward } from './commit.ts';
 import { decideFiles, toRunFile } from './decide.ts';
 import type { Journal } from './journal.ts';
-import { type Manifest, type ManifestColumn, manifestNames, parseManifest } from './manifest.ts';
+import { type LatestManifest, readLatest } from './latest-manifest.ts';
+import { type Manifest, type ManifestColumn, manifestNames } from './manifest.ts';
+import { readDecision } from './read-decision.ts';
 import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
 import { findStaleParts } from './stale-parts.ts';
 
@@ -28,11 +30,8 @@ import { findStaleParts } from './stale-parts.ts';
  * The first half is here, the second, which recovery shares, in commit.ts. Both speak to disk, store, baseline and clock
  * through interfaces only, so that a simulator can put a crash between any two of their steps.
  */
-export interface ProtocolParts {
-  readonly store: BlobStore;
-  readonly journal: Journal;
+export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;
-  readonly clock: Clock;
   /** Account and container; a decision is only ever finished where it was made for. */
   readonly target: string;
 }
@@ -49,7 +48,7 @@ export interface RunSteps {
   readonly fileName: FileName;
   readonly contentType: string;
   /** OPEN: decides between all rows and changes, by what was published last. */
-  plan(latest: Manifest | undefined): Promise<RunPlan>;
+  plan(latest: LatestManifest): Promise<RunPlan>;
   /** STREAMING to SEALED: all blocks acknowledged, the end of data proven, the delta log durable, the gates passed. */
   stream(plan: RunPlan): Promise<SealedRun>;
   /** PREPARED: the last moment at which the run can be dropped. Throws to drop it. */
@@ -85,9 +84,9 @@ export async function exportOnce(
   const { run } = steps.record;
   const { folder } = activation.destination;
   const names = manifestNames(folder, activation.name, run);
-  const latest = activation.manifest ? await store.getBlob(names.latest) : undefined;
-  const previous = latest && parseManifest(latest.bytes);
-  const plan = await steps.plan(previous);
+  const latest = await readLatest(activation, store);
+  const { manifest: previous } = latest;
+  const plan = await steps.plan(latest);
 
   let decision: Decision;
   try {
@@ -116,14 +115,13 @@ export async function exportOnce(
       files: sealed.staged.map(toRunFile),
       warnings: [...plan.warnings, ...sealed.warnings, ...decided.warnings],
     };
-    const latestCondition = latest ? { ifMatch: latest.etag } : ({ ifAbsent: true } as const);
     decision = {
       version: 1,
       record,
       target,
       files: decided.files,
       manifest: activation.manifest
-        ? { names, latest: latestCondition, content: manifestOf(record, activation.format, plan) }
+        ? { names, latest: latest.condition, content: manifestOf(record, activation.format, plan) }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
       stale: await findStaleParts({
@@ -143,7 +141,7 @@ export async function exportOnce(
     await dropUndecided(journal, run);
     throw error;
   }
-  const record = await rollForward(decision, parts);
+  const record = await rollForward(decision, parts, { looksFirst: false });
   // Before the journal forgets the run, so that a crash does not take both.
   await remember(record);
   await attemptTidying(() => journal.remove(run));
@@ -165,12 +163,11 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
   const { journal, target } = parts;
   const finished: RunRecord[] = [];
   for (const run of await journal.list()) {
-    const decision = (await journal.read(run, 'commit.json')) as Decision | undefined;
+    const decision = await readDecision(journal, run);
     if (decision === undefined) {
       await journal.remove(run);
       continue;
     }
-    if (decision.version !== 1) throw unknownVersion(run, decision);
     if (decision.target !== target) {
       const message = `run ${run} was decided for ${decision.target}, but the destination now is ${target}`;
       throw new SluiceError('STATE_STALE', message, {
@@ -180,21 +177,16 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
     }
     // Its write may have failed after it took effect, before its folder was synced: what is published must outlive it.
     await journal.write(run, 'commit.json', decision);
-    const record: RunRecord = { ...(await rollForward(decision, parts)), state: 'recovered' };
+    const record: RunRecord = {
+      ...(await rollForward(decision, parts, { looksFirst: true })),
+      state: 'recovered',
+    };
     await remember(record);
     // Must succeed: a decision that is left behind would be taken up again after later runs.
     await journal.remove(run);
     finished.push(record);
   }
   return finished;
-}
-
-function unknownVersion(run: string, { version }: { readonly version: unknown }): SluiceError {
-  const message = `run ${run} was decided by another version of Sluice, whose decisions have version ${version}`;
-  return new SluiceError('STATE_STALE', message, {
-    stage: 'state',
-    hint: 'let that version of Sluice finish the run',
-  });
 }
 
 /**

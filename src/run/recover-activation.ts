@@ -1,5 +1,6 @@
 import { assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
+import { configuredProperties } from './configured-properties.ts';
 import { SYSTEM_CLOCK } from './export-run.ts';
 import { recover } from './protocol.ts';
 import type { RunRecord } from './run-record.ts';
@@ -20,7 +21,9 @@ export async function recoverActivation({
   try {
     await store.checkAccess();
     const { journal, baseline } = workspace;
-    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target };
+    const configured = configuredProperties(activation);
+    const { manifest: manifests } = activation;
+    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target, configured, manifests };
     return await recover(parts, record => workspace.remember(record));
   } finally {
     await workspace.close();

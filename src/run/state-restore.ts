@@ -94,7 +94,7 @@ async function readLatest(
   { name, destination }: ResolvedActivation,
 ): Promise<Manifest | undefined> {
   const there = await store.getBlob(manifestNames(destination.folder, name, '').latest);
-  return there && parseManifest(there.bytes);
+  return there && parseManifest(there.bytes).manifest;
 }
 
 /** `undefined` where there is none that could be opened: to mend that is what restoring is for. */

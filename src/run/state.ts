@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import { type AbandonedRun, abandonRuns } from './abandon-runs.ts';
 import { findRun } from './history.ts';
 import { activationsFolder, exists, pendingError, StateFolder } from './state-folder.ts';
 
@@ -102,7 +103,7 @@ async function sizeOf(directory: string): Promise<{ bytes: number; files: number
 
 export interface ResetRequest {
   readonly activation: ResolvedActivation;
-  /** Drop runs that are decided and not finished, whatever of them is published. */
+  /** Give up runs that are decided and not finished, and keep the baseline, which is that of the last finished run. */
   readonly abandonDecided: boolean;
 }
 
@@ -113,10 +114,12 @@ export interface ResetReport {
   readonly run?: string;
   readonly keys?: number;
   readonly abandoned: readonly string[];
+  /** What is published of each abandoned run. */
+  readonly left?: readonly AbandonedRun[];
 }
 
 /**
- * Removes the baseline, also one that is damaged. Rejects with STATE_STALE while a decided run is not finished: its
+ * Removes the baseline, also one that is damaged; or gives up decided runs, and leaves it as it is. Rejects with STATE_STALE while a decided run is not finished: its
  * changes are against this baseline, and without it they could never be applied.
  */
 export async function resetState({ activation, abandonDecided }: ResetRequest): Promise<ResetReport> {
@@ -127,11 +130,12 @@ export async function resetState({ activation, abandonDecided }: ResetRequest): 
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0 && !abandonDecided) {
-      const hint = `\`sluice run ${name}\` finishes it first; --abandon drops it, whatever of it is published`;
+      const hint = `\`sluice run ${name}\` finishes it first; --abandon gives it up, and keeps the baseline`;
       throw pendingError('reset', name, decided, hint);
     }
-    for (const run of decided) await folder.journal.remove(run);
-    return { activation: name, abandoned: decided, ...(await clearBaseline(folder)) };
+    if (!abandonDecided) return { activation: name, abandoned: [], ...(await clearBaseline(folder)) };
+    const left = await abandonRuns(folder, decided, activation);
+    return { activation: name, abandoned: decided, left };
   } finally {
     await folder.close();
   }

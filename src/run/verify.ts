@@ -126,7 +126,8 @@ async function locate(
     try {
       const store = new AzureBlobStore({ ...destination, signal });
       const there = await store.getBlob(name);
-      if (there !== undefined) return { activation, store, name, manifest: parseManifest(there.bytes) };
+      if (there !== undefined)
+        return { activation, store, name, manifest: parseManifest(there.bytes).manifest };
     } catch (error) {
       signal.throwIfAborted();
       failure ??= error;

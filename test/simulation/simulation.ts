@@ -228,7 +228,16 @@ class Simulation {
     });
     const baseline = new VirtualBaseline({ disk, process, faults: troubles.disk });
     const mutated = this.#options.mutate?.({ store, journal, baseline, disk, container: this.#container });
-    const parts: ProtocolParts = { store, journal, baseline, clock: this.#world, target: TARGET, ...mutated };
+    const parts: ProtocolParts = {
+      store,
+      journal,
+      baseline,
+      clock: this.#world,
+      target: TARGET,
+      configured: {},
+      manifests: activation.manifest,
+      ...mutated,
+    };
     try {
       for (const recovered of await recover(parts, ({ run: kept }) => journal.remember(kept))) {
         this.#tally.recovered++;

@@ -21,6 +21,7 @@ import {
   type FailureContext,
   toDestinationError,
 } from './azure-errors.ts';
+import { explainOwnBlob } from './own-blobs.ts';
 import { type RetryClock, withRetries } from './retry.ts';
 import { checkSas, type SasDescription } from './sas.ts';
 import { writeOptions } from './write-options.ts';
@@ -328,7 +329,8 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     { doing, permission, properties }: Pick<FailureContext, 'doing' | 'permission' | 'properties'>,
   ): SluiceError {
     const { redact, sas, url, proxy } = this.#connection;
-    return toDestinationError(error, { doing, permission, properties, redact, sas, url, proxy });
+    const known = toDestinationError(error, { doing, permission, properties, redact, sas, url, proxy });
+    return explainOwnBlob(known, doing);
   }
 }
 
