@@ -353,9 +353,7 @@ async function publishManifest(
     warnings.push({ code: 'DESTINATION_RESET', message });
   };
   const unlisted = (name: string, error: unknown): unknown =>
-    isFinalRefusal(error) && error.code !== 'STATE_STALE'
-      ? unlistedError(content.run, name, error)
-      : error;
+    isFinalRefusal(error) && error.code !== 'STATE_STALE' ? unlistedError(content.run, name, error) : error;
   await write(names.run, { ifAbsent: true }).catch(error => {
     throw unlisted(names.run, error);
   });

@@ -7,7 +7,7 @@ import type { Daemon } from '../../src/daemon/daemon.ts';
 import { RequestLog } from '../../src/daemon/request-log.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { resetState } from '../../src/run/state.ts';
-import type { BlobAction, BlobProxy, BlobRequest } from '../support/blob-proxy.ts';
+import { azureError, type BlobAction, type BlobProxy, type BlobRequest } from '../support/blob-proxy.ts';
 import {
   type DaemonWorld,
   ended,
@@ -178,10 +178,55 @@ test('a wish to cancel that came while the run was being decided does not stop t
     assert.equal((await ended(next, run)).state, 'recovered');
   }));
 
+test('a decided run whose second file is refused for its tags is finished without them once a reload takes them out', () =>
+  withWorld({ daemon: DAEMON }, async world => {
+    const proxy = await world.blobProxy();
+    const refusesTags = (request: BlobRequest): BlobAction =>
+      isCommit(request) && request.headers['x-ms-tags'] !== undefined && request.blob !== 'one.csv'
+        ? azureError(403, 'AuthorizationPermissionMismatch')
+        : undefined;
+    proxy.setHook(refusesTags);
+    const own = { maxFileRows: 2, runType: 'full_then_delta', syncMode: 'insert' };
+    const withTags = { ...own, blob: { tags: { team: 'crm' } } };
+    world.settings = { ...world.settings, activations: { one: withTags } };
+    const clock = new ManualClock();
+    const daemon = await world.start({ clock, random: () => 1 });
+    const { run } = (await daemon.trigger(request('one'))).record;
+    await clock.untilWaiting(20_000);
+    const waiting = await daemon.run(run);
+    assert.deepEqual([waiting.state, waiting.error?.code], ['queued', 'DESTINATION_PERMISSION']);
+    assert.match(
+      waiting.error?.message ?? '',
+      /1 of its 2 files are published and one_part00002.csv is refused/,
+    );
+    assert.match(daemon.health().problems.join(), new RegExp(`run ${run} of one is decided`));
+    const later = (await daemon.trigger(request('one', { full: true }))).record.run;
+
+    world.settings = { ...world.settings, activations: { one: own } };
+    await daemon.reload();
+    const done = await ended(daemon, run);
+    assert.deepEqual([done.state, done.counts.written, done.error], ['recovered', 3, undefined]);
+    assert.equal((await ended(daemon, later)).state, 'succeeded');
+    assert.deepEqual(daemon.health().problems, []);
+  }));
+
+test('a run whose only file is refused has failed, is not decided any more, and the next one is made at once', () =>
+  withWorld({ daemon: DAEMON }, async world => {
+    const proxy = await world.blobProxy();
+    proxy.setHook(request => (isCommit(request) ? azureError(409, 'BlobImmutableDueToPolicy') : undefined));
+    const daemon = await world.start({ clock: new ManualClock() });
+    const failed = await make(daemon, 'one');
+    assert.deepEqual([failed.state, failed.error?.code], ['failed', 'DESTINATION_REFUSED']);
+    assert.match(failed.error?.message ?? '', /it is withdrawn/);
+    assert.deepEqual(daemon.health().problems, []);
+    proxy.setHook(undefined);
+    assert.equal((await make(daemon, 'one')).state, 'succeeded');
+  }));
+
 test('a run that a command has decided is finished by the daemon, though a run that came meanwhile could not', () =>
   withWorld({ daemon: DAEMON }, async world => {
     const proxy = await world.blobProxy();
-    proxy.setHook(request => (isCommit(request) ? { status: 403 } : undefined));
+    proxy.setHook(request => (isCommit(request) ? azureError(403, 'AuthenticationFailed') : undefined));
     const { run } = await world.runCommand('one');
     proxy.setHook(() => MISSING);
     const log = new MemoryLog();

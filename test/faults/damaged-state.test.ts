@@ -149,9 +149,11 @@ test('a decision that cannot be read stops full runs too, until somebody gives i
     assert.deepEqual(await subject.container.list(), before);
     const activation = subject.activation();
     await assert.rejects(resetState({ activation, abandonDecided: false }), { code: 'STATE_STALE' });
-    const { abandoned } = await resetState({ activation, abandonDecided: true });
-    assert.deepEqual(abandoned, [record.run]);
-    const { record: full } = await subject.succeed();
+    const { abandoned, left } = await resetState({ activation, abandonDecided: true });
+    assert.deepEqual([abandoned, left?.[0]?.isLatest], [[record.run], true]);
+    const { record: behind } = await subject.run();
+    assert.equal(behind.error?.code, 'STATE_STALE', 'the destination is ahead of the baseline that is kept');
+    const { record: full } = await subject.succeed({ full: true });
     assert.deepEqual([full.full, full.generation], [true, 3]);
     await subject.expectNoChange();
   });

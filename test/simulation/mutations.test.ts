@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SluiceError } from '../../src/errors.ts';
 import type { Decision } from '../../src/run/commit.ts';
 import type { DocumentName, Journal } from '../../src/run/journal.ts';
 import type { ProtocolParts } from '../../src/run/protocol.ts';
@@ -81,7 +82,7 @@ test('catches writes without a precondition', async t => {
     store: storeWith(parts, async (blob, write) => write(unconditional(parts, blob))),
   }));
   t.diagnostic(`seed ${found.seed}: ${found.violation}`);
-  assertMeant(found, /went from|went back|had not seen it|is not there/);
+  assertMeant(found, /went from|went back|had not seen it|is not there|nothing is before it/);
 });
 
 test('catches a run without manifests that forgets that its files were in place', async t => {
@@ -94,6 +95,37 @@ test('catches a run without manifests that forgets that its files were in place'
   }));
   t.diagnostic(`seed ${found.seed}: ${found.violation}`);
   assertMeant(found, /is dropped|went from|delta|never decided|called failed/);
+});
+
+test('catches a run that is withdrawn for a refusal, though some of it is visible', async t => {
+  const found = await firstViolation(parts => {
+    let isRefused = false;
+    const { commitBlocks, ...store } = storeWith(parts, async (_, write) => write());
+    return {
+      store: {
+        ...store,
+        commitBlocks: async (...args) => {
+          try {
+            return await commitBlocks(...args);
+          } catch (error) {
+            isRefused ||= error instanceof SluiceError && !error.retryable;
+            throw error;
+          }
+        },
+        head: async blob => (isRefused ? undefined : store.head(blob)),
+      },
+    };
+  });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /is withdrawn, and .* of it is visible/);
+});
+
+test('catches a decided run that is tried again with the properties that were refused', async t => {
+  const found = await firstViolation(({ disk }) => ({
+    configured: disk.folders.size > 0 ? { tags: { team: 'crm' } } : {},
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /lacks no right|does not succeed/);
 });
 
 test('catches a run that takes published parts for stale', async t => {

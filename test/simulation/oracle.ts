@@ -88,6 +88,7 @@ export class Oracle {
       startedMs: this.#world.milliseconds,
       decided: false,
       removedStep: undefined,
+      refused: false,
       applied: false,
       published: false,
       noted: false,
@@ -108,6 +109,11 @@ export class Oracle {
     this.#runs.get(run)!.noted = true;
   }
 
+  /** A file of the run was refused for good. */
+  refused(run: string): void {
+    this.#runs.get(run)!.refused = true;
+  }
+
   decided(run: string): void {
     this.#runs.get(run)!.decided = true;
   }
@@ -118,8 +124,18 @@ export class Oracle {
     facts.removedStep ??= this.#world.step;
     this.#publishNothing(facts);
     if (this.#mayBeDropped(facts)) return;
-    if (!facts.published) this.violate(`${run} was decided, and is dropped`);
+    if (!facts.published && facts.refused) this.#checkNothingVisible(facts);
+    else if (!facts.published) this.violate(`${run} was decided, and is dropped`);
     else if (!isRemembered) this.violate(`${run} is published, and its record is not kept`);
+  }
+
+  /** A run whose file is refused may be withdrawn as long as nobody can see any of it. */
+  #checkNothingVisible({ run, staged }: RunFacts): void {
+    for (const { name, bytes } of staged.values()) {
+      const blob = this.#container!.blobs.get(name);
+      if (blob?.metadata['run'] === run && blob.bytes.length === bytes)
+        this.violate(`${run} is withdrawn, and ${name} of it is visible`);
+    }
   }
 
   /** The disk forgets: an earlier state was put back, or the state was reset. */
@@ -160,7 +176,7 @@ export class Oracle {
   }
 
   /** The protocol said that the run is done. */
-  finished(run: string, disk: VirtualDisk): void {
+  finished({ run, warnings }: FinishedRun, disk: VirtualDisk): void {
     const facts = this.#runs.get(run);
     if (facts === undefined) {
       this.violate(`${run} is called finished, and nobody ever started it`);
@@ -174,7 +190,9 @@ export class Oracle {
     }
     // The next run finds the destination reset.
     const lost = this.#changesSince(subject.latest, facts.startedStep).some(({ by }) => by === 'foreign');
-    if (facts.chain.last !== facts && !lost && !facts.chain.cameBack && !facts.forgotten) {
+    // A run without a baseline that latest.json does not name says so.
+    const isUnlisted = !subject.keepsState && warnings.some(({ code }) => code === 'RECORD_NOT_KEPT');
+    if (facts.chain.last !== facts && !isUnlisted && !lost && !facts.chain.cameBack && !facts.forgotten) {
       this.violate(`${run} is called finished, and ${facts.chain.last?.run} is the latest`);
     }
     this.#checkFile(facts.chain);
@@ -269,7 +287,9 @@ export class Oracle {
     const staged = facts.staged.get(after.name);
     if (staged === undefined) this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
     else if (staged.bytes !== after.bytes.length) this.#takenBack(facts, after);
-    if (facts.chain.subject.manifest || facts.published) return;
+    // A late request of a run that was withdrawn: nobody can stop it any more, and no manifest names the file.
+    const isLate = facts.refused && facts.removedStep !== undefined;
+    if (facts.chain.subject.manifest || facts.published || isLate) return;
     const files = facts.names.map(name => facts.committed.get(name));
     if (files.some(file => file === undefined)) return;
     const fromByte = ({ name }: Version): number => facts.staged.get(name)!.fromByte;

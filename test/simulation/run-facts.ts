@@ -79,6 +79,8 @@ export interface RunFacts {
   readonly startedMs: number;
   decided: boolean;
   removedStep: number | undefined;
+  /** The container refused one of its files for good. */
+  refused: boolean;
   /** The baseline on disk is its own. */
   applied: boolean;
   /** RUN.json was written; without manifests, all files are committed. */

@@ -26,7 +26,14 @@ test('publishes every change exactly once, whatever happens to disk, network and
   t.diagnostic(JSON.stringify(total));
   // A simulator in which nothing happens proves nothing.
   for (const times of [total.crashes, total.done, total.recovered]) assert.ok(times > SEEDS / 10);
-  const codes = ['DESTINATION_CONFLICT', 'DESTINATION_RESET', 'STATE_STALE', 'STATE_WRITE_FAILED'];
+  const codes = [
+    'DESTINATION_CONFLICT',
+    'DESTINATION_PERMISSION',
+    'DESTINATION_REFUSED',
+    'DESTINATION_RESET',
+    'STATE_STALE',
+    'STATE_WRITE_FAILED',
+  ];
   for (const code of codes) assert.ok((total.failed[code] ?? 0) > 10, code);
 });
 

@@ -5,6 +5,7 @@ import { exportOnce, type ProtocolParts, recover } from '../../src/run/protocol.
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
+import { Refusals } from './refusals.ts';
 import { chooseScenario, SCHEMAS, type Scenario } from './scenario.ts';
 import { simulatedRun } from './simulated-run.ts';
 import { VirtualBaseline } from './virtual-baseline.ts';
@@ -61,6 +62,8 @@ interface Site {
   /** What the person who looks after the activation says at the next start. */
   full: boolean;
   allowRemovals: boolean;
+  /** The configuration asks for tags. */
+  tags: boolean;
   /** An old state was put back, so that the destination may be ahead of it. */
   stale: boolean;
   readonly backups: VirtualDisk[];
@@ -75,12 +78,14 @@ interface Troubles {
 
 const CALM: Troubles = { network: { writes: 0, reads: 0 }, disk: 0, source: 0, crashes: 0 };
 const CONSUMERS = 2 ** 40;
+const REFUSALS = 2 ** 41;
 const KEYS = 8;
 const VALUES = 3;
 /** About as many moments as a recovery and a run have. */
 const MOMENTS = 70;
 const FOR_EVER = 2 ** 30;
 const TARGET = 'acme/exports';
+const TAGS = { tags: { team: 'crm' } };
 /** Starts after which a site must have succeeded once nothing goes wrong any more; each error may need a person. */
 const CALM_STARTS = 6;
 
@@ -94,6 +99,7 @@ class Simulation {
   readonly #scenario: Scenario;
   readonly #oracle: Oracle;
   readonly #container: VirtualContainer;
+  readonly #refusals: Refusals;
   readonly #sites: readonly Site[];
   readonly #tally: Tally = { steps: 0, starts: 0, crashes: 0, done: 0, recovered: 0, failed: {} };
 
@@ -106,6 +112,7 @@ class Simulation {
     this.#scenario = chooseScenario(this.#random, this.#consumers);
     this.#oracle = new Oracle(this.#world);
     this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
+    this.#refusals = new Refusals(new Random(seed + REFUSALS), run => this.#oracle.refused(run));
     this.#sites = this.#scenario.activations.map(activation => ({
       activation,
       disk: new VirtualDisk(),
@@ -113,6 +120,7 @@ class Simulation {
       schema: 0,
       full: false,
       allowRemovals: false,
+      tags: false,
       stale: false,
       backups: [],
     }));
@@ -161,6 +169,8 @@ class Simulation {
         this.#maybeRestore(site);
       }
       this.#consume();
+      this.#refusals.begin();
+      for (const site of this.#sites) site.tags ||= this.#refusals.beginTags();
       if (this.#random.chance(this.#scenario.foreignWrites)) this.#letOthersWrite();
       if (this.#random.chance(0.3)) await Promise.all(this.#sites.map(site => this.#start(site, troubles)));
       else for (const site of this.#sites) await this.#start(site, troubles);
@@ -213,6 +223,7 @@ class Simulation {
       container: this.#container,
       process,
       faults: troubles.network,
+      refusals: this.#refusals,
       mayDelete: this.#scenario.mayDelete,
       onSeen: etag => {
         if (!decided) seen.add(etag);
@@ -234,7 +245,7 @@ class Simulation {
       baseline,
       clock: this.#world,
       target: TARGET,
-      configured: {},
+      configured: site.tags ? TAGS : {},
       manifests: activation.manifest,
       ...mutated,
     };
@@ -242,7 +253,7 @@ class Simulation {
       for (const recovered of await recover(parts, ({ run: kept }) => journal.remember(kept))) {
         this.#tally.recovered++;
         this.#world.note(`RECOVERED ${recovered.run}`);
-        this.#oracle.finished(recovered.run, disk);
+        this.#oracle.finished(recovered, disk);
       }
       let before: readonly string[] = [];
       const steps = simulatedRun({
@@ -272,12 +283,14 @@ class Simulation {
       const record = await exportOnce(steps, parts, ({ run: kept }) => journal.remember(kept));
       if (!process.alive) throw CRASH;
       this.#world.note(`DONE ${run}, generation ${record.generation}`);
-      this.#oracle.finished(run, disk);
+      this.#oracle.finished(record, disk);
       this.#checkStale(site, record, before, startedStep);
       this.#tally.done++;
       site.full = false;
       site.allowRemovals = false;
       site.stale = false;
+      // A person reads warnings, too.
+      if (record.warnings.some(({ code }) => code === 'RECORD_NOT_KEPT')) return !this.#refusals.endLeases();
       return true;
     } catch (error) {
       if (process.alive) {
@@ -332,7 +345,13 @@ class Simulation {
         disk.reset();
         this.#oracle.forgotten(name);
         return;
+      case 'DESTINATION_PERMISSION':
+        if (!site.tags) this.#oracle.violate(`${name} lacks no right: ${error.message}`);
+        this.#world.note('tags are taken out of the configuration');
+        site.tags = false;
+        return;
       case 'DESTINATION_REFUSED':
+        if (this.#refusals.endLeases()) return;
         if (activation.ifExists !== 'append') this.#oracle.violate(`${name} refused: ${error.message}`);
         site.full = true;
         return;

@@ -7,6 +7,7 @@ import type {
   CommitOptions,
   WriteOutcome,
 } from '../../src/sinks/sink.ts';
+import type { Refusals } from './refusals.ts';
 import type { Applied, VirtualContainer } from './virtual-container.ts';
 import { CRASH, type Process } from './world.ts';
 
@@ -20,6 +21,7 @@ export interface VirtualBlobStoreOptions {
   readonly container: VirtualContainer;
   readonly process: Process;
   readonly faults: NetworkFaults;
+  readonly refusals: Refusals;
   readonly mayDelete: boolean;
   /** Told of each ETag that the process is shown. */
   readonly onSeen: (etag: string) => void;
@@ -55,16 +57,21 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
   }
 
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
-    return this.#write(`commit ${blob}`, () =>
-      this.#options.container.commit(blob, blockIds, options.condition, options.properties),
-    );
+    return this.#write(`commit ${blob}`, () => {
+      this.#options.refusals.check(blob, options.properties);
+      return this.#options.container.commit(blob, blockIds, options.condition, options.properties);
+    });
   }
 
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome> {
     const content = Buffer.from(bytes);
-    return this.#write(`put ${blob}`, () =>
-      this.#options.container.put(blob, content, options.condition, { ...options.properties, by: 'sluice' }),
-    );
+    return this.#write(`put ${blob}`, () => {
+      this.#options.refusals.check(blob, options.properties);
+      return this.#options.container.put(blob, content, options.condition, {
+        ...options.properties,
+        by: 'sluice',
+      });
+    });
   }
 
   async head(blob: string): Promise<BlobProperties | undefined> {
@@ -88,9 +95,10 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
   }
 
   async deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'> {
-    const { container, mayDelete } = this.#options;
+    const { container, mayDelete, refusals } = this.#options;
     const what = `delete ${blob}`;
     const apply = () => {
+      refusals.checkDelete(blob);
       if (mayDelete) return container.delete(blob, ifMatch, 'sluice');
       throw new SluiceError('DESTINATION_PERMISSION', `${what}: not permitted`);
     };
