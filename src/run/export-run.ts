@@ -25,7 +25,7 @@ import { configuredProperties } from './configured-properties.ts';
 import { existsError } from './decide.ts';
 import { listRuns } from './history.ts';
 import type { LatestManifest } from './latest-manifest.ts';
-import { toManifestColumn } from './manifest.ts';
+import { type Manifest, toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord, toRunError } from './new-record.ts';
 import {
   emptyResultWarning,
@@ -244,7 +244,7 @@ class ExportRun {
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
     this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
     const told = { warnings, snapshotTime, columns: mapping.written.map(toManifestColumn) };
-    return { mapping, plan: { ...plan, ...told }, found: full ? undefined : parts, latest };
+    return { mapping, plan: { ...plan, ...told }, found: full ? undefined : parts, latest: latest.manifest };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */

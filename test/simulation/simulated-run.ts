@@ -102,10 +102,25 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
         partName(fileName, part, { folder: activation.destination.folder });
       const parts =
         activation.ifExists === 'append' && !fullAsked && local !== undefined
-          ? await lookAtParts({ store, activation: activation.name, nameOf, state: local, previous: latest.manifest })
+          ? await lookAtParts({
+              store,
+              activation: activation.name,
+              nameOf,
+              state: local,
+              previous: latest.manifest,
+            })
           : undefined;
       const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
-      const plan = planBaseline({ activation, fullAsked, local, latest, remembered: 0, description, mapping, gone });
+      const plan = planBaseline({
+        activation,
+        fullAsked,
+        local,
+        latest,
+        remembered: 0,
+        description,
+        mapping,
+        gone,
+      });
       found = plan.full ? undefined : parts;
       previous = latest.manifest;
       rows = new Map(options.source);
