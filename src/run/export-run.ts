@@ -23,7 +23,7 @@ import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { configuredProperties } from './configured-properties.ts';
 import { existsError } from './decide.ts';
-import { listRuns } from './history.ts';
+import { previousRead, rememberedGeneration } from './earlier-runs.ts';
 import type { LatestManifest } from './latest-manifest.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord, toRunError } from './new-record.ts';
@@ -80,9 +80,6 @@ export interface ExportResult {
   /** Earlier runs that had been decided and were finished first. */
   readonly recovered: readonly RunRecord[];
 }
-
-/** Earlier runs that are looked at for the last one that read everything. */
-const PREDECESSORS = 20;
 
 export const SYSTEM_CLOCK: Clock = { now: () => new Date(), sleep: milliseconds => sleep(milliseconds) };
 
@@ -228,7 +225,7 @@ class ExportRun {
     const look = { store, activation: activation.name, nameOf, state: local!, previous: latest.manifest };
     const parts = appends ? await lookAtParts(look) : undefined;
     const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
-    const remembered = activation.runType === 'full_only' ? await this.#rememberedGeneration() : 0;
+    const remembered = activation.runType === 'full_only' ? await rememberedGeneration(activation) : 0;
     const plan = planBaseline({
       activation,
       fullAsked,
@@ -435,41 +432,14 @@ class ExportRun {
   /** What only the end of the run tells, and runs before it. */
   async #lateWarnings(record: RunRecord): Promise<RunWarning[]> {
     const activation = this.#activation;
-    const { dataDirectory, name, warnings } = activation;
+    const { warnings } = activation;
     const late = present(slowRunWarning(activation, Date.parse(record.endedAt!) - this.#beganAt.getTime()));
     const compares =
       warnings.rowsDroppedOverRatio !== undefined || warnings.rowsSpikedOverRatio !== undefined;
     if (!compares || !hasReadAll(record)) return late;
-    const previous = await this.#previousRead(dataDirectory, name);
+    const previous = await previousRead(activation, record.run);
     if (previous === undefined) return late;
     return [...late, ...present(rowsChangedWarning(activation, record.counts.read, previous))];
-  }
-
-  /** The generation of the newest run that published one, by the local history; 0 where it has none. */
-  async #rememberedGeneration(): Promise<number> {
-    const { dataDirectory, name } = this.#activation;
-    try {
-      const { records } = await listRuns({ dataDirectory, activation: name, limit: PREDECESSORS });
-      const published = records.filter(({ state }) => state === 'succeeded' || state === 'recovered');
-      return Math.max(0, ...published.map(({ generation }) => generation));
-    } catch (error) {
-      if (error instanceof SluiceError) return 0;
-      throw error;
-    }
-  }
-
-  /** Rows that the last run returned which read them all. */
-  async #previousRead(dataDirectory: string, activation: string): Promise<number | undefined> {
-    try {
-      // One dated later was made before the clock was set back, and would be compared with for as long as it is ahead.
-      const before = this.#record.run;
-      const { records } = await listRuns({ dataDirectory, activation, limit: PREDECESSORS, before });
-      return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
-    } catch (error) {
-      // The run is published: that its history cannot be read is said when its record cannot be kept.
-      if (error instanceof SluiceError) return undefined;
-      throw error;
-    }
   }
 
   async fail(error: SluiceError | Held): Promise<RunRecord> {
