@@ -239,6 +239,17 @@ export interface SluiceErrorOptions {
   readonly retryable?: boolean;
 }
 
+/** Control and format characters, but for tabs, line breaks and joiners, which are part of words. */
+const INVISIBLE = /(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
+/** A text of somebody else with what nobody would see in it shown by its code. */
+function visible(text: string): string {
+  return text.replace(
+    INVISIBLE,
+    character => `<U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}>`,
+  );
+}
+
 /**
  * A failure that the world caused. The message says what failed, on which thing, and what was
  * seen; the hint says what to do. Neither ever holds a secret.
@@ -251,7 +262,7 @@ export class SluiceError extends Error {
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: SluiceErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(visible(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.stage = options.stage;
     this.hint = options.hint ?? ERROR_KINDS[code].hint;

@@ -1,8 +1,9 @@
 /** From a file or a folder to a configuration, or to one error with every problem in it. */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { SluiceError } from '../errors.ts';
+import { readTextFile, TextFileError } from '../text-file.ts';
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
 import { type ConfigProblem, mergeTrees } from './located-tree.ts';
 import type { Environment, ReferenceContext } from './references.ts';
@@ -52,13 +53,12 @@ const CONFIG_FILE = /^[^.].*\.(?:ya?ml|json)$/i;
 
 function readText(path: string, cwd: string): ConfigText {
   const file = relative(cwd, path) || path;
-  const bytes = readFileSync(path);
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return { file, path, text, problems: [] };
-  } catch {
-    const message = 'is not UTF-8 text';
-    return { file, path, text: '', problems: [{ file, line: 1, column: 1, key: '', message }] };
+    return { file, path, text: readTextFile(path), problems: [] };
+  } catch (error) {
+    if (!(error instanceof TextFileError)) throw error;
+    const problem = { file, line: 1, column: 1, key: '', message: error.message };
+    return { file, path, text: '', problems: [problem] };
   }
 }
 

@@ -4,8 +4,8 @@
  * They are resolved in scalars after the file was parsed, so that a value can never become structure.
  */
 
-import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { readTextFile, TextFileError } from '../text-file.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -30,14 +30,14 @@ const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
 const SECRET_NAME = /PASS|PWD|SECRET|TOKEN|KEY|SAS|CREDENTIAL|SIGNATURE|WEBHOOK/i;
 const MAX_FILE_BYTES = 1024 * 1024;
 
+/** Without its last line break, as a shell's `$(cat file)`. */
 function readSecretFile(path: string): { text: string } | { problem: string } {
   try {
-    if (statSync(path).size > MAX_FILE_BYTES)
-      return { problem: `refers to the file ${path}, which is larger than 1MiB` };
-    return { text: readFileSync(path, 'utf8').replace(/\r?\n$/, '') };
+    return { text: readTextFile(path, { maxBytes: MAX_FILE_BYTES }).replace(/\r?\n$/, '') };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    return { problem: `refers to the file ${path}, which cannot be read (${code})` };
+    const { code = 'unknown error', message } = error as NodeJS.ErrnoException;
+    const fault = error instanceof TextFileError ? message : `cannot be read (${code})`;
+    return { problem: `refers to the file ${path}, which ${fault}` };
   }
 }
 
@@ -85,8 +85,10 @@ export function expandReferences(
       problems.push(`refers to the environment variable ${name}, which is not set`);
       return '';
     }
-    if (SECRET_NAME.test(name)) secrets.push(value);
-    return value;
+    // A variable that was filled from a file may begin as the file does.
+    const text = value.replace(/^\ufeff/, '');
+    if (SECRET_NAME.test(name)) secrets.push(text);
+    return text;
   };
 
   const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined, place: number) =>

@@ -94,10 +94,11 @@ async function checkSource(
     const stop = (): void => void source.close();
     signal.addEventListener('abort', stop);
     try {
-      const { columns, dialect } = await source.describe();
+      const { columns, dialect, connection } = await source.describe();
       known = columns;
       const filter = where === undefined ? '' : ', filter accepted';
-      return `${activation.source.name} is ${dialect}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
+      const place = connection === undefined ? '' : ` at ${connection}`;
+      return `${activation.source.name} is ${dialect}${place}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
     } finally {
       signal.removeEventListener('abort', stop);
       await source.close();

@@ -34,6 +34,8 @@ export interface SourceDescription {
   readonly dialect: string;
   /** The instant of the snapshot that `read` sends. */
   readonly snapshotTime: Date;
+  /** What the source is connected to, and how it is protected, where it is connected to anything. */
+  readonly connection?: string;
 }
 
 export interface EndOfData {

@@ -1,4 +1,5 @@
 import type { Column } from '../../row-batch.ts';
+import { type LexerSettings, statementEnd } from './statement-end.ts';
 
 interface UserText {
   readonly name: 'the model' | 'the filter';
@@ -21,8 +22,8 @@ export interface Place {
 }
 
 /** The model as the user wrote it, only without a closing semicolon. */
-export function modelQuery(sql: string): ModelQuery {
-  const text = withoutClosingSemicolon(sql);
+export function modelQuery(sql: string, settings: LexerSettings): ModelQuery {
+  const text = withoutClosingSemicolon(sql, settings);
   return { text, userTexts: [{ name: 'the model', text, start: 0 }] };
 }
 
@@ -30,8 +31,13 @@ export function modelQuery(sql: string): ModelQuery {
  * The statement that a run sends: the wanted columns, and no others, of the model, where the segment's filter
  * holds. The line breaks keep a `--` comment at the end of the user's text from swallowing what follows.
  */
-export function exportQuery(sql: string, columns: readonly Column[], where: string | undefined): ModelQuery {
-  const model = withoutClosingSemicolon(sql);
+export function exportQuery(
+  sql: string,
+  columns: readonly Column[],
+  where: string | undefined,
+  settings: LexerSettings,
+): ModelQuery {
+  const model = withoutClosingSemicolon(sql, settings);
   const head = `select ${columns.map(column => quoteIdentifier(column.source)).join(', ')} from (\n`;
   const unfiltered = `${head}${model}\n) as model`;
   const userTexts: UserText[] = [{ name: 'the model', text: model, start: head.length }];
@@ -59,20 +65,8 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** Strings, quoted names, dollar-quoted strings and comments, in which a semicolon is a character like others. */
-const TOKEN = /[eE]'(?:[^'\\]|\\.|'')*'|'[^']*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|\/\*.*?\*\/|[\w$]+|./gs;
-
-/** Drops semicolons behind which there are only white space and comments, and what is behind them. */
-function withoutClosingSemicolon(sql: string): string {
-  let end = sql.length;
-  let closing = false;
-  for (const { 0: token, index } of sql.matchAll(TOKEN)) {
-    if (token === ';') {
-      if (!closing) end = index;
-      closing = true;
-    } else if (!/^(?:\s|--|\/\*)/.test(token)) {
-      closing = false;
-    }
-  }
-  return (closing ? sql.slice(0, end) : sql).trimEnd();
+/** The model without what a text file may begin with, closing semicolons, and what is behind them. */
+function withoutClosingSemicolon(sql: string, settings: LexerSettings): string {
+  const text = sql.replace(/^\ufeff/, '');
+  return text.slice(0, statementEnd(text, settings)).replace(/[ \t\n\r\f\v]+$/, '');
 }

@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { PostgresAddress, PostgresHost } from '../../addresses/postgres-address.ts';
+import { readTextFile } from '../../text-file.ts';
 import { PasswordMissingError } from './postgres-errors.ts';
 
 /** The password for a host: that of the address, or of the first line of the password file that fits. */
@@ -32,7 +33,7 @@ function plain(field = ''): string {
 function linesOf(path: string | undefined): string[] {
   try {
     if (path === undefined || (statSync(path).mode & 0o077) !== 0) return [];
-    return readFileSync(path, 'utf8').split(/\r?\n/);
+    return readTextFile(path).split(/\r?\n/);
   } catch {
     return [];
   }

@@ -10,6 +10,7 @@ import { DirectSocket } from './direct-socket.ts';
 import { guardLogin } from './login-guard.ts';
 import { passwordOf } from './password-file.ts';
 import { HostsFailedError, WrongSessionError } from './postgres-errors.ts';
+import type { LexerSettings } from './statement-end.ts';
 import { tlsOptions } from './tls-options.ts';
 
 export interface PostgresConnectionOptions {
@@ -25,6 +26,11 @@ const MAX_SCRAM_ROUNDS = 10_000_000;
 /** The server's answer to a cancellation or a goodbye is waited for so long; then the connection is dropped. */
 const FAREWELL_TIMEOUT_MS = 3_000;
 
+interface ParameterStatus {
+  readonly parameterName: string;
+  readonly parameterValue: string;
+}
+
 /** How one attempt is encrypted. */
 type Encryption = ConnectionOptions | false;
 
@@ -35,6 +41,8 @@ type Encryption = ConnectionOptions | false;
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions;
   #client: pg.Client | undefined;
+  /** What the server told of its settings. */
+  readonly #parameters = new Map<string, string>();
   #connected = false;
   #dropped = false;
   /** Resolves when the socket of the last attempt has closed. */
@@ -75,6 +83,15 @@ export class PostgresConnection {
 
   get #driver(): DriverInternals {
     return this.client as unknown as DriverInternals;
+  }
+
+  get lexer(): LexerSettings {
+    return { standardStrings: this.#parameters.get('standard_conforming_strings') !== 'off' };
+  }
+
+  /** Whether the server may know `client_connection_check_interval`. */
+  get checksClient(): boolean {
+    return Number.parseInt(this.#parameters.get('server_version') ?? '', 10) >= 14;
   }
 
   /** What the connection is, for people: host, and how it is encrypted. */
@@ -167,6 +184,9 @@ export class PostgresConnection {
       if (isMade) this.#failed ??= error;
     });
     guardLogin(this.wire, address);
+    this.wire.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
+      this.#parameters.set(parameterName, parameterValue);
+    });
     try {
       await client.connect();
     } catch (error) {

@@ -50,6 +50,12 @@ const PINNED_SETTINGS = `
 `;
 const DIALECT_VERSION = 1;
 
+/**
+ * A server that computes looks this often whether its client is still there, so that a process that was killed leaves no query
+ * running. Not every platform of the server can.
+ */
+const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s';`;
+
 /** One model on one PostgreSQL connection, read in one read-only snapshot. */
 export class PostgresSource implements RowSource {
   readonly #options: PostgresSourceOptions;
@@ -70,7 +76,8 @@ export class PostgresSource implements RowSource {
     await this.#attempt(`connecting to source ${name}`, () => this.#connection.connect());
     const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
 
-    const query = modelQuery(sql);
+    const lexer = this.#connection.lexer;
+    const query = modelQuery(sql, lexer);
     const doing = `preparing model ${modelName}`;
     const columns = await this.#attempt(
       doing,
@@ -83,7 +90,7 @@ export class PostgresSource implements RowSource {
       query,
     );
 
-    const exported = exportQuery(sql, columns, where);
+    const exported = exportQuery(sql, columns, where, lexer);
     try {
       await this.#attempt(
         `preparing the export of model ${modelName}`,
@@ -93,12 +100,12 @@ export class PostgresSource implements RowSource {
     } catch (error) {
       throw notExportable(error as SluiceError, exported, columns);
     }
-    return { columns, ...snapshot };
+    return { columns, ...snapshot, connection: this.#connection.description };
   }
 
   read(columns: readonly Column[]): Readable {
     const { sql, where, modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
-    const query = exportQuery(sql, columns, where);
+    const query = exportQuery(sql, columns, where, this.#connection.lexer);
     const portal = new QueryStream(query.text, [], { rowMode: 'array' });
     const doing = `reading model ${modelName}`;
     this.#rows = new DataRowStream({
@@ -138,14 +145,21 @@ export class PostgresSource implements RowSource {
   /** Begins the transaction and pins what texts depend on; its first query takes the snapshot. */
   async #openSnapshot(): Promise<Pick<SourceDescription, 'dialect' | 'snapshotTime'>> {
     const { statementTimeoutMs, lockTimeoutMs, rowSecurity } = this.#options;
+    const { client, checksClient } = this.#connection;
     // In one message: a timeout of idle transactions must find no gap before it is switched off.
-    await this.#connection.client.query(
+    const settings =
       BEGIN +
-        PINNED_SETTINGS +
-        `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
-        setTimeoutOf('statement_timeout', statementTimeoutMs) +
-        setTimeoutOf('lock_timeout', lockTimeoutMs),
-    );
+      PINNED_SETTINGS +
+      `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
+      setTimeoutOf('statement_timeout', statementTimeoutMs) +
+      setTimeoutOf('lock_timeout', lockTimeoutMs);
+    await client.query(checksClient ? settings + CHECK_CLIENT : settings).catch(async (error: Error) => {
+      if (!checksClient) throw error;
+      // The last setting is one that not every platform has; whatever else failed fails here again.
+      await client.query('rollback to savepoint sluice').catch(() => {
+        throw error;
+      });
+    });
     // The statement that takes the snapshot: what was committed before its start is in it.
     const { rows } = await this.#connection.client.query<{ version: string; at: string }>(
       `select current_setting('server_version_num') as version,

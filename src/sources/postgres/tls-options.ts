@@ -47,7 +47,9 @@ function secureContext(options: SecureContextOptions) {
 
 function fileOf(key: string, path: string): Buffer {
   try {
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    // In front of the first certificate a byte order mark would hide it.
+    return bytes.toString('hex', 0, 3) === 'efbbbf' ? bytes.subarray(3) : bytes;
   } catch (cause) {
     const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
     const message = `${key} of the source names the file ${path}, which cannot be read (${code})`;

@@ -71,6 +71,11 @@ test('a policy that would hide rows is an error, never fewer rows', async () => 
   try {
     const error = await rejectsWith(readAll(url.href, 'select id from secrets'), 'SOURCE_PERMISSION');
     assert.match(error.message, /row-level security policy for table "secrets"/);
+    assert.match(error.hint, /rowSecurity: apply/);
+    await db.sql(`drop policy none on secrets; create policy some on secrets using (id = 1);
+      insert into secrets values (2)`);
+    const applied = await readAll(url.href, 'select id from secrets', { rowSecurity: 'apply' });
+    assert.deepEqual(applied.rows, [['1']]);
   } finally {
     await db.sql(`drop table secrets; drop role watched_${db.name}`);
   }
@@ -90,6 +95,13 @@ describe('timeouts', () => {
       'SOURCE_QUERY_CANCELLED',
     );
     assert.match(locked.message, /lock timeout/);
+    for (const [limited, key] of [
+      [error, /statementTimeout: none/],
+      [locked, /lockTimeout: none/],
+    ] as const) {
+      assert.deepEqual([limited.retryable, limited.exitCode], [false, 1]);
+      assert.match(limited.hint, key);
+    }
     await holder.end();
   });
 
@@ -102,11 +114,44 @@ describe('timeouts', () => {
       const sql = `select current_setting('statement_timeout') as setting`;
       assert.deepEqual((await readAll(url.href, sql)).rows, [['700ms']]);
       assert.deepEqual((await readAll(url.href, sql, { statementTimeoutMs: 90_000 })).rows, [['90s']]);
+      const none = { statementTimeoutMs: 'none', lockTimeoutMs: 'none' } as const;
+      assert.deepEqual((await readAll(url.href, sql, none)).rows, [['0']]);
       await rejectsWith(readAll(url.href, 'select pg_sleep(30)::text as id'), 'SOURCE_QUERY_CANCELLED');
     } finally {
       await db.sql(`drop role ${role}`);
     }
   });
+});
+
+test('a limit on temporary files is no passing fault', async () => {
+  const url = new URL(db.url);
+  url.searchParams.set('options', '-c temp_file_limit=64kB -c work_mem=64kB');
+  const sql = 'select id::text || repeat($$x$$, 100) as id from generate_series(1, 50000) id order by 1 desc';
+  const error = await rejectsWith(readAll(url.href.replaceAll('+', '%20'), sql), 'SOURCE_RATE_LIMIT');
+  assert.match(error.message, /temporary file size exceeds temp_file_limit/);
+  assert.deepEqual([error.retryable, error.exitCode], [false, 1]);
+  assert.match(error.hint, /alter role … set temp_file_limit/);
+});
+
+test('takes the host whose session is of the wanted kind', async () => {
+  const { port } = new URL(db.url);
+  const at = (hosts: string, query: string): string => `postgres://postgres@${hosts}/${db.name}?${query}`;
+  const one = async (url: string): Promise<unknown> => (await readAll(url, 'select 1 as id')).rows[0]?.[0];
+  assert.equal(await one(at(`127.0.0.1:1,127.0.0.1:${port}`, 'target_session_attrs=read-write')), '1');
+  assert.equal(await one(at(`127.0.0.1:${port}`, 'target_session_attrs=prefer-standby')), '1');
+  assert.equal(await one(at(`127.0.0.1:${port},127.0.0.1:1`, 'target_session_attrs=primary')), '1');
+  const readOnly = '&options=-c%20default_transaction_read_only%3Don';
+  assert.equal(await one(at(`127.0.0.1:${port}`, `target_session_attrs=read-only${readOnly}`)), '1');
+  const refused = readAll(at(`127.0.0.1:${port}`, 'target_session_attrs=standby'), 'select 1 as id');
+  assert.match(
+    (await rejectsWith(refused, 'SOURCE_CONNECT_FAILED')).message,
+    /target_session_attrs is standby, and the session is a primary/,
+  );
+  const all = readAll(at('127.0.0.1:1,localhost:1', ''), 'select 1 as id');
+  assert.match(
+    (await rejectsWith(all, 'SOURCE_CONNECT_FAILED')).message,
+    /^connecting to source warehouse: 127\.0\.0\.1:1: .*; localhost:1: /,
+  );
 });
 
 describe('only reads', () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
+import { createHash, createHmac, pbkdf2Sync, randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import type { ErrorCode } from '../../../src/errors.ts';
 import { getPostgres, type PrivatePostgres, startPrivatePostgres } from '../../support/postgres.ts';
 import { serverUser } from '../../support/postgres-binaries.ts';
 import { startTcpProxy } from '../../support/tcp-proxy.ts';
@@ -141,4 +142,89 @@ test('a server without TLS is an error that says so', { skip }, async () => {
     /^connecting to source warehouse: The server does not support SSL connections$/,
   );
   assert.match(error.hint, /TLS/);
+});
+
+const USED = 'select ssl, version from pg_stat_ssl where pid = pg_backend_pid()';
+
+test('sslmode means what it means to libpq', { skip }, async () => {
+  const authority = `sslrootcert=${encodeURIComponent(made!.certificate)}`;
+  const plain = await getPostgres();
+  const at = (query: string, host = '127.0.0.1') => `${server.url.replace('127.0.0.1', host)}?${query}`;
+  const encrypted: readonly string[] = [
+    at(''),
+    at('sslmode=prefer'),
+    at('sslmode=require'),
+    at('ssl=true'),
+    at(`sslmode=verify-ca&${authority}`),
+    at(`sslmode=require&${authority}`),
+    at(`sslmode=verify-full&hostaddr=127.0.0.1&${authority}`, 'localhost'),
+    at(`sslmode=verify-full&sslsni=0&${authority}`, 'localhost'),
+  ];
+  for (const url of encrypted) assert.equal((await readAll(url, USED)).rows[0]?.[0], 't', url);
+  const inClear = [at('sslmode=disable'), at('sslmode=allow'), `${plain.url}?sslmode=prefer`, plain.url];
+  for (const url of inClear) assert.equal((await readAll(url, USED)).rows[0]?.[0], 'f', url);
+  const { rows } = await readAll(at('sslmode=require&ssl_max_protocol_version=TLSv1.2'), USED);
+  assert.deepEqual(rows, [['t', 'TLSv1.2']]);
+});
+
+test('each fault of TLS has a hint that helps', { skip }, async () => {
+  const authority = `sslrootcert=${encodeURIComponent(made!.certificate)}`;
+  const other = createCertificate()!;
+  const plain = await getPostgres();
+  const faults: readonly (readonly [url: string, code: ErrorCode, hint: RegExp])[] = [
+    [`${server.url}?sslmode=verify-full&${authority}`, 'SOURCE_CREDENTIALS', /another host name.*verify-ca/],
+    [withMode('verify-full'), 'SOURCE_CREDENTIALS', /signed itself.*sslrootcert.*sslmode: require/],
+    [
+      `${withMode('verify-ca')}&sslrootcert=${encodeURIComponent(other.certificate)}`,
+      'SOURCE_CREDENTIALS',
+      /sslrootcert/,
+    ],
+    [`${withMode('verify-full')}&sslrootcert=/nowhere.pem`, 'CONFIG_INVALID', /correct sslrootcert/],
+    [`${withMode('require')}&sslcrl=/nowhere.pem`, 'CONFIG_INVALID', /correct sslcrl/],
+    [`${plain.url}?sslmode=require`, 'SOURCE_CREDENTIALS', /ssl = on.*sslmode: prefer/],
+    [`${withMode('require')}&channel_binding=require`, 'SOURCE_CREDENTIALS', /scram-sha-256 in pg_hba.conf/],
+    [`${withMode('require')}&require_auth=scram-sha-256`, 'SOURCE_CREDENTIALS', /require_auth/],
+  ];
+  for (const [url, code, hint] of faults) {
+    const error = await rejectsWith(readAll(url, 'select 1'), code);
+    assert.match(error.hint, hint, url);
+    assert.equal(error.retryable, false);
+  }
+  rmSync(other.folder, { recursive: true, force: true });
+});
+
+/** As the server would store a password, with so many rounds. */
+function verifier(password: string, rounds: number): string {
+  const salt = randomBytes(16);
+  const salted = pbkdf2Sync(password, salt, rounds, 32, 'sha256');
+  const keyOf = (name: string): Buffer => createHmac('sha256', salted).update(name).digest();
+  const stored = createHash('sha256').update(keyOf('Client Key')).digest('base64');
+  return `SCRAM-SHA-256$${rounds}:${salt.toString('base64')}$${stored}:${keyOf('Server Key').toString('base64')}`;
+}
+
+test('logs in with SCRAM of many rounds, bound to the TLS connection', { skip }, async () => {
+  const db = await server.createDatabase();
+  const [file] = await db.sql<{ hba: string }>(`select current_setting('hba_file') as hba`);
+  await db.sql(`create role bound login password '${verifier('right', 200_000)}';
+    create role slow login password '${verifier('right', 3_000_000)}';
+    create table hba (line text); insert into hba values ('host all postgres all trust'), ('host all all all scram-sha-256');
+    copy hba to '${file!.hba}'; select pg_reload_conf()`);
+  const as = (user: string, query: string): string =>
+    `${db.url.replace('postgres@', `${user}:right@`)}?${query}`;
+  await poll(db, 'the reload', `exists (select from pg_hba_file_rules where auth_method = 'scram-sha-256')`);
+  assert.equal(
+    (await readAll(as('bound', 'sslmode=require&channel_binding=require'), USED)).rows[0]?.[0],
+    't',
+  );
+  assert.equal(
+    (await readAll(as('bound', 'sslmode=disable&require_auth=scram-sha-256'), USED)).rows[0]?.[0],
+    'f',
+  );
+  const clear = readAll(as('bound', 'sslmode=allow&channel_binding=require'), USED);
+  assert.match((await rejectsWith(clear, 'SOURCE_CREDENTIALS')).message, /channel_binding is require/);
+  const slow = readAll(as('slow', 'sslmode=disable'), USED, { connectTimeoutMs: 100 });
+  const error = await rejectsWith(slow, 'SOURCE_CONNECT_FAILED');
+  assert.match(`${error.message} ${error.hint}`, /timeout expired .*connectTimeout/);
+  const missing = readAll(db.url.replace('postgres@', 'bound@'), USED);
+  assert.match((await rejectsWith(missing, 'SOURCE_CREDENTIALS')).hint, /PGPASSWORD/);
 });
