@@ -18,7 +18,7 @@ import { postgresAddressKeys } from './schema-postgres.ts';
 import { Secret } from './secrets.ts';
 
 /** What is wrong with an address, at which key; `url` where there is one. */
-export interface AddressFault {
+export interface SourceFault {
   readonly key: string;
   readonly message: string;
 }
@@ -27,7 +27,7 @@ interface Written {
   readonly values: AddressValues;
   readonly applicationName?: string;
   readonly connectTimeoutMs?: number;
-  readonly faults: readonly AddressFault[];
+  readonly faults: readonly SourceFault[];
 }
 
 const ADDRESS_KEYS = Object.keys(postgresAddressKeys) as AddressKey[];
@@ -42,7 +42,7 @@ const SYSTEM_AUTHORITIES = [
 ];
 
 /** Everything that is wrong with where a source is; nothing is connected to and no file is read. */
-export function addressFaults(source: Partial<PostgresConfig>): AddressFault[] {
+export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
   const given = ADDRESS_KEYS.filter(key => source[key] !== undefined);
   const [first] = given;
   if (source.url === undefined && first === undefined) {
@@ -121,7 +121,7 @@ function writtenIn(source: Partial<PostgresConfig>): Written {
     const given = ADDRESS_KEYS.flatMap(key => (source[key] === undefined ? [] : [[key, source[key]]]));
     return { values: Object.fromEntries(given) as AddressValues, faults: [] };
   }
-  const inUrl = (message: string): AddressFault => ({ key: 'url', message });
+  const inUrl = (message: string): SourceFault => ({ key: 'url', message });
   const url = parsePostgresUrl(source.url.reveal());
   if ('fault' in url) return { values: {}, faults: [inUrl(url.fault)] };
   const { faults, ...rest } = readParameters(url.parameters);
@@ -129,8 +129,8 @@ function writtenIn(source: Partial<PostgresConfig>): Written {
 }
 
 /** What several values are together. */
-function valueFaults(values: AddressValues, keyOf: (key: AddressKey) => string): AddressFault[] {
-  const faults: AddressFault[] = [];
+function valueFaults(values: AddressValues, keyOf: (key: AddressKey) => string): SourceFault[] {
+  const faults: SourceFault[] = [];
   const report = (key: AddressKey, message: string): void => {
     const where = keyOf(key);
     faults.push({ key: where, message: where === key ? message : `cannot be used: its ${key} ${message}` });

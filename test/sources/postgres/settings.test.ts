@@ -72,7 +72,7 @@ test('a policy that would hide rows is an error, never fewer rows', async () => 
     const error = await rejectsWith(readAll(url.href, 'select id from secrets'), 'SOURCE_PERMISSION');
     assert.match(error.message, /row-level security policy for table "secrets"/);
     assert.match(error.hint, /rowSecurity: apply/);
-    await db.sql(`drop policy none on secrets; create policy some on secrets using (id = 1);
+    await db.sql(`drop policy none on secrets; create policy first on secrets using (id = 1);
       insert into secrets values (2)`);
     const applied = await readAll(url.href, 'select id from secrets', { rowSecurity: 'apply' });
     assert.deepEqual(applied.rows, [['1']]);
