@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** A file holds something else than text that is wanted, in words that follow its name. */
+/** A file that is not such text as it should be, in words that follow its name. */
 export class TextFileError extends Error {
   override readonly name = 'TextFileError';
 }
@@ -23,11 +23,11 @@ export function readTextFile(
 
 function textOf(bytes: Buffer): string {
   // By its mark, or by the zero byte that every second one is in most languages.
-  const isUtf16 = /^(?:fffe|feff|00..|..00)$/.test(bytes.toString('hex', 0, 2));
+  const isUtf16 = /^(?:fffe|feff|00..|..00)$/.test(bytes.toString('hex', 0, 2)) && bytes.length > 2;
   if (isUtf16) throw new TextFileError('is UTF-16 text, not UTF-8 text; save it as UTF-8');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new TextFileError('is not UTF-8 text; save it as UTF-8', { cause });
+    throw new TextFileError('is not UTF-8 text', { cause });
   }
 }
