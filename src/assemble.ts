@@ -1,7 +1,14 @@
 import type { ResolvedActivation } from './config/activation.ts';
 import { containerKey } from './config/rules.ts';
 import type { Encoder } from './encoders/encoder.ts';
-import { DESTINATIONS, type Destination, FORMATS, type FormatPart, SOURCES } from './registry.ts';
+import {
+  DESTINATIONS,
+  type Destination,
+  type DestinationOptions,
+  FORMATS,
+  type FormatPart,
+  SOURCES,
+} from './registry.ts';
 import type { Column } from './row-batch.ts';
 import type { RowSource } from './sources/source.ts';
 
@@ -15,13 +22,16 @@ export interface Assembly {
   createEncoder(columns: readonly Column[]): Encoder;
 }
 
-/** Looks every part of an activation up in the registry. `signal` stops what the destination does. */
-export async function assemble(activation: ResolvedActivation, signal: AbortSignal): Promise<Assembly> {
+/** Looks every part of an activation up in the registry. The signal stops what the destination does. */
+export async function assemble(
+  activation: ResolvedActivation,
+  options: DestinationOptions,
+): Promise<Assembly> {
   const { destination, format } = activation;
   const { contentType } = FORMATS[format.type] as FormatPart<typeof format>;
   return {
     source: createSource(activation),
-    store: DESTINATIONS[destination.type](destination, signal),
+    store: DESTINATIONS[destination.type](destination, options),
     target: containerKey(destination) ?? destination.container,
     contentType: contentType(format),
     createEncoder: await loadEncoder(activation),

@@ -6,7 +6,7 @@ import type {
 } from './config/activation.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { Column } from './row-batch.ts';
-import { AzureBlobStore } from './sinks/azure/azure-blob-store.ts';
+import { AzureBlobStore, type Waiting } from './sinks/azure/azure-blob-store.ts';
 import type { BlobStore, BlockLists } from './sinks/sink.ts';
 import { JsonSource } from './sources/json/json-source.ts';
 import { PostgresSource } from './sources/postgres/postgres-source.ts';
@@ -36,6 +36,13 @@ type CreateEncoder<Format> = (columns: readonly Column[], format: Format) => Enc
 export interface Destination extends BlobStore, BlockLists {
   /** Makes sure, without writing, that files can be written. */
   checkAccess(): Promise<void>;
+  /** For how long requests that begin from now on are tried again; `undefined` for the usual time. */
+  patienceMs: number | undefined;
+}
+
+export interface DestinationOptions {
+  readonly signal: AbortSignal;
+  readonly onRetry?: ((waiting: Waiting) => void) | undefined;
 }
 
 export const SOURCES: {
@@ -101,8 +108,8 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
 export const DESTINATIONS: {
   readonly [Type in DestinationType]: (
     destination: Of<ResolvedDestination, Type>,
-    signal: AbortSignal,
+    options: DestinationOptions,
   ) => Destination;
 } = {
-  'azure-blob': (destination, signal) => new AzureBlobStore({ ...destination, signal }),
+  'azure-blob': (destination, options) => new AzureBlobStore({ ...destination, ...options }),
 };

@@ -38,6 +38,7 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
   let ask = (): RunProgress => NOTHING_YET;
   let phase: RunProgress['phase'] | undefined;
   let lineDue = started;
+  let waiting: string | undefined;
 
   const look = (): void => {
     const progress = ask();
@@ -51,7 +52,9 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
       terminal.status(fitted(parts, terminal.columns - 1));
       return;
     }
-    if (progress.phase === phase && at < lineDue) return;
+    const isNews = progress.phase !== phase || (waiting === undefined && progress.waiting !== undefined);
+    waiting = progress.waiting;
+    if (!isNews && at < lineDue) return;
     phase = progress.phase;
     lineDue = at + LINE_EVERY_MS;
     terminal.note(parts.join('  '));
@@ -73,12 +76,15 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
 /** What there is to tell, the most important first. */
 export function describeProgress(
   activation: string,
-  { phase, rowsRead, rowsWritten, bytesStaged, blocksStaged, part }: RunProgress,
+  { phase, rowsRead, rowsWritten, bytesStaged, blocksStaged, part, connectingTo, waiting }: RunProgress,
   { elapsedMs, rowsPerSecond }: { readonly elapsedMs: number; readonly rowsPerSecond: number },
 ): string[] {
   const head = `${activation}: ${phase}`;
   const elapsed = clock(elapsedMs);
-  if (phase === 'connecting') return [head, elapsed];
+  if (phase === 'connecting') {
+    const side = connectingTo === undefined ? head : `${head} to the ${connectingTo}`;
+    return [side, elapsed, ...(waiting === undefined ? [] : [waiting])];
+  }
   const moving = phase === 'reading' ? [`${formatCount(rowsPerSecond)} rows/s`] : [];
   return [
     head,

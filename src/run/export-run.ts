@@ -25,6 +25,7 @@ import { configuredProperties } from './configured-properties.ts';
 import { existsError } from './decide.ts';
 import { previousRead, rememberedGeneration } from './earlier-runs.ts';
 import type { LatestManifest } from './latest-manifest.ts';
+import { lookBeforeReading } from './look-before.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord, toRunError } from './new-record.ts';
 import {
@@ -35,11 +36,22 @@ import {
   slowRunWarning,
 } from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
+import { countsOf } from './run-counts.ts';
+import { toSluiceError } from './run-failure.ts';
 import { RunFiles } from './run-files.ts';
-import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from './run-record.ts';
+import {
+  describeWaiting,
+  NOT_READING,
+  PATIENCE_BEFORE_READING_MS,
+  type RunProgress,
+  type WaitingFor,
+} from './run-progress.ts';
+import type { RunRecord, RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { Held, passGates } from './safety-gates.ts';
 import { replaceable, Workspace } from './workspace.ts';
+
+export type { RunProgress } from './run-progress.ts';
 
 export interface ExportRequest {
   readonly activation: ResolvedActivation;
@@ -61,16 +73,6 @@ export interface ExportRequest {
   readonly observe?: (progress: () => RunProgress) => void;
   /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
   readonly intercept?: (parts: ProtocolParts) => ProtocolParts;
-}
-
-export interface RunProgress {
-  /** `connecting` is what there is to say before the progress can be asked for. */
-  readonly phase: 'connecting' | 'reading' | 'publishing';
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-  readonly bytesStaged: number;
-  readonly blocksStaged: number;
-  readonly part: number;
 }
 
 export interface ExportResult {
@@ -123,6 +125,8 @@ class ExportRun {
   readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
+  #bePatient = (): void => {};
+  #waitingFor: WaitingFor | undefined;
   recovered: readonly RunRecord[] = [];
 
   constructor(request: ExportRequest) {
@@ -144,14 +148,30 @@ class ExportRun {
 
   async run(): Promise<RunRecord> {
     const activation = this.#activation;
-    const assembly = await assemble(activation, this.#abort.signal);
+    this.#request.observe?.(() => ({
+      ...NOT_READING,
+      connectingTo: 'destination',
+      ...describeWaiting(this.#waitingFor),
+    }));
+    const assembly = await assemble(activation, {
+      signal: this.#abort.signal,
+      onRetry: ({ reason, leftMs }) => {
+        this.#waitingFor = { reason, until: new Date(this.#clock.now().getTime() + leftMs) };
+      },
+    });
     const { store, target, contentType } = assembly;
+    store.patienceMs = PATIENCE_BEFORE_READING_MS;
+    // What was read is worth waiting for.
+    this.#bePatient = () => {
+      store.patienceMs = undefined;
+    };
     const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
       discardDamaged: this.#request.full === true,
     });
     this.#workspace = workspace;
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
+    this.#waitingFor = undefined;
     const { journal, baseline } = workspace;
     const made: ProtocolParts = {
       store,
@@ -175,6 +195,8 @@ class ExportRun {
 
     const files = new RunFiles(activation, this.#record);
     if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
+    await lookBeforeReading(store, files.firstNames);
+    this.#waitingFor = undefined;
     let opened: Opened | undefined;
     await exportOnce(
       {
@@ -209,6 +231,7 @@ class ExportRun {
     const activation = this.#activation;
     const { model } = activation;
     this.#releases.push(() => source.close());
+    this.#request.observe?.(() => ({ ...NOT_READING, connectingTo: 'source' }));
     const description = await this.#describe(source);
     const { columns } = description;
     const options = {
@@ -265,6 +288,7 @@ class ExportRun {
     const sink = this.#createSink(assembly, mapping, files, append);
     let rowsRead = 0;
     const countRows = (count: number): void => {
+      if (rowsRead === 0) this.#bePatient();
       rowsRead += count;
     };
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
@@ -280,6 +304,7 @@ class ExportRun {
       part: sink.part,
     }));
     const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
+    this.#bePatient();
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
@@ -468,22 +493,4 @@ class ExportRun {
 
 function present<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
-}
-
-function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
-  const written = sink.rowsWritten;
-  const bytes = sink.files.reduce((sum, file) => sum + file.bytes - (file.resumed?.bytes ?? 0), 0);
-  if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
-  const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
-  return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
-}
-
-function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
-  if (cause instanceof Held) return cause;
-  if (isAborted) return new SluiceError('CANCELLED', 'the run was cancelled', { cause, stage: 'run' });
-  if (cause instanceof SluiceError) return cause;
-  return new SluiceError('INTERNAL', `unexpected: ${(cause as Error)?.message ?? String(cause)}`, {
-    cause,
-    stage: 'run',
-  });
 }

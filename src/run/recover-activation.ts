@@ -16,7 +16,7 @@ export async function recoverActivation({
   activation,
   signal,
 }: RecoveryRequest): Promise<readonly RunRecord[]> {
-  const { store, target } = await assemble(activation, signal);
+  const { store, target } = await assemble(activation, { signal });
   const workspace = await Workspace.open(activation.dataDirectory, activation.name);
   try {
     await store.checkAccess();

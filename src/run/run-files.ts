@@ -40,10 +40,14 @@ export class RunFiles {
     });
   };
 
+  /** Names of the first part of each file. */
+  get firstNames(): string[] {
+    return this.series.map(({ change }) => this.nameOf(change, 1));
+  }
+
   /** The first of the files' names that is taken already. */
   async findTaken(store: Pick<BlobStore, 'head'>): Promise<string | undefined> {
-    for (const { change } of this.series) {
-      const name = this.nameOf(change, 1);
+    for (const name of this.firstNames) {
       if ((await store.head(name)) !== undefined) return name;
     }
     return undefined;

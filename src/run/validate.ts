@@ -7,6 +7,7 @@ import type { Column } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { lookBeforeReading } from './look-before.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 import { newRunId } from './run-id.ts';
 
@@ -58,7 +59,7 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
   }
   const [{ found, columns }, destination] = await Promise.all([
     checkSource(activation, signal),
-    checkDestination(activation, signal, now),
+    checkDestination(activation, { signal, now, names }),
   ]);
   const notes = activationNotes(activation, columns);
   return { activation: name, checks: [...checks, ...found, ...destination], columns, names, notes };
@@ -130,8 +131,11 @@ async function checkSource(
 
 async function checkDestination(
   activation: ResolvedActivation,
-  signal: AbortSignal,
-  now: Date,
+  {
+    signal,
+    now,
+    names,
+  }: { readonly signal: AbortSignal; readonly now: Date; readonly names: readonly string[] },
 ): Promise<Check[]> {
   const { destination } = activation;
   const found: Check[] = [];
@@ -140,6 +144,7 @@ async function checkDestination(
     const store = new AzureBlobStore({ ...destination, signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
     sas = store.sas;
     await store.checkAccess();
+    if (activation.ifExists !== 'skip') await lookBeforeReading(store, names);
     return `container ${destination.container} of ${destination.name} answers`;
   });
   if (sas !== undefined) checkSasRights(found, sas, activation, now);

@@ -79,6 +79,8 @@ export interface BlobProperties {
   readonly metadata: Readonly<Record<string, string>>;
   /** As the service names it, such as `Archive`; absent where it has none. */
   readonly accessTier?: string;
+  /** What the name belongs to, where it is nothing that a commit of blocks can replace. */
+  readonly obstacle?: 'append blob' | 'page blob' | 'directory';
 }
 
 export interface BlobBlocks extends BlobProperties {

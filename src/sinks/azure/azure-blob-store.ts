@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { addAbortSignal, type Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import type { BlockBlobClient } from '@azure/storage-blob';
+import { addAbortSignal, Readable } from 'node:stream';
+import type { BlobGetPropertiesResponse, BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
 import type {
   BlobBlocks,
@@ -22,14 +21,21 @@ import {
   toDestinationError,
 } from './azure-errors.ts';
 import { explainOwnBlob } from './own-blobs.ts';
-import { type RetryClock, withRetries } from './retry.ts';
+import { type Attempt, AttemptTimeout, type ReportProgress, type RetryClock, withRetries } from './retry.ts';
 import { checkSas, type SasDescription } from './sas.ts';
 import { writeOptions } from './write-options.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_BUDGET_MS = 300_000;
-/** A body may take its time: what a slow line with several blocks in flight still moves. */
-const SLOWEST_BYTES_PER_MS = 128;
+/**
+ * Bytes that the system has taken and not sent yet move unseen. This is what a slow line with several blocks in flight
+ * still moves of them.
+ */
+const SLOWEST_UNSEEN_BYTES_PER_MS = 32;
+/** The most that systems usually take in advance. */
+const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
+/** A body is handed over in pieces of this size, each of which shows that the line moves. */
+const PIECE_BYTES = 64 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
 
 export interface Throttling {
@@ -39,11 +45,21 @@ export interface Throttling {
   readonly delayMs: number;
 }
 
+/** A request that failed is to be made again. */
+export interface Waiting {
+  /** As in `the storage account does not answer (ECONNREFUSED)`. */
+  readonly reason: string;
+  /** How long it is tried again. */
+  readonly leftMs: number;
+}
+
 export interface AzureBlobStoreOptions extends AzureAddress {
-  /** An attempt without an answer is given up after this; one with a body gets more by its size. Default 30 s. */
+  /** An attempt is given up when nothing moved for this long; the last of a body gets more by its size. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
-  /** No attempt of one request begins later than this after the first. Default 5 min. */
+  /** No attempt of one request begins when it has waited and stood still for this long. Default 5 min. */
   readonly retryBudgetMs?: number | undefined;
+  /** Told each time that the service is asked again after it failed. */
+  readonly onRetry?: ((waiting: Waiting) => void) | undefined;
   /** Told each time the service asks for less. */
   readonly onThrottled?: ((throttling: Throttling) => void) | undefined;
   /** Stops everything. */
@@ -58,8 +74,7 @@ interface Request<T> {
   readonly permission: string;
   /** What it gives the blob. */
   readonly properties?: BlobWriteProperties | undefined;
-  readonly attempt: (abortSignal: AbortSignal) => Promise<T>;
-  readonly bodyBytes?: number;
+  readonly attempt: Attempt<T>;
   readonly options?: StageOptions | undefined;
   /** Which failures may be repeated; those that the service calls temporary unless told. */
   readonly mayRepeat?: (failure: AzureFailure) => boolean;
@@ -69,13 +84,22 @@ interface Request<T> {
 export class AzureBlobStore implements BlobStore, BlockLists {
   readonly #options: AzureBlobStoreOptions;
   readonly #connection: AzureConnection;
+  #patienceMs: number;
   /** Whether the service ever answered: until then an unknown host is a mistake, later a failure of the network. */
   #reached = false;
+  /** By blob. */
+  readonly #foreignBlocksDropped = new Map<string, Promise<boolean>>();
 
   /** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
   constructor(options: AzureBlobStoreOptions) {
     this.#options = options;
+    this.#patienceMs = options.retryBudgetMs ?? DEFAULT_RETRY_BUDGET_MS;
     this.#connection = connectContainer(options);
+  }
+
+  /** As `retryBudgetMs`, for the requests that begin from now on. */
+  set patienceMs(patienceMs: number | undefined) {
+    this.#patienceMs = patienceMs ?? this.#options.retryBudgetMs ?? DEFAULT_RETRY_BUDGET_MS;
   }
 
   /** What the SAS token says of itself, where there is one. */
@@ -97,29 +121,59 @@ export class AzureBlobStore implements BlobStore, BlockLists {
   async stageBlock(blob: string, blockId: string, bytes: Uint8Array, options?: StageOptions): Promise<void> {
     const client = this.#blob(blob);
     const encryption = options?.encryptionScope && { encryptionScope: options.encryptionScope };
-    await this.#request({
+    const request: Request<unknown> = {
       doing: `staging a block of ${blob}`,
       permission: 'w',
       properties: encryption || undefined,
-      bodyBytes: bytes.byteLength,
       options,
-      attempt: abortSignal =>
-        client.stageBlock(blockId, bytes, bytes.byteLength, { abortSignal, ...encryption }),
-    });
+      attempt: (abortSignal, moving) => {
+        const body = () => bodyOf(bytes, this.#movingOut(bytes.byteLength, moving));
+        return client.stageBlock(blockId, body, bytes.byteLength, { abortSignal, ...encryption });
+      },
+    };
+    try {
+      await this.#repeated(request);
+    } catch (error) {
+      const isForeign = describeFailure(error).code === 'InvalidBlobOrBlock';
+      if (!isForeign || !(await this.#dropForeignBlocks(blob))) throw this.#wrapped(error, request);
+      await this.#request(request);
+    }
+  }
+
+  /**
+   * Drops blocks that another tool has staged and never committed: while there are any whose ids have another length than
+   * ours, none of ours can be staged. Done once for a blob, before the first of ours is there, and only where no blob can
+   * be seen. False where it cannot be done.
+   */
+  #dropForeignBlocks(blob: string): Promise<boolean> {
+    const dropped = this.#foreignBlocksDropped.get(blob) ?? this.#dropUncommitted(blob);
+    this.#foreignBlocksDropped.set(blob, dropped);
+    return dropped;
+  }
+
+  async #dropUncommitted(blob: string): Promise<boolean> {
+    const { permissions } = this.#connection.sas ?? {};
+    if (permissions !== undefined && !permissions.includes('d')) return false;
+    if ((await this.head(blob)) !== undefined) return false;
+    const emptied = await this.commitBlocks(blob, [], { condition: { ifAbsent: true }, properties: {} });
+    if (emptied.outcome !== 'written') return false;
+    const outcome = await this.deleteBlob(blob, emptied.etag);
+    return outcome === 'deleted' || outcome === 'absent';
   }
 
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`committing ${blob}`, 0, options, abortSignal =>
+    return this.#write(`committing ${blob}`, options, abortSignal =>
       client.commitBlockList([...blockIds], { abortSignal, ...writeOptions(options) }),
     );
   }
 
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`writing ${blob}`, bytes.byteLength, options, abortSignal =>
-      client.upload(bytes, bytes.byteLength, { abortSignal, ...writeOptions(options) }),
-    );
+    return this.#write(`writing ${blob}`, options, (abortSignal, moving) => {
+      const body = () => bodyOf(bytes, this.#movingOut(bytes.byteLength, moving));
+      return client.upload(body, bytes.byteLength, { abortSignal, ...writeOptions(options) });
+    });
   }
 
   head(blob: string): Promise<BlobProperties | undefined> {
@@ -131,10 +185,12 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     return this.#orAbsent({
       doing: `reading ${blob}`,
       permission: 'r',
-      attempt: async abortSignal => {
+      attempt: async (abortSignal, moving) => {
         const answer = await client.download(0, undefined, { abortSignal, maxRetryRequests: 0 });
-        const body = addAbortSignal(abortSignal, answer.readableStreamBody as Readable);
-        return { bytes: await buffer(body), etag: answer.etag ?? '' };
+        return {
+          bytes: await received(answer.readableStreamBody, abortSignal, moving),
+          etag: answer.etag ?? '',
+        };
       },
     });
   }
@@ -179,11 +235,10 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     return this.#request({
       doing: `reading ${blob}`,
       permission: 'r',
-      bodyBytes: count,
-      attempt: async abortSignal => {
+      attempt: async (abortSignal, moving) => {
         const conditions = { ifMatch };
         const answer = await client.download(offset, count, { abortSignal, conditions, maxRetryRequests: 0 });
-        const piece = await buffer(addAbortSignal(abortSignal, answer.readableStreamBody as Readable));
+        const piece = await received(answer.readableStreamBody, abortSignal, moving);
         if (piece.length === count) return piece;
         const message = `${piece.length} of ${count} bytes came`;
         throw Object.assign(new Error(message), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
@@ -237,7 +292,14 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       attempt: async abortSignal => {
         const answer = await client.getProperties({ abortSignal });
         const { etag = '', contentLength = 0, metadata = {}, accessTier } = answer;
-        return { etag, bytes: contentLength, metadata, ...(accessTier !== undefined && { accessTier }) };
+        const obstacle = obstacleOf(answer);
+        return {
+          etag,
+          bytes: contentLength,
+          metadata,
+          ...(accessTier !== undefined && { accessTier }),
+          ...(obstacle !== undefined && { obstacle }),
+        };
       },
     });
   }
@@ -253,13 +315,12 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   async #write(
     doing: string,
-    bodyBytes: number,
     { properties }: CommitOptions,
-    attempt: (abortSignal: AbortSignal) => Promise<{ etag?: string }>,
+    attempt: Attempt<{ etag?: string }>,
   ): Promise<WriteOutcome> {
     const context = { doing, permission: 'w', properties };
     try {
-      const { etag } = await this.#attemptOnce({ ...context, bodyBytes, attempt });
+      const { etag } = await this.#attemptOnce({ ...context, attempt });
       if (etag) return { outcome: 'written', etag };
       return { outcome: 'unknown', message: `${doing}: the answer has no ETag` };
     } catch (error) {
@@ -290,21 +351,24 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   /** Rejects with what the SDK reported, or with CANCELLED. */
   async #repeated<T>(request: Request<T>): Promise<T> {
-    const { doing, bodyBytes = 0, options } = request;
-    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, retryBudgetMs = DEFAULT_RETRY_BUDGET_MS } =
-      this.#options;
+    const { doing, options } = request;
+    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = this.#options;
     const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
     try {
       const result = await withRetries(request.attempt, {
-        budgetMs: retryBudgetMs,
-        attemptTimeoutMs: requestTimeoutMs + Math.ceil(bodyBytes / SLOWEST_BYTES_PER_MS),
+        budgetMs: this.#patienceMs,
+        attemptTimeoutMs: requestTimeoutMs,
         signals,
         clock: this.#options.clock,
         judge: error => this.#judge(error, request),
-        onRetry: ({ throttled }, delayMs, error) => {
-          if (!throttled) return;
-          options?.onThrottled?.();
-          this.#options.onThrottled?.({ doing, status: describeFailure(error).status, delayMs });
+        onRetry: retry => {
+          const { verdict, error, delayMs, leftMs } = retry;
+          this.#options.onRetry?.({ reason: waitingReason(error), leftMs });
+          // A line on which a block stood still has too many of them in flight.
+          if (verdict.throttled || error instanceof AttemptTimeout) options?.onThrottled?.();
+          if (verdict.throttled) {
+            this.#options.onThrottled?.({ doing, status: describeFailure(error).status, delayMs });
+          }
         },
       });
       this.#reached = true;
@@ -315,6 +379,13 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       }
       throw error;
     }
+  }
+
+  /** Reports that a body moves; what is in the hands of the system at its end gets time by its size. */
+  #movingOut(bodyBytes: number, moving: ReportProgress): (handedOver: number) => void {
+    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = this.#options;
+    const unseen = Math.min(bodyBytes, MAX_UNSEEN_BYTES) / SLOWEST_UNSEEN_BYTES_PER_MS;
+    return handedOver => (handedOver < bodyBytes ? moving() : moving(requestTimeoutMs + Math.ceil(unseen)));
   }
 
   #judge(error: unknown, { mayRepeat }: Pick<Request<unknown>, 'mayRepeat'>): AzureFailure {
@@ -332,6 +403,46 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     const known = toDestinationError(error, { doing, permission, properties, redact, sas, url, proxy });
     return explainOwnBlob(known, doing);
   }
+}
+
+function obstacleOf({ blobType, metadata }: BlobGetPropertiesResponse): BlobProperties['obstacle'] {
+  if (metadata?.['hdi_isfolder'] === 'true') return 'directory';
+  if (blobType === 'AppendBlob') return 'append blob';
+  return blobType === 'PageBlob' ? 'page blob' : undefined;
+}
+
+function waitingReason(error: unknown): string {
+  const { status, code } = describeFailure(error);
+  if (error instanceof AttemptTimeout) return `the storage account does not answer (${error.message})`;
+  if (status === undefined) return `the storage account does not answer (${code ?? 'connection failed'})`;
+  return `the storage account answers ${[status, code].filter(part => part !== undefined).join(' ')}`;
+}
+
+/** The bytes in pieces, each told of as it is taken. */
+function bodyOf(bytes: Uint8Array, onTaken: (handedOver: number) => void): Readable {
+  let at = 0;
+  return new Readable({
+    highWaterMark: PIECE_BYTES,
+    read() {
+      const end = Math.min(at + PIECE_BYTES, bytes.byteLength);
+      this.push(at === end ? null : bytes.subarray(at, end));
+      at = end;
+      onTaken(end);
+    },
+  });
+}
+
+async function received(
+  stream: NodeJS.ReadableStream | undefined,
+  signal: AbortSignal,
+  moving: ReportProgress,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of addAbortSignal(signal, stream as Readable) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    moving();
+  }
+  return Buffer.concat(chunks);
 }
 
 /** 404 for the blob, not for the container. */

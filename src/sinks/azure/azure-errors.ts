@@ -62,7 +62,7 @@ export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   InvalidBlobOrBlock: meaning(
     'DESTINATION_CONFLICT',
     'another writer has staged blocks on this blob whose ids have another length',
-    'delete or overwrite the blob, or change fileName',
+    'give the credentials delete (d), so that Sluice drops them; or delete the blob, or change fileName',
   ),
   InvalidBlobType: meaning(
     'DESTINATION_REFUSED',

@@ -29,25 +29,41 @@ export const systemClock: RetryClock = {
 };
 
 export interface RetryOptions {
-  /** After this long no attempt begins any more. */
+  /** After this long, not counting the time in which bytes moved, no attempt begins any more. */
   readonly budgetMs: number;
-  /** An attempt without an answer is aborted after this long. */
+  /** An attempt is aborted when this long nothing moved. */
   readonly attemptTimeoutMs: number;
   readonly judge: (error: unknown) => AttemptVerdict;
   /** Any of them stops both attempts and waiting. */
   readonly signals: readonly AbortSignal[];
-  readonly onRetry?: (verdict: AttemptVerdict, delayMs: number, error: unknown) => void;
+  readonly onRetry?: (retry: Retry) => void;
   readonly clock?: RetryClock | undefined;
 }
 
-/** What an attempt failed with that was aborted for want of an answer. */
+export interface Retry {
+  readonly verdict: AttemptVerdict;
+  readonly error: unknown;
+  readonly delayMs: number;
+  /** Time that is left for further attempts. */
+  readonly leftMs: number;
+}
+
+/**
+ * Called by an attempt as often as bytes move: its limit is counted from then on again. With `timeoutMs` that limit is
+ * another one until the next call.
+ */
+export type ReportProgress = (timeoutMs?: number) => void;
+
+/** What an attempt failed with that was aborted because nothing moved. */
 export class AttemptTimeout extends Error {
   override readonly name = 'AttemptTimeout';
 
   constructor(timeoutMs: number) {
-    super(`no answer within ${Math.ceil(timeoutMs / 1000)} s`);
+    super(`no answer within ${Math.ceil(timeoutMs / 1000)} s, and nothing moved`);
   }
 }
+
+export type Attempt<T> = (signal: AbortSignal, moving: ReportProgress) => Promise<T>;
 
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
@@ -58,22 +74,26 @@ const MAX_DELAY_MS = 30_000;
  * must settle soon after its signal aborts; nothing here lets go of an attempt that still runs, because what it
  * sends must not change under it.
  */
-export async function withRetries<T>(
-  attempt: (signal: AbortSignal) => Promise<T>,
-  options: RetryOptions,
-): Promise<T> {
+export async function withRetries<T>(attempt: Attempt<T>, options: RetryOptions): Promise<T> {
   const { budgetMs, judge, signals, onRetry, clock = systemClock } = options;
-  const deadline = clock.now() + budgetMs;
+  let deadline = clock.now() + budgetMs;
   for (let tried = 1; ; tried++) {
+    const began = clock.now();
+    let moved = began;
+    const onProgress = (): void => {
+      moved = clock.now();
+    };
     try {
-      return await attemptOnce(attempt, options, clock);
+      return await attemptOnce(attempt, options, clock, onProgress);
     } catch (error) {
       for (const signal of signals) signal.throwIfAborted();
       const verdict = judge(error);
       if (!verdict.retryable) throw error;
       const delayMs = delayBefore(tried, verdict, clock);
-      if (clock.now() + delayMs > deadline) throw error;
-      onRetry?.(verdict, delayMs, error);
+      deadline += moved - began;
+      const leftMs = deadline - clock.now() - delayMs;
+      if (leftMs < 0) throw error;
+      onRetry?.({ verdict, error, delayMs, leftMs });
       await sleep(delayMs, signals, clock);
     }
   }
@@ -86,19 +106,28 @@ function delayBefore(tried: number, { retryAfterMs = 0 }: AttemptVerdict, clock:
 }
 
 async function attemptOnce<T>(
-  attempt: (signal: AbortSignal) => Promise<T>,
+  attempt: Attempt<T>,
   { attemptTimeoutMs, signals }: RetryOptions,
   clock: RetryClock,
+  onProgress: () => void,
 ): Promise<T> {
   const controller = new AbortController();
   let timeout: AttemptTimeout | undefined;
-  const cancelTimer = clock.after(attemptTimeoutMs, () => {
-    timeout = new AttemptTimeout(attemptTimeoutMs);
-    controller.abort(timeout);
-  });
+  const limit = (timeoutMs: number): (() => void) =>
+    clock.after(timeoutMs, () => {
+      timeout = new AttemptTimeout(timeoutMs);
+      controller.abort(timeout);
+    });
+  let cancelTimer = limit(attemptTimeoutMs);
   const release = onAbort(signals, () => controller.abort());
+  const moving: ReportProgress = (timeoutMs = attemptTimeoutMs) => {
+    onProgress();
+    if (controller.signal.aborted) return;
+    cancelTimer();
+    cancelTimer = limit(timeoutMs);
+  };
   try {
-    return await attempt(controller.signal);
+    return await attempt(controller.signal, moving);
   } catch (error) {
     // The SDK reports every abort alike.
     throw timeout ?? error;

@@ -76,7 +76,7 @@ test('does not repeat what will fail again', async () => {
 test('tells of every repetition, why and after how long', async () => {
   const told: unknown[] = [];
   const { clock, run } = setup({
-    onRetry: (verdict, delayMs, error) => told.push([verdict, delayMs, (error as Error).message]),
+    onRetry: ({ verdict, delayMs, error }) => told.push([verdict, delayMs, (error as Error).message]),
   });
   clock.chance = 0.4;
   await run(failing(1));

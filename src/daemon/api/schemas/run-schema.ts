@@ -189,6 +189,11 @@ const runProgressSchema = component(
       bytesStaged: count(),
       blocksStaged: count(),
       part: count().describe('The part that is being written.'),
+      connectingTo: z
+        .enum(['destination', 'source'])
+        .exactOptional()
+        .describe('Which side the run waits for, while it connects.'),
+      waiting: z.string().exactOptional().describe('What does not answer, and until when it is tried again.'),
     })
     .describe('How far a run is.')
     .meta({

@@ -1,0 +1,12 @@
+import type { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
+import type { HashDiff } from '../transforms/hash-diff.ts';
+import { NO_COUNTS, type RunCounts } from './run-record.ts';
+
+/** What a run counts once everything is staged. */
+export function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {
+  const written = sink.rowsWritten;
+  const bytes = sink.files.reduce((sum, file) => sum + file.bytes - (file.resumed?.bytes ?? 0), 0);
+  if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
+  const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
+  return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
+}
