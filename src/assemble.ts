@@ -1,4 +1,4 @@
-import type { ResolvedActivation } from './config/activation.ts';
+import type { ResolvedActivation, ResolvedFormat } from './config/activation.ts';
 import { containerKey } from './config/rules.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import {
@@ -28,14 +28,18 @@ export async function assemble(
   options: DestinationOptions,
 ): Promise<Assembly> {
   const { destination, format } = activation;
-  const { contentType } = FORMATS[format.type] as FormatPart<typeof format>;
   return {
     source: createSource(activation),
     store: DESTINATIONS[destination.type](destination, options),
     target: containerKey(destination) ?? destination.container,
-    contentType: contentType(format),
+    contentType: contentTypeOf(format),
     createEncoder: await loadEncoder(activation),
   };
+}
+
+/** What files of a format are called unless the configuration says otherwise. */
+export function contentTypeOf(format: ResolvedFormat): string {
+  return (FORMATS[format.type] as FormatPart<typeof format>).contentType(format);
 }
 
 /** The engine that an activation writes with. */

@@ -58,9 +58,24 @@ export const SOURCES: {
   json: ({ source }) => new JsonSource(source),
 };
 
+/** What files of ours are called unless the configuration says otherwise. */
+export const CONTENT_TYPES = {
+  csv: 'text/csv; charset=utf-8',
+  json: 'application/json',
+  lines: 'application/x-ndjson',
+  xml: 'application/xml; charset=utf-8',
+  parquet: 'application/vnd.apache.parquet',
+  gzip: 'application/gzip',
+} as const;
+
+/** A .gz file is a gzip file: with a content encoding readers would be given something else than what is stored. */
+function ofText({ compression }: { readonly compression: 'none' | 'gzip' }, type: string): string {
+  return compression === 'gzip' ? CONTENT_TYPES.gzip : type;
+}
+
 export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {
   csv: {
-    contentType: () => 'text/csv; charset=utf-8',
+    contentType: format => ofText(format, CONTENT_TYPES.csv),
     fast: async () => {
       const { CsvEncoder } = await import('./encoders/csv.ts');
       return (columns, format) => new CsvEncoder(columns, format);
@@ -71,7 +86,8 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
     },
   },
   json: {
-    contentType: ({ layout }) => (layout === 'lines' ? 'application/x-ndjson' : 'application/json'),
+    contentType: format =>
+      ofText(format, format.layout === 'lines' ? CONTENT_TYPES.lines : CONTENT_TYPES.json),
     fast: async () => {
       const { JsonEncoder } = await import('./encoders/json.ts');
       return (columns, format) => new JsonEncoder(columns, format);
@@ -82,7 +98,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
     },
   },
   xml: {
-    contentType: () => 'application/xml; charset=utf-8',
+    contentType: format => ofText(format, CONTENT_TYPES.xml),
     fast: async () => {
       const { XmlEncoder } = await import('./encoders/xml.ts');
       return (columns, format) => new XmlEncoder(columns, format);
@@ -93,7 +109,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
     },
   },
   parquet: {
-    contentType: () => 'application/vnd.apache.parquet',
+    contentType: () => CONTENT_TYPES.parquet,
     fast: async () => {
       const { ParquetEncoder } = await import('./encoders/parquet.ts');
       return (columns, format) => new ParquetEncoder(columns, format);

@@ -1,4 +1,4 @@
-import type { LoadedConfig } from '../config/load.ts';
+import type { LoadedConfig, LoadOptions } from '../config/load.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command is given: the terminal and the global options. */
@@ -9,9 +9,17 @@ export interface CommandContext {
 }
 
 /** Loads the configuration; from here on nothing that is printed holds a secret of it. */
-export async function openConfig({ terminal, configPath }: CommandContext): Promise<LoadedConfig> {
+export async function openConfig(
+  { terminal, configPath }: CommandContext,
+  mayBeUnset: LoadOptions['mayBeUnset'] = () => false,
+): Promise<LoadedConfig> {
   const { loadConfig } = await import('../config/load.ts');
-  const loaded = loadConfig({ path: configPath });
+  const loaded = loadConfig({ path: configPath, mayBeUnset });
   terminal.redactor = loaded.redactor;
   return loaded;
+}
+
+/** Of the configuration the local history needs its place: variables that only a run needs may be missing. */
+export function openHistoryConfig(context: CommandContext): Promise<LoadedConfig> {
+  return openConfig(context, ([section]) => section !== 'dataDirectory');
 }

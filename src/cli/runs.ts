@@ -1,7 +1,7 @@
 import { knownNames } from '../config/nearest-name.ts';
 import { EXIT, SluiceError } from '../errors.ts';
 import type { RunRecord } from '../run/run-record.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
+import { type CommandContext, openHistoryConfig } from './command-context.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
 import { elapsedMs } from './run-summary.ts';
 import { tableLines } from './table.ts';
@@ -19,7 +19,7 @@ export async function runs(
   context: CommandContext,
 ): Promise<number> {
   const { terminal } = context;
-  const { config } = await openConfig(context);
+  const { config } = await openHistoryConfig(context);
   const { activationsIn, listRuns } = await import('../run/history.ts');
   const { dataDirectory } = config;
   // Before the history: a run that ends meanwhile is in that before it leaves the queue.

@@ -1,6 +1,6 @@
 import { EXIT, SluiceError } from '../errors.ts';
 import type { RunRecord } from '../run/run-record.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
+import { type CommandContext, openHistoryConfig } from './command-context.ts';
 import { runSummary } from './run-summary.ts';
 import { escaped, type Terminal } from './terminal.ts';
 
@@ -11,7 +11,7 @@ export interface ShowOptions {
 /** `sluice show`: one run of the local history, or of the daemon that has it under way. */
 export async function show(run: string, { json }: ShowOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
-  const { config } = await openConfig(context);
+  const { config } = await openHistoryConfig(context);
   const { findRun } = await import('../run/history.ts');
   const { acceptedRuns } = await import('../daemon/request-log.ts');
   const { dataDirectory } = config;

@@ -5,7 +5,7 @@ import type { AbandonedRun } from '../run/abandon-runs.ts';
 import type { StateDescription } from '../run/state.ts';
 import type { BackupReport } from '../run/state-backup.ts';
 import type { RestoreReport } from '../run/state-restore.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
+import { type CommandContext, openConfig, openHistoryConfig } from './command-context.ts';
 import { watchSignals } from './interruption.ts';
 import { formatBytes, formatCount } from './quantities.ts';
 import { tableLines } from './table.ts';
@@ -21,7 +21,8 @@ export async function showState(
   { json }: StateShowOptions,
   context: CommandContext,
 ): Promise<number> {
-  const activation = await openActivation(name, context);
+  const { config } = await openHistoryConfig(context);
+  const activation = resolveActivation(config, name);
   const { describeState } = await import('../run/state.ts');
   const state = await describeState(activation);
   if (json) context.terminal.printJson(state);

@@ -23,13 +23,13 @@ export async function validate(
   context: CommandContext,
 ): Promise<number> {
   const { terminal, verbose } = context;
-  const loaded = await openConfig(context).catch((error: unknown) => {
+  const loaded = await openConfig(context, () => offline === true).catch((error: unknown) => {
     if (json && error instanceof ConfigInvalidError) terminal.printJson(invalidReport(error));
     throw error;
   });
   const { config } = loaded;
   const { configurationNotes } = await import('../run/notes/configuration-notes.ts');
-  const notes = configurationNotes(config);
+  const notes = configurationNotes(loaded);
   const { validateActivation } = await import('../run/validate.ts');
   const { validationReport } = await import('../run/validation-report.ts');
   const { toRunError } = await import('../run/new-record.ts');

@@ -11,12 +11,12 @@ import { checkConfig } from './checks.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import {
   type ConfigProblem,
-  childOf,
   type KeyPath,
   type LocatedMap,
   type LocatedNode,
   mergeTrees,
   nodeAt,
+  replaceAt,
   toValue,
 } from './located-tree.ts';
 import { postgresAddress } from './postgres-address.ts';
@@ -25,12 +25,15 @@ import type { ReferenceContext } from './references.ts';
 import { resolveReferences } from './resolve-references.ts';
 import { type Config, configSchema, type ParsedConfig } from './schema.ts';
 import { Redactor, Secret } from './secrets.ts';
+import { concerns, withStandIns } from './stand-ins.ts';
 
 export interface CheckedConfig {
   /** Deeply frozen. `dataDirectory` and the paths of json sources are absolute. */
   readonly config: ResolvableConfig;
   /** Knows every secret of the configuration. */
   readonly redactor: Redactor;
+  /** References that could not be resolved, and that `mayBeUnset` lets be: other values stand in their place. */
+  readonly unset: readonly ConfigProblem[];
 }
 
 export interface ConfigTrees extends ReferenceContext {
@@ -42,6 +45,8 @@ export interface ConfigTrees extends ReferenceContext {
   readonly problems: readonly ConfigProblem[];
   /** Whether there is a tree of every file. */
   readonly complete: boolean;
+  /** Whether a key may hold a reference that cannot be resolved, since its value is not needed; default none may. */
+  readonly mayBeUnset?: ((path: KeyPath) => boolean) | undefined;
 }
 
 /** Every secret of a configuration that the schema has nothing against. */
@@ -92,15 +97,6 @@ function plainValue(text: string, expected: string): number | boolean | undefine
   return isNumber ? Number(text) : undefined;
 }
 
-function replaceAt(node: LocatedNode, path: KeyPath, replacement: LocatedNode): LocatedNode {
-  const [key, ...rest] = path;
-  const child = key === undefined ? undefined : childOf(node, key);
-  if (key === undefined || child === undefined) return replacement;
-  const replaced = replaceAt(child, rest, replacement);
-  if (node.kind === 'map') return { ...node, entries: new Map(node.entries).set(String(key), replaced) };
-  return node.kind === 'list' ? { ...node, items: node.items.with(Number(key), replaced) } : node;
-}
-
 /** With what follows from several keys, from the folder of the files (where relative paths start) and the environment. */
 function completed(config: ParsedConfig, root: LocatedMap, context: ReferenceContext): Config {
   const sources = Object.entries(config.sources).map(([name, source]) => {
@@ -131,6 +127,7 @@ export function checkedConfig({
   file,
   problems: known,
   complete,
+  mayBeUnset = () => false,
   ...context
 }: ConfigTrees): CheckedConfig {
   const resolved = roots.map(root => resolveReferences(root, context));
@@ -139,20 +136,28 @@ export function checkedConfig({
     resolved.map(({ root }) => root),
     { file, line: 1, column: 1 },
   );
-  const first = parsedBySchema(merged.root);
-  const root = withoutTextTypes(merged.root, first);
-  const result = root === merged.root ? first : parsedBySchema(root);
+  const allMissing = resolved.flatMap(({ missing }) => missing);
+  const missing = allMissing.filter(({ path }) => mayBeUnset(path));
+  const standing =
+    missing.length === 0
+      ? merged.root
+      : withStandIns(merged.root, missing, tree => wrongOf(parsedWithTypes(tree)));
+  const parsed = parsedWithTypes(standing);
+  const { root, result } = parsed;
   // To look for the places of secrets takes longer than the rest of a small configuration.
   for (const secret of result.success ? secretsOf(result.data) : secretTexts(root)) redactor.add(secret);
 
-  const unreadable = [...known, ...[...resolved, merged].flatMap(part => part.problems)];
-  const writer = new ProblemWriter(root);
-  const wrong: ConfigProblem[] = [];
   // With a file missing, names that it defines would be called unknown.
-  if (complete) {
-    wrong.push(...(result.error?.issues ?? []).flatMap(issue => writer.fromIssue(issue)));
-    wrong.push(...checkConfig(root, writer, result.data));
-  }
+  const wrong = complete ? wrongOf(parsed) : [];
+  // No value could be found to stand for some.
+  const refused = allMissing.filter(
+    ({ path, problem }) => !mayBeUnset(path) || wrong.some(other => concerns(other, problem.key)),
+  );
+  const unreadable = [
+    ...known,
+    ...[...resolved, merged].flatMap(part => part.problems),
+    ...refused.map(({ problem }) => problem),
+  ];
   const problems = [...unreadable, ...withoutEchoes(wrong, unreadable)];
   if (problems.length > 0 || !result.success) {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
@@ -161,7 +166,27 @@ export function checkedConfig({
   const proxies = new Proxies(context.environment);
   for (const secret of secretsOf(parsedConfig.sources)) redactor.add(secret);
   for (const secret of proxies.secrets()) redactor.add(secret);
-  return { config: Object.freeze({ ...deepFreeze(parsedConfig), proxies }), redactor };
+  const config = Object.freeze({ ...deepFreeze(parsedConfig), proxies });
+  return { config, redactor, unset: missing.map(({ problem }) => problem) };
+}
+
+interface ParsedTree {
+  readonly root: LocatedMap;
+  readonly result: ParsedBySchema;
+}
+
+/** With texts of references as the numbers and booleans that the schema wants there. */
+function parsedWithTypes(tree: LocatedMap): ParsedTree {
+  const first = parsedBySchema(tree);
+  const root = withoutTextTypes(tree, first);
+  return { root, result: root === tree ? first : parsedBySchema(root) };
+}
+
+/** Everything that schema and rules have against a tree. */
+function wrongOf({ root, result }: ParsedTree): ConfigProblem[] {
+  const writer = new ProblemWriter(root);
+  const issues = result.error?.issues ?? [];
+  return [...issues.flatMap(issue => writer.fromIssue(issue)), ...checkConfig(root, writer, result.data)];
 }
 
 function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { readTextFile, TextFileError } from '../text-file.ts';
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
-import { type ConfigProblem, mergeTrees } from './located-tree.ts';
+import { type ConfigProblem, type KeyPath, mergeTrees } from './located-tree.ts';
 import type { Environment, ReferenceContext } from './references.ts';
 import type { Secret } from './secrets.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly path: string;
   /** Where `${NAME}` is looked up; the default is the environment of the process. */
   readonly environment?: Environment;
+  /** Whether a key may hold a reference that cannot be resolved, since its value is not needed; default none may. */
+  readonly mayBeUnset?: (path: KeyPath) => boolean;
   /** Folder that `path` is relative to, and that problems name files from; default the current one. */
   readonly cwd?: string;
 }
@@ -93,7 +95,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const files = texts.map(({ path }) => path);
   // All of them are in one folder.
   const directory = dirname(files[0]!);
-  return fromTexts(texts, files, { directory, environment: options.environment ?? process.env });
+  const { environment = process.env, mayBeUnset } = options;
+  return fromTexts(texts, files, { directory, environment }, mayBeUnset);
 }
 
 /** As `loadConfig`, for a text that is in memory already. `files` is empty. */
@@ -108,13 +111,14 @@ function fromTexts(
   texts: readonly Omit<ConfigText, 'path'>[],
   files: readonly string[],
   context: ReferenceContext,
+  mayBeUnset?: LoadOptions['mayBeUnset'],
 ): LoadedConfig {
   const parsed = texts.map(({ file, text }) => parseYaml(text, file));
   const roots = parsed.flatMap(({ root }) => root ?? []);
   const file = texts[0]!.file;
   const problems = [...texts, ...parsed].flatMap(part => part.problems);
   const complete = roots.length === texts.length;
-  const checked = checkedConfig({ roots, file, problems, complete, ...context });
+  const checked = checkedConfig({ roots, file, problems, complete, mayBeUnset, ...context });
   const { root } = mergeTrees(roots, { file, line: 1, column: 1 });
   const { directory } = context;
   return {

@@ -52,6 +52,16 @@ export function nodeAt(root: LocatedNode, path: KeyPath): LocatedNode | undefine
   return node;
 }
 
+/** The tree with another node at a path, where there is one. */
+export function replaceAt(node: LocatedNode, path: KeyPath, replacement: LocatedNode): LocatedNode {
+  const [key, ...rest] = path;
+  const child = key === undefined ? undefined : childOf(node, key);
+  if (key === undefined || child === undefined) return replacement;
+  const replaced = replaceAt(child, rest, replacement);
+  if (node.kind === 'map') return { ...node, entries: new Map(node.entries).set(String(key), replaced) };
+  return node.kind === 'list' ? { ...node, items: node.items.with(Number(key), replaced) } : node;
+}
+
 /** The place of the node at a path, or of its nearest ancestor that is there. */
 export function placeOf(root: LocatedNode, path: KeyPath): Place {
   let node = root;

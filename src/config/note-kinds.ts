@@ -39,6 +39,11 @@ export const NOTE_KINDS = {
     about: 'A cron expression names only days that no month has, such as 30 February.',
     hint: 'correct day of month and month; "0 0 28-31 * *" and so on are due in months that have the day',
   },
+  REFERENCE_UNSET: {
+    about:
+      'With `--offline`: a variable is not set, or a file cannot be read, that the configuration refers to.',
+    hint: 'set the variable, or write the file, where runs are made',
+  },
   MEMORY_EXCEEDED: {
     about: 'Runs of the daemon may together take more memory than the machine or the container has.',
     hint: 'lower daemon.concurrency or daemon.runMemory, or give the machine or container more memory',

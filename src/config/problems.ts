@@ -100,6 +100,17 @@ function shortQuoted(value: string | number | boolean): string {
   return shown.length <= 80 ? shown : `${shown.slice(0, 60)}… (${shown.length} characters)`;
 }
 
+/** What a text without quotes may begin with where it was read as something else. */
+function unquotedStart(node: LocatedNode | undefined): string | undefined {
+  if (node?.kind === 'list') return '[';
+  if (node?.kind === 'scalar') return node.value === null ? '# or &' : undefined;
+  // `{YYYY}` is a map with one key that has no value.
+  const values = [...(node?.entries.values() ?? [])];
+  const isEmpty = ([first, second]: LocatedNode[]): boolean =>
+    second === undefined && first?.kind === 'scalar' && first.value === null;
+  return isEmpty(values) ? '{' : undefined;
+}
+
 function holdsReference(node: LocatedNode): boolean {
   if (node.kind === 'scalar') return node.referenced;
   return (node.kind === 'map' ? [...node.entries.values()] : node.items).some(holdsReference);
@@ -135,6 +146,13 @@ export class ProblemWriter {
     return this.at(path, `is ${showSeen(node, path)}; expected ${allowed}`);
   }
 
+  /** A problem for what is no text; what was meant as one may lack its quotes. */
+  #noText(path: KeyPath, allowed: string): ConfigProblem {
+    const start = unquotedStart(nodeAt(this.#root, path));
+    const hint = start === undefined ? '' : `; quote a text that starts with ${start}`;
+    return this.wrongValue(path, `${allowed}${hint}`);
+  }
+
   /** The problems behind an issue of the schema. */
   fromIssue(issue: Issue, base: KeyPath = []): ConfigProblem[] {
     const path: KeyPath = [...base, ...(issue.path as (string | number)[])];
@@ -147,6 +165,8 @@ export class ProblemWriter {
     if (issue.code === 'invalid_union') return this.#fromUnion(issue, path);
     if (issue.code === 'invalid_value')
       return [this.#wrongChoice(path, issue.values.map(String), issue.message)];
+    if (issue.code === 'invalid_type' && issue.expected === 'string')
+      return [this.#noText(path, issue.message)];
     const reason = issue.code === 'custom' && issue.params?.['reason'];
     // It may quote the value.
     if (reason && !this.isHidden(path)) return [this.wrongValue(path, `${issue.message}: ${reason}`)];

@@ -21,8 +21,10 @@ export interface Expansion {
   readonly referenced: boolean;
   /** Values that are secrets for where they came from: files, and variables named like secrets. */
   readonly secrets: readonly string[];
-  /** What could not be resolved; never holds a value. */
+  /** What is wrong with references as they are written; never holds a value. */
   readonly problems: readonly string[];
+  /** Variables that are not set and files that cannot be read; never holds a value. */
+  readonly missing: readonly string[];
 }
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
@@ -56,6 +58,7 @@ export function expandReferences(
 ): Expansion {
   const secrets: string[] = [];
   const problems: string[] = [];
+  const missing: string[] = [];
   let referenced = false;
 
   const lookUp = (match: string, inner: string): string => {
@@ -68,7 +71,7 @@ export function expandReferences(
     }
     if (inner.startsWith('file:') && inner.length > 'file:'.length) {
       const file = readSecretFile(resolve(context.directory, inner.slice('file:'.length)));
-      if ('problem' in file) problems.push(file.problem);
+      if ('problem' in file) missing.push(file.problem);
       else secrets.push(file.text);
       return 'text' in file ? file.text : '';
     }
@@ -82,7 +85,7 @@ export function expandReferences(
     const set = context.environment[name];
     const value = fallback === undefined ? set : set || fallback;
     if (value === undefined) {
-      problems.push(`refers to the environment variable ${name}, which is not set`);
+      missing.push(`refers to the environment variable ${name}, which is not set`);
       return '';
     }
     // A variable that was filled from a file may begin as the file does.
@@ -94,5 +97,5 @@ export function expandReferences(
   const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined, place: number) =>
     isEscape(match) ? '${' : spell(lookUp(match, inner ?? ''), place),
   );
-  return { text: expanded, referenced, secrets, problems };
+  return { text: expanded, referenced, secrets, problems, missing };
 }

@@ -6,9 +6,16 @@ import { expandReferences, type ReferenceContext } from './references.ts';
 
 const NOWHERE: ReadonlySet<number> = new Set();
 
+/** A variable that is not set, or a file that cannot be read. */
+export interface MissingReference {
+  readonly path: KeyPath;
+  readonly problem: ConfigProblem;
+}
+
 export interface ResolvedTree<Node extends LocatedNode> {
   readonly root: Node;
   readonly problems: readonly ConfigProblem[];
+  readonly missing: readonly MissingReference[];
   /** Values of references that are secrets for where they came from. */
   readonly secrets: readonly string[];
 }
@@ -19,6 +26,7 @@ export function resolveReferences<Node extends LocatedNode>(
   context: ReferenceContext,
 ): ResolvedTree<Node> {
   const problems: ConfigProblem[] = [];
+  const missing: MissingReference[] = [];
   const secrets: string[] = [];
 
   const resolve = (node: LocatedNode, path: KeyPath): LocatedNode => {
@@ -44,9 +52,10 @@ export function resolveReferences<Node extends LocatedNode>(
     );
     const key = keyText(path);
     problems.push(...expansion.problems.map(message => ({ ...node.place, key, message })));
+    for (const message of expansion.missing) missing.push({ path, problem: { ...node.place, key, message } });
     secrets.push(...expansion.secrets);
     return { ...node, value: expansion.text, referenced: expansion.referenced };
   };
 
-  return { root: resolve(root, []) as Node, problems, secrets };
+  return { root: resolve(root, []) as Node, problems, missing, secrets };
 }

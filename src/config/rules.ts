@@ -5,6 +5,7 @@
  */
 
 import { AddressFault } from '../addresses/address-fault.ts';
+import { csvAmbiguities } from './csv-ambiguity.ts';
 import {
   FileNameInvalidError,
   type FileNameOptions,
@@ -185,17 +186,8 @@ function formatFindings(format: ActivationConfig['format']): Finding[] {
     );
   }
   if (format.type !== 'csv') return found;
-  const { delimiter, quoteChar, escapeChar, nullText } = format;
-  if (delimiter.includes(quoteChar) || delimiter.includes(escapeChar)) {
-    found.push(finding(['format', 'delimiter'], 'holds the quote or escape character; they must differ'));
-  }
-  if (nullText.includes(delimiter) || nullText.includes(quoteChar)) {
-    found.push(
-      finding(
-        ['format', 'nullText'],
-        'holds the delimiter or the quote character, and it is written unquoted',
-      ),
-    );
+  for (const { option, reason } of csvAmbiguities(format)) {
+    found.push(finding(['format', option], reason));
   }
   return found;
 }

@@ -16,16 +16,37 @@ const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   BAD_ALIAS: 'is no valid YAML: an alias (*name) has no anchor (&name); quote a text that starts with *',
   BAD_DQ_ESCAPE: 'is no valid YAML: an unknown escape in a double-quoted text; use single quotes or \\\\',
   BAD_INDENT: 'is no valid YAML: the indentation is wrong here',
-  BAD_SCALAR_START: 'is no valid YAML: quote a text that starts with one of @ ` % | >',
+  BAD_SCALAR_START: 'is no valid YAML: quote a text that starts with one of @ ` % | > ,',
   BLOCK_AS_IMPLICIT_KEY:
+    'is no valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
+  BLOCK_IN_FLOW:
     'is no valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
   MISSING_CHAR: 'is no valid YAML: a closing quote, bracket, comma or colon is missing',
   MULTILINE_IMPLICIT_KEY: 'is no valid YAML: a key must be on one line; a colon may be missing',
   MULTIPLE_DOCS: 'holds several YAML documents; use one, or a folder of files',
   TAB_AS_INDENT: 'is no valid YAML: indent with spaces, not with tabs',
   TAG_RESOLVE_FAILED: 'has a YAML tag (!name) that is not known; quote a text that starts with !',
-  UNEXPECTED_TOKEN: 'is no valid YAML: something here is not expected',
 };
+
+/** What a text is taken for by its first character. It goes on behind that, where the parser stops. */
+const UNQUOTED_STARTS: Readonly<Record<string, string>> = {
+  '{': 'quote a text that starts with {, such as "{YYYY}/{MM}/customers"',
+  '[': 'quote a text that starts with [',
+  '*': 'quote a text that starts with *',
+  '|': 'quote a text that starts with |',
+  '>': 'quote a text that starts with >',
+  '"': 'text goes on behind its closing quote; a double quote within double quotes is \\"',
+  "'": "text goes on behind its closing quote; a single quote within single quotes is ''",
+};
+
+/** Why the parser did not expect what stands at `offset`, as far as the beginning of the value before it tells. */
+function unexpectedToken(text: string, offset: number): string {
+  const before = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+  const starts = [...before.matchAll(/(?:^|[:\-,[{])\s+([{[*|>"'])|(?<=[{[,])([{[*"'])/g)];
+  const last = starts.at(-1);
+  const reason = last && UNQUOTED_STARTS[last[1] ?? last[2] ?? ''];
+  return `is no valid YAML: ${reason ?? 'something here is not expected'}`;
+}
 
 /** Private-use characters that stand for the braces of references while the text is parsed. */
 const OPEN_BRACE = '\uf5f0';
@@ -108,7 +129,11 @@ class TreeBuilder {
       const items = node.items.map((item, index) => this.build(item as Node | null, [...path, index]));
       return { kind: 'list', place, items };
     }
-    return buildScalar(isScalar(node) ? node : new Scalar(null), place);
+    const scalar = isScalar(node) ? node : new Scalar(null);
+    const isBlock = scalar.type === Scalar.BLOCK_LITERAL || scalar.type === Scalar.BLOCK_FOLDED;
+    if (isBlock && scalar.value === '')
+      this.report(place, path, 'is a block of text with nothing in it; quote a text that starts with | or >');
+    return buildScalar(scalar, place);
   }
 
   #buildMap(pairs: readonly { key: unknown; value: unknown }[], path: KeyPath, place: Place): LocatedMap {
@@ -156,7 +181,10 @@ export function parseYaml(text: string, file: string): ParsedFile {
   });
   const builder = new TreeBuilder(file, lines);
   for (const fault of [...document.errors, ...document.warnings]) {
-    builder.report(builder.placeAt(fault.pos[0]), [], SYNTAX_MESSAGES[fault.code] ?? 'is no valid YAML');
+    const [offset] = fault.pos;
+    const message =
+      fault.code === 'UNEXPECTED_TOKEN' ? unexpectedToken(text, offset) : SYNTAX_MESSAGES[fault.code];
+    builder.report(builder.placeAt(offset), [], message ?? 'is no valid YAML');
   }
   if (builder.problems.length > 0) {
     return { root: undefined, problems: firstOfEachLine(builder.problems) };

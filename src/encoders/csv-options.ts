@@ -1,8 +1,7 @@
-import { SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
 import type { RowBound } from './rows/row-form.ts';
 
-/** Options of the CSV format, as the configuration names them. */
+/** Options of the CSV format, as the configuration names them; it refuses those under which no reader could tell fields apart. */
 export interface CsvOptions {
   readonly delimiter: string;
   readonly header: boolean;
@@ -41,29 +40,6 @@ export function csvValuesBound(columns: readonly Column[], options: CsvOptions):
   const perByte = 1 + Buffer.byteLength(options.escapeChar);
   // An apostrophe may itself have to be escaped.
   return { perByte, perRow: columns.length * (2 * Buffer.byteLength(options.quoteChar) + perByte) };
-}
-
-/** Throws where the options together make a file that cannot be read back, whoever reads it. */
-export function refuseAmbiguous({ delimiter, quoteChar, nullText }: CsvOptions): void {
-  const shown = (text: string): string => JSON.stringify(text);
-  if (delimiter.includes(quoteChar)) {
-    throw ambiguous(`the delimiter ${shown(delimiter)} holds the quoteChar ${shown(quoteChar)}`);
-  }
-  if (nullText.includes(quoteChar)) {
-    throw ambiguous(`the nullText ${shown(nullText)} holds the quoteChar ${shown(quoteChar)}`);
-  }
-  // NULL is never quoted. `a:` before the delimiter `::` would be read as `a` before `:`.
-  if ((nullText + delimiter).indexOf(delimiter) < nullText.length) {
-    throw ambiguous(`the nullText ${shown(nullText)} runs into the delimiter ${shown(delimiter)}`);
-  }
-}
-
-function ambiguous(what: string): SluiceError {
-  const hint = 'choose a delimiter, a quoteChar and a nullText that can be told apart';
-  return new SluiceError('CONFIG_INVALID', `a CSV file of these options cannot be read: ${what}`, {
-    stage: 'configuration',
-    hint,
-  });
 }
 
 /** Whether a value of the column may hold what somebody typed. Intervals and money begin with a sign, and are no text. */

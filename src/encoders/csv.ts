@@ -1,5 +1,5 @@
 import type { Column } from '../row-batch.ts';
-import { type CsvOptions, csvValuesBound, mayBeFormula, refuseAmbiguous } from './csv-options.ts';
+import { type CsvOptions, csvValuesBound, mayBeFormula } from './csv-options.ts';
 import { CsvQuoting, startsWithAt } from './csv-quoting.ts';
 import type { OutputBuffer } from './encoder.ts';
 import { writeIso8601 } from './iso8601.ts';
@@ -45,7 +45,6 @@ export class CsvEncoder extends RowEncoder {
   readonly #head: Buffer;
 
   constructor(columns: readonly Column[], options: CsvOptions) {
-    refuseAmbiguous(options);
     const quoting = new CsvQuoting(options, columns.length);
     super('CSV', columns, rowForm(columns, options, quoting), csvValuesBound(columns, options));
     this.#options = options;

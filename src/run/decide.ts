@@ -75,12 +75,9 @@ function propertiesOf(
   options: DecideFilesOptions,
 ): BlobWriteProperties {
   const { activation, run, generation, contentType } = options;
-  const { format } = activation;
   const { encryptionScope } = activation.blob;
-  const gzip = 'compression' in format && format.compression === 'gzip';
   return {
-    // A .gz file is a gzip file: with a content encoding readers would be given something else than what is stored.
-    contentType: gzip ? 'application/gzip' : contentType,
+    contentType,
     ...(file.resumed === undefined ? { contentMd5: file.md5.toString('base64') } : {}),
     ...(encryptionScope === undefined ? {} : { encryptionScope }),
     metadata: {

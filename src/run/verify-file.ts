@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { contentTypeOf } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import { CONTENT_TYPES } from '../registry.ts';
 import type { BlobProperties, BlobReader, BlobStore } from '../sinks/sink.ts';
 import type { FileContents } from './readers/file-reader.ts';
 import { readerOf } from './readers/reader-of.ts';
@@ -43,6 +45,7 @@ export async function verifyFile(options: VerifyFileOptions): Promise<FileVerifi
     if (file.etag !== undefined && there.etag !== file.etag)
       findings.add('CHANGED', whoChanged(there, options));
     if (there.bytes !== bytes) findings.add('BYTES', `it has ${there.bytes} bytes, not ${bytes}`);
+    verifyContentType(there, options, findings);
     await verifyContents(there, options, findings);
   }
   return { name, rows, bytes, findings: findings.all };
@@ -68,6 +71,21 @@ function whoChanged({ metadata }: BlobProperties, { run }: VerifyFileOptions): s
     return 'another writer, which is not Sluice, replaced it after the run';
   if (writer === run) return 'its properties or contents were changed after the run';
   return `it is now that of the earlier run ${writer}`;
+}
+
+/** What a file of ours may be called by default. */
+const KINDS: readonly (string | undefined)[] = Object.values(CONTENT_TYPES);
+
+/** Another type was configured, perhaps otherwise than now, or has come with contents that are not ours. */
+function verifyContentType(
+  { contentType }: BlobProperties,
+  { format, activation }: VerifyFileOptions,
+  findings: Findings,
+): void {
+  const expected = contentTypeOf(format);
+  if (contentType === expected || contentType === activation.blob.contentType) return;
+  if (KINDS.includes(contentType))
+    findings.add('CONTENT_TYPE', `its content type is ${contentType}, not ${expected}`);
 }
 
 async function verifyContents(

@@ -24,6 +24,8 @@ export type FindingCode =
   /** Somebody else wrote, or changed properties of, the blob after the run. */
   | 'CHANGED'
   | 'BYTES'
+  /** It is called a file of another kind. */
+  | 'CONTENT_TYPE'
   | 'MD5'
   | 'SHA256'
   | 'ROWS'

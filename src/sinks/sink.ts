@@ -76,6 +76,7 @@ export type WriteOutcome =
 export interface BlobProperties {
   readonly etag: string;
   readonly bytes: number;
+  readonly contentType?: string;
   readonly metadata: Readonly<Record<string, string>>;
   /** As the service names it, such as `Archive`; absent where it has none. */
   readonly accessTier?: string;

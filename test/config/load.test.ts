@@ -271,6 +271,59 @@ test('refuses several documents, tags, unknown aliases, bombs of aliases and spe
   assert.equal(({} as Record<string, unknown>)['a'], undefined);
 });
 
+test('says what to quote where a text lacks its quotes', () => {
+  const cases: [string, RegExp][] = [
+    [
+      'fileName: {YYYY}/{MM}/customers',
+      /:2:17 the file is no valid YAML: quote a text that starts with \{, such as "\{YYYY\}/,
+    ],
+    ['fileName: {YYYY}-x', /quote a text that starts with \{/],
+    ['a: { fileName: {YYYY}/{MM}, b: c }', /quote a text that starts with \{/],
+    ['a: {fileName: {YYYY}/x}', /quote a text that starts with \{/],
+    ['list:\n  - {YYYY}/x', /quote a text that starts with \{/],
+    ['where: [a] = b', /quote a text that starts with \[/],
+    ['cron: */15 * * * *', /quote a text that starts with \*/],
+    ['a: { cron: */15 * * * * }', /quote a text that starts with \*/],
+    ['cron: * * * * *', /quote a text that starts with \*/],
+    ['nullText: *', /quote a text that starts with \*/],
+    ['cron: *canary', /quote a text that starts with \*/],
+    ['a: %canary', /quote a text that starts with one of @ ` %/],
+    ['a: @canary', /quote a text that starts with one of @ `/],
+    ['a: `canary`', /quote a text that starts with one of @ `/],
+    ['a: ,', /quote a text that starts with one of .* ,/],
+    ['password: canary: x', /quote a text that holds ": "/],
+    ['a: { password: canary: x }', /quote a text that holds ": "/],
+    ['a: | canary', /quote a text that starts with \|/],
+    ['a: > canary', /quote a text that starts with >/],
+    [
+      'delimiter: |',
+      /delimiter is a block of text with nothing in it; quote a text that starts with \| or >/,
+    ],
+    ['a: !canary', /quote a text that starts with !/],
+    ["where: 'it's canary'", /a single quote within single quotes is ''/],
+    ['where: "a" = canary', /a double quote within double quotes is \\"/],
+  ];
+  for (const [text, pattern] of cases) {
+    const { message } = refusal(`version: 1\n${text}`);
+    assert.match(message, pattern, text);
+    assert.doesNotMatch(message, /canary'|canary:|something here/, text);
+  }
+});
+
+test('says what to quote where a text became something else', () => {
+  const withFileName = (value: string): string =>
+    refusal(yaml({ fileName: 'WRITTEN' }).replace('"WRITTEN"', value)).message;
+  assert.match(
+    withFileName('{YYYY}'),
+    /fileName is a map with YYYY; expected .*; quote a text that starts with \{/,
+  );
+  assert.match(withFileName('[YYYY]'), /fileName is a list; expected .*; quote a text that starts with \[/);
+  assert.match(
+    withFileName('&YYYY'),
+    /fileName is no value; expected .*; quote a text that starts with # or &/,
+  );
+});
+
 test('names that objects have by nature are ordinary unknown names', () => {
   assert.match(
     problems(yaml({ model: 'constructor' })).join(),

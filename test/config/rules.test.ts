@@ -65,8 +65,25 @@ test('settings that could have no effect are refused', () => {
 });
 
 test('a CSV dialect must be readable', () => {
-  assert.match(one(yaml({ format: { type: 'csv', delimiter: '"' } })), /delimiter holds the quote/);
-  assert.match(one(yaml({ format: { type: 'csv', nullText: 'a,b' } })), /nullText holds the delimiter/);
+  const csv = (options: Record<string, unknown>): string =>
+    one(yaml({ format: { type: 'csv', ...options } }));
+  const needsEscape = { quoteChar: "'", escapeChar: '\\' };
+  assert.match(csv({ delimiter: '"' }), /delimiter holds the quote or escape character/);
+  assert.match(csv({ delimiter: ',"' }), /delimiter holds the quote/);
+  assert.match(csv({ ...needsEscape, delimiter: '\\|' }), /delimiter holds the quote or escape/);
+  assert.match(csv({ nullText: 'a,b' }), /nullText holds the delimiter/);
+  assert.match(csv({ nullText: '""' }), /nullText holds the quote character/);
+  assert.match(csv({ nullText: 'a\nb' }), /nullText is "a\\nb"; expected text without a line break/);
+  for (const [delimiter, nullText] of [
+    ['::', 'a:'],
+    ['::', ':'],
+    ['||', 'NULL|'],
+    ['abab', 'xab'],
+    ['\t\t', '\t'],
+  ])
+    assert.match(csv({ delimiter, nullText }), /format\.nullText runs into the delimiter/, nullText);
+  parse(yaml({ format: { type: 'csv', delimiter: '::', nullText: 'a:b' } }));
+  parse(yaml({ format: { type: 'csv', nullText: '\\N', escapeChar: '\\' } }));
   assert.match(one(yaml({ format: { type: 'csv', booleans: ['x', 'x'] } })), /two different texts/);
   assert.match(one(yaml({ format: { type: 'csv', quoteChar: 'ab' } })), /exactly one character/);
   parse(

@@ -287,17 +287,3 @@ test('the bound of a row is what the values that grow most take, and hardly more
     }
   }
 });
-
-test('refuses options under which nobody could read the file', () => {
-  const columns = [column('a')];
-  const make = (options: Partial<CsvOptions>) => () =>
-    new CsvEncoder(columns, { ...DEFAULT_CSV_OPTIONS, ...options });
-  const refusal = { code: 'CONFIG_INVALID' };
-  assert.throws(make({ delimiter: '"' }), refusal);
-  assert.throws(make({ delimiter: ',"' }), refusal);
-  assert.throws(make({ nullText: 'a,b' }), refusal);
-  assert.throws(make({ nullText: 'a:', delimiter: '::' }), refusal);
-  assert.throws(make({ nullText: '""' }), refusal);
-  assert.doesNotThrow(make({ nullText: '\\N', escapeChar: '\\' }));
-  assert.doesNotThrow(make({ delimiter: '::', nullText: 'a:b' }));
-});

@@ -183,6 +183,26 @@ test('the file name is resolved once from the start of the run, in UTC, below th
     assert.deepEqual(await exporter.files(), [`${name}_00001.csv`, `${name}_00002.csv`]);
   }));
 
+test('the content type is that of the format; gzip makes another one of text files only', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const types: [Record<string, unknown>, string][] = [
+      [{ type: 'csv' }, 'text/csv; charset=utf-8'],
+      [{ type: 'csv', compression: 'gzip' }, 'application/gzip'],
+      [{ type: 'json', layout: 'lines' }, 'application/x-ndjson'],
+      [{ type: 'xml', compression: 'gzip' }, 'application/gzip'],
+      ...['snappy', 'gzip', 'none'].map((compression): [Record<string, unknown>, string] => [
+        { type: 'parquet', compression },
+        'application/vnd.apache.parquet',
+      ]),
+    ];
+    for (const [format, expected] of types) {
+      const { record } = await exporter.run(exporter.activation({ format, fileName: '{run}' }));
+      const client = exporter.container.client.getBlobClient(record.files[0]!.name);
+      assert.equal((await client.getProperties()).contentType, expected, JSON.stringify(format));
+    }
+  }));
+
 test('properties, metadata and tags go onto every file, with what Sluice notes of the run', () =>
   withExporter(async exporter => {
     await exporter.database.sql(TABLE);

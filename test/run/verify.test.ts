@@ -351,3 +351,18 @@ test('reads files by the options that they were written with, whatever the confi
     await exporter.container.client.getBlockBlobClient(name).upload(wrong, wrong.length);
     assert.deepEqual(codes(await verify(record.run, now))[0], ['MANIFEST_DAMAGED']);
   }));
+
+test('finds a content type of another kind of file, and lets one be that somebody chose', () =>
+  withExporter(async exporter => {
+    const { activation, record } = await exported(exporter, { format: { type: 'parquet' }, fileName: 't' });
+    const { name } = record.files[0]!;
+    const client = exporter.container.client.getBlobClient(name);
+    for (const [contentType, found] of [
+      ['application/gzip', ['CHANGED', 'CONTENT_TYPE']],
+      ['text/csv; charset=utf-8', ['CHANGED', 'CONTENT_TYPE']],
+      ['text/x-own', ['CHANGED']],
+    ] as const) {
+      await client.setHTTPHeaders({ blobContentType: contentType });
+      assert.deepEqual(codes(await verify(record.run, activation)), [[], found], contentType);
+    }
+  }));

@@ -1,7 +1,7 @@
 import { type Cast, type Options, stringify } from 'csv-stringify/sync';
 import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
-import { type CsvOptions, csvRowBound, mayBeFormula, refuseAmbiguous } from '../csv-options.ts';
+import { type CsvOptions, csvRowBound, mayBeFormula } from '../csv-options.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
 import type { RowBound } from '../rows/row-form.ts';
 import { NUMBER_KINDS, notExpressible, typedRow } from './typed-row.ts';
@@ -21,7 +21,6 @@ export class CsvLibraryEncoder implements Encoder {
 
   /** @throws SluiceError CONFIG_INVALID where the options are ambiguous, or beyond csv-stringify */
   constructor(columns: readonly Column[], options: CsvOptions) {
-    refuseAmbiguous(options);
     if (options.escapeChar.length > 1) {
       const seen = `escapeChar ${JSON.stringify(options.escapeChar)} is more than one UTF-16 character`;
       throw new SluiceError('CONFIG_INVALID', `${seen}, which the library engine cannot write`, {

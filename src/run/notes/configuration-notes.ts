@@ -1,14 +1,22 @@
+import type { CheckedConfig } from '../../config/checked-config.ts';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
+import { type ConfigProblem, showPlace } from '../../config/located-tree.ts';
 import { machineMemoryBytes, runMemoryBytes } from '../../config/machine-memory.ts';
 import { type Note, note, withoutIgnored } from '../../config/note-kinds.ts';
 import type { Config } from '../../config/schema.ts';
 
 /** What works and should be known of the configuration as a whole, without what it ignores. */
 export function configurationNotes(
-  config: DeepReadonly<Config>,
+  { config, unset }: CheckedConfig,
   machineBytes: number = machineMemoryBytes(),
 ): Note[] {
-  return withoutIgnored(memoryNotes(config, machineBytes), config.notes);
+  return withoutIgnored([...unsetNotes(unset), ...memoryNotes(config, machineBytes)], config.notes);
+}
+
+function unsetNotes(unset: readonly ConfigProblem[]): Note[] {
+  return unset.map(problem =>
+    note('REFERENCE_UNSET', `${showPlace(problem)} ${problem.key} ${problem.message}`),
+  );
 }
 
 function memoryNotes({ daemon, activations }: DeepReadonly<Config>, machineBytes: number): Note[] {

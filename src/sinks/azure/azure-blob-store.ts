@@ -291,12 +291,13 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       permission: 'r',
       attempt: async abortSignal => {
         const answer = await client.getProperties({ abortSignal });
-        const { etag = '', contentLength = 0, metadata = {}, accessTier } = answer;
+        const { etag = '', contentLength = 0, contentType, metadata = {}, accessTier } = answer;
         const obstacle = obstacleOf(answer);
         return {
           etag,
           bytes: contentLength,
           metadata,
+          ...(contentType !== undefined && { contentType }),
           ...(accessTier !== undefined && { accessTier }),
           ...(obstacle !== undefined && { obstacle }),
         };

@@ -153,8 +153,8 @@ const MIB = 1024 ** 2;
 
 test('memory that does not add up is noted', () => {
   const notes = (daemon: string, machineMib: number, activation = {}): string[] => {
-    const { config } = parse(yaml(activation, daemon));
-    return configurationNotes(config, machineMib * MIB).map(({ code, message }) => `${code}: ${message}`);
+    const loaded = parse(yaml(activation, daemon));
+    return configurationNotes(loaded, machineMib * MIB).map(({ code, message }) => `${code}: ${message}`);
   };
   const [text, ...others] = notes('daemon: { runMemory: 4GiB }', 3072);
   assert.match(text ?? '', /^MEMORY_EXCEEDED: 2 runs at a time of 4096 MiB each are more than the 3072 MiB/);
