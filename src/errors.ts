@@ -186,7 +186,7 @@ export const ERROR_KINDS = {
     'free disk space or mend the data directory, then run again',
     503,
   ),
-  STATE_STALE: permanent('configuration', 'restore the state backup, or run with --full'),
+  STATE_STALE: permanent('configuration', 'put the newest state back, or run with --full'),
 
   // the run itself
   CANCELLED: {

@@ -132,6 +132,14 @@ export async function uploadBackup(options: UploadOptions): Promise<UploadedBack
   return { descriptor, filesUploaded, bytesUploaded };
 }
 
+/** What there is to restore, in one request. Rejects with STATE_DAMAGED where it is not what was written. */
+export async function latestBackup(
+  store: Pick<BlobStore, 'getBlob'>,
+  prefix: string,
+): Promise<LatestBackup | undefined> {
+  return (await readJson(store, `${prefix}latest.json`, latestSchema))?.value;
+}
+
 /**
  * The descriptor of a backup; the latest one without an id. `undefined` where there is none. Rejects with STATE_DAMAGED
  * where it is not what was written.
@@ -143,7 +151,7 @@ export async function findBackup(
 ): Promise<BackupDescriptor | undefined> {
   let latest: LatestBackup | undefined;
   if (backup === undefined) {
-    latest = (await readJson(store, `${prefix}latest.json`, latestSchema))?.value;
+    latest = await latestBackup(store, prefix);
     if (latest === undefined) return undefined;
   }
   const name = descriptorName(prefix, backup ?? latest!.backup);
@@ -296,7 +304,7 @@ async function writeUntilThere(
 }
 
 async function readJson<T>(
-  store: BlobStore,
+  store: Pick<BlobStore, 'getBlob'>,
   name: string,
   schema: z.ZodType<T>,
 ): Promise<{ readonly value: T; readonly bytes: Buffer; readonly etag: string } | undefined> {

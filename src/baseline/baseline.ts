@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
+import type { SourcePosition } from '../sources/source.ts';
 import {
   bucketOfKey,
   epochRange,
@@ -36,11 +37,13 @@ export interface BaselineState extends HashedState {
   /** Keys in it. */
   readonly count: number;
   readonly digest: Digest;
-  /** What rows must agree in to be comparable: columns, types, key, dialect of the source. Compared as text. */
+  /** What the rows were: columns, key, form of texts; how it is read is their business who write it. */
   readonly identity: string;
   readonly retained: Retained;
   /** Files that runs append to; absent where an older version wrote it. */
   readonly appended?: readonly AppendedFile[];
+  /** Where the source stood; absent where it does not show that, or an earlier version wrote the state. */
+  readonly position?: SourcePosition | undefined;
 }
 
 /** What was published in a file that runs append to, whatever has become of it since. */

@@ -185,7 +185,7 @@ Exit codes:
   0    done, warnings included
   1    failed for good
   2    wrong usage or configuration
-  3    held until it is repeated with --allow-removals
+  3    held until a person lets it through: the message says how
   75   failed and worth another try
   130  cancelled`;
 

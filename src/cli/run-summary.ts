@@ -7,10 +7,10 @@ import type { Terminal } from './terminal.ts';
 export function runSummary(record: RunRecord, terminal: Terminal): string {
   const { activation, run, state, full, generation, counts, files } = record;
   const title = terminal.paint('bold', `${activation}: ${state}`);
+  // A run that ended without a decision has made none.
+  const made = generation > 0 ? `, generation ${generation}` : '';
   const kind =
-    record.runType === 'full_only'
-      ? 'full'
-      : `${full ? 'full' : 'delta'}, ${record.syncMode}, generation ${generation}`;
+    record.runType === 'full_only' ? 'full' : `${full ? 'full' : 'delta'}, ${record.syncMode}${made}`;
   const took = record.endedAt === undefined ? '' : ` in ${formatDuration(elapsedMs(record))}`;
   const lines = [`${title}${took} (${kind}; run ${run})`];
   lines.push(`  ${countsLine(counts)}`);

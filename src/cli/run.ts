@@ -82,15 +82,14 @@ function report(
   context: CommandContext,
 ): void {
   const { terminal, verbose } = context;
-  const { activation, state, warnings } = record;
+  const { activation, state, warnings, release } = record;
   for (const earlier of recovered) {
     const count = earlier.files.length === 1 ? '1 file' : `${earlier.files.length} files`;
     terminal.note(`${activation}: the earlier run ${earlier.run} was finished first (${count})`);
   }
   for (const { code, message } of warnings) {
     if (code === 'HELD') {
-      const hint = 'if that is meant, repeat it with --allow-removals';
-      terminal.note(`${terminal.paintNote('yellow', 'held')} ${activation}: ${message}; ${hint}`);
+      terminal.note(`${terminal.paintNote('yellow', 'held')} ${activation}: ${message}; ${release}`);
     } else {
       terminal.note(`${terminal.paintNote('yellow', `warning ${code}`)}: ${activation}: ${message}`);
     }

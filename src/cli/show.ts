@@ -32,7 +32,8 @@ export async function show(run: string, { json }: ShowOptions, context: CommandC
 }
 
 function description(record: RunRecord, terminal: Terminal): string {
-  const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration, warnings, error } = record;
+  const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
+  const { warnings, error, reason, release } = record;
   const text = (value: string): string => escaped(terminal.clean(value));
   const lines = [runSummary(record, terminal)];
   const times = [
@@ -45,6 +46,8 @@ function description(record: RunRecord, terminal: Terminal): string {
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
   for (const { code, message } of warnings)
     lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
+  if (reason !== undefined)
+    lines.push(`  ${terminal.paint('yellow', `held ${reason}`)}: ${text(release ?? '')}`);
   if (error !== undefined)
     lines.push(
       `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
 import { EXIT, SluiceError } from '../errors.ts';
 import type { AbandonedRun } from '../run/abandon-runs.ts';
-import type { StateDescription } from '../run/state.ts';
+import type { BaselineDescription, StateDescription } from '../run/state.ts';
 import type { BackupReport } from '../run/state-backup.ts';
 import type { RestoreReport } from '../run/state-restore.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from './command-context.ts';
@@ -173,14 +173,14 @@ function stateText(state: StateDescription, terminal: Terminal): string {
     const why = runType === 'full_only' ? 'run type full_only keeps none' : 'the next run exports every row';
     lines.push(`${terminal.paint('bold', activation)}: no baseline (${why})`);
   } else {
-    const { generation, run, savedAt, keys, digest, retained, dialect, columns, primaryKey } = baseline;
+    const { generation, run, savedAt, keys, digest, retained, position, columns, primaryKey } = baseline;
     const text = (value: string): string => escaped(terminal.clean(value));
     lines.push(`${terminal.paint('bold', activation)}: generation ${generation} (${runType}, ${syncMode})`);
     lines.push(`  made by    run ${run}${savedAt === undefined ? '' : `, ended ${savedAt}`}`);
     lines.push(`  keys       ${formatCount(keys)}, key ${primaryKey.map(text).join(', ')}`);
     lines.push(`  digest     ${digest}`);
     lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files, of each row ${RETAINED[retained]}`);
-    if (dialect !== undefined) lines.push(`  source     ${text(dialect)}`);
+    if (position !== undefined) lines.push(`  source     ${text(positionText(position))}`);
     const rows = columns.map(({ name, source, type }) =>
       [name, type, source === name ? '' : source].map(text),
     );
@@ -192,6 +192,15 @@ function stateText(state: StateDescription, terminal: Terminal): string {
       `  ${terminal.paint('yellow', 'pending')}    run ${run} is decided; \`sluice run ${activation}\` finishes it`,
     );
   return lines.join('\n');
+}
+
+function positionText({ system, timeline, position }: NonNullable<BaselineDescription['position']>): string {
+  const told = [
+    system && `system ${system}`,
+    timeline !== undefined && `timeline ${timeline}`,
+    position && `at ${position}`,
+  ];
+  return told.filter(Boolean).join(', ');
 }
 
 const RETAINED = {

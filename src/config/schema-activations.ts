@@ -165,6 +165,18 @@ export const activation = z
       .enum(['fail', 'full'])
       .default('fail')
       .describe('The container was emptied since the baseline: fail, or make a full run.'),
+    onStateLost: z
+      .enum(['hold', 'full'])
+      .default('hold')
+      .describe(
+        'The destination knows a baseline and this machine has no state: hold the run, or make a full one.',
+      ),
+    onSourceMoved: z
+      .enum(['hold', 'full'])
+      .default('hold')
+      .describe(
+        'The source is another server than that of the baseline, or stands behind it: hold the run, or make a full one.',
+      ),
     removedRows: z
       .enum(['values', 'keys'])
       .default('values')

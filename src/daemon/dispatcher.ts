@@ -342,11 +342,17 @@ export class Dispatcher {
       // The next start finds it in the history, and drops it then.
       log.error({ run: id, activation, error: cause }, 'the queue was not written');
     });
-    const fields = { run: id, activation, state, ...(error && { code: error.code }), rows: counts.written };
-    log[state === 'failed' ? 'error' : 'info'](
-      fields,
-      error ? `run ${state}: ${error.message}` : `run ${state}`,
-    );
+    const { reason, release } = record;
+    const fields = {
+      run: id,
+      activation,
+      state,
+      ...(error && { code: error.code }),
+      ...(reason && { reason }),
+      rows: counts.written,
+    };
+    const why = error?.message ?? release;
+    log[state === 'failed' ? 'error' : 'info'](fields, why ? `run ${state}: ${why}` : `run ${state}`);
     onChange(record);
     onEnd(record);
     this.dispatch();

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { ResolvedFormat } from '../config/activation.ts';
+import type { Column } from '../row-batch.ts';
 import type { BlobProperties } from '../sinks/sink.ts';
+import { classOfKind } from './baseline-identity.ts';
 
 /**
  * What a file that is appended to says of itself, so that a later run knows where to go on, and which rows are of a run
@@ -23,6 +25,14 @@ export function formatOptions(format: ResolvedFormat): string {
     .filter(([name]) => name !== 'engine' && name !== 'level')
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
+}
+
+/** Tells parts of other columns apart: rows with other columns begin the next part. */
+export const COLUMNS_METADATA = 'sluice_columns';
+
+export function columnsText(columns: readonly Pick<Column, 'name' | 'kind'>[]): string {
+  const text = JSON.stringify(columns.map(({ name, kind }) => [name, classOfKind(kind)]));
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** The run that began the file: a part that names another is left of an older file of the same name. */

@@ -1,9 +1,12 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedFormat } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import type { Column } from '../row-batch.ts';
 import { runOfBlock } from '../sinks/block-ids.ts';
 import type { BlobBlocks, BlockLists, ResumePoint } from '../sinks/sink.ts';
 import {
+  COLUMNS_METADATA,
+  columnsText,
   FORMAT_METADATA,
   formatOptions,
   isWithdrawn,
@@ -26,6 +29,10 @@ export interface AppendOptions extends LookOptions {
   readonly format: ResolvedFormat;
   /** Whether the format's documents end with something, which is then the last block. */
   readonly hasEnd: boolean;
+  /** Of the rows that are to be appended. */
+  readonly columns: readonly Pick<Column, 'name' | 'kind'>[];
+  /** Whether the last run had the same: what is known of parts that do not say it. */
+  readonly hasSameColumns: boolean;
 }
 
 export interface AppendPlan {
@@ -70,9 +77,26 @@ export async function planAppend(found: AppendedParts, options: AppendOptions): 
   const there = await blockLists.getBlocks(last.name);
   // Somebody has taken it away meanwhile.
   if (there === undefined) return planAppend(await lookAgain(options), options);
+  if (hasOtherColumns(there, options))
+    return { resume: undefined, firstPart: last.part + 1, mustWrite: hasUnpublished, found };
   // A withdrawn run takes its rows back by itself; where it could not, this one does.
   const resume = resumeFrom(there, last.part, hasUnpublished, nameOf(last.part), options);
   return { resume, firstPart: last.part, mustWrite: hasUnpublished, found };
+}
+
+/** Throws DESTINATION_REFUSED where rows would be left in the part that were never published. */
+function hasOtherColumns(
+  { metadata }: BlobBlocks,
+  { columns, hasSameColumns, state, nameOf }: AppendOptions,
+): boolean {
+  const text = metadata[COLUMNS_METADATA];
+  if (text === undefined ? hasSameColumns : text === columnsText(columns)) return false;
+  if (!isWithdrawn(metadata, state.generation)) return true;
+  const message = `the columns of the rows have changed, and ${nameOf(1)} has rows of a run that could not be finished`;
+  throw new SluiceError('DESTINATION_REFUSED', message, {
+    stage: 'destination',
+    hint: 'put the columns back for one run, which takes those rows out; or run with --full, which writes every row',
+  });
 }
 
 async function lookAgain(options: AppendOptions): Promise<AppendedParts> {

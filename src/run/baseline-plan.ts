@@ -2,10 +2,24 @@ import type { BaselineState, Retained } from '../baseline/baseline.ts';
 import { isKnownHashing, newRowHashing, type RowHashing } from '../baseline/row-hashing.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
-import type { SourceDescription } from '../sources/source.ts';
+import type { SourceDescription, SourcePosition } from '../sources/source.ts';
 import type { MappingPlan } from '../transforms/map-columns.ts';
+import {
+  type BaselineIdentity,
+  describeChanges,
+  hasSameColumns,
+  hasSameKey,
+  identityOf,
+  parseIdentity,
+  placesOfRetained,
+  retainsEnough,
+  serializeIdentity,
+} from './baseline-identity.ts';
+import { Held } from './held.ts';
 import type { LatestManifest } from './latest-manifest.ts';
+import { type PublishedBaseline, publishedBaseline } from './manifest.ts';
 import type { RunWarning } from './run-record.ts';
+import { compareHistory, positionToKeep } from './source-history.ts';
 
 /** What a run is taken against and what it makes. */
 export interface BaselinePlan {
@@ -13,6 +27,12 @@ export interface BaselinePlan {
   readonly full: boolean;
   /** Whether the run makes a baseline: run type `full_then_delta`. */
   readonly keepsState: boolean;
+  /** Whether rows are looked up in the baseline; also where each is written, so that what is gone is known. */
+  readonly compares: boolean;
+  /** Whether the last run wrote the same columns. */
+  readonly hasSameColumns: boolean;
+  /** Keys that the safety gates count with: those of the baseline, or what the manifest knows of it. */
+  readonly known: number;
   readonly previousGeneration: number;
   readonly generation: number;
   /** Of the baseline that the run makes. */
@@ -21,6 +41,9 @@ export interface BaselinePlan {
   readonly replacesBaseline: boolean;
   readonly identity: string;
   readonly retained: Retained;
+  /** Where the fields of a removed row stand in what the baseline retained of it; absent where it retained nothing. */
+  readonly removedPlaces: readonly (number | undefined)[] | undefined;
+  readonly position: SourcePosition | undefined;
   readonly warnings: readonly RunWarning[];
 }
 
@@ -28,93 +51,230 @@ export interface BaselinePlanOptions {
   readonly activation: ResolvedActivation;
   readonly fullAsked: boolean;
   readonly local: BaselineState | undefined;
+  /** Somebody has removed the local state on purpose. */
+  readonly wasReset?: boolean;
   readonly latest: LatestManifest;
   /** The newest generation that the local history knows, for runs without a baseline; 0 where it knows none. */
   readonly remembered: number;
+  /** The latest backup of the state, where a run that has lost it may want it. */
+  readonly backup?: Backup | undefined;
   readonly description: SourceDescription;
   readonly mapping: MappingPlan;
   /** What is gone from the destination, where that leaves nothing to add changes to. */
   readonly gone?: string | undefined;
 }
 
-/** Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET. */
+export type Backup = Pick<BaselineState, 'generation' | 'run'>;
+
+/**
+ * Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET, and `Held` where the
+ * state is lost or the source has moved.
+ */
 export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
-  const { activation, fullAsked, local, description, mapping, gone, remembered } = options;
+  const { activation, local, remembered } = options;
   const { manifest: latest, damage } = options.latest;
-  const { runType, syncMode, removedRows, onSchemaChange, onDestinationReset, manifest, name } = activation;
-  const keepsState = runType === 'full_then_delta';
+  const keepsState = activation.runType === 'full_then_delta';
   const remoteGeneration = latest?.generation ?? 0;
   const localGeneration = keepsState ? (local?.generation ?? 0) : remembered;
-  const retained = syncMode !== 'difference' ? 'nothing' : removedRows === 'values' ? 'row' : 'key';
-  const identity = identityOf(syncMode === 'insert', retained, description, mapping);
-  const warnings: RunWarning[] = [];
-  let full = !keepsState || fullAsked || local === undefined;
-
-  if (!full && local !== undefined && local.identity !== identity) {
-    const message = `columns, types, key, sync mode or server of ${name} are not those of its baseline`;
-    if (onSchemaChange === 'fail') throw new SluiceError('SCHEMA_CHANGED', message, { stage: 'diff' });
-    warnings.push({
-      code: 'COLUMNS_CHANGED',
-      message: `${message}: this run is a full one and a new baseline`,
-    });
-    full = true;
-  }
-  if (!full && manifest && latest !== undefined && local !== undefined) {
-    // The same number by another run: the destination was reset and built up again since this state was saved.
-    const isOther = remoteGeneration === localGeneration && latest.run !== local.run;
-    if (remoteGeneration > localGeneration || isOther) {
-      const message = `the destination has generation ${remoteGeneration} of ${name}, by run ${latest.run}; the local state is at ${localGeneration}, by run ${local.run}`;
-      throw new SluiceError('STATE_STALE', message, { stage: 'state' });
-    }
-  }
-  const isBehind = manifest && remoteGeneration < localGeneration;
-  if (!full && (isBehind || gone !== undefined)) {
-    const seen =
-      latest === undefined ? `has no manifest of ${name}` : `is at generation ${remoteGeneration} of ${name}`;
-    const message = isBehind
-      ? `${damage ?? `the destination ${seen}`}, though the local state is at generation ${localGeneration}`
-      : gone!;
-    if (onDestinationReset === 'fail')
-      throw new SluiceError('DESTINATION_RESET', message, { stage: 'destination' });
-    warnings.push({ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` });
-    full = true;
-  } else if (damage !== undefined) {
-    warnings.push({ code: 'DESTINATION_RESET', message: `${damage}: this run does not go by it` });
-  }
-  if (!full && local !== undefined && !isKnownHashing(local)) {
-    const message = `the baseline of ${name} was made by another version of Sluice: it is hashed by ${local.hashing?.function}`;
-    throw new SluiceError('STATE_STALE', message, {
-      stage: 'state',
-      hint: 'run with the version that made it; or run with --full, which makes a new baseline',
-    });
-  }
   const previousGeneration = Math.max(localGeneration, remoteGeneration);
-  return {
-    full,
+  const identity = identityOf(options.mapping, activation.syncMode === 'insert');
+  const common = {
     keepsState,
     previousGeneration,
     generation: previousGeneration + 1,
-    hashing: (full ? undefined : local?.hashing) ?? newRowHashing(),
-    replacesBaseline: full || local?.hashing === undefined,
-    identity,
-    retained,
+    identity: serializeIdentity(identity),
+  };
+  if (keepsState && local !== undefined) return { ...common, ...planAgainst(local, identity, options) };
+
+  const published = keepsState && !options.wasReset && latest ? publishedBaseline(latest) : undefined;
+  return {
+    ...common,
+    full: true,
+    compares: false,
+    hasSameColumns: false,
+    known: published?.keys ?? 0,
+    hashing: newRowHashing(),
+    replacesBaseline: true,
+    retained: wantedOf(activation),
+    removedPlaces: undefined,
+    position: options.description.position,
+    warnings: published ? lostState(published, options) : damageWarning(damage),
+  };
+}
+
+/** What there is to retain of each row. */
+function wantedOf({ syncMode, removedRows }: ResolvedActivation): Retained {
+  if (syncMode !== 'difference') return 'nothing';
+  return removedRows === 'values' ? 'row' : 'key';
+}
+
+/** The destination knows a baseline, and this machine has none. */
+function lostState(
+  published: PublishedBaseline,
+  { activation, fullAsked, backup }: BaselinePlanOptions,
+): RunWarning[] {
+  if (fullAsked) return [];
+  const { name, onStateLost, dataDirectory } = activation;
+  const { generation, run } = published;
+  const message = `the destination has generation ${generation} of ${name}, by run ${run}, and ${dataDirectory} has no state of it`;
+  if (onStateLost === 'hold') throw new Held('STATE_LOST', message, wayBack(name, published, backup));
+  return [
+    { code: 'STATE_LOST', message: `${message}: this run is a full one, and what is gone is not reported` },
+  ];
+}
+
+/** How a state comes back that has to be the published one. */
+function wayBack(name: string, { generation, run }: Backup, backup: Backup | undefined): string {
+  const full = `\`sluice run ${name} --full\` exports every row and starts a new baseline`;
+  if (backup === undefined) return `put the data directory back; or ${full}`;
+  if (backup.generation === generation && backup.run === run)
+    return `\`sluice state restore ${name}\` restores the backup of generation ${generation}; or ${full}`;
+  return `put the data directory back; the backup in the container, of generation ${backup.generation}, is too old; or ${full}`;
+}
+
+type Comparison = Omit<BaselinePlan, 'keepsState' | 'previousGeneration' | 'generation' | 'identity'>;
+
+function planAgainst(
+  local: BaselineState,
+  identity: BaselineIdentity,
+  options: BaselinePlanOptions,
+): Comparison {
+  const { activation, fullAsked, description } = options;
+  const { name, onSchemaChange } = activation;
+  const isInsert = identity.keysOnly;
+  const wanted = wantedOf(activation);
+  const before = parseIdentity(local.identity);
+  if (!fullAsked && !isKnownHashing(local)) throw unknownHashing(name, local);
+  const isComparable = before !== undefined && hasSameKey(before, identity) && isKnownHashing(local);
+  const published = fullAsked ? [] : publishedSince(local, options);
+  const damaged = published.length === 0 ? damageWarning(options.latest.damage) : [];
+  const moved = fullAsked ? [] : movesSince(local, options);
+  const warnings: RunWarning[] = [...published, ...damaged, ...moved];
+  // Whatever source `insert` reads, it knows the keys that it has exported.
+  let full =
+    fullAsked || published.length > 0 || (!isInsert && moved.some(({ code }) => code === 'SOURCE_MOVED'));
+
+  const isOther = !isComparable || !hasSameColumns(before, identity);
+  const isShort = !retainsEnough(local.retained, wanted) || (before?.keysOnly === true && !isInsert);
+  if (isOther || isShort) {
+    const change = isOther ? describeChanges(before, identity) : 'it was kept for another sync mode';
+    const message = `the baseline of ${name} is not of rows as they are now: ${change}`;
+    if (onSchemaChange === 'fail' && !fullAsked)
+      throw new SluiceError('SCHEMA_CHANGED', message, { stage: 'diff' });
+    full ||= !(isInsert && isComparable);
+    const missing = unreported(local, isComparable, activation);
+    const then = full ? 'this run is a full one and makes a new baseline' : 'rows with new keys are written';
+    if (!fullAsked || missing !== '')
+      warnings.push({ code: 'COLUMNS_CHANGED', message: `${message}: ${then}${missing}` });
+  }
+  // A full run of `insert` starts over: every row is written, and none is ever removed.
+  const compares = isComparable && !(full && isInsert);
+  return {
+    full,
+    compares,
+    hasSameColumns: !isOther,
+    known: local.count,
+    hashing: (compares ? local.hashing : undefined) ?? newRowHashing(),
+    replacesBaseline: full || local.hashing === undefined,
+    retained: full ? wanted : local.retained,
+    removedPlaces:
+      compares && local.retained !== 'nothing'
+        ? placesOfRetained(before, identity, { retained: local.retained, wanted })
+        : undefined,
+    position: positionToKeep(local.position, description.position),
     warnings,
   };
 }
 
-/** Rows can be compared only with rows of which all this was the same. */
-function identityOf(
-  keysOnly: boolean,
-  retained: Retained,
-  { dialect }: SourceDescription,
-  { fields, written, keyFields }: MappingPlan,
+/** What a new baseline cannot take over from the old one. */
+function unreported(
+  { count, retained }: BaselineState,
+  isComparable: boolean,
+  activation: ResolvedActivation,
 ): string {
-  return JSON.stringify({
-    columns: fields.map(({ name, source, sourceType }) => [name, source, sourceType]),
-    written: written.length,
-    key: keyFields,
-    keysOnly,
-    retained,
-    dialect,
+  if (!isComparable) {
+    const then =
+      activation.syncMode === 'insert'
+        ? 'every row is exported again'
+        : 'rows that are gone are not reported';
+    return `; its ${count} keys cannot be looked up any more, so that ${then}`;
+  }
+  if (retainsEnough(retained, wantedOf(activation))) return '';
+  return retained === 'key'
+    ? '; rows that are gone are written with their key alone, since it kept no more of them'
+    : '; rows that are gone are counted and not written, since it kept neither their key nor their values';
+}
+
+/**
+ * What has become of the destination since the baseline was published. Throws STATE_STALE where another state has moved on
+ * from it, and DESTINATION_RESET.
+ */
+function publishedSince(
+  local: BaselineState,
+  { activation, latest: { manifest: latest, damage }, backup, gone }: BaselinePlanOptions,
+): RunWarning[] {
+  const { name, manifest, onDestinationReset } = activation;
+  const remote = latest?.generation ?? 0;
+  // The same number by another run: the destination was reset and built up again since this state was saved.
+  if (
+    latest !== undefined &&
+    (remote > local.generation || (remote === local.generation && latest.run !== local.run))
+  ) {
+    const message = `the destination has generation ${remote} of ${name}, by run ${latest.run}; the local state is at ${local.generation}, by run ${local.run}`;
+    const published = publishedBaseline(latest);
+    if (latest.runType === 'full_then_delta' || (published && published.run !== local.run))
+      throw new SluiceError('STATE_STALE', message, {
+        stage: 'state',
+        hint: wayBack(name, published ?? latest, backup),
+      });
+    // Runs of type full_only keep no state. What they exported and has gone since cannot be known.
+    return [
+      {
+        code: 'STATE_STALE',
+        message: `${message}, and what came after it are full exports: this run is one too`,
+      },
+    ];
+  }
+  const isBehind = manifest && remote < local.generation;
+  if (!isBehind && gone === undefined) return [];
+  const seen = latest === undefined ? `has no manifest of ${name}` : `is at generation ${remote} of ${name}`;
+  const message = isBehind
+    ? `${damage ?? `the destination ${seen}`}, though the local state is at generation ${local.generation}`
+    : gone!;
+  if (onDestinationReset === 'fail')
+    throw new SluiceError('DESTINATION_RESET', message, { stage: 'destination' });
+  return [{ code: 'DESTINATION_RESET', message: `${message}: this run is a full one` }];
+}
+
+/** What has become of the source since the baseline was read from it. */
+function movesSince(
+  local: BaselineState,
+  { activation: { name, onSourceMoved, syncMode }, description }: BaselinePlanOptions,
+): RunWarning[] {
+  const move = compareHistory(local.position, description.position);
+  if (move === undefined) return [];
+  if (move.what === 'failedOver') return [{ code: 'SOURCE_FAILED_OVER', message: move.message }];
+  if (onSourceMoved === 'hold') {
+    const full = `\`sluice run ${name} --full\` exports every row`;
+    throw new Held(
+      'SOURCE_MOVED',
+      move.message,
+      `run again once the source has caught up, or point to the right one; if it is meant, ${full}`,
+    );
+  }
+  const then = syncMode === 'insert' ? 'rows with new keys are written' : 'this run is a full one';
+  return [{ code: 'SOURCE_MOVED', message: `${move.message}: ${then}` }];
+}
+
+function damageWarning(damage: string | undefined): RunWarning[] {
+  if (damage === undefined) return [];
+  return [{ code: 'DESTINATION_RESET', message: `${damage}: this run does not go by it` }];
+}
+
+function unknownHashing(name: string, { hashing }: BaselineState): SluiceError {
+  const message = `the baseline of ${name} was made by another version of Sluice: it is hashed by ${hashing?.function}`;
+  return new SluiceError('STATE_STALE', message, {
+    stage: 'state',
+    hint: 'run with the version that made it; or run with --full, which makes a new baseline',
   });
 }

@@ -1,7 +1,7 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { FileChange } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import { Change } from '../row-batch.ts';
+import { Change, type Column } from '../row-batch.ts';
 import type {
   BlobProperties,
   BlobStore,
@@ -11,6 +11,8 @@ import type {
 } from '../sinks/sink.ts';
 import {
   BEGUN_ANEW,
+  COLUMNS_METADATA,
+  columnsText,
   FORMAT_METADATA,
   formatOptions,
   isBare,
@@ -35,6 +37,7 @@ export interface DecideFilesOptions {
   readonly staged: readonly StagedFile[];
   readonly contentType: string;
   readonly store: BlobStore;
+  readonly columns: readonly Pick<Column, 'name' | 'kind'>[];
   /** The run that began the file that is appended to; absent where that is this one. */
   readonly since?: string | undefined;
 }
@@ -94,7 +97,7 @@ function propertiesOf(
 function appendMetadata(
   { rows, resumed }: StagedFile,
   there: BlobProperties | undefined,
-  { activation, run, generation, since = run }: DecideFilesOptions,
+  { activation, run, generation, columns, since = run }: DecideFilesOptions,
 ): Record<string, string> {
   const loses = losesRows(there, activation.name, generation);
   return {
@@ -102,6 +105,7 @@ function appendMetadata(
     [ROWS_METADATA]: String(rows),
     [ROWS_BEFORE_METADATA]: loses ? BEGUN_ANEW : String(resumed?.rows ?? 0),
     [FORMAT_METADATA]: formatOptions(activation.format),
+    [COLUMNS_METADATA]: columnsText(columns),
   };
 }
 

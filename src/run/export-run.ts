@@ -19,15 +19,17 @@ import {
   partWarnings,
   rememberParts,
 } from './appended-parts.ts';
+import { backupThatMayHelp } from './backup-that-may-help.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { configuredProperties } from './configured-properties.ts';
 import { existsError } from './decide.ts';
 import { previousRead, rememberedGeneration } from './earlier-runs.ts';
+import type { Held } from './held.ts';
 import type { LatestManifest } from './latest-manifest.ts';
 import { lookBeforeReading } from './look-before.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
-import { keptOf, newRecord, toRunError } from './new-record.ts';
+import { keptOf, newRecord } from './new-record.ts';
 import {
   emptyResultWarning,
   hasReadAll,
@@ -37,7 +39,7 @@ import {
 } from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { countsOf } from './run-counts.ts';
-import { toSluiceError } from './run-failure.ts';
+import { endedRecord, toSluiceError } from './run-failure.ts';
 import { RunFiles } from './run-files.ts';
 import {
   describeWaiting,
@@ -48,7 +50,7 @@ import {
 } from './run-progress.ts';
 import type { RunRecord, RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
-import { Held, passGates } from './safety-gates.ts';
+import { passGates } from './safety-gates.ts';
 import { replaceable, Workspace } from './workspace.ts';
 
 export type { RunProgress } from './run-progress.ts';
@@ -242,19 +244,23 @@ class ExportRun {
     };
     const mapping = planMapping(options);
     const fullAsked = this.#request.full === true;
-    const local = this.#workspace!.baseline.state;
+    const { baseline, wasReset } = this.#workspace!;
+    const local = baseline.state;
     const nameOf = (part: number): string => files.nameOf(undefined, part);
     const appends = activation.ifExists === 'append' && !fullAsked && local !== undefined;
     const look = { store, activation: activation.name, nameOf, state: local!, previous: latest.manifest };
     const parts = appends ? await lookAtParts(look) : undefined;
     const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
     const remembered = activation.runType === 'full_only' ? await rememberedGeneration(activation) : 0;
+    const backup = await backupThatMayHelp({ activation, local, latest: latest.manifest, store });
     const plan = planBaseline({
       activation,
       fullAsked,
       local,
+      wasReset,
       latest,
       remembered,
+      backup,
       description,
       mapping,
       gone,
@@ -319,22 +325,17 @@ class ExportRun {
       ...present(emptyResultWarning(this.#activation, counts)),
     ];
     this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
-    const known = plan.keepsState ? (this.#workspace!.baseline.state?.count ?? 0) : 0;
-    const passed = passGates({
-      activation: this.#activation,
-      counts,
-      known,
-      allowRemovals: this.#request.allowRemovals === true,
-    });
-    warnings.push(...passed);
+    const { known, compares } = plan;
+    const { full: fullAsked = false, allowRemovals = false } = this.#request;
+    const gates = { known, compares, fullAsked, allowRemovals };
+    warnings.push(...passGates({ activation: this.#activation, counts, ...gates }));
     const staged = sink.files;
     if (!comparison) return { staged, counts, warnings, baseline: undefined };
 
     const { digest, hashing } = comparison.diff;
     await comparison.deltaLog.seal({ counts, digest });
-    const before = plan.full ? 0 : known;
-    const { generation, identity, retained } = plan;
-    const count = before + counts.added - counts.removed;
+    const { generation, identity, retained, position } = plan;
+    const count = counts.added + (plan.full ? 0 : known - counts.removed);
     const { run } = this.#record;
     const state = this.#workspace!.baseline.state;
     const appended =
@@ -346,13 +347,13 @@ class ExportRun {
       counts,
       warnings,
       found,
-      baseline: { generation, run, count, digest, hashing, identity, retained, ...appended },
+      baseline: { generation, run, count, digest, hashing, identity, retained, position, ...appended },
     };
   }
 
   async #planAppend(
     { store, blockLists, createEncoder }: StreamParts,
-    { mapping, found, latest: previous }: Opened,
+    { mapping, plan, found, latest: previous }: Opened,
     files: RunFiles,
   ): Promise<AppendPlan> {
     const { ifExists, name: activation, format } = this.#activation;
@@ -361,7 +362,9 @@ class ExportRun {
     const { state } = this.#workspace!.baseline;
     if (found === undefined || state === undefined) return planAnew({ store, activation, nameOf, state });
     const hasEnd = createEncoder(mapping.written).endBytes > 0;
-    return planAppend(found, { store, blockLists, activation, format, nameOf, hasEnd, state, previous });
+    const { hasSameColumns } = plan;
+    const file = { activation, format, nameOf, hasEnd, columns: mapping.written, hasSameColumns };
+    return planAppend(found, { ...file, store, blockLists, state, previous });
   }
 
   #createSink(
@@ -400,7 +403,7 @@ class ExportRun {
     const { syncMode, model, onNullKey, onDuplicateKey, stateMemoryBytes } = this.#activation;
     const { journal, baseline } = this.#workspace!;
     const { run } = this.#record;
-    const { retained, hashing } = plan;
+    const { full, compares, retained, removedPlaces, hashing } = plan;
     const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
       keepsValues: retained !== 'nothing',
     });
@@ -410,7 +413,7 @@ class ExportRun {
       () => spill.remove(),
     );
     const diff = new HashDiff({
-      baseline: plan.full ? undefined : baseline,
+      baseline: compares ? baseline : undefined,
       deltaLog,
       spill,
       hashing,
@@ -419,7 +422,9 @@ class ExportRun {
       fieldCount: mapping.fields.length,
       retained,
       keysOnly: syncMode === 'insert',
-      sendsRemoved: syncMode === 'difference',
+      everyRow: full,
+      sendsRemoved: syncMode === 'difference' && removedPlaces !== undefined,
+      removedPlaces,
       onNullKey,
       onDuplicateKey,
       stateMemoryBytes,
@@ -473,13 +478,7 @@ class ExportRun {
     const endedAt = ended.toISOString();
     const slow = present(slowRunWarning(this.#activation, ended.getTime() - this.#beganAt.getTime()));
     const warnings: RunWarning[] = [...this.#record.warnings, ...slow];
-    if (error instanceof Held) {
-      warnings.push({ code: 'HELD', message: error.message });
-      this.#record = { ...this.#record, state: 'held', endedAt, warnings };
-    } else {
-      const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-      this.#record = { ...this.#record, state, endedAt, warnings, error: toRunError(error) };
-    }
+    this.#record = endedRecord({ ...this.#record, warnings, endedAt }, error);
     // The run's own failure is what is reported, whether or not it can be kept.
     if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
     return this.#record;

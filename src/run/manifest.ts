@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ResolvedFormat } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import type { Column } from '../row-batch.ts';
+import type { SourcePosition } from '../sources/source.ts';
 import { describeMisfit } from './describe-misfit.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -19,12 +20,23 @@ export interface Manifest {
   readonly startedAt: string;
   readonly endedAt: string;
   readonly snapshotTime: string;
+  /** Where the source stood then, as far as it shows that. */
+  readonly position?: SourcePosition;
+  /** What the next delta is taken against: of this run, or of an earlier one where this one keeps no state. */
+  readonly baseline?: PublishedBaseline;
   /** With every option, as the files were written. */
   readonly format: ResolvedFormat;
   readonly columns: readonly ManifestColumn[];
   readonly files: RunRecord['files'];
   readonly counts: RunRecord['counts'];
   readonly warnings: RunRecord['warnings'];
+}
+
+/** What the destination knows of a baseline, should the machine that has it be lost. */
+export interface PublishedBaseline {
+  readonly generation: number;
+  readonly run: string;
+  readonly keys: number;
 }
 
 export interface ManifestColumn {
@@ -64,6 +76,9 @@ const keptManifest = z.looseObject({
       etag: z.string().exactOptional(),
     }),
   ),
+  baseline: z
+    .looseObject({ generation: z.int().min(0).max(MAX_GENERATION), run: z.string(), keys: z.int().min(0) })
+    .exactOptional(),
 });
 
 export type ParsedManifest =
@@ -81,4 +96,12 @@ export function parseManifest(bytes: Buffer): ParsedManifest {
   }
   const { error } = keptManifest.safeParse(content);
   return error === undefined ? { manifest: content as Manifest } : { damage: describeMisfit(error) };
+}
+
+/** The baseline that was published last; `undefined` where none ever was. */
+export function publishedBaseline(latest: Manifest): PublishedBaseline | undefined {
+  const { baseline, runType, generation, run, counts } = latest;
+  // Earlier versions did not write it: the rows that were read are the keys that were there.
+  if (baseline !== undefined || runType !== 'full_then_delta') return baseline;
+  return { generation, run, keys: (counts?.read ?? 0) - (counts?.skipped ?? 0) };
 }

@@ -11,7 +11,13 @@ import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
 const percentOf = (ratio: number): string => `${Number((100 * ratio).toFixed(1))} %`;
 
 /** Whether the run looked at every row of its source: only then its counts say something. */
-export function hasReadAll({ state, warnings }: Pick<RunRecord, 'state' | 'warnings'>): boolean {
+export function hasReadAll({
+  state,
+  reason,
+  warnings,
+}: Pick<RunRecord, 'state' | 'reason' | 'warnings'>): boolean {
+  // Held before it has read anything.
+  if (reason === 'STATE_LOST' || reason === 'SOURCE_MOVED') return false;
   const isWhole = state === 'succeeded' || state === 'recovered' || state === 'held';
   return isWhole && !warnings.some(({ code }) => code === 'EXISTS_SKIPPED');
 }

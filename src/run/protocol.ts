@@ -9,7 +9,7 @@ import { type ApplicableBaseline, type CommitParts, type Decision, rollForward }
 import { decideFiles, toRunFile } from './decide.ts';
 import type { Journal } from './journal.ts';
 import { type LatestManifest, readLatest } from './latest-manifest.ts';
-import { type Manifest, type ManifestColumn, manifestNames } from './manifest.ts';
+import { type Manifest, type ManifestColumn, manifestNames, publishedBaseline } from './manifest.ts';
 import { readDecision } from './read-decision.ts';
 import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
 import { findStaleParts } from './stale-parts.ts';
@@ -102,6 +102,7 @@ export async function exportOnce(
       staged: sealed.staged,
       contentType,
       store,
+      columns: plan.columns,
       since: sealed.found?.since,
     });
     const record: RunRecord = {
@@ -115,13 +116,20 @@ export async function exportOnce(
       files: sealed.staged.map(toRunFile),
       warnings: [...plan.warnings, ...sealed.warnings, ...decided.warnings],
     };
+    const baselineKnown = sealed.baseline
+      ? { generation, run, keys: sealed.baseline.count }
+      : previous && publishedBaseline(previous);
     decision = {
       version: 1,
       record,
       target,
       files: decided.files,
       manifest: activation.manifest
-        ? { names, latest: latest.condition, content: manifestOf(record, activation.format, plan) }
+        ? {
+            names,
+            latest: latest.condition,
+            content: manifestOf(record, activation.format, plan, baselineKnown),
+          }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
       stale: await findStaleParts({
@@ -204,7 +212,8 @@ async function dropUndecided(journal: Journal, run: string): Promise<void> {
 function manifestOf(
   record: RunRecord,
   format: Manifest['format'],
-  { columns, snapshotTime }: RunPlan,
+  { columns, snapshotTime, position }: RunPlan,
+  baseline: Manifest['baseline'],
 ): Manifest {
   // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
@@ -225,6 +234,8 @@ function manifestOf(
     warnings,
     snapshotTime,
     endedAt: snapshotTime,
+    ...(position && { position }),
+    ...(baseline && { baseline }),
     format,
     columns,
   };

@@ -1,5 +1,7 @@
 import { SluiceError } from '../errors.ts';
-import { Held } from './safety-gates.ts';
+import { Held } from './held.ts';
+import { toRunError } from './new-record.ts';
+import type { RunRecord, RunWarning } from './run-record.ts';
 
 /** What ended a run: what is not known to be the world's doing is a defect. */
 export function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
@@ -10,4 +12,20 @@ export function toSluiceError(cause: unknown, isAborted: boolean): SluiceError |
     cause,
     stage: 'run',
   });
+}
+
+/** The record of a run that came to nothing, or is decided and could not be finished. */
+export function endedRecord(record: RunRecord, error: SluiceError | Held): RunRecord {
+  // Before the decision: what it staged is dropped, and the generation that it was to make is not made.
+  const dropped = record.state === 'reading' && {
+    generation: 0,
+    counts: { ...record.counts, written: 0, bytes: 0 },
+  };
+  if (error instanceof Held) {
+    const { reason, message, hint: release } = error;
+    const warnings: RunWarning[] = [...record.warnings, { code: 'HELD', message }];
+    return { ...record, ...dropped, state: 'held', warnings, reason, release };
+  }
+  const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+  return { ...record, ...dropped, state, error: toRunError(error) };
 }

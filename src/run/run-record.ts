@@ -22,6 +22,9 @@ export interface RunRecord {
   readonly warnings: readonly RunWarning[];
   /** Why the run failed; while it waits for its next attempt, why the last one did. */
   readonly error?: RunError;
+  /** Why the run was held, and what releases it. */
+  readonly reason?: HeldReason;
+  readonly release?: string;
 
   // Of runs that a daemon makes; all instants ISO 8601, UTC.
   readonly requestedAt?: string;
@@ -48,6 +51,9 @@ export interface RunAttempt {
   readonly endedAt: string;
   readonly error: RunError;
 }
+
+/** The first two are released by allowing removals, the others by a full run. Never changed. */
+export type HeldReason = 'SOURCE_EMPTY' | 'REMOVALS_OVER' | 'STATE_LOST' | 'SOURCE_MOVED';
 
 export type RunState =
   | 'queued'
@@ -103,6 +109,10 @@ export type WarningCode =
   | 'EXISTS_SKIPPED'
   | 'VALUE_COERCED'
   | 'DESTINATION_RESET'
+  | 'STATE_LOST'
+  | 'STATE_STALE'
+  | 'SOURCE_MOVED'
+  | 'SOURCE_FAILED_OVER'
   | 'RECORD_NOT_KEPT'
   | 'HELD'
   | 'REMOVALS_OVER'

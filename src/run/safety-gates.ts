@@ -1,27 +1,34 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import { Held } from './held.ts';
 import { removalsOver } from './outcome-warnings.ts';
 import type { RunCounts, RunWarning } from './run-record.ts';
-
-/** A run's outcome that is no failure of anything: it waits for a person to say that it is meant. */
-export class Held extends Error {}
 
 export interface GateOptions {
   readonly activation: ResolvedActivation;
   readonly counts: RunCounts;
-  /** Keys in the baseline. */
+  /** Keys that were exported and not removed, as far as that is known. */
   readonly known: number;
+  /** Whether those keys were looked up, so that `counts.removed` is what there is to remove. */
+  readonly compares: boolean;
+  /** The run is to be a full one. */
+  readonly fullAsked: boolean;
   readonly allowRemovals: boolean;
 }
 
 /** What a run has to pass before it is decided. Throws `Held`, or SOURCE_EMPTY. Returns what it passed only because it may. */
-export function passGates({ activation, counts, known, allowRemovals }: GateOptions): RunWarning[] {
+export function passGates(options: GateOptions): RunWarning[] {
+  const { activation, counts, known, fullAsked, allowRemovals } = options;
   const { onEmpty, name } = activation;
-  const over = removalsOver(activation, counts, known);
+  const over = removalsOver(activation, { removed: goneOf(options) }, known);
   if (!allowRemovals && known > 0) {
-    if (counts.read === 0)
-      throw new Held(`the source of ${name} returned no rows, and the baseline has ${known}`);
-    if (over !== undefined) throw new Held(`the run would remove ${over}`);
+    const again = `sluice run ${name}${fullAsked ? ' --full' : ''} --allow-removals`;
+    const hint = `if that is meant, \`${again}\` lets it through`;
+    if (counts.read === 0) {
+      const message = `the source of ${name} returned no rows, and the baseline has ${known}`;
+      throw new Held('SOURCE_EMPTY', message, hint);
+    }
+    if (over !== undefined) throw new Held('REMOVALS_OVER', `the run would remove ${over}`, hint);
   }
   if (counts.written === 0 && onEmpty === 'fail') {
     throw new SluiceError('SOURCE_EMPTY', `there is nothing to write for ${name}, and onEmpty is fail`, {
@@ -30,4 +37,10 @@ export function passGates({ activation, counts, known, allowRemovals }: GateOpti
   }
   if (over === undefined) return [];
   return [{ code: 'REMOVALS_OVER', message: `removals are allowed, and the run removes ${over}` }];
+}
+
+/** Rows that are gone; where keys could not be looked up, so many as there are fewer. */
+function goneOf({ activation, counts, known, compares }: GateOptions): number {
+  if (compares || activation.syncMode === 'insert') return counts.removed;
+  return Math.max(0, known - (counts.read - counts.skipped));
 }

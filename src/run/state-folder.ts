@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { Baseline, lockFolder } from '../baseline/baseline.ts';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
-import { makeFolder } from './durable-file.ts';
+import { makeFolder, writeDurably } from './durable-file.ts';
 import { DiskJournal, type Journal } from './journal.ts';
 
 export const HISTORY_FOLDER = 'history';
 const BASELINE_FOLDER = 'baseline';
+const RESET_FILE = 'reset';
 
 export function activationsFolder(dataDirectory: string): string {
   return join(dataDirectory, 'activations');
@@ -103,6 +104,20 @@ export class StateFolder {
       await syncFolder(this.path);
       await rm(this.#replacedPath, { recursive: true, force: true });
     });
+  }
+
+  /** That the destination knows a baseline, and this folder has none, is meant from now on. */
+  async noteReset(): Promise<void> {
+    await writing('noting the reset', () => writeDurably(join(this.path, RESET_FILE), ''));
+  }
+
+  async wasReset(): Promise<boolean> {
+    return exists(join(this.path, RESET_FILE));
+  }
+
+  /** There is a baseline again: should it be lost, that is not meant. */
+  async forgetReset(): Promise<void> {
+    await writing('forgetting a reset', () => rm(join(this.path, RESET_FILE), { force: true }));
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import type { SourcePosition } from '../sources/source.ts';
 import { type AbandonedRun, abandonRuns } from './abandon-runs.ts';
+import { parseIdentity } from './baseline-identity.ts';
 import { findRun } from './history.ts';
 import { activationsFolder, exists, pendingError, StateFolder } from './state-folder.ts';
 
@@ -30,7 +32,8 @@ export interface BaselineDescription {
   /** 16 hexadecimal digits. */
   readonly digest: string;
   readonly retained: BaselineState['retained'];
-  readonly dialect?: string;
+  /** Where the source stood. */
+  readonly position?: SourcePosition;
   readonly columns: readonly { readonly name: string; readonly source: string; readonly type: string }[];
   readonly primaryKey: readonly string[];
 }
@@ -61,7 +64,7 @@ export async function describeState(activation: ResolvedActivation): Promise<Sta
 }
 
 function describeBaseline(state: BaselineState, savedAt: string | undefined): BaselineDescription {
-  const { generation, run, count, digest, retained } = state;
+  const { generation, run, count, digest, retained, position } = state;
   return {
     generation,
     run,
@@ -69,7 +72,8 @@ function describeBaseline(state: BaselineState, savedAt: string | undefined): Ba
     keys: count,
     digest: hexDigest(digest),
     retained,
-    ...parseIdentity(state.identity),
+    ...(position && { position }),
+    ...describeIdentity(state.identity),
   };
 }
 
@@ -77,19 +81,12 @@ export function hexDigest({ high, low }: BaselineState['digest']): string {
   return [high, low].map(word => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** As baseline-plan.ts writes it; an older one may lack a part. */
-function parseIdentity(identity: string): Pick<BaselineDescription, 'dialect' | 'columns' | 'primaryKey'> {
-  let parsed: { columns?: [string, string, string][]; written?: number; key?: number[]; dialect?: string };
-  try {
-    parsed = JSON.parse(identity) as typeof parsed;
-  } catch {
-    return { columns: [], primaryKey: [] };
-  }
-  const { columns: all = [], written = all.length, key = [], dialect } = parsed;
-  const columns = all.map(([name, source, type]) => ({ name, source, type }));
+function describeIdentity(text: string): Pick<BaselineDescription, 'columns' | 'primaryKey'> {
+  const identity = parseIdentity(text);
+  if (identity === undefined) return { columns: [], primaryKey: [] };
+  const { columns, written, key } = identity;
   return {
-    ...(dialect !== undefined && { dialect }),
-    columns: columns.slice(0, written),
+    columns: columns.slice(0, written).map(({ name, source, sourceType: type }) => ({ name, source, type })),
     primaryKey: key.flatMap(index => columns[index]?.source ?? []),
   };
 }
@@ -151,6 +148,7 @@ async function clearBaseline(folder: StateFolder): Promise<Partial<ResetReport>>
   } catch (error) {
     if (!(error instanceof SluiceError && error.code === 'STATE_DAMAGED')) throw error;
   }
+  await folder.noteReset();
   // The folder's lock keeps others out, so that the files can go as they are.
   await folder.removeBaseline();
   return removed;

@@ -10,11 +10,14 @@ import { StateFolder } from './state-folder.ts';
 export class Workspace {
   readonly baseline: Baseline;
   readonly journal: Journal;
+  /** There is no baseline, since somebody has removed it. */
+  readonly wasReset: boolean;
   readonly #folder: StateFolder;
   readonly #history: string;
 
-  private constructor(baseline: Baseline, folder: StateFolder) {
+  private constructor(baseline: Baseline, folder: StateFolder, wasReset: boolean) {
     this.baseline = baseline;
+    this.wasReset = wasReset;
     this.journal = folder.journal;
     this.#folder = folder;
     this.#history = folder.historyPath;
@@ -28,7 +31,9 @@ export class Workspace {
   ): Promise<Workspace> {
     const folder = await StateFolder.open(dataDirectory, activation);
     try {
-      return new Workspace(await openBaseline(folder, discardDamaged), folder);
+      const baseline = await openBaseline(folder, discardDamaged);
+      if (baseline.state !== undefined) await folder.forgetReset();
+      return new Workspace(baseline, folder, await folder.wasReset());
     } catch (error) {
       await folder.close();
       throw error;

@@ -27,15 +27,26 @@ export interface RowSource {
 export interface SourceDescription {
   /** Every column of the model; `name` and `source` are equal. */
   readonly columns: readonly Column[];
-  /**
-   * What the text form of values depends on, beside the values: a server version, settings. Two descriptions
-   * with different dialects cannot be compared row by row.
-   */
+  /** Kind and version of the source, for people. */
   readonly dialect: string;
   /** The instant of the snapshot that `read` sends. */
   readonly snapshotTime: Date;
   /** What the source is connected to, and how it is protected, where it is connected to anything. */
   readonly connection?: string;
+  /** Where that snapshot stands in the source's history; absent where the source has none, or does not show it. */
+  readonly position?: SourcePosition;
+}
+
+/** A place in the history of a server's data; each part as far as it is known. */
+export interface SourcePosition {
+  /** Of the data, and so of all copies that follow each other: a dump that was restored has another. */
+  readonly system?: string;
+  /** Grows when a standby takes over. */
+  readonly timeline?: number;
+  /** How far the log has come: two hexadecimal numbers, `16/B374D848`. What was committed before is in the snapshot. */
+  readonly position?: string;
+  /** Whether the server follows another one; its `timeline` may be an earlier one then. */
+  readonly standby?: boolean;
 }
 
 export interface EndOfData {

@@ -9,6 +9,7 @@ import { CarryOver } from './carry-over.ts';
 import { FormerHasher } from './former-hasher.ts';
 import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
+import { rowOfFields } from './removed-rows.ts';
 import { RowHasher } from './row-hasher.ts';
 
 export interface HashDiffOptions {
@@ -27,8 +28,15 @@ export interface HashDiffOptions {
   readonly retained: Retained;
   /** A known key is unchanged whatever its values, and no key is ever removed: sync mode `insert`. */
   readonly keysOnly: boolean;
+  /**
+   * Every row is added, whatever the baseline has, and goes into the log, which then is all of the baseline to come. What
+   * the baseline has and did not come is removed all the same.
+   */
+  readonly everyRow?: boolean;
   /** Send removed rows on, with what the baseline retained of them. */
   readonly sendsRemoved: boolean;
+  /** Where each of their fields stands in what was retained; without it they are retained as `retained` says. */
+  readonly removedPlaces?: readonly (number | undefined)[] | undefined;
   readonly onNullKey: 'fail' | 'skip';
   readonly onDuplicateKey: 'fail' | 'first';
   /** Memory for the table of keys; rows of buckets beyond it wait on disk. */
@@ -163,7 +171,7 @@ export class HashDiff {
 
   /** Sets each row's change; returns whether any of them has to go on. */
   async #compare(batch: RowBatch): Promise<boolean> {
-    const { spill, keysOnly } = this.#options;
+    const { spill, keysOnly, everyRow } = this.#options;
     const { rowCount } = batch;
     const { hashes, changes } = this.#hash(batch);
     const former = this.#carryOver && this.#formerHasher!.hash(batch, changes);
@@ -176,6 +184,7 @@ export class HashDiff {
       this.#sampleSkipped('duplicate', batch, changes);
     }
     await this.#formerKeys?.find(batch, hashes, changes);
+    if (everyRow) addAll(changes);
     const changed = await this.#log(batch, hashes, changes);
     if (deferred > 0) await spill.drain();
     return changed > 0;
@@ -291,7 +300,7 @@ export class HashDiff {
 
   /** Rows of the baseline that did not come; the bucket is closed. */
   async *#removed(bucket: number): AsyncGenerator<RowBatch> {
-    const { baseline, deltaLog, spill, keysOnly, sendsRemoved, retained, fieldCount } = this.#options;
+    const { baseline, deltaLog, spill, keysOnly, everyRow, sendsRemoved } = this.#options;
     if (baseline === undefined || (keysOnly && !this.#carryOver)) {
       // What is left of its former keys is looked at once more.
       if (this.#formerKeys && !this.#isWhole) await spill.setAside(bucket, this.#table.slotsOf(bucket));
@@ -304,7 +313,8 @@ export class HashDiff {
       await this.#carryOver!.keep(keys);
       return;
     }
-    for (let index = 0; index < references.length && !this.#carryOver; index++) {
+    // A log that is all of the baseline to come needs no removals.
+    for (let index = 0; index < references.length && !this.#carryOver && !everyRow; index++) {
       deltaLog.remove(keys, index * 4);
       if (deltaLog.isFull) await deltaLog.flush();
     }
@@ -314,7 +324,7 @@ export class HashDiff {
     let bounds: number[] = [];
     let bytes = 0;
     for await (const [, value] of baseline.values(references)) {
-      const row = retained === 'key' ? this.#keyFields.rowOf(value, fieldCount) : value;
+      const row = this.#removedRow(value);
       rows.push(row);
       bounds.push(bytes, bytes + row.length);
       bytes += row.length;
@@ -325,6 +335,12 @@ export class HashDiff {
       bytes = 0;
     }
     if (rows.length > 0) yield batchOf(Buffer.concat(rows, bytes), bounds, Change.removed);
+  }
+
+  #removedRow(value: Buffer): Buffer {
+    const { retained, removedPlaces, fieldCount } = this.#options;
+    if (removedPlaces !== undefined) return rowOfFields(value, removedPlaces);
+    return retained === 'key' ? this.#keyFields.rowOf(value, fieldCount) : value;
   }
 
   #sampleSkipped(problem: KeySample['problem'], batch: RowBatch, changes: Uint8Array): void {
@@ -361,5 +377,12 @@ export class HashDiff {
     const { nullKeys, duplicateKeys } = this.counts;
     if (nullKeys > 0 && onNullKey === 'fail') fail('KEY_NULL', nullKeys, 'null');
     if (duplicateKeys > 0 && onDuplicateKey === 'fail') fail('KEY_DUPLICATE', duplicateKeys, 'duplicate');
+  }
+}
+
+/** Rows that the baseline has are new to the files. */
+function addAll(changes: Uint8Array): void {
+  for (let row = 0; row < changes.length; row++) {
+    if (changes[row] === Change.updated || changes[row] === Change.unchanged) changes[row] = Change.added;
   }
 }

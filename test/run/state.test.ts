@@ -414,7 +414,7 @@ test('snapshots of backups whose process is gone are removed', () =>
     assert.deepEqual((await readdir(folderOf(exporter))).sort(), ['baseline', 'history', 'lock', 'runs']);
   }));
 
-test('the description of a state tells its columns, key, dialect and size, and makes nothing', () =>
+test('the description of a state tells its columns, key, size and where its source stood, and makes nothing', () =>
   withExporter(async exporter => {
     const settings = { ...DELTA, mapping: ['id', { from: 'name', to: 'full name' }] };
     const before = await describeState(exporter.activation(settings));
@@ -430,6 +430,7 @@ test('the description of a state tells its columns, key, dialect and size, and m
     assert.deepEqual(baseline?.primaryKey, ['id']);
     assert.match(baseline!.digest, /^[0-9a-f]{16}$/);
     assert.ok(bytes > 10_000);
+    assert.match(baseline?.position?.system ?? '', /^\d+$/);
   }));
 
 test('no secret of the destination lies in a backup or in an error', () =>

@@ -70,7 +70,7 @@ export class Oracle {
     subject: string,
     run: string,
     plan: { readonly generation: number; readonly previousGeneration: number; readonly full: boolean },
-    { source, seen, startedStep }: Pick<RunFacts, 'source' | 'seen' | 'startedStep'>,
+    { source, known, seen, startedStep }: Pick<RunFacts, 'source' | 'known' | 'seen' | 'startedStep'>,
   ): void {
     const { generation, previousGeneration, full } = plan;
     const chain = this.#chains.get(subject)!;
@@ -78,6 +78,7 @@ export class Oracle {
       run,
       chain,
       source,
+      known,
       generation,
       previousGeneration,
       full,
@@ -380,13 +381,15 @@ export class Oracle {
         `${run} is a delta to ${facts.previousGeneration}, and the one before is ${last?.generation}`,
       );
     }
-    const held = new Map(full ? NO_ROWS : chain.held);
+    // A full run says what became of every row that its baseline knew.
+    const held = new Map(full ? facts.known : chain.held);
     const keys = new Set<number>();
     for (const { version, change, fromByte } of files) {
       for (const [key, value] of rowsOf(version, fromByte)) {
         if (keys.has(key)) this.violate(`key ${key} is twice in generation ${generation} of ${run}`);
         keys.add(key);
-        const wrong = misfit(change, held.get(key), value, subject.syncMode);
+        const isWritten = full && change !== 'removed';
+        const wrong = isWritten ? undefined : misfit(change, held.get(key), value, subject.syncMode);
         if (wrong) this.violate(`generation ${generation} of ${run}: key ${key} ${wrong}`);
         if (change === 'removed') held.delete(key);
         else held.set(key, value);

@@ -70,6 +70,8 @@ export interface RunFacts {
   readonly generation: number;
   readonly previousGeneration: number;
   readonly full: boolean;
+  /** Rows of the baseline, of which a full run has to say what became; none where it starts over. */
+  readonly known: Rows;
   /** What a consumer holds once it has applied the run. */
   held: Rows | undefined;
   names: readonly string[];

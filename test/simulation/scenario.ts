@@ -82,6 +82,7 @@ function chooseActivation(name: string, manifest: boolean, random: Random): Reso
     ifExists: chooseIfExists(fileName, syncMode, random),
     onDestinationReset: onSurprise,
     onSchemaChange: onSurprise,
+    onStateLost: onSurprise === 'fail' ? 'hold' : 'full',
   });
 }
 

@@ -40,10 +40,12 @@ export interface SimulatedRunOptions {
   readonly rowsPerPart: number;
   readonly hasEnd: boolean;
   readonly full: boolean;
+  /** Somebody has removed the local state on purpose. */
+  readonly wasReset: boolean;
   readonly allowRemovals: boolean;
   /** How often the source fails or somebody cancels. */
   readonly sourceFaults: number;
-  readonly onRead: (plan: RunPlan, rows: Rows) => void;
+  readonly onRead: (plan: RunPlan, rows: Rows, known: Rows) => void;
   readonly onStaged: (files: readonly StagedName[]) => void;
   readonly onDecision: () => void;
 }
@@ -97,7 +99,7 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       process.enter('open the source');
       const { description, mapping } = schema;
       const local = options.baseline.state;
-      const { full: fullAsked, store } = options;
+      const { full: fullAsked, wasReset, store } = options;
       const nameOf = (part: number): string =>
         partName(fileName, part, { folder: activation.destination.folder });
       const parts =
@@ -114,6 +116,7 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       const plan = planBaseline({
         activation,
         fullAsked,
+        wasReset,
         local,
         latest,
         remembered: 0,
@@ -126,7 +129,8 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       rows = new Map(options.source);
       const columns = mapping.written.map(toManifestColumn);
       const opened = { ...plan, snapshotTime: startedAt, columns };
-      options.onRead(opened, rows);
+      const startsOver = plan.full && activation.syncMode === 'insert';
+      options.onRead(opened, rows, startsOver ? new Map() : options.baseline.rows);
       return opened;
     },
     async stream(plan) {
@@ -162,14 +166,13 @@ async function stream(
 ): Promise<SealedRun> {
   const { rows } = read;
   const { activation, run, journal, baseline, allowRemovals } = options;
-  const before: Rows = plan.full ? new Map() : baseline.rows;
-  const known = plan.keepsState ? baseline.rows.size : 0;
-  if (rows.size === 0 && known > 0 && !allowRemovals) {
+  const before: Rows = plan.compares ? baseline.rows : new Map();
+  if (rows.size === 0 && plan.known > 0 && !allowRemovals) {
     throw new SluiceError('SOURCE_EMPTY', 'held: the source returned no rows');
   }
   const keepsRemoved = activation.syncMode === 'insert';
-  const changed = compare(before, rows, keepsRemoved);
-  const append = await appendPlan(options, fileName, read);
+  const changed = compare(before, rows, { keepsRemoved, everyRow: plan.full });
+  const append = await appendPlan(options, fileName, plan, read);
   const staged = await stage(options, fileName, changed, append);
   options.onStaged(
     staged.map(({ name, bytes, resumed }) => ({ name, bytes, fromByte: resumed?.bytes ?? 0 })),
@@ -187,7 +190,7 @@ async function stream(
   // A baseline that is carried over is written anew. With `insert` a key stays as it came first.
   const kept: Delta = [...rows, ...(keepsRemoved ? before : [])];
   await journal.write(run, DELTA_LOG, plan.replacesBaseline ? kept : delta);
-  const added = changed.filter(({ change }) => change === Change.added).length;
+  const added = changed.filter(({ change, key }) => change === Change.added && !before.has(key)).length;
   const removed = changed.filter(({ change }) => change === Change.removed).length;
   const { generation, identity, retained } = plan;
   const hashed = generation % OLDER_EACH === 0 ? { seed: OLDER_SEED } : { hashing: plan.hashing };
@@ -207,11 +210,15 @@ async function stream(
   };
 }
 
-function compare(before: Rows, after: Rows, keepsRemoved: boolean): ChangedRow[] {
+function compare(
+  before: Rows,
+  after: Rows,
+  { keepsRemoved, everyRow }: { readonly keepsRemoved: boolean; readonly everyRow: boolean },
+): ChangedRow[] {
   const changed: ChangedRow[] = [];
   for (const [key, value] of after) {
     const old = before.get(key);
-    if (old === undefined) changed.push({ change: Change.added, key, value });
+    if (old === undefined || everyRow) changed.push({ change: Change.added, key, value });
     else if (old !== value && !keepsRemoved) changed.push({ change: Change.updated, key, value });
   }
   if (keepsRemoved) return changed;
@@ -223,13 +230,15 @@ function compare(before: Rows, after: Rows, keepsRemoved: boolean): ChangedRow[]
 async function appendPlan(
   { activation, store, blockLists, hasEnd, baseline: { state } }: SimulatedRunOptions,
   fileName: FileName,
+  { columns, hasSameColumns }: RunPlan,
   { found, previous }: Read,
 ): Promise<AppendPlan> {
   const { name, ifExists, destination, format } = activation;
   if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
   const nameOf = (part: number): string => partName(fileName, part, { folder: destination.folder });
   if (found === undefined || state === undefined) return planAnew({ store, activation: name, nameOf, state });
-  return planAppend(found, { store, blockLists, activation: name, format, nameOf, hasEnd, state, previous });
+  const file = { activation: name, format, nameOf, hasEnd, columns, hasSameColumns };
+  return planAppend(found, { ...file, store, blockLists, state, previous });
 }
 
 interface Part {

@@ -31,6 +31,7 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'DESTINATION_PERMISSION',
     'DESTINATION_REFUSED',
     'DESTINATION_RESET',
+    'STATE_LOST',
     'STATE_STALE',
     'STATE_WRITE_FAILED',
   ];

@@ -1,5 +1,6 @@
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { SluiceError } from '../../src/errors.ts';
+import { Held } from '../../src/run/held.ts';
 import { manifestNames } from '../../src/run/manifest.ts';
 import { exportOnce, type ProtocolParts, recover } from '../../src/run/protocol.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
@@ -269,11 +270,12 @@ class Simulation {
         rowsPerPart: this.#scenario.rowsPerPart,
         hasEnd: this.#scenario.hasEnd,
         full: site.full,
+        wasReset: disk.wasReset,
         allowRemovals: site.allowRemovals,
         sourceFaults: troubles.source,
-        onRead: (plan, source) => {
+        onRead: (plan, source, known) => {
           before = this.#oracle.latestNames(name);
-          this.#oracle.read(name, run, plan, { source, seen, startedStep });
+          this.#oracle.read(name, run, plan, { source, known, seen, startedStep });
         },
         onStaged: files => this.#oracle.staged(run, files),
         onDecision: () => {
@@ -296,7 +298,7 @@ class Simulation {
       if (process.alive) {
         process.alive = false;
         this.#look(site, run, error);
-      } else if (error !== CRASH && !(error instanceof SluiceError)) {
+      } else if (error !== CRASH && !(error instanceof SluiceError || error instanceof Held)) {
         throw error;
       } else {
         this.#tally.crashes++;
@@ -313,9 +315,16 @@ class Simulation {
 
   /** What the person who looks after the activation makes of an error. */
   #look(site: Site, run: string, error: unknown): void {
-    if (!(error instanceof SluiceError)) throw error;
     const { activation, disk } = site;
     const { name } = activation;
+    if (error instanceof Held) {
+      this.#world.note(`HELD ${error.reason}: ${error.message}`);
+      this.#tally.failed[error.reason] = (this.#tally.failed[error.reason] ?? 0) + 1;
+      if (!site.stale) this.#oracle.violate(`the state of ${name} is not lost: ${error.message}`);
+      site.full = true;
+      return;
+    }
+    if (!(error instanceof SluiceError)) throw error;
     this.#world.note(`FAILED ${error.code}: ${error.message}`);
     this.#tally.failed[error.code] = (this.#tally.failed[error.code] ?? 0) + 1;
     this.#oracle.failed(run, disk);

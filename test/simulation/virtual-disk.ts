@@ -30,6 +30,8 @@ export class VirtualDisk {
   /** Folders whose removal no sync has covered yet. */
   readonly #removed = new Map<string, Files>();
   baseline: StoredBaseline | undefined;
+  /** The baseline was removed on purpose. */
+  wasReset = false;
   /** Runs whose records are kept. */
   readonly history = new Set<string>();
 
@@ -75,6 +77,7 @@ export class VirtualDisk {
   clone(): VirtualDisk {
     const copy = new VirtualDisk();
     copy.baseline = this.baseline;
+    copy.wasReset = this.wasReset;
     for (const run of this.history) copy.history.add(run);
     for (const [run, { files }] of this.folders) {
       copy.folders.set(run, { files: new Map(files), unsynced: new Map() });
@@ -87,6 +90,7 @@ export class VirtualDisk {
     this.folders.clear();
     this.#removed.clear();
     this.baseline = undefined;
+    this.wasReset = true;
   }
 }
 

@@ -30,12 +30,19 @@ export class Exporter {
 
   /** An activation `name` of the query, with the keys of an activation and of the other sections as they are given. */
   activation(
-    settings: Settings & { sql?: string; primaryKey?: string[]; where?: string; destination?: Settings },
+    settings: Settings & {
+      sql?: string;
+      primaryKey?: string[];
+      where?: string;
+      source?: Settings;
+      destination?: Settings;
+    },
   ): ResolvedActivation {
     const {
       sql = 'select * from t',
       primaryKey = ['id'],
       where,
+      source,
       destination,
       name = 'exported',
       ...own
@@ -44,7 +51,7 @@ export class Exporter {
     const config = {
       version: 1,
       dataDirectory: this.dataDirectory,
-      sources: { db: { type: 'postgres', url: this.database.url } },
+      sources: { db: { type: 'postgres', url: this.database.url, ...source } },
       destinations: { lake: { type: 'azure-blob', container, auth: { connectionString }, ...destination } },
       models: { m: { source: 'db', sql, primaryKey } },
       ...(where === undefined ? {} : { segments: { s: { model: 'm', where } } }),

@@ -1,6 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -88,6 +96,23 @@ export class PostgresServer {
     }
   }
 
+  /**
+   * A standby of this server, which needs `wal_level: replica` and `max_wal_senders`. `undefined` where the binaries cannot
+   * copy a server.
+   */
+  async startStandby(): Promise<PostgresServer | undefined> {
+    const program = path.join(path.dirname(this.#binaries.postgres), 'pg_basebackup');
+    if (!existsSync(program)) return undefined;
+    const directory = mkdtempSync(path.join(tmpdir(), 'sluice-postgres-'));
+    const reaper = guardServerDirectory(directory);
+    if (this.#user.uid !== undefined && this.#user.gid !== undefined)
+      chownSync(directory, this.#user.uid, this.#user.gid);
+    const standby = new PostgresServer(directory, this.#user, reaper, this.#binaries);
+    await standby.#runToEnd(program, ['-D', standby.#data, '-d', this.url, '-R', '-c', 'fast', '--no-sync']);
+    await standby.#startOnFreePort();
+    return standby;
+  }
+
   /** URL of the maintenance database, as the superuser. */
   get url(): string {
     return `postgresql://postgres@127.0.0.1:${this.#port}/postgres`;
@@ -141,7 +166,7 @@ export class PostgresServer {
 
   async #initialize(settings: Readonly<Record<string, string>>): Promise<void> {
     const args = ['--pgdata', this.#data, '--username', 'postgres', '--auth', 'trust'];
-    const initdb = this.#spawn(this.#binaries.initdb, [
+    await this.#runToEnd(this.#binaries.initdb, [
       ...args,
       '--encoding',
       'UTF8',
@@ -149,10 +174,6 @@ export class PostgresServer {
       'C',
       '--no-sync',
     ]);
-    let output = '';
-    for (const stream of [initdb.stdout, initdb.stderr]) stream?.on('data', chunk => (output += chunk));
-    const [code] = await once(initdb, 'close');
-    if (code !== 0) throw new Error(`initdb of PostgreSQL ${this.version} failed with ${code}:\n${output}`);
     const lines = Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => `${name} = '${value}'`);
     appendFileSync(path.join(this.#data, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
   }
@@ -181,7 +202,8 @@ export class PostgresServer {
       server.once('close', () => resolve(this.#log));
       server.stderr?.setEncoding('utf8').on('data', (text: string) => {
         this.#log = (this.#log + text).slice(-LOG_TAIL_CHARS);
-        if (this.#log.includes('database system is ready to accept connections')) resolve(undefined);
+        if (/database system is ready to accept (read[- ]only )?connections/.test(this.#log))
+          resolve(undefined);
       });
     });
     // From here on a test that forgets the server must still be able to end.
@@ -197,6 +219,17 @@ export class PostgresServer {
     const exit = once(server, 'exit');
     how(server);
     await exit;
+  }
+
+  async #runToEnd(program: string, args: string[]): Promise<void> {
+    const process = this.#spawn(program, args);
+    let output = '';
+    for (const stream of [process.stdout, process.stderr]) stream?.on('data', chunk => (output += chunk));
+    const [code] = await once(process, 'close');
+    if (code === 0) return;
+    throw new Error(
+      `${path.basename(program)} of PostgreSQL ${this.version} failed with ${code}:\n${output}`,
+    );
   }
 
   #spawn(file: string, args: string[]): ChildProcess {

@@ -116,12 +116,14 @@ export const WARNING_RULES: readonly WarningRule[] = [
   {
     code: 'HELD',
     severity: 'error',
-    raised: 'a run was held, since it would remove too much',
+    raised:
+      'a run was held: it would remove too much, the local state is lost, or the source is not where the baseline left it',
     over: 'a run succeeds',
     afterRun: ({ record }) => {
       if (hasSucceeded(record)) return isOver('a run succeeded');
-      const why = record.warnings.find(({ code }) => code === 'HELD')?.message;
-      return record.state === 'held' ? holds(why ?? 'the run was held') : undefined;
+      if (record.state !== 'held') return undefined;
+      const why = record.warnings.find(({ code }) => code === 'HELD')?.message ?? 'the run was held';
+      return holds(record.release === undefined ? why : `${why}; ${record.release}`);
     },
   },
   {
@@ -248,6 +250,39 @@ export const WARNING_RULES: readonly WarningRule[] = [
     over: 'a run finds it as it was left',
     isOverSilently: true,
     afterRun: inRecord('DESTINATION_RESET', 'the destination is as it was left'),
+  },
+  {
+    code: 'STATE_LOST',
+    severity: 'warning',
+    raised: 'the local state was lost, and a full run was made, with `onStateLost: full`',
+    over: 'a run finds its state',
+    isOverSilently: true,
+    afterRun: inRecord('STATE_LOST', 'the state is there'),
+  },
+  {
+    code: 'STATE_STALE',
+    severity: 'warning',
+    raised: 'runs of type `full_only` came after the baseline, and a full run was made',
+    over: 'a run goes on from its baseline',
+    isOverSilently: true,
+    afterRun: inRecord('STATE_STALE', 'the baseline is what was published last'),
+  },
+  {
+    code: 'SOURCE_MOVED',
+    severity: 'warning',
+    raised:
+      'the source is another server than that of the baseline, or stands behind it, and was read with `onSourceMoved: full`',
+    over: 'a run finds it further on',
+    isOverSilently: true,
+    afterRun: inRecord('SOURCE_MOVED', 'the source has gone on from the baseline'),
+  },
+  {
+    code: 'SOURCE_FAILED_OVER',
+    severity: 'warning',
+    raised: 'a standby of the source has taken over since the baseline, and has all that it shows of it',
+    over: 'a run finds the same timeline',
+    isOverSilently: true,
+    afterRun: inRecord('SOURCE_FAILED_OVER', 'the source is on the timeline of the baseline'),
   },
   {
     code: 'RECORD_NOT_KEPT',

@@ -9,6 +9,7 @@ import { DataRowStream } from './data-row-stream.ts';
 import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
 import { PostgresConnection, type PostgresConnectionOptions } from './postgres-connection.ts';
 import { toSourceError } from './postgres-errors.ts';
+import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 
 export interface PostgresSourceOptions extends PostgresConnectionOptions {
   /** Name of the source and of the model, for messages. */
@@ -142,8 +143,20 @@ export class PostgresSource implements RowSource {
     await this.#connection.close();
   }
 
+  async #openSnapshot(): Promise<Omit<SourceDescription, 'columns'>> {
+    const position = await positionColumns(this.#connection.client);
+    try {
+      return await this.#begin(position);
+    } catch (error) {
+      if (!/^(?:0A|42|55|58|XX)/.test((error as Partial<pg.DatabaseError>).code ?? '')) throw error;
+      // A server that is only nearly PostgreSQL has the functions, and refuses to answer.
+      await this.#connection.client.query('rollback');
+      return this.#begin('');
+    }
+  }
+
   /** Begins the transaction and pins what texts depend on; its first query takes the snapshot. */
-  async #openSnapshot(): Promise<Pick<SourceDescription, 'dialect' | 'snapshotTime'>> {
+  async #begin(position: string): Promise<Omit<SourceDescription, 'columns'>> {
     const { statementTimeoutMs, lockTimeoutMs, rowSecurity } = this.#options;
     const { client, checksClient } = this.#connection;
     // In one message: a timeout of idle transactions must find no gap before it is switched off.
@@ -161,14 +174,16 @@ export class PostgresSource implements RowSource {
       });
     });
     // The statement that takes the snapshot: what was committed before its start is in it.
-    const { rows } = await this.#connection.client.query<{ version: string; at: string }>(
+    const { rows } = await client.query<{ version: string; at: string } & PositionRow>(
       `select current_setting('server_version_num') as version,
-              floor(extract(epoch from statement_timestamp()) * 1000)::bigint::text as at`,
+              floor(extract(epoch from statement_timestamp()) * 1000)::bigint::text as at${position}`,
     );
-    const major = Math.floor(Number(rows[0]!.version) / 10_000);
+    const row = rows[0]!;
+    const stands = toPosition(row);
     return {
-      dialect: `postgres ${major}, settings ${DIALECT_VERSION}`,
-      snapshotTime: new Date(Number(rows[0]!.at)),
+      dialect: `postgres ${Math.floor(Number(row.version) / 10_000)}, settings ${DIALECT_VERSION}`,
+      snapshotTime: new Date(Number(row.at)),
+      ...(stands && { position: stands }),
     };
   }
 

@@ -159,6 +159,10 @@ const IN_RECORD: readonly (readonly [RunWarning['code'], told: boolean])[] = [
   ['APPEND_PART_MISSING', false],
   ['COLUMNS_CHANGED', false],
   ['DESTINATION_RESET', false],
+  ['STATE_LOST', false],
+  ['STATE_STALE', false],
+  ['SOURCE_MOVED', false],
+  ['SOURCE_FAILED_OVER', false],
 ];
 for (const [code, isTold] of IN_RECORD) {
   test(`${code} is raised by the first run that says it, and over with the first that could and does not`, async () => {

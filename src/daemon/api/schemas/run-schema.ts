@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { RunProgress } from '../../../run/export-run.ts';
-import type { RunRecord, RunState, WarningCode } from '../../../run/run-record.ts';
+import type { HeldReason, RunRecord, RunState, WarningCode } from '../../../run/run-record.ts';
 import type { RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
@@ -37,7 +37,7 @@ const runCounts = component(
       removed: count().describe('Rows of the baseline that the source no longer has.'),
       unchanged: count().describe('Rows that are as the baseline has them.'),
       skipped: count().describe('Rows left out for a null or repeated key.'),
-      written: count().describe('Rows in the files.'),
+      written: count().describe('Rows in the files; 0 where the run ended before it was decided.'),
       bytes: count().describe('Bytes of the files as stored, after compression.'),
     })
     .describe('What a run counted.'),
@@ -137,7 +137,9 @@ export const runSchema = component(
         .describe(
           'Whether every row is exported rather than the changes since the baseline; until the run has looked at its baseline, whether that was asked for.',
         ),
-      generation: count().describe('Generation of the baseline that the run made; 0 is none.'),
+      generation: count().describe(
+        'Generation of the baseline that the run made; 0 is none, as in a run that was held or failed before it was decided.',
+      ),
       previousGeneration: count().describe('Generation that the run was taken against; 0 is none.'),
       startedAt: instant().describe('Begin of the first attempt; before it, when the run was asked for.'),
       endedAt: instant().exactOptional(),
@@ -148,6 +150,12 @@ export const runSchema = component(
       error: errorSchema
         .exactOptional()
         .describe('Why the run failed; while it waits for its next attempt, why the last one did.'),
+      reason: openEnum<HeldReason>()
+        .exactOptional()
+        .describe(
+          'Why the run was held: `SOURCE_EMPTY`, `REMOVALS_OVER`, `STATE_LOST` or `SOURCE_MOVED`. The warning `HELD` says more.',
+        ),
+      release: z.string().exactOptional().describe('What releases a run that was held.'),
       requestedAt: instant().exactOptional(),
       asked: z
         .object({ full: z.boolean().exactOptional(), allowRemovals: z.boolean().exactOptional() })
