@@ -114,6 +114,7 @@ export class PostgresConnection {
           await this.#connectTo(host);
           await this.#requireSession(kind);
           this.#connected = true;
+          void this.#disconnected.then(this.#reportLoss);
           return;
         } catch (cause) {
           failures.push({ host, cause });
@@ -179,9 +180,8 @@ export class PostgresConnection {
     // The socket as it is before TLS, which closes last.
     const { stream: socket } = this.wire;
     this.#disconnected = new Promise(resolve => socket.once('close', () => resolve()));
-    let isMade = false;
     client.on('error', error => {
-      if (isMade) this.#failed ??= error;
+      if (this.#connected && this.#client === client) this.#failed ??= error;
     });
     guardLogin(this.wire, address);
     this.wire.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
@@ -193,23 +193,22 @@ export class PostgresConnection {
       socket.destroy();
       throw error;
     }
-    isMade = true;
-    void this.#disconnected.then(() => {
-      if (this.#client === client) this.#reportLoss();
-    });
   }
 
   /** Ends the session again where it is not of the wanted kind. */
   async #requireSession(kind: PostgresAddress['session']): Promise<void> {
     if (kind === 'any') return;
     const client = this.client;
+    const { stream: socket } = this.wire;
+    const timer = setTimeout(() => socket.destroy(), this.#options.connectTimeoutMs);
     const query = `select pg_is_in_recovery() as standby, current_setting('transaction_read_only') = 'on' as read_only`;
-    const { rows } = await client.query<{ standby: boolean; read_only: boolean }>(query);
+    const answer = client.query<{ standby: boolean; read_only: boolean }>(query);
+    const { rows } = await answer.finally(() => clearTimeout(timer));
     const { standby, read_only: readOnly } = rows[0]!;
     const seen = { standby, primary: !standby, 'read-only': readOnly, 'read-write': !readOnly };
     if (seen[kind as keyof typeof seen]) return;
-    this.#client = undefined;
-    await client.end();
+    client.end().catch(() => {});
+    setTimeout(() => socket.destroy(), this.#farewellTimeoutMs).unref();
     throw new WrongSessionError(
       kind,
       standby ? 'a standby' : readOnly ? 'read-only' : 'a primary that takes writes',
