@@ -36,9 +36,13 @@ export async function startThrottledLine(target: string, bytesPerSecond: number)
       });
     }
   });
+  // On a busy machine ticks come late.
+  let looked = performance.now();
   const timer = setInterval(() => {
+    const elapsedMs = Math.min(performance.now() - looked, 1000);
+    looked = performance.now();
     if (isStalled) return;
-    let left = (bytesPerSecond * TICK_MS) / 1000;
+    let left = (bytesPerSecond * elapsedMs) / 1000;
     const waiting = [...links].filter(({ client }) => client.readableLength > 0);
     for (const [index, { client, server: upstream }] of waiting.entries()) {
       const share = Math.max(1, Math.floor(left / (waiting.length - index)));

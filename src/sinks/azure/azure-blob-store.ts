@@ -28,10 +28,10 @@ import { writeOptions } from './write-options.ts';
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_BUDGET_MS = 300_000;
 /**
- * Bytes that the system has taken and not sent yet move unseen. This is what a slow line with several blocks in flight
- * still moves of them.
+ * What the system has taken of a body and not sent yet moves unseen, and it says that there is room for more in large
+ * steps. A slow line with several blocks in flight still moves this much of each.
  */
-const SLOWEST_UNSEEN_BYTES_PER_MS = 32;
+const SLOWEST_BYTES_PER_MS = 40;
 /** The most that systems usually take in advance. */
 const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
 /** A body is handed over in pieces of this size, each of which shows that the line moves. */
@@ -54,8 +54,10 @@ export interface Waiting {
 }
 
 export interface AzureBlobStoreOptions extends AzureAddress {
-  /** An attempt is given up when nothing moved for this long; the last of a body gets more by its size. Default 30 s. */
+  /** An attempt is given up when nothing moved for this long; one with a body gets more by its size. Default 30 s. */
   readonly requestTimeoutMs?: number | undefined;
+  /** What a line still moves of each of the requests on it. Default 40 KB/s. */
+  readonly slowestBytesPerMs?: number | undefined;
   /** No attempt of one request begins when it has waited and stood still for this long. Default 5 min. */
   readonly retryBudgetMs?: number | undefined;
   /** Told each time that the service is asked again after it failed. */
@@ -75,6 +77,7 @@ interface Request<T> {
   /** What it gives the blob. */
   readonly properties?: BlobWriteProperties | undefined;
   readonly attempt: Attempt<T>;
+  readonly bodyBytes?: number;
   readonly options?: StageOptions | undefined;
   /** Which failures may be repeated; those that the service calls temporary unless told. */
   readonly mayRepeat?: (failure: AzureFailure) => boolean;
@@ -125,9 +128,10 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       doing: `staging a block of ${blob}`,
       permission: 'w',
       properties: encryption || undefined,
+      bodyBytes: bytes.byteLength,
       options,
       attempt: (abortSignal, moving) => {
-        const body = () => bodyOf(bytes, this.#movingOut(bytes.byteLength, moving));
+        const body = () => bodyOf(bytes, moving);
         return client.stageBlock(blockId, body, bytes.byteLength, { abortSignal, ...encryption });
       },
     };
@@ -163,15 +167,15 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`committing ${blob}`, options, abortSignal =>
+    return this.#write(`committing ${blob}`, 0, options, abortSignal =>
       client.commitBlockList([...blockIds], { abortSignal, ...writeOptions(options) }),
     );
   }
 
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome> {
     const client = this.#blob(blob);
-    return this.#write(`writing ${blob}`, options, (abortSignal, moving) => {
-      const body = () => bodyOf(bytes, this.#movingOut(bytes.byteLength, moving));
+    return this.#write(`writing ${blob}`, bytes.byteLength, options, (abortSignal, moving) => {
+      const body = () => bodyOf(bytes, moving);
       return client.upload(body, bytes.byteLength, { abortSignal, ...writeOptions(options) });
     });
   }
@@ -316,12 +320,13 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   async #write(
     doing: string,
+    bodyBytes: number,
     { properties }: CommitOptions,
     attempt: Attempt<{ etag?: string }>,
   ): Promise<WriteOutcome> {
     const context = { doing, permission: 'w', properties };
     try {
-      const { etag } = await this.#attemptOnce({ ...context, attempt });
+      const { etag } = await this.#attemptOnce({ ...context, bodyBytes, attempt });
       if (etag) return { outcome: 'written', etag };
       return { outcome: 'unknown', message: `${doing}: the answer has no ETag` };
     } catch (error) {
@@ -352,13 +357,15 @@ export class AzureBlobStore implements BlobStore, BlockLists {
 
   /** Rejects with what the SDK reported, or with CANCELLED. */
   async #repeated<T>(request: Request<T>): Promise<T> {
-    const { doing, options } = request;
-    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = this.#options;
+    const { doing, bodyBytes = 0, options } = request;
+    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, slowestBytesPerMs = SLOWEST_BYTES_PER_MS } =
+      this.#options;
     const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
     try {
       const result = await withRetries(request.attempt, {
         budgetMs: this.#patienceMs,
-        attemptTimeoutMs: requestTimeoutMs,
+        attemptTimeoutMs:
+          requestTimeoutMs + Math.ceil(Math.min(bodyBytes, MAX_UNSEEN_BYTES) / slowestBytesPerMs),
         signals,
         clock: this.#options.clock,
         judge: error => this.#judge(error, request),
@@ -380,13 +387,6 @@ export class AzureBlobStore implements BlobStore, BlockLists {
       }
       throw error;
     }
-  }
-
-  /** Reports that a body moves; what is in the hands of the system at its end gets time by its size. */
-  #movingOut(bodyBytes: number, moving: ReportProgress): (handedOver: number) => void {
-    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = this.#options;
-    const unseen = Math.min(bodyBytes, MAX_UNSEEN_BYTES) / SLOWEST_UNSEEN_BYTES_PER_MS;
-    return handedOver => (handedOver < bodyBytes ? moving() : moving(requestTimeoutMs + Math.ceil(unseen)));
   }
 
   #judge(error: unknown, { mayRepeat }: Pick<Request<unknown>, 'mayRepeat'>): AzureFailure {
@@ -420,7 +420,7 @@ function waitingReason(error: unknown): string {
 }
 
 /** The bytes in pieces, each told of as it is taken. */
-function bodyOf(bytes: Uint8Array, onTaken: (handedOver: number) => void): Readable {
+function bodyOf(bytes: Uint8Array, moving: ReportProgress): Readable {
   let at = 0;
   return new Readable({
     highWaterMark: PIECE_BYTES,
@@ -428,7 +428,7 @@ function bodyOf(bytes: Uint8Array, onTaken: (handedOver: number) => void): Reada
       const end = Math.min(at + PIECE_BYTES, bytes.byteLength);
       this.push(at === end ? null : bytes.subarray(at, end));
       at = end;
-      onTaken(end);
+      moving();
     },
   });
 }

@@ -48,11 +48,8 @@ export interface Retry {
   readonly leftMs: number;
 }
 
-/**
- * Called by an attempt as often as bytes move: its limit is counted from then on again. With `timeoutMs` that limit is
- * another one until the next call.
- */
-export type ReportProgress = (timeoutMs?: number) => void;
+/** Called by an attempt as often as bytes move: its limit is counted from then on again. */
+export type ReportProgress = () => void;
 
 /** What an attempt failed with that was aborted because nothing moved. */
 export class AttemptTimeout extends Error {
@@ -113,18 +110,18 @@ async function attemptOnce<T>(
 ): Promise<T> {
   const controller = new AbortController();
   let timeout: AttemptTimeout | undefined;
-  const limit = (timeoutMs: number): (() => void) =>
-    clock.after(timeoutMs, () => {
-      timeout = new AttemptTimeout(timeoutMs);
+  const startTimer = (): (() => void) =>
+    clock.after(attemptTimeoutMs, () => {
+      timeout = new AttemptTimeout(attemptTimeoutMs);
       controller.abort(timeout);
     });
-  let cancelTimer = limit(attemptTimeoutMs);
+  let cancelTimer = startTimer();
   const release = onAbort(signals, () => controller.abort());
-  const moving: ReportProgress = (timeoutMs = attemptTimeoutMs) => {
+  const moving: ReportProgress = () => {
     onProgress();
     if (controller.signal.aborted) return;
     cancelTimer();
-    cancelTimer = limit(timeoutMs);
+    cancelTimer = startTimer();
   };
   try {
     return await attempt(controller.signal, moving);

@@ -18,6 +18,7 @@ after(() => container.drop());
 async function withLine(
   bytesPerSecond: number,
   act: (line: ThrottledLine, store: AzureBlobStore) => Promise<void>,
+  slowestBytesPerMs?: number,
 ) {
   const line = await startThrottledLine(container.accountUrl, bytesPerSecond);
   const store = new AzureBlobStore({
@@ -25,6 +26,7 @@ async function withLine(
     container: container.container,
     auth: { accountKey: container.accountKey },
     requestTimeoutMs: LIMIT_MS,
+    slowestBytesPerMs,
     retryBudgetMs: 1000,
   });
   try {
@@ -55,19 +57,27 @@ test('blocks that move are not given up, however long they take, and nothing is 
   }));
 
 test('a block larger than what the system takes in advance may take several times the limit', () =>
-  withLine(16_000_000, async (line, store) => {
-    const bytes = Buffer.alloc(32 * 1024 * 1024);
-    await store.stageBlock('large.bin', id(0), bytes);
-    assert.ok(line.bytesToServer < 1.1 * bytes.length, `${line.bytesToServer} bytes were sent`);
-  }));
+  withLine(
+    8_000_000,
+    async (line, store) => {
+      const bytes = Buffer.alloc(32 * 1024 * 1024);
+      await store.stageBlock('large.bin', id(0), bytes);
+      assert.ok(line.bytesToServer < 1.1 * bytes.length, `${line.bytesToServer} bytes were sent`);
+    },
+    4000,
+  ));
 
 test('a line that stands still is given up after the limit', () =>
-  withLine(3_000_000, async (line, store) => {
-    const staged = store.stageBlock('still.bin', id(0), Buffer.alloc(32 * 1024 * 1024));
-    const failed = assert.rejects(staged, { code: 'DESTINATION_TIMEOUT', message: /nothing moved/ });
-    line.stall();
-    await failed;
-  }));
+  withLine(
+    3_000_000,
+    async (line, store) => {
+      const staged = store.stageBlock('still.bin', id(0), Buffer.alloc(32 * 1024 * 1024));
+      const failed = assert.rejects(staged, { code: 'DESTINATION_TIMEOUT', message: /nothing moved/ });
+      line.stall();
+      await failed;
+    },
+    4000,
+  ));
 
 test('after a block stood still, fewer are in flight', async () => {
   let slowdowns = 0;
