@@ -167,6 +167,20 @@ export async function findBackup(
   return found.value;
 }
 
+/** Ids of the backups among the names of blobs below `prefix`, the newest first. */
+export function backupsAmong(names: readonly string[], prefix: string): string[] {
+  const folder = descriptorFolder(prefix);
+  return names
+    .filter(name => name.startsWith(folder) && name.endsWith('.json'))
+    .map(name => name.slice(folder.length, -'.json'.length))
+    .sort()
+    .reverse();
+}
+
+export function descriptorFolder(prefix: string): string {
+  return `${prefix}backups/`;
+}
+
 /** Puts the files of a backup into a new folder, and makes them durable. Rejects with STATE_DAMAGED. */
 export async function downloadBackup(
   store: BackupStore,
@@ -196,7 +210,7 @@ export async function downloadBackup(
 }
 
 function descriptorName(prefix: string, backup: string): string {
-  return `${prefix}backups/${backup}.json`;
+  return `${descriptorFolder(prefix)}${backup}.json`;
 }
 
 function fileName(prefix: string, hash: string): string {

@@ -40,13 +40,11 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--verbose', 'print the causes of errors')
     .version(sluiceVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({
       writeOut: text => terminal.print(text.trimEnd()),
       writeErr: text => terminal.note(text.trimEnd()),
-      outputError: (text, write) =>
-        write(`error USAGE: ${text.trim().replace(/^error: /, '')}; see \`sluice help\``),
     })
     .addHelpText('after', EXIT_CODES);
 
@@ -83,12 +81,24 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
   program
     .command('run')
     .description('run activations now, one after the other')
-    .argument('<NAME...>', 'activations')
+    .argument('[NAME...]', 'activations')
+    .option('--all', 'every activation of the configuration')
     .option('--full', 'export every row and begin a new baseline')
     .option('--allow-removals', 'publish what a safety gate would hold')
     .option('--json', 'print the record of each run as one line of JSON, and nothing else')
-    .action(async (names, options) =>
-      onExit(await (await import('./run.ts')).run(names, options, context())),
+    .action(async (names, options, command: Command) => {
+      if (options.all && names.length > 0) command.error('--all stands beside names; give one of them');
+      if (!options.all && names.length === 0)
+        command.error("missing argument 'NAME': give names of activations, or --all");
+      onExit(await (await import('./run.ts')).run(names, options, context()));
+    });
+
+  program
+    .command('activations')
+    .description('list activations with source, destination, schedule and last run')
+    .option('--json', 'print each as one line of JSON')
+    .action(async options =>
+      onExit(await (await import('./activations.ts')).activations(options, context())),
     );
 
   program
@@ -152,10 +162,18 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
       onExit(await (await import('./state.ts')).backupStateOf(name, options, context())),
     );
   state
+    .command('backups')
+    .description('list the backups in the destination, the newest first')
+    .argument('<NAME>', 'activation')
+    .option('--json', 'print each as one line of JSON')
+    .action(async (name, options) =>
+      onExit(await (await import('./state.ts')).listBackupsOf(name, options, context())),
+    );
+  state
     .command('restore')
     .description('take the baseline back from the destination')
     .argument('<NAME>', 'activation')
-    .option('--backup <id>', 'which backup; the latest without it')
+    .option('--backup <id>', 'which backup, of those that `state backups` lists; the latest without it')
     .option('--force', 'though the destination or the local state is ahead of it')
     .option('--json', 'print what was done as one line of JSON')
     .action(async (name, options) =>
@@ -177,7 +195,40 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('print the JSON Schema of sluice.yaml')
     .action(async () => onExit(await (await import('./schema.ts')).schema(context())));
 
+  program
+    .command('help')
+    .description('print help for a command')
+    .argument('[command...]', 'such as `run`, or `state backup`')
+    .action((words: string[], _options, help: Command) => helpTarget(program, words, help).outputHelp());
+
+  nameHelp(program, '');
   return program;
+}
+
+/** The command of these words. Ends with the error of the command `help` where there is none. */
+function helpTarget(program: Command, words: readonly string[], help: Command): Command {
+  let target = program;
+  for (const word of words) {
+    const found = target.commands.find(command => command.name() === word);
+    if (found === undefined) help.error(`unknown command '${words.join(' ')}'`);
+    target = found;
+  }
+  return target;
+}
+
+/** An error of usage names the help of the command that it is about. */
+function nameHelp(command: Command, path: string): void {
+  command.configureOutput({
+    outputError: (text, write) =>
+      write(
+        `error USAGE: ${text
+          .trim()
+          .replace(/^error: /, '')
+          .replace(/\s*\n\s*/g, ' ')}; see \`sluice help${path}\``,
+      ),
+  });
+  for (const child of command.commands)
+    nameHelp(child, child.name() === 'help' ? '' : `${path} ${child.name()}`);
 }
 
 const EXIT_CODES = `

@@ -9,6 +9,7 @@ import { displayProgress } from './progress.ts';
 import { runSummary } from './run-summary.ts';
 
 export interface RunOptions {
+  readonly all?: boolean;
   readonly full?: boolean;
   readonly json?: boolean;
   readonly allowRemovals?: boolean;
@@ -24,7 +25,7 @@ export async function run(
   const { config } = await openConfig(context);
   const activations: ResolvedActivation[] = [];
   const refused: number[] = [];
-  for (const name of names) {
+  for (const name of options.all ? Object.keys(config.activations) : names) {
     try {
       activations.push(resolveActivation(config, name));
     } catch (error) {

@@ -64,7 +64,7 @@ async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<r
   }
 }
 
-const STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {
+export const STATE_STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {
   succeeded: 'green',
   recovered: 'green',
   failed: 'red',
@@ -87,7 +87,7 @@ function runsTable(records: readonly RunRecord[], terminal: Terminal): string {
   ] as const;
   const rows = records.map(record => {
     const { run, activation, state, full, generation, counts, error } = record;
-    const style = STYLES[state];
+    const style = STATE_STYLES[state];
     return [
       run,
       activation,

@@ -4,6 +4,7 @@ import { EXIT, SluiceError } from '../errors.ts';
 import type { AbandonedRun } from '../run/abandon-runs.ts';
 import type { BaselineDescription, StateDescription } from '../run/state.ts';
 import type { BackupReport } from '../run/state-backup.ts';
+import type { BackupSummary } from '../run/state-backups.ts';
 import type { RestoreReport } from '../run/state-restore.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from './command-context.ts';
 import { watchSignals } from './interruption.ts';
@@ -44,9 +45,9 @@ export async function resetStateOf(
   const { terminal } = context;
   const activation = await openActivation(name, context);
   const what = abandon
-    ? `runs of ${name} that are decided and not finished are given up; files that they published stay where they are`
-    : `the baseline of ${name} is removed; the next run exports every row`;
-  if (!yes && !(await isConfirmed(what))) {
+    ? `gives up runs of ${name} that are decided and not finished; files that they published stay where they are`
+    : `removes the baseline of ${name}; the next run then exports every row`;
+  if (!yes && !(await isConfirmed('state reset', what))) {
     terminal.note('nothing was removed');
     return EXIT.cancelled;
   }
@@ -110,6 +111,26 @@ export async function backupStateOf(
   return EXIT.done;
 }
 
+/** `sluice state backups`: what can be restored. */
+export async function listBackupsOf(
+  name: string,
+  { json }: StateShowOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { terminal } = context;
+  const activation = await openActivation(name, context);
+  const { listBackups } = await import('../run/state-backups.ts');
+  const { backups, complete } = await interruptible(context, 'listing backups', signal =>
+    listBackups({ activation, signal }),
+  );
+  if (json) for (const backup of backups) terminal.printJson(backup);
+  else if (backups.length === 0) terminal.print(`${name} has no backup`);
+  else terminal.print(backupTable(backups, terminal));
+  if (!complete)
+    terminal.note('only the latest backup is known: the credentials lack list (l), which shows the others');
+  return EXIT.done;
+}
+
 export interface StateRestoreOptions extends StateBackupOptions {
   readonly backup?: string;
 }
@@ -152,15 +173,15 @@ async function interruptible<T>(
 }
 
 /** Asks on the terminal. Where nobody can be asked, only the option says yes. */
-async function isConfirmed(what: string): Promise<boolean> {
+async function isConfirmed(command: string, what: string): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new SluiceError('USAGE', `${what}: nobody is there to confirm that`, {
-      hint: 'add --yes if it is meant',
+    throw new SluiceError('USAGE', `nothing was done: ${command} ${what}, and asks for that on a terminal`, {
+      hint: 'add --yes to do it without being asked',
     });
   }
   const dialogue = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(?:es)?$/i.test((await dialogue.question(`${what}. Go on? [y/N] `)).trim());
+    return /^y(?:es)?$/i.test((await dialogue.question(`This ${what}. Continue? [y/N] `)).trim());
   } finally {
     dialogue.close();
   }
@@ -208,6 +229,25 @@ const RETAINED = {
   key: 'hashes and the key',
   row: 'hashes and the last values',
 } as const;
+
+function backupTable(backups: readonly BackupSummary[], terminal: Terminal): string {
+  const titles = [
+    { title: 'backup' },
+    { title: 'made' },
+    { title: 'generation', align: 'right' },
+    { title: 'keys', align: 'right' },
+    { title: 'bytes', align: 'right' },
+  ] as const;
+  const rows = backups.map(({ backup, createdAt, generation, keys, bytes }) => [
+    backup,
+    `${createdAt.slice(0, 19)}Z`,
+    formatCount(generation),
+    formatCount(keys),
+    formatBytes(bytes),
+  ]);
+  const [head = '', ...lines] = tableLines(titles, rows);
+  return [terminal.paint('dim', head), ...lines].join('\n');
+}
 
 function backupText(report: BackupReport): string {
   const { activation, backup, generation, keys, files, bytes, filesUploaded, bytesUploaded } = report;

@@ -7,6 +7,7 @@ import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { type Manifest, manifestNames, parseManifest } from './manifest.ts';
 import { RUN_ID } from './run-id.ts';
 import { backupPrefix, checkSnapshot } from './state-backup.ts';
+import { backupIds } from './state-backups.ts';
 import { exists, pendingError, StateFolder } from './state-folder.ts';
 
 export interface RestoreRequest {
@@ -41,17 +42,12 @@ export interface RestoreReport {
 export async function restoreState(request: RestoreRequest): Promise<RestoreReport> {
   const { activation, backup, force, signal } = request;
   const { name, destination, dataDirectory } = activation;
-  if (backup !== undefined && !RUN_ID.test(backup))
-    throw new SluiceError('USAGE', `${JSON.stringify(backup)} is no id of a backup`);
   const store = new AzureBlobStore({ ...destination, signal });
   await store.checkAccess();
   const prefix = backupPrefix(activation);
-  const descriptor = await findBackup(store, prefix, { activation: name, backup });
-  if (descriptor === undefined) {
-    throw new SluiceError('NAME_UNKNOWN', `there is no backup ${backup ?? ''} of ${name} at ${prefix}`, {
-      hint: '`sluice state backup` makes one; without one, run with --full',
-    });
-  }
+  const isId = backup === undefined || RUN_ID.test(backup);
+  const descriptor = isId ? await findBackup(store, prefix, { activation: name, backup }) : undefined;
+  if (descriptor === undefined) throw await unknownBackup(store, prefix, { name, backup });
   const folder = await StateFolder.open(dataDirectory, name);
   try {
     const decided = await folder.decidedRuns();
@@ -87,6 +83,25 @@ export async function restoreState(request: RestoreRequest): Promise<RestoreRepo
   } finally {
     await folder.close();
   }
+}
+
+const MAX_LISTED = 5;
+
+async function unknownBackup(
+  store: AzureBlobStore,
+  prefix: string,
+  { name, backup }: { readonly name: string; readonly backup: string | undefined },
+): Promise<SluiceError> {
+  const ids = (await backupIds(store, prefix)) ?? [];
+  const which = backup === undefined ? '' : ` ${JSON.stringify(backup)}`;
+  const more = ids.length > MAX_LISTED ? ` and ${ids.length - MAX_LISTED} older ones` : '';
+  const known = ids.length === 0 ? '' : `; there are ${ids.slice(0, MAX_LISTED).join(', ')}${more}`;
+  return new SluiceError('NAME_UNKNOWN', `there is no backup${which} of ${name} at ${prefix}${known}`, {
+    hint:
+      backup === undefined
+        ? `\`sluice state backup ${name}\` makes one; without one, run with --full`
+        : `\`sluice state backups ${name}\` lists them; without --backup the latest is restored`,
+  });
 }
 
 async function readLatest(

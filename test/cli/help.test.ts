@@ -11,6 +11,7 @@ const BUILT = [
   'validate',
   'preview',
   'run',
+  'activations',
   'serve',
   'runs',
   'show',
@@ -28,25 +29,45 @@ test('help lists every command', async () => {
   assert.match(stdout, /75 {3}failed and worth another try/);
 });
 
-test('wrong usage is one line and ends with 2', async () => {
-  const wrong = [
-    ['run'],
-    ['run', 'x', '--fast'],
-    ['walk'],
-    ['preview', 'x', '--rows', '0'],
-    ['init', 'x'],
-    ['serve', '--port', 'x'],
-    ['serve', '--log', 'xml'],
+test('wrong usage is one line that names the right help, and ends with 2', async () => {
+  const wrong: [args: string[], message: RegExp, help: string][] = [
+    [['run'], /missing argument 'NAME': .* --all/, 'help run'],
+    [['run', 'x', '--all'], /--all stands beside names/, 'help run'],
+    [['run', 'x', '--fast'], /unknown option '--fast'/, 'help run'],
+    [['walk'], /unknown command 'walk'/, 'help'],
+    [['help', 'walk'], /unknown command 'walk'/, 'help'],
+    [['help', 'state', 'backpu'], /unknown command 'state backpu'/, 'help'],
+    [['preview', 'x', '--rows', '0'], /from 1 to 10000/, 'help preview'],
+    [['preview'], /missing required argument 'NAME'/, 'help preview'],
+    [['init', 'x'], /too many arguments/, 'help init'],
+    [['serve', '--port', 'x'], /from 0 to 65535/, 'help serve'],
+    [['serve', '--log', 'xml'], /choices are pretty, json/, 'help serve'],
+    [['state', 'show'], /missing required argument 'NAME'/, 'help state show'],
+    [['state', 'restore', 'x', '--backpu', 'y'], /unknown option '--backpu'/, 'help state restore'],
+    [['state', 'walk'], /unknown command 'walk'/, 'help state'],
   ];
-  for (const args of wrong) {
+  for (const [args, message, help] of wrong) {
     const { code, stdout, stderr } = await sluice(args, { cwd });
     assert.equal(code, 2, args.join(' '));
     assert.equal(stdout, '');
-    assert.match(stderr, /^error USAGE: .*; see `sluice help`\n$/);
+    assert.match(stderr, new RegExp(`^error USAGE: [^\\n]*; see \`sluice ${help}\`\\n$`), args.join(' '));
+    assert.match(stderr, message);
   }
   const nothing = await sluice([], { cwd });
   assert.equal(nothing.code, 2);
   assert.match(nothing.stderr, /^Usage: sluice/);
+});
+
+test('help of a command, and of a command of a command, is its own', async () => {
+  for (const [args, usage] of [
+    [['help', 'run'], /^Usage: sluice run \[options\] \[NAME\.\.\.\]/],
+    [['help', 'state'], /^Usage: sluice state \[options\] \[command\]/],
+    [['help', 'state', 'backup'], /^Usage: sluice state backup \[options\] <NAME>/],
+  ] as const) {
+    const { code, stdout } = await sluice(args, { cwd });
+    assert.equal(code, 0);
+    assert.match(stdout, usage);
+  }
 });
 
 test('--version prints the version of the package', async () => {

@@ -199,6 +199,25 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     });
   }
 
+  /** Names of all blobs that begin so, in order. Needs the permission to list, which runs do not. */
+  async listBlobs(prefix: string): Promise<string[]> {
+    const request: Request<string[]> = {
+      doing: `listing blobs below ${prefix}`,
+      permission: 'l',
+      attempt: async abortSignal => {
+        const names: string[] = [];
+        for await (const { name } of this.#connection.client.listBlobsFlat({ prefix, abortSignal }))
+          names.push(name);
+        return names;
+      },
+    };
+    try {
+      return await this.#repeated(request);
+    } catch (error) {
+      throw this.#wrapped(error, request);
+    }
+  }
+
   async getBlocks(blob: string): Promise<BlobBlocks | undefined> {
     const client = this.#blob(blob);
     const list = await this.#orAbsent({

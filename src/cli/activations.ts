@@ -1,0 +1,96 @@
+import type { LoadedConfig } from '../config/load.ts';
+import { EXIT } from '../errors.ts';
+import type { RunRecord } from '../run/run-record.ts';
+import { type CommandContext, openHistoryConfig } from './command-context.ts';
+import { formatInterval } from './quantities.ts';
+import { STATE_STYLES } from './runs.ts';
+import { tableLines } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface ActivationsOptions {
+  readonly json?: boolean;
+}
+
+interface ListedActivation {
+  readonly activation: string;
+  readonly model: string;
+  readonly segment?: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly fileName: string;
+  readonly format: string;
+  readonly runType: RunRecord['runType'];
+  readonly syncMode: RunRecord['syncMode'];
+  readonly schedule: readonly string[];
+  readonly lastRun?: Pick<RunRecord, 'run' | 'state' | 'startedAt' | 'endedAt'>;
+}
+
+/** `sluice activations`: what is configured, with the last run of each. */
+export async function activations({ json }: ActivationsOptions, context: CommandContext): Promise<number> {
+  const { terminal } = context;
+  const { config } = await openHistoryConfig(context);
+  const { listRuns } = await import('../run/history.ts');
+  const { dataDirectory } = config;
+  const listed: ListedActivation[] = [];
+  for (const name of Object.keys(config.activations)) {
+    const [last] = (await listRuns({ dataDirectory, activation: name, limit: 1 })).records;
+    listed.push(describe(config, name, last));
+  }
+  if (json) for (const activation of listed) terminal.printJson(activation);
+  else if (listed.length === 0) terminal.print('no activations are configured');
+  else terminal.print(activationTable(listed, terminal));
+  return EXIT.done;
+}
+
+function describe(
+  { activations, segments, models }: LoadedConfig['config'],
+  name: string,
+  last: RunRecord | undefined,
+): ListedActivation {
+  const { segment, destination, fileName, format, runType, syncMode, schedule, ...own } = activations[name]!;
+  const model = (segment === undefined ? own.model : segments[segment]?.model) ?? '';
+  return {
+    activation: name,
+    model,
+    ...(segment !== undefined && { segment }),
+    source: models[model]?.source ?? '',
+    destination,
+    fileName,
+    format: format.type,
+    runType,
+    syncMode,
+    schedule: schedule.map(entry =>
+      'cron' in entry ? `${entry.cron} ${entry.timezone}` : `every ${formatInterval(entry.every)}`,
+    ),
+    ...(last && {
+      lastRun: {
+        run: last.run,
+        state: last.state,
+        startedAt: last.startedAt,
+        ...(last.endedAt !== undefined && { endedAt: last.endedAt }),
+      },
+    }),
+  };
+}
+
+function activationTable(listed: readonly ListedActivation[], terminal: Terminal): string {
+  const titles = ['activation', 'source', 'destination', 'schedule', 'last run'].map(title => ({ title }));
+  const rows = listed.map(({ activation, source, destination, schedule, lastRun }) => [
+    activation,
+    source,
+    destination,
+    schedule.length === 0 ? 'none' : terminal.clean(schedule.join(', ')),
+    lastRun === undefined ? 'never' : lastRunText(lastRun, terminal),
+  ]);
+  const [head = '', ...lines] = tableLines(titles, rows);
+  return [terminal.paint('dim', head), ...lines].join('\n');
+}
+
+function lastRunText(
+  { state, startedAt }: Pick<RunRecord, 'state' | 'startedAt'>,
+  terminal: Terminal,
+): string {
+  const style = STATE_STYLES[state];
+  const shown = style === undefined ? state : terminal.paint(style, state);
+  return `${shown} ${startedAt.slice(0, 16).replace('T', ' ')}`;
+}
