@@ -50,7 +50,13 @@ test('shows nothing of staged blocks until they are committed, then exactly thos
       },
     }),
   );
-  assert.deepEqual(await store.head('a.csv'), { etag, bytes: 8, metadata: { run: 'run-1', part: '1' } });
+  assert.deepEqual(await store.head('a.csv'), {
+    etag,
+    bytes: 8,
+    contentType: 'text/csv; charset=utf-8',
+    metadata: { run: 'run-1', part: '1' },
+    accessTier: 'Hot',
+  });
   assert.equal((await container.download('a.csv')).toString(), 'two,one,');
   const properties = await container.client.getBlobClient('a.csv').getProperties();
   assert.equal(properties.contentType, 'text/csv; charset=utf-8');
