@@ -171,6 +171,10 @@ export const ERROR_KINDS = {
     'configuration',
     'remove the blob, change fileName, or set ifExists: overwrite',
   ),
+  DELTA_OVERWRITTEN: permanent(
+    'configuration',
+    'give each delta a name of its own, as by {run} in fileName; or set ifExists: append, skip or fail; or take the file away once it is read; or set onDeltaOverwrite: warn',
+  ),
   DESTINATION_REFUSED: permanent('configuration', 'see the message of the storage service'),
   DESTINATION_RESET: permanent('configuration', 'run with --full, or set onDestinationReset: full'),
 

@@ -6,7 +6,14 @@
  * that both could give.
  */
 
-import { type FileChange, type Placeholder, parseTemplate, splitExtension } from './file-name.ts';
+import {
+  dependsOnKind,
+  type FileChange,
+  type FileKind,
+  type Placeholder,
+  parseTemplate,
+  splitExtension,
+} from './file-name.ts';
 
 /** One step of a pattern: the characters it takes, and whether it may take more of them. */
 interface Step {
@@ -53,6 +60,8 @@ export interface NameSource {
   readonly activation: string;
   readonly model: string;
   readonly mode: string;
+  /** Default both. */
+  readonly kinds?: readonly FileKind[];
 }
 
 function literal(text: string): Step[] {
@@ -70,6 +79,26 @@ const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
 
 /** Throws FILE_NAME_INVALID for a bad template. */
 export function namePatterns(source: NameSource): NamePatterns {
+  const { kinds = ['full', 'delta'] } = source;
+  const [first, ...others] = kinds.map(kind => patternsOf(source, kind));
+  if (first === undefined) throw new TypeError('a name is of some kind');
+  if (!dependsOnKind(source.template)) return first;
+  // What all have in common, before anything depends on the kind.
+  const differs = first.stem.findIndex((step, at) =>
+    others.some(({ stem }) => stem[at]?.characters !== step.characters),
+  );
+  const stem = differs < 0 ? first.stem : first.stem.slice(0, differs);
+  const patterns = [first, ...others].flatMap(named => named.patterns);
+  return { stem, beginning: beginningOf(stem), patterns };
+}
+
+function beginningOf(stem: readonly Step[]): string {
+  const varying = stem.findIndex(({ characters }) => characters.length > 1);
+  const fixed = varying < 0 ? stem : stem.slice(0, varying);
+  return fixed.map(({ characters }) => characters).join('');
+}
+
+function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
   const { stem, extension } = splitExtension(source.template, source.extension);
   const tokens = parseTemplate(stem);
   const steps: Step[] = literal(source.folder);
@@ -87,6 +116,7 @@ export function namePatterns(source: NameSource): NamePatterns {
     } else {
       const count = CLOCK_DIGITS[token.placeholder];
       if (count !== undefined) steps.push(...digits(count));
+      else if (token.placeholder === 'kind') steps.push(...literal(kind));
       else steps.push(...literal(source[token.placeholder as 'activation' | 'model' | 'mode']));
     }
   }
@@ -99,9 +129,7 @@ export function namePatterns(source: NameSource): NamePatterns {
       runOffset,
     })),
   );
-  const varying = steps.findIndex(({ characters }) => characters.length > 1);
-  const fixed = varying < 0 ? steps : steps.slice(0, varying);
-  return { stem: steps, beginning: fixed.map(({ characters }) => characters).join(''), patterns };
+  return { stem: steps, beginning: beginningOf(steps), patterns };
 }
 
 export interface NamedFiles {

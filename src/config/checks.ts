@@ -7,7 +7,7 @@
 
 import type * as z from 'zod';
 import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
-import { extensionOf, normalizeFolder } from './file-name.ts';
+import { extensionOf, fileKinds, normalizeFolder } from './file-name.ts';
 import {
   type ConfigProblem,
   childOf,
@@ -312,7 +312,8 @@ class Checker {
       !sound.has('syncMode')
     )
       return undefined;
-    const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder) });
+    const kinds = fileKinds((sound.has('runType') && value.runType) || 'full_then_delta');
+    const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder), kinds });
     return { path: namePath, container, patterns, folderPath: [...destination.path, 'folder'] };
   }
 

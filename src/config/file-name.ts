@@ -32,6 +32,7 @@ export const PLACEHOLDERS = {
   activation: 'name of the activation',
   model: 'name of the model',
   mode: 'sync mode',
+  kind: 'what the run exports, `full` or `delta`',
   part: 'number of the part, 00001 and up',
 } as const;
 
@@ -40,6 +41,23 @@ export type TemplateToken = { readonly literal: string } | { readonly placeholde
 
 /** The change whose rows a file of `difference` holds. */
 export type FileChange = Extract<ChangeName, 'added' | 'updated' | 'removed'>;
+
+/** Whether a file holds every row or the changes of a delta run. */
+export type FileKind = 'full' | 'delta';
+
+export function fileKind(full: boolean): FileKind {
+  return full ? 'full' : 'delta';
+}
+
+/** What the runs of an activation may export. */
+export function fileKinds(runType: 'full_only' | 'full_then_delta'): readonly FileKind[] {
+  return runType === 'full_only' ? ['full'] : ['full', 'delta'];
+}
+
+/** Whether the name is known only once it is known what the run exports. */
+export function dependsOnKind(template: string): boolean {
+  return parseTemplate(template).some(token => 'placeholder' in token && token.placeholder === 'kind');
+}
 
 /** A resolved name before change, part and folder are added. Plain data, so that it can be kept in a journal. */
 export interface FileName {
@@ -64,6 +82,7 @@ export interface FileNameOptions {
   readonly model: string;
   /** The sync mode. */
   readonly mode: string;
+  readonly kind: FileKind;
 }
 
 /** FILE_NAME_INVALID, with the reason apart for messages that must not show the name. */
@@ -125,7 +144,7 @@ export function splitExtension(name: string, extension: string): FileName {
   return { stem: name, extension };
 }
 
-type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'part'>;
+type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'kind' | 'part'>;
 
 /** By time zone. To make one takes far longer than to use it, and a configuration has one name a file. */
 const calendars = new Map<string, Intl.DateTimeFormat>();
@@ -194,6 +213,7 @@ export function resolveFileName(options: FileNameOptions): FileName {
     activation: options.activation,
     model: options.model,
     mode: options.mode,
+    kind: options.kind,
     part: '{part}',
   };
   const resolved = parseTemplate(options.template)

@@ -35,6 +35,10 @@ export const NOTE_KINDS = {
     about: 'The file name has an ending of its own, and the ending of the format is added to it.',
     hint: 'leave the ending out of fileName',
   },
+  NAME_REPEATS: {
+    about: 'Deltas of runs that follow one another have the same name, and each replaces the one before.',
+    hint: 'put {run} or the time into fileName as finely as runs follow; or set ifExists: append, skip or fail, or onDeltaOverwrite: fail',
+  },
   SCHEDULE_NEVER_DUE: {
     about: 'A cron expression names only days that no month has, such as 30 February.',
     hint: 'correct day of month and month; "0 0 28-31 * *" and so on are due in months that have the day',

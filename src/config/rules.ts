@@ -57,7 +57,7 @@ export function nameFault(resolve: () => unknown): string | undefined {
   }
 }
 
-interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run'> {
+interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run' | 'kind'> {
   readonly folder: string;
 }
 
@@ -65,7 +65,7 @@ interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run'> {
 export function fileNameFault({ folder, ...options }: NameTrial): string | undefined {
   return nameFault(() => {
     const instant = new Date('2025-04-14T12:34:56.789Z');
-    const name = resolveFileName({ ...options, instant, run: LONGEST_RUN_ID });
+    const name = resolveFileName({ ...options, instant, run: LONGEST_RUN_ID, kind: 'delta' });
     const change = options.mode === 'difference' ? ({ change: 'removed' } as const) : {};
     partName(name, 100_000, { ...change, folder });
   });

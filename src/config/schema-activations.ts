@@ -107,7 +107,7 @@ export const activation = z
     segment: text().exactOptional().describe('Name of the segment to export; or `model`.'),
     destination: text().describe('Name of the destination that the files go to.'),
     fileName: text().describe(
-      'Template of the file name. Placeholders: {YYYY} {YY} {MM} {DD} {HH} {mm} {ss} {ms} {X} {x} {run} {activation} {model} {mode} {part}. The extension is added.',
+      'Template of the file name. Placeholders: {YYYY} {YY} {MM} {DD} {HH} {mm} {ss} {ms} {X} {x} {run} {activation} {model} {mode} {kind} {part}. The extension is added.',
     ),
     timezone: timezone().default('UTC').describe('Time zone of the placeholders.'),
     timestampOffset: signedDuration({
@@ -176,6 +176,12 @@ export const activation = z
       .default('hold')
       .describe(
         'The source is another server than that of the baseline, or stands behind it: hold the run, or make a full one.',
+      ),
+    onDeltaOverwrite: z
+      .enum(['warn', 'fail'])
+      .default('warn')
+      .describe(
+        'The run would replace a delta that an earlier run wrote under the same name, or a file of another activation: warn, or refuse before anything is published.',
       ),
     removedRows: z
       .enum(['values', 'keys'])

@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import type { FileChange } from '../config/file-name.ts';
+import { type FileChange, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { Change, type Column } from '../row-batch.ts';
 import type {
@@ -21,7 +21,8 @@ import {
   SINCE_METADATA,
 } from './append-metadata.ts';
 import type { DecidedFile } from './commit.ts';
-import type { RunFile, RunWarning } from './run-record.ts';
+import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
+import type { RunFile } from './run-record.ts';
 
 /** What a `difference` file holds, by change; other files hold whatever the run writes. */
 export function changeName(change: Change | undefined): FileChange | undefined {
@@ -34,6 +35,9 @@ export interface DecideFilesOptions {
   readonly activation: ResolvedActivation;
   readonly run: string;
   readonly generation: number;
+  readonly full: boolean;
+  /** Is given what the files replace. */
+  readonly replaced: ReplacedFiles;
   readonly staged: readonly StagedFile[];
   readonly contentType: string;
   readonly store: BlobStore;
@@ -43,26 +47,20 @@ export interface DecideFilesOptions {
 }
 
 /** Looks at what each file will replace, so that its commit can insist that nothing else happened to it. */
-export async function decideFiles(
-  options: DecideFilesOptions,
-): Promise<{ files: DecidedFile[]; warnings: RunWarning[] }> {
-  const { activation, staged, store } = options;
-  const warnings: RunWarning[] = [];
+export async function decideFiles(options: DecideFilesOptions): Promise<DecidedFile[]> {
+  const { activation, staged, store, replaced } = options;
   const files: DecidedFile[] = [];
   for (const file of staged) {
     const { name, blockIds, bytes, resumed } = file;
     const there = resumed ? undefined : await store.head(name);
     if (there !== undefined && activation.ifExists === 'fail') throw existsError(name);
-    if (there !== undefined && there.metadata['sluice'] === undefined) {
-      const message = `${name} was overwritten, which Sluice had not written`;
-      warnings.push({ code: 'FOREIGN_BLOB_OVERWRITTEN', message });
-    }
+    if (there !== undefined) replaced.add(name, there);
     const seen = resumed?.etag ?? there?.etag;
     const condition: Precondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen };
     const properties = propertiesOf(file, there, options);
     files.push({ name, blockIds, bytes, condition, properties, ...undoOf(file, there, properties, options) });
   }
-  return { files, warnings };
+  return files;
 }
 
 export function existsError(name: string): SluiceError {
@@ -77,7 +75,7 @@ function propertiesOf(
   there: BlobProperties | undefined,
   options: DecideFilesOptions,
 ): BlobWriteProperties {
-  const { activation, run, generation, contentType } = options;
+  const { activation, run, generation, full, contentType } = options;
   const { encryptionScope } = activation.blob;
   return {
     contentType,
@@ -88,6 +86,7 @@ function propertiesOf(
       run,
       generation: String(generation),
       part: String(file.part),
+      [KIND_METADATA]: fileKind(full),
       ...(activation.ifExists === 'append' ? appendMetadata(file, there, options) : {}),
     },
   };

@@ -3,10 +3,11 @@ import { type Assembly, assemble } from '../assemble.ts';
 import { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { Spill } from '../baseline/spill.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
+import { dependsOnKind, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
 import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
-import type { BlockLists } from '../sinks/sink.ts';
+import type { BlobStore, BlockLists } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
@@ -38,6 +39,7 @@ import {
   slowRunWarning,
 } from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
+import { refuseBeforeReading } from './replaced-files.ts';
 import { countsOf } from './run-counts.ts';
 import { endedRecord, toSluiceError } from './run-failure.ts';
 import { RunFiles } from './run-files.ts';
@@ -106,9 +108,13 @@ const ATTEMPTS_TOLD_APART = 100;
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
 
+/** Ends a run whose files are there already, and which leaves them as they are. */
+class Skipped extends Error {}
+
 /** The source is open, and it is known what the run is taken against. */
 interface Opened {
   readonly mapping: MappingPlan;
+  readonly files: RunFiles;
   readonly plan: RunPlan;
   /** The parts of the file that the run appends to; absent where it begins its files. */
   readonly found: AppendedParts | undefined;
@@ -195,22 +201,24 @@ class ExportRun {
       return done;
     }
 
-    const files = new RunFiles(activation, this.#record);
-    if (await this.#skipsExisting(assembly, files)) return this.#succeed(this.#record);
-    await lookBeforeReading(store, files.firstNames);
+    if (this.#kindIsKnown) {
+      const files = this.#filesOf(this.#record.full);
+      if (await this.#skipsExisting(store, files)) return this.#succeed(this.#record);
+      await lookBeforeReading(store, files.firstNames);
+    }
     this.#waitingFor = undefined;
     let opened: Opened | undefined;
     await exportOnce(
       {
         activation,
         record: this.#record,
-        fileName: files.fileName,
         contentType,
         plan: async latest => {
-          opened = await this.#plan({ ...assembly, store: parts.store }, latest, files);
+          opened = await this.#plan({ ...assembly, store: parts.store }, latest);
+          await this.#lookAtNames(store, opened);
           return opened.plan;
         },
-        stream: () => this.#stream({ ...assembly, store: parts.store, blockLists: store }, opened!, files),
+        stream: () => this.#stream({ ...assembly, store: parts.store, blockLists: store }, opened!),
         beforeDecision: () => {
           this.#abort.signal.throwIfAborted();
           // From here on a wish to cancel comes too late: what is decided is finished.
@@ -220,16 +228,15 @@ class ExportRun {
       },
       parts,
       async record => void (await this.#succeed(record)),
-    );
+    ).catch(async error => {
+      if (!(error instanceof Skipped)) throw error;
+      await this.#succeed(this.#record);
+    });
     return this.#record;
   }
 
   /** Opens the source, maps its columns and decides what the run is taken against. */
-  async #plan(
-    { source, store }: Omit<StreamParts, 'blockLists'>,
-    latest: LatestManifest,
-    files: RunFiles,
-  ): Promise<Opened> {
+  async #plan({ source, store }: Omit<StreamParts, 'blockLists'>, latest: LatestManifest): Promise<Opened> {
     const activation = this.#activation;
     const { model } = activation;
     this.#releases.push(() => source.close());
@@ -246,7 +253,8 @@ class ExportRun {
     const fullAsked = this.#request.full === true;
     const { baseline, wasReset } = this.#workspace!;
     const local = baseline.state;
-    const nameOf = (part: number): string => files.nameOf(undefined, part);
+    const deltaFiles = this.#filesOf(false);
+    const nameOf = (part: number): string => deltaFiles.nameOf(undefined, part);
     const appends = activation.ifExists === 'append' && !fullAsked && local !== undefined;
     const look = { store, activation: activation.name, nameOf, state: local!, previous: latest.manifest };
     const parts = appends ? await lookAtParts(look) : undefined;
@@ -269,8 +277,11 @@ class ExportRun {
     const snapshotTime = description.snapshotTime.toISOString();
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
     this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
-    const told = { warnings, snapshotTime, columns: mapping.written.map(toManifestColumn) };
-    return { mapping, plan: { ...plan, ...told }, found: full ? undefined : parts, latest: latest.manifest };
+    const files = this.#filesOf(full);
+    const { fileName } = files;
+    const told = { warnings, snapshotTime, fileName, columns: mapping.written.map(toManifestColumn) };
+    const found = full ? undefined : parts;
+    return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */
@@ -287,10 +298,10 @@ class ExportRun {
   }
 
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
-  async #stream(assembly: StreamParts, opened: Opened, files: RunFiles): Promise<SealedRun> {
+  async #stream(assembly: StreamParts, opened: Opened): Promise<SealedRun> {
     const { source } = assembly;
-    const { mapping, plan } = opened;
-    const append = await this.#planAppend(assembly, opened, files);
+    const { mapping, files, plan } = opened;
+    const append = await this.#planAppend(assembly, opened);
     const sink = this.#createSink(assembly, mapping, files, append);
     let rowsRead = 0;
     const countRows = (count: number): void => {
@@ -353,8 +364,7 @@ class ExportRun {
 
   async #planAppend(
     { store, blockLists, createEncoder }: StreamParts,
-    { mapping, plan, found, latest: previous }: Opened,
-    files: RunFiles,
+    { mapping, files, plan, found, latest: previous }: Opened,
   ): Promise<AppendPlan> {
     const { ifExists, name: activation, format } = this.#activation;
     if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
@@ -432,15 +442,41 @@ class ExportRun {
     return { diff, deltaLog };
   }
 
+  /** Whether the run's names are known before it is known what it is taken against. */
+  get #kindIsKnown(): boolean {
+    const { runType, fileName } = this.#activation;
+    return runType === 'full_only' || !dependsOnKind(fileName);
+  }
+
+  #filesOf(full: boolean): RunFiles {
+    return new RunFiles(this.#activation, this.#record, fileKind(full));
+  }
+
+  /** What can be said of the names before a row is read. Throws `Skipped` where the run has nothing to do. */
+  async #lookAtNames(store: Pick<BlobStore, 'head'>, { files, plan }: Opened): Promise<void> {
+    if (!this.#kindIsKnown) {
+      if (await this.#skipsExisting(store, files)) throw new Skipped();
+      await lookBeforeReading(store, files.firstNames);
+    }
+    const { full, previousGeneration } = plan;
+    await refuseBeforeReading(store, files.firstNames, {
+      activation: this.#activation,
+      run: this.#record.run,
+      full,
+      previousGeneration,
+    });
+  }
+
   /** Looks before anything is read whether the run's files are there already, where that matters. */
-  async #skipsExisting({ store }: Assembly, files: RunFiles): Promise<boolean> {
+  async #skipsExisting(store: Pick<BlobStore, 'head'>, files: RunFiles): Promise<boolean> {
     const { ifExists } = this.#activation;
     if (ifExists !== 'fail' && ifExists !== 'skip') return false;
     const name = await files.findTaken(store);
     if (name === undefined) return false;
     if (ifExists === 'fail') throw existsError(name);
     const message = `${name} exists: nothing was read or written`;
-    this.#record = { ...this.#record, warnings: [{ code: 'EXISTS_SKIPPED', message }] };
+    const warnings: RunWarning[] = [{ code: 'EXISTS_SKIPPED', message }];
+    this.#record = { ...this.#record, generation: 0, previousGeneration: 0, warnings };
     return true;
   }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ResolvedFormat } from '../config/activation.ts';
-import { MANIFEST_FOLDER } from '../config/file-name.ts';
+import { type FileKind, MANIFEST_FOLDER } from '../config/file-name.ts';
 import type { Column } from '../row-batch.ts';
 import type { SourcePosition } from '../sources/source.ts';
 import { describeMisfit } from './describe-misfit.ts';
@@ -15,6 +15,8 @@ export interface Manifest {
   readonly previousGeneration: number;
   readonly runType: RunRecord['runType'];
   readonly full: boolean;
+  /** The same as a word, as `{kind}` in file names has it. */
+  readonly kind: FileKind;
   readonly syncMode: RunRecord['syncMode'];
   readonly trigger: RunRecord['trigger'];
   readonly startedAt: string;

@@ -1,6 +1,6 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import type { FileName } from '../config/file-name.ts';
+import { type FileName, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
@@ -11,6 +11,7 @@ import type { Journal } from './journal.ts';
 import { type LatestManifest, readLatest } from './latest-manifest.ts';
 import { type Manifest, type ManifestColumn, manifestNames, publishedBaseline } from './manifest.ts';
 import { readDecision } from './read-decision.ts';
+import { ReplacedFiles } from './replaced-files.ts';
 import type { RunCounts, RunRecord, RunWarning } from './run-record.ts';
 import { findStaleParts } from './stale-parts.ts';
 
@@ -45,7 +46,6 @@ export interface ProtocolBaseline extends ApplicableBaseline {
 export interface RunSteps {
   readonly activation: ResolvedActivation;
   readonly record: RunRecord;
-  readonly fileName: FileName;
   readonly contentType: string;
   /** OPEN: decides between all rows and changes, by what was published last. */
   plan(latest: LatestManifest): Promise<RunPlan>;
@@ -61,6 +61,7 @@ export type RememberRun = (record: RunRecord) => Promise<void>;
 export interface RunPlan extends BaselinePlan {
   readonly columns: readonly ManifestColumn[];
   readonly snapshotTime: string;
+  readonly fileName: FileName;
 }
 
 export interface SealedRun {
@@ -80,7 +81,7 @@ export async function exportOnce(
   remember: RememberRun,
 ): Promise<RunRecord> {
   const { store, journal, baseline, target } = parts;
-  const { activation, fileName } = steps;
+  const { activation } = steps;
   const { run } = steps.record;
   const { folder } = activation.destination;
   const names = manifestNames(folder, activation.name, run);
@@ -94,17 +95,31 @@ export async function exportOnce(
     await journal.write(run, 'intent.json', { activation: activation.name, generation: plan.generation });
     const sealed = await steps.stream(plan);
     const { contentType } = steps;
-    const { generation, previousGeneration, full, snapshotTime } = plan;
-    const decided = await decideFiles({
+    const { generation, previousGeneration, full, snapshotTime, fileName } = plan;
+    const replaced = new ReplacedFiles({ activation, run, full, previousGeneration });
+    const files = await decideFiles({
       activation,
       run,
       generation,
+      full,
+      replaced,
       staged: sealed.staged,
       contentType,
       store,
       columns: plan.columns,
       since: sealed.found?.since,
     });
+    const stale = await findStaleParts({
+      activation,
+      fileName,
+      previous,
+      staged: sealed.staged,
+      store,
+      found: sealed.found,
+      state: baseline.state,
+      replaced,
+    });
+    replaced.refuse();
     const record: RunRecord = {
       ...steps.record,
       state: 'publishing',
@@ -114,7 +129,7 @@ export async function exportOnce(
       snapshotTime,
       counts: sealed.counts,
       files: sealed.staged.map(toRunFile),
-      warnings: [...plan.warnings, ...sealed.warnings, ...decided.warnings],
+      warnings: [...plan.warnings, ...sealed.warnings, ...replaced.warnings],
     };
     const baselineKnown = sealed.baseline
       ? { generation, run, keys: sealed.baseline.count }
@@ -123,7 +138,7 @@ export async function exportOnce(
       version: 1,
       record,
       target,
-      files: decided.files,
+      files,
       manifest: activation.manifest
         ? {
             names,
@@ -132,15 +147,7 @@ export async function exportOnce(
           }
         : undefined,
       baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
-      stale: await findStaleParts({
-        activation,
-        fileName,
-        previous,
-        staged: sealed.staged,
-        store,
-        found: sealed.found,
-        state: baseline.state,
-      }),
+      stale,
     };
     steps.beforeDecision();
     await journal.write(run, 'commit.json', decision);
@@ -226,6 +233,7 @@ function manifestOf(
     runType,
     syncMode,
     full,
+    kind: fileKind(full),
     generation,
     previousGeneration,
     startedAt,

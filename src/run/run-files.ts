@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { extensionOf, type FileName, partName, resolveFileName } from '../config/file-name.ts';
+import { extensionOf, type FileKind, type FileName, partName, resolveFileName } from '../config/file-name.ts';
 import { Change } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../sinks/sink.ts';
@@ -14,7 +14,11 @@ export class RunFiles {
   readonly series: readonly Series[];
   readonly #folder: string;
 
-  constructor(activation: ResolvedActivation, { run, startedAt }: RunRecord) {
+  constructor(
+    activation: ResolvedActivation,
+    { run, startedAt }: Pick<RunRecord, 'run' | 'startedAt'>,
+    kind: FileKind,
+  ) {
     const { fileName, format, timezone, timestampOffsetMs, name, model, syncMode, destination } = activation;
     this.fileName = resolveFileName({
       template: fileName,
@@ -26,6 +30,7 @@ export class RunFiles {
       activation: name,
       model: model.name,
       mode: syncMode,
+      kind,
     });
     this.series = seriesOf(syncMode);
     this.#folder = destination.folder;

@@ -1,6 +1,6 @@
 import { createSource, loadEncoder } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { extensionOf, partName, resolveFileName } from '../config/file-name.ts';
+import { fileKinds } from '../config/file-name.ts';
 import type { Note } from '../config/note-kinds.ts';
 import { SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
@@ -9,6 +9,7 @@ import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
 import { lookBeforeReading } from './look-before.ts';
 import { activationNotes } from './notes/activation-notes.ts';
+import { RunFiles } from './run-files.ts';
 import { newRunId } from './run-id.ts';
 
 /** What is looked at, in this order. A check whose ground is missing is left out. */
@@ -65,22 +66,13 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
   return { activation: name, checks: [...checks, ...found, ...destination], columns, names, notes };
 }
 
+/** Where the name says what a run exports, both of a full run and of a delta. */
 function namesOf(activation: ResolvedActivation, now: Date): string[] {
-  const { fileName, format, timezone, timestampOffsetMs, name, model, syncMode, destination } = activation;
-  const resolved = resolveFileName({
-    template: fileName,
-    extension: extensionOf(format),
-    instant: now,
-    timezone,
-    timestampOffset: timestampOffsetMs,
-    run: newRunId(now),
-    activation: name,
-    model: model.name,
-    mode: syncMode,
-  });
-  const { folder } = destination;
-  if (syncMode !== 'difference') return [partName(resolved, 1, { folder })];
-  return (['added', 'updated', 'removed'] as const).map(change => partName(resolved, 1, { folder, change }));
+  const record = { run: newRunId(now), startedAt: now.toISOString() };
+  const names = fileKinds(activation.runType).flatMap(
+    kind => new RunFiles(activation, record, kind).firstNames,
+  );
+  return [...new Set(names)];
 }
 
 async function checkSource(

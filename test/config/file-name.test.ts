@@ -3,6 +3,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { meetings, namePatterns } from '../../src/config/blob-name-patterns.ts';
 import {
+  type FileKind,
   type FileNameOptions,
   normalizeFolder,
   PLACEHOLDERS,
@@ -18,6 +19,7 @@ const BASE: FileNameOptions = {
   run: '01JRUN',
   activation: 'act',
   model: 'customers',
+  kind: 'full' as const,
   mode: 'snapshot',
 };
 
@@ -198,8 +200,12 @@ test('distinct parts and changes of one activation have distinct names', () => {
   );
 });
 
-function meets(a: Partial<FileNameOptions>, b: Partial<FileNameOptions>): boolean {
-  const [one, two] = [a, b].map(options => namePatterns({ ...BASE, folder: '', ...options }));
+function meets(
+  a: Partial<FileNameOptions>,
+  b: Partial<FileNameOptions>,
+  kinds: readonly FileKind[] = ['full', 'delta'],
+): boolean {
+  const [one, two] = [a, b].map(options => namePatterns({ ...BASE, folder: '', kinds, ...options }));
   const named = [one!, two!].map(patterns => ({ container: 'c', patterns }));
   return meetings(named).length > 0;
 }
@@ -214,6 +220,13 @@ test('templates meet only when they could give the same text', () => {
   assert.ok(meets({ template: 'x', mode: 'difference' }, { template: 'x_removed_part00007.csv' }));
   assert.ok(meets({ template: 'x_{part}' }, { template: 'x_00001' }));
   assert.ok(meets({ template: '{run}' }, { template: 'customers' }));
+  for (const kind of ['full', 'delta']) {
+    assert.ok(meets({ template: '{kind}/x' }, { template: `${kind}/x` }));
+    assert.ok(meets({ template: 'x_{kind}_{MM}' }, { template: `x_${kind}_01` }));
+  }
+  assert.ok(!meets({ template: 'x_{kind}' }, { template: '{kind}_x' }));
+  assert.ok(!meets({ template: '{kind}/x' }, { template: 'other/x' }));
+  assert.ok(!meets({ template: '{kind}/x' }, { template: 'delta/x' }, ['full']));
 
   assert.ok(!meets({ template: 'x' }, { template: 'y' }));
   assert.ok(!meets({ template: 'x' }, { template: 'x', extension: '.parquet' }));
@@ -237,6 +250,7 @@ test('templates that gave the same name in fact are always said to meet', () => 
     '{ms}',
     '{part}',
     '{model}',
+    '{kind}',
     '_part00002',
     '_added',
     '1',
@@ -244,7 +258,9 @@ test('templates that gave the same name in fact are always said to meet', () => 
   );
   const small = fc.array(parts, { minLength: 1, maxLength: 4 }).map(pieces => pieces.join(''));
   const instant = fc.date({ min: new Date('2001-09-10'), max: new Date('2030-01-01'), noInvalidDate: true });
-  const file = fc.record({ template: small, instant, mode: fc.constantFrom('snapshot', 'difference') });
+  const mode = fc.constantFrom('snapshot', 'difference');
+  const kind = fc.constantFrom<FileKind>('full', 'delta');
+  const file = fc.record({ template: small, instant, mode, kind });
   fc.assert(
     fc.property(
       file,

@@ -152,6 +152,14 @@ test('catches a run that forgets which parts consumers have taken away', async t
   assertMeant(found, /gives it to others/);
 });
 
+test('catches a run that replaces a delta without a word', async t => {
+  const found = await firstViolation(({ journal }) => ({
+    journal: decidingOtherwise(journal, ({ record }) => ({ record: { ...record, warnings: [] } })),
+  }));
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /without a word/);
+});
+
 /** What is decided is something else than what the run has found. */
 function decidingOtherwise(
   journal: Journal,

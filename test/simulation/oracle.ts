@@ -95,6 +95,7 @@ export class Oracle {
       noted: false,
       forgotten: false,
       committed: new Map(),
+      replaced: new Set(),
       seen,
     });
   }
@@ -185,6 +186,9 @@ export class Oracle {
     }
     const { subject } = facts.chain;
     this.#publishNothing(facts);
+    const [replaced] = facts.replaced;
+    if (replaced !== undefined && !warnings.some(({ code }) => code === 'DELTA_OVERWRITTEN'))
+      this.violate(`${run} replaced ${replaced} without a word`);
     if (!facts.published) this.violate(`${run} is called finished, and was not published`);
     if (subject.keepsState && disk.baseline?.state.run !== run) {
       this.violate(`${run} is called finished, and the baseline is of ${disk.baseline?.state.run}`);
@@ -258,8 +262,11 @@ export class Oracle {
   /** What was published in a file that runs append to goes only when every row is written again, and so does its name. */
   #checkKept({ name, before, after }: BlobEvent): void {
     const by = this.#runs.get(after?.metadata['run'] ?? '');
-    if (by?.full || by?.forgotten) return;
     const owner = this.#runs.get(before?.metadata['run'] ?? '');
+    if (by && owner && owner !== by && owner.published && !(by.full && owner.full)) {
+      if (by.full || !by.chain.subject.appends) by.replaced.add(name);
+    }
+    if (by?.full || by?.forgotten) return;
     if (owner?.published && owner.chain.subject.appends && this.#filesOf(owner.chain, [before!]).length > 0) {
       const left = new Set((after ? rowsOf(after) : []).map(([key]) => key));
       const gone = rowsOf(before!).find(([key]) => !left.has(key));

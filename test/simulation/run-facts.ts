@@ -92,6 +92,8 @@ export interface RunFacts {
   /** The disk may know nothing of the run any more. */
   forgotten: boolean;
   readonly committed: Map<string, Version>;
+  /** Names under which it replaced what a consumer may not have read. */
+  readonly replaced: Set<string>;
   /** ETags that the run was shown before it was decided. */
   readonly seen: ReadonlySet<string>;
 }

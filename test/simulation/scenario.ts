@@ -52,7 +52,7 @@ export function chooseScenario(random: Random, consumers: Random): Scenario {
   const restores = manifest ? sometimes(0.15, 0.3) : 0;
   // Without manifests nothing tells of an old disk or of files that were taken away too early.
   return {
-    activations: names.map(name => chooseActivation(name, manifest, random)),
+    activations: names.map(name => chooseActivation(name, manifest, random, consumers)),
     // An old state is something only after a while.
     starts: 1 + random.below(4) + (restores > 0 ? 4 : 0),
     network: { writes: sometimes(0.7, 0.2), reads: sometimes(0.3, 0.04) },
@@ -69,7 +69,12 @@ export function chooseScenario(random: Random, consumers: Random): Scenario {
   };
 }
 
-function chooseActivation(name: string, manifest: boolean, random: Random): ResolvedActivation {
+function chooseActivation(
+  name: string,
+  manifest: boolean,
+  random: Random,
+  consumers: Random,
+): ResolvedActivation {
   const [runType, syncMode] = random.pick(KINDS);
   const fileName = random.pick(NAMES);
   const onSurprise = random.chance(0.5) ? 'fail' : 'full';
@@ -81,6 +86,7 @@ function chooseActivation(name: string, manifest: boolean, random: Random): Reso
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
     ifExists: chooseIfExists(fileName, syncMode, random),
     onDestinationReset: onSurprise,
+    onDeltaOverwrite: consumers.chance(0.2) ? 'fail' : 'warn',
     onSchemaChange: onSurprise,
     onStateLost: onSurprise === 'fail' ? 'hold' : 'full',
   });

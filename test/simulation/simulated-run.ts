@@ -93,7 +93,6 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
   return {
     activation,
     record,
-    fileName,
     contentType: 'text/csv',
     async plan(latest) {
       process.enter('open the source');
@@ -128,7 +127,7 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       previous = latest.manifest;
       rows = new Map(options.source);
       const columns = mapping.written.map(toManifestColumn);
-      const opened = { ...plan, snapshotTime: startedAt, columns };
+      const opened = { ...plan, fileName, snapshotTime: startedAt, columns };
       const startsOver = plan.full && activation.syncMode === 'insert';
       options.onRead(opened, rows, startsOver ? new Map() : options.baseline.rows);
       return opened;

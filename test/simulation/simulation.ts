@@ -364,6 +364,9 @@ class Simulation {
         if (activation.ifExists !== 'append') this.#oracle.violate(`${name} refused: ${error.message}`);
         site.full = true;
         return;
+      case 'DELTA_OVERWRITTEN':
+        if (activation.onDeltaOverwrite === 'fail') this.#takeFilesAway(name);
+        return;
       case 'DESTINATION_EXISTS':
         if (activation.ifExists === 'fail') this.#takeFilesAway(name);
         return;

@@ -215,10 +215,18 @@ export const WARNING_RULES: readonly WarningRule[] = [
   {
     code: 'FOREIGN_BLOB_OVERWRITTEN',
     severity: 'warning',
-    raised: 'a run overwrote a blob that Sluice had not written',
+    raised: 'a run overwrote a blob that Sluice had not written, or another activation',
     over: 'a run overwrites none',
     isOverSilently: true,
     afterRun: inRecord('FOREIGN_BLOB_OVERWRITTEN', 'no such blob was overwritten'),
+  },
+  {
+    code: 'DELTA_OVERWRITTEN',
+    severity: 'warning',
+    raised: 'a run replaced a delta of the activation that somebody may not have read',
+    over: 'a run replaces none',
+    isOverSilently: true,
+    afterRun: inRecord('DELTA_OVERWRITTEN', 'no delta was replaced'),
   },
   {
     code: 'STALE_PARTS_LEFT',

@@ -5,6 +5,7 @@ import type { Column } from '../../row-batch.ts';
 import { columnNameNotes } from './column-name-notes.ts';
 import { fileNameNotes } from './file-name-notes.ts';
 import { formatNotes } from './format-notes.ts';
+import { repeatedNameNotes } from './repeated-name-notes.ts';
 
 /** What the notes of an activation follow from. */
 export interface NoteGround {
@@ -18,7 +19,13 @@ export interface NoteGround {
 /** Notes of one kind; pure, and quick. What is not known gives no note. */
 export type NoteRule = (ground: NoteGround) => readonly Note[];
 
-const NOTE_RULES: readonly NoteRule[] = [fileNameNotes, columnNameNotes, formatNotes, scheduleNotes];
+const NOTE_RULES: readonly NoteRule[] = [
+  fileNameNotes,
+  repeatedNameNotes,
+  columnNameNotes,
+  formatNotes,
+  scheduleNotes,
+];
 
 /** What works and should be known of an activation, without what it ignores. `columns` is empty where they are not known. */
 export function activationNotes(activation: ResolvedActivation, columns: readonly Column[]): Note[] {

@@ -157,6 +157,7 @@ const IN_RECORD: readonly (readonly [RunWarning['code'], told: boolean])[] = [
   ['REMOVALS_OVER', false],
   ['FOREIGN_BLOB_OVERWRITTEN', false],
   ['APPEND_PART_MISSING', false],
+  ['DELTA_OVERWRITTEN', false],
   ['COLUMNS_CHANGED', false],
   ['DESTINATION_RESET', false],
   ['STATE_LOST', false],

@@ -141,6 +141,42 @@ test('a schedule that is never due is noted', () => {
   assert.deepEqual(others, []);
 });
 
+test('deltas that follow one another under the same name are noted', () => {
+  const delta = { runType: 'full_then_delta', syncMode: 'upsert', model: 'customers' };
+  const day = 'daily/{YYYY}-{MM}-{DD}';
+  const repeated: [string, object[], RegExp][] = [
+    [day, [{ every: '15m' }], /\(every 15m\)/],
+    ['{YYYY}{MM}{DD}T{HH}-{kind}', [{ every: '40m' }], /\(every 40m\)/],
+    ['customers', [], /gives every run the same name/],
+    ['customers-{kind}-{activation}', [{ every: '1h' }], /gives every run the same name/],
+    [day, [{ cron: '0 7,19 * * *' }], /more than one hour, and the name has no \{HH\}/],
+    [`${day}T{mm}`, [{ cron: '0 * * * *' }], /more than one hour/],
+    [`${day}T{HH}`, [{ cron: '*/15 7 * * *' }], /more than one minute/],
+    ['{YYYY}-{MM}', [{ cron: '0 7 * * mon' }], /more than one day/],
+    ['{YYYY}', [{ cron: '0 7 1 * *' }], /more than one month/],
+  ];
+  for (const [fileName, schedule, why] of repeated) {
+    const [text = '', ...others] = notesOf({ ...delta, fileName, schedule });
+    assert.match(text, /^NAME_REPEATS: .* replaces the one before, whether or not it was read; put \{run\}/);
+    assert.match(text, why);
+    assert.deepEqual(others, []);
+  }
+  const good: [string, object[]][] = [
+    [day, []],
+    [day, [{ every: '24h' }, { cron: '0 7 * * *' }]],
+    [`${day}-{run}`, [{ every: '5m' }]],
+    ['{x}', [{ every: '1s' }, { cron: '* * * * *' }]],
+    [`${day}T{HH}{mm}`, [{ every: '1m' }, { cron: '*/5 * * * *' }]],
+    ['{YYYY}-{MM}', [{ cron: '0 7 1 * *' }]],
+  ];
+  for (const [fileName, schedule] of good)
+    assert.deepEqual(codesOf({ ...delta, fileName, schedule }), [], fileName);
+  const fixed = { ...delta, fileName: 'customers', schedule: [{ every: '5m' }] };
+  assert.deepEqual(codesOf({ ...fixed, runType: 'full_only' }), []);
+  assert.deepEqual(codesOf({ ...fixed, syncMode: 'insert', ifExists: 'append' }), []);
+  assert.deepEqual(codesOf({ ...fixed, ifExists: 'skip' }), []);
+});
+
 test('a code that is ignored is left out: by the activation, or everywhere', () => {
   const columns = [column('ID'), column('last name')];
   assert.deepEqual(codesOf({}, columns), ['COLUMN_NAME_REFUSED', 'COLUMN_FIRST_ID']);
