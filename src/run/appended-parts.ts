@@ -169,8 +169,8 @@ export function partWarnings(parts: AppendedParts, nameOf: (part: number) => str
       message: `${shown}${rest}, to which rows were published, ${missing.length === 1 ? 'is' : 'are'} gone: the run ${goesOn}`,
     });
   }
-  if (isArchived(last)) {
-    const message = `${last!.name} is archived, so that nothing can be appended to it: the run goes on in ${next}`;
+  if (last?.isArchived) {
+    const message = `${last.name} is archived, so that nothing can be appended to it: the run goes on in ${next}`;
     warnings.push({ code: 'APPEND_PART_MISSING', message });
   }
   return warnings;
@@ -180,16 +180,12 @@ const SHOWN_PARTS = 20;
 
 /** Whether rows can be appended to the last part: nothing was ever published behind it, and it can be read. */
 export function canGoOnWith({ last, highestGone }: AppendedParts): boolean {
-  return last !== undefined && last.part > highestGone && !isArchived(last);
+  return last !== undefined && last.part > highestGone && !last.isArchived;
 }
 
 /** The number of a part that begins with the run. */
 export function firstFreePart({ last, highestGone }: AppendedParts): number {
   return Math.max(last?.part ?? 0, highestGone) + 1;
-}
-
-function isArchived(part: SeenPart | undefined): boolean {
-  return part?.accessTier === 'Archive';
 }
 
 function lostError(name: string): SluiceError {

@@ -78,8 +78,8 @@ export interface BlobProperties {
   readonly bytes: number;
   readonly contentType?: string;
   readonly metadata: Readonly<Record<string, string>>;
-  /** As the service names it, such as `Archive`; absent where it has none. */
-  readonly accessTier?: string;
+  /** In the access tier Archive, where nothing of it can be read or changed. */
+  readonly isArchived?: true;
   /** What the name belongs to, where it is nothing that a commit of blocks can replace. */
   readonly obstacle?: 'append blob' | 'page blob' | 'directory';
 }

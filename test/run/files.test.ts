@@ -228,6 +228,7 @@ test('properties, metadata and tags go onto every file, with what Sluice notes o
         run: record.run,
         generation: '1',
         part: String(file.part),
+        sluice_kind: 'full',
       });
       assert.deepEqual((await client.getTags()).tags, { kind: 'export' });
       const stored = await exporter.container.download(file.name);

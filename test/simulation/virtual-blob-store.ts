@@ -77,7 +77,7 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
   async head(blob: string): Promise<BlobProperties | undefined> {
     const there = this.#read(`head ${blob}`, blob);
     if (there === undefined) return undefined;
-    const tier = there.isArchived ? { accessTier: 'Archive' } : {};
+    const tier = there.isArchived ? { isArchived: true as const } : {};
     return { etag: there.etag, bytes: there.bytes.length, metadata: there.metadata, ...tier };
   }
 

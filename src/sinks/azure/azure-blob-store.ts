@@ -321,7 +321,7 @@ export class AzureBlobStore implements BlobStore, BlockLists {
           bytes: contentLength,
           metadata,
           ...(contentType !== undefined && { contentType }),
-          ...(accessTier !== undefined && { accessTier }),
+          ...(accessTier === 'Archive' && { isArchived: true }),
           ...(obstacle !== undefined && { obstacle }),
         };
       },
