@@ -3,10 +3,9 @@ import { type Assembly, assemble } from '../assemble.ts';
 import { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { Spill } from '../baseline/spill.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { dependsOnKind, fileKind } from '../config/file-name.ts';
+import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
-import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
 import type { BlobStore, BlockLists } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { HashDiff } from '../transforms/hash-diff.ts';
@@ -24,6 +23,7 @@ import { backupThatMayHelp } from './backup-that-may-help.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
 import { configuredProperties } from './configured-properties.ts';
+import { createSink } from './create-sink.ts';
 import { existsError } from './decide.ts';
 import { previousRead, rememberedGeneration } from './earlier-runs.ts';
 import type { Held } from './held.ts';
@@ -42,7 +42,7 @@ import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun }
 import { refuseBeforeReading } from './replaced-files.ts';
 import { countsOf } from './run-counts.ts';
 import { endedRecord, toSluiceError } from './run-failure.ts';
-import { RunFiles } from './run-files.ts';
+import { areNamesKnown, RunFiles } from './run-files.ts';
 import {
   describeWaiting,
   NOT_READING,
@@ -101,9 +101,6 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
     await run.release();
   }
 }
-
-/** Block ids have two digits for the attempt. */
-const ATTEMPTS_TOLD_APART = 100;
 
 type StreamParts = Omit<Assembly, 'store'> &
   Pick<ProtocolParts, 'store'> & { readonly blockLists: BlockLists };
@@ -201,7 +198,7 @@ class ExportRun {
       return done;
     }
 
-    if (this.#kindIsKnown) {
+    if (areNamesKnown(this.#activation)) {
       const files = this.#filesOf(this.#record.full);
       if (await this.#skipsExisting(store, files)) return this.#succeed(this.#record);
       await lookBeforeReading(store, files.firstNames);
@@ -243,13 +240,8 @@ class ExportRun {
     this.#request.observe?.(() => ({ ...NOT_READING, connectingTo: 'source' }));
     const description = await this.#describe(source);
     const { columns } = description;
-    const options = {
-      modelName: model.name,
-      columns,
-      mapping: activation.mapping,
-      primaryKey: model.primaryKey,
-    };
-    const mapping = planMapping(options);
+    const { name: modelName, primaryKey } = model;
+    const mapping = planMapping({ modelName, columns, mapping: activation.mapping, primaryKey });
     const fullAsked = this.#request.full === true;
     const { baseline, wasReset } = this.#workspace!;
     const local = baseline.state;
@@ -278,8 +270,12 @@ class ExportRun {
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
     this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
     const files = this.#filesOf(full);
-    const { fileName } = files;
-    const told = { warnings, snapshotTime, fileName, columns: mapping.written.map(toManifestColumn) };
+    const told = {
+      warnings,
+      snapshotTime,
+      fileName: files.fileName,
+      columns: mapping.written.map(toManifestColumn),
+    };
     const found = full ? undefined : parts;
     return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest };
   }
@@ -302,7 +298,14 @@ class ExportRun {
     const { source } = assembly;
     const { mapping, files, plan } = opened;
     const append = await this.#planAppend(assembly, opened);
-    const sink = this.#createSink(assembly, mapping, files, append);
+    const sink = createSink({
+      ...assembly,
+      activation: this.#activation,
+      record: this.#record,
+      columns: mapping.written,
+      files,
+      append,
+    });
     let rowsRead = 0;
     const countRows = (count: number): void => {
       if (rowsRead === 0) this.#bePatient();
@@ -377,35 +380,6 @@ class ExportRun {
     return planAppend(found, { ...file, store, blockLists, state, previous });
   }
 
-  #createSink(
-    { store, createEncoder }: StreamParts,
-    { written }: MappingPlan,
-    files: RunFiles,
-    { resume, firstPart, mustWrite }: AppendPlan,
-  ): RollingBlobSink {
-    const activation = this.#activation;
-    const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
-    return new RollingBlobSink({
-      store,
-      series: files.series,
-      createEncoder: () => createEncoder(written),
-      nameOf: files.nameOf,
-      runId: this.#record.run,
-      attempt: ((this.#record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
-      compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
-      level: format.type === 'parquet' ? undefined : format.level,
-      maxFileBytes,
-      maxFileRows,
-      blockBytes,
-      // Behind parts that were published, a file without rows would be one more.
-      emptyFiles: (onEmpty === 'write' && firstPart === 1) || mustWrite ? 'write' : 'skip',
-      encryptionScope: activation.blob.encryptionScope,
-      endInBlockOfItsOwn: activation.ifExists === 'append',
-      resume,
-      firstPart,
-    });
-  }
-
   async #createDiff(
     mapping: MappingPlan,
     plan: BaselinePlan,
@@ -442,19 +416,13 @@ class ExportRun {
     return { diff, deltaLog };
   }
 
-  /** Whether the run's names are known before it is known what it is taken against. */
-  get #kindIsKnown(): boolean {
-    const { runType, fileName } = this.#activation;
-    return runType === 'full_only' || !dependsOnKind(fileName);
-  }
-
   #filesOf(full: boolean): RunFiles {
     return new RunFiles(this.#activation, this.#record, fileKind(full));
   }
 
   /** What can be said of the names before a row is read. Throws `Skipped` where the run has nothing to do. */
   async #lookAtNames(store: Pick<BlobStore, 'head'>, { files, plan }: Opened): Promise<void> {
-    if (!this.#kindIsKnown) {
+    if (!areNamesKnown(this.#activation)) {
       if (await this.#skipsExisting(store, files)) throw new Skipped();
       await lookBeforeReading(store, files.firstNames);
     }

@@ -1,5 +1,12 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { extensionOf, type FileKind, type FileName, partName, resolveFileName } from '../config/file-name.ts';
+import {
+  dependsOnKind,
+  extensionOf,
+  type FileKind,
+  type FileName,
+  partName,
+  resolveFileName,
+} from '../config/file-name.ts';
 import { Change } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../sinks/sink.ts';
@@ -57,6 +64,11 @@ export class RunFiles {
     }
     return undefined;
   }
+}
+
+/** Whether the names are known before it is known what a run is taken against. */
+export function areNamesKnown({ runType, fileName }: ResolvedActivation): boolean {
+  return runType === 'full_only' || !dependsOnKind(fileName);
 }
 
 function seriesOf(syncMode: ResolvedActivation['syncMode']): Series[] {

@@ -1,0 +1,47 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { Encoder } from '../encoders/encoder.ts';
+import type { Column } from '../row-batch.ts';
+import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
+import type { BlobStore } from '../sinks/sink.ts';
+import type { AppendPlan } from './append.ts';
+import type { RunFiles } from './run-files.ts';
+import type { RunRecord } from './run-record.ts';
+
+/** Block ids have two digits for the attempt. */
+const ATTEMPTS_TOLD_APART = 100;
+
+export interface SinkOptions {
+  readonly activation: ResolvedActivation;
+  readonly record: Pick<RunRecord, 'run' | 'attempt'>;
+  readonly store: Pick<BlobStore, 'stageBlock'>;
+  readonly createEncoder: (columns: readonly Column[]) => Encoder;
+  readonly columns: readonly Column[];
+  readonly files: RunFiles;
+  readonly append: AppendPlan;
+}
+
+/** Where the rows of a run go, as its activation wants its files. */
+export function createSink(options: SinkOptions): RollingBlobSink {
+  const { activation, record, store, createEncoder, columns, files, append } = options;
+  const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
+  const { resume, firstPart, mustWrite } = append;
+  return new RollingBlobSink({
+    store,
+    series: files.series,
+    createEncoder: () => createEncoder(columns),
+    nameOf: files.nameOf,
+    runId: record.run,
+    attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
+    compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
+    level: format.type === 'parquet' ? undefined : format.level,
+    maxFileBytes,
+    maxFileRows,
+    blockBytes,
+    // Behind parts that were published, a file without rows would be one more.
+    emptyFiles: (onEmpty === 'write' && firstPart === 1) || mustWrite ? 'write' : 'skip',
+    encryptionScope: activation.blob.encryptionScope,
+    endInBlockOfItsOwn: activation.ifExists === 'append',
+    resume,
+    firstPart,
+  });
+}
