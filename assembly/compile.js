@@ -10,6 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 export const MODULES = {
   'row-writer': join(here, '../src/encoders/rows/row-writer-code.ts'),
   'row-hasher': join(here, '../src/transforms/row-hasher-code.ts'),
+  'binary-fields': join(here, '../src/sources/postgres/values/binary-fields-code.ts'),
 };
 
 /**

@@ -254,6 +254,12 @@ function visible(text: string): string {
   );
 }
 
+/** What to do about bytes that are not UTF-8, with an expression that also works where a database has no encoding. */
+export function notUtf8Hint(column: string): string {
+  const converted = `convert_from(convert(convert_to(${column}, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'UTF8')`;
+  return `convert the column in the model, from LATIN1 with ${converted}, or leave it out of the mapping`;
+}
+
 /**
  * A failure that the world caused. The message says what failed, on which thing, and what was
  * seen; the hint says what to do. Neither ever holds a secret.

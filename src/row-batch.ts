@@ -47,6 +47,27 @@ export interface Column {
   /** Digits and scale of `numeric(p,s)`; absent for unconstrained numerics and other kinds. */
   readonly precision?: number;
   readonly scale?: number;
+  /** Of an array, which is `text`: what the text between its braces is. */
+  readonly element?: ElementFacts;
+  /** The text is one of a signed quantity, as of an interval, and not what somebody may have typed. */
+  readonly isQuantity?: true;
+  /** Why no value can be read: it is refused where it is wanted. */
+  readonly unreadable?: string;
+}
+
+/** What people and programs are shown of a column. */
+export type ShownColumn = Omit<Column, 'element' | 'isQuantity' | 'unreadable'>;
+
+export function shownColumn({ element, isQuantity, unreadable, ...shown }: Column): ShownColumn {
+  return shown;
+}
+
+export interface ElementFacts {
+  readonly kind: ColumnKind;
+  /** Stands between two elements. */
+  readonly delimiter: string;
+  /** Where the elements are arrays themselves, of a domain: within one element's text. */
+  readonly element?: ElementFacts;
 }
 
 export interface RowBatch {

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import type { ColumnKind } from '../row-batch.ts';
 import { postgresAddressKeys } from './schema-postgres.ts';
 import { secret } from './secret-schema.ts';
-import { duration, durationOrNone, text } from './values.ts';
+import { duration, durationOrNone, text, timezone } from './values.ts';
 
 const optionalAddressKeys = z.strictObject(postgresAddressKeys).partial().shape;
 
@@ -38,6 +38,11 @@ export const postgresSource = z
       .default('refuse')
       .describe(
         'What policies that hide rows from the role do: `refuse` fails the run, `apply` exports what the role may see.',
+      ),
+    timezone: timezone()
+      .exactOptional()
+      .describe(
+        'Time zone in which the SQL runs; without it that of the role or the database. Instants are written in UTC whatever it is.',
       ),
     fetchSize: z
       .int()

@@ -42,7 +42,7 @@ export function csvValuesBound(columns: readonly Column[], options: CsvOptions):
   return { perByte, perRow: columns.length * (2 * Buffer.byteLength(options.quoteChar) + perByte) };
 }
 
-/** Whether a value of the column may hold what somebody typed. Intervals and money begin with a sign, and are no text. */
-export function mayBeFormula({ kind, sourceType }: Column): boolean {
-  return kind === 'text' && !/^(?:interval|money)\b(?!.*\[\])/.test(sourceType);
+/** Whether a value of the column may hold what somebody typed. */
+export function mayBeFormula({ kind, isQuantity }: Column): boolean {
+  return kind === 'text' && !isQuantity;
 }

@@ -1,4 +1,4 @@
-import { SluiceError } from '../errors.ts';
+import { notUtf8Hint, SluiceError } from '../errors.ts';
 import type { Column } from '../row-batch.ts';
 
 /** @param row counts from 1, in the file that is being written */
@@ -6,9 +6,6 @@ export function notUtf8(format: string, { name }: Column, row: number): SluiceEr
   return new SluiceError(
     'VALUE_NOT_EXPRESSIBLE',
     `column "${name}" holds bytes that are not UTF-8 in row ${row} of its file, and ${format} is UTF-8`,
-    {
-      stage: 'encoding',
-      hint: 'convert the column in the model, with convert_from for one, or leave it out of the mapping',
-    },
+    { stage: 'encoding', hint: notUtf8Hint(`"${name}"`) },
   );
 }

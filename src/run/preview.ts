@@ -2,7 +2,7 @@ import { addAbortSignal } from 'node:stream';
 import { createSource } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
-import type { Column, RowBatch } from '../row-batch.ts';
+import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
 import { planMapping } from '../transforms/map-columns.ts';
 
 export interface PreviewRequest {
@@ -16,7 +16,7 @@ export interface PreviewRequest {
 
 export interface Preview {
   /** As files would hold them. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly ShownColumn[];
   /**
    * Texts as the source sent them; `null` for NULL. One of more than 4 KiB is cut, and ends with `… (1048576 bytes)`, its
    * size. Past 2 MiB in all no row follows the first.
@@ -60,10 +60,10 @@ export async function previewActivation({
     // Leaving the loop destroys the stream, which makes the source give up the query.
     for await (const batch of addAbortSignal(signal, source.read(written))) {
       const hasRoom = shown.take(batch as RowBatch);
-      if (!hasRoom) return { columns: written, ...shown.taken, complete: false };
+      if (!hasRoom) return { columns: written.map(shownColumn), ...shown.taken, complete: false };
     }
     await source.finish();
-    return { columns: written, ...shown.taken, complete: true };
+    return { columns: written.map(shownColumn), ...shown.taken, complete: true };
   } catch (cause) {
     if (!signal.aborted) throw cause;
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });

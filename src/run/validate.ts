@@ -3,7 +3,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKinds } from '../config/file-name.ts';
 import type { Note } from '../config/note-kinds.ts';
 import { SluiceError } from '../errors.ts';
-import type { Column } from '../row-batch.ts';
+import { type Column, type ShownColumn, shownColumn } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
@@ -26,7 +26,7 @@ export interface Validation {
   readonly activation: string;
   readonly checks: readonly Check[];
   /** What files would hold; empty where it could not be found out. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly ShownColumn[];
   /** Full names of the blobs that a run now would write first; parts of a split file come on top. */
   readonly names: readonly string[];
   /** What works and causes trouble later, without what `notes.ignore` names. */
@@ -63,7 +63,13 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
     checkDestination(activation, { signal, now, names }),
   ]);
   const notes = activationNotes(activation, columns);
-  return { activation: name, checks: [...checks, ...found, ...destination], columns, names, notes };
+  return {
+    activation: name,
+    checks: [...checks, ...found, ...destination],
+    columns: columns.map(shownColumn),
+    names,
+    notes,
+  };
 }
 
 /** Where the name says what a run exports, both of a full run and of a delta. */

@@ -1,5 +1,5 @@
 import type { Note } from '../config/note-kinds.ts';
-import type { Column } from '../row-batch.ts';
+import type { ShownColumn } from '../row-batch.ts';
 import { toRunError } from './new-record.ts';
 import type { RunError } from './run-record.ts';
 import type { CheckName, Validation } from './validate.ts';
@@ -15,7 +15,7 @@ export interface ValidationReport {
     readonly message: string;
     readonly error?: RunError;
   }[];
-  readonly columns: readonly Column[];
+  readonly columns: readonly ShownColumn[];
   readonly names: readonly string[];
   readonly notes: readonly Note[];
 }

@@ -44,6 +44,14 @@ export function planMapping({ modelName, columns, mapping, primaryKey }: Mapping
   const written = wanted.map(({ from, to }) => ({ ...columnOf(from), name: to }));
   const unwritten = primaryKey.filter(name => !wanted.some(({ from }) => from === name)).map(columnOf);
   const fields = [...written, ...unwritten];
+  const unreadable = fields.find(column => column.unreadable !== undefined);
+  if (unreadable !== undefined) {
+    const message = `model ${modelName}: column ${quoted(unreadable.source)} ${unreadable.unreadable}`;
+    throw new SluiceError('SOURCE_QUERY_INVALID', message, {
+      stage: 'mapping',
+      hint: 'cast the column to text in the model (`column::text`), or leave it out of the mapping',
+    });
+  }
   return {
     fields,
     written,

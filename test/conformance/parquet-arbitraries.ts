@@ -181,7 +181,7 @@ const GENERATED: readonly Generated[] = [
   kind(
     'text',
     textArray.map(array => of(arrayText(array), JSON.stringify(toTree(array)))),
-    { sourceType: 'text[]' },
+    { sourceType: 'text[]', element: { kind: 'text', delimiter: ',' } },
   ),
 ];
 

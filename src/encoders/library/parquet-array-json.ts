@@ -1,8 +1,12 @@
-/** PostgreSQL's text of an array as JSON text; what becomes what is said in ../parquet/array-json.ts. */
+import type { ElementFacts } from '../../row-batch.ts';
+import { NUMBER_KINDS } from './typed-row.ts';
 
-/** @returns `undefined` where the text is no array */
-export function arrayJson(text: string, elementType: string): string | undefined {
-  const delimiter = elementType === 'box' ? ';' : ',';
+/**
+ * PostgreSQL's text of an array as JSON text; what becomes what is said in ../parquet/array-json.ts.
+ * @returns `undefined` where the text is no array
+ */
+export function arrayJson(text: string, facts: ElementFacts): string | undefined {
+  const delimiter = facts.delimiter.replace(/\W/, '\\$&');
   const token = new RegExp(
     `\\{|\\}|${delimiter}|"((?:[^"\\\\]|\\\\[\\s\\S])*)"|([^{}"\\\\${delimiter}]+)`,
     'y',
@@ -13,9 +17,12 @@ export function arrayJson(text: string, elementType: string): string | undefined
   while (token.lastIndex < text.length) {
     const [found, quoted, plain] = token.exec(text) ?? [];
     if (found === undefined) return undefined;
-    if (quoted !== undefined) json += element(quoted.replace(/\\([\s\S])/g, '$1'), elementType);
-    else if (plain !== undefined) json += plain === 'NULL' ? 'null' : element(plain, elementType);
-    else if (found === '{') json += '[';
+    if (quoted !== undefined || plain !== undefined) {
+      const written =
+        plain === 'NULL' ? 'null' : element(plain ?? quoted!.replace(/\\([\s\S])/g, '$1'), facts);
+      if (written === undefined) return undefined;
+      json += written;
+    } else if (found === '{') json += '[';
     else if (found === '}') json += ']';
     else json += ',';
     depth += found === '{' ? 1 : found === '}' ? -1 : 0;
@@ -24,9 +31,9 @@ export function arrayJson(text: string, elementType: string): string | undefined
   return depth === 0 && json !== '' ? json : undefined;
 }
 
-function element(text: string, type: string): string {
-  if (type === 'boolean') return text === 't' ? 'true' : 'false';
-  if (type === 'json' || type === 'jsonb') return text;
-  const isNumber = /^(?:smallint|integer|bigint|real|double precision|numeric(?:\(.*\))?)$/.test(type);
-  return isNumber && /\d$/.test(text) ? text : JSON.stringify(text);
+function element(text: string, { kind, element: inner }: ElementFacts): string | undefined {
+  if (inner !== undefined) return arrayJson(text, inner);
+  if (kind === 'boolean') return text === 't' ? 'true' : 'false';
+  if (kind === 'json') return text;
+  return NUMBER_KINDS.has(kind) && /\d$/.test(text) ? text : JSON.stringify(text);
 }

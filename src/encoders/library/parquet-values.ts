@@ -75,7 +75,7 @@ function fromText(text: string, column: ParquetColumn): PhysicalValue | undefine
       return /^[0-9a-f]{32}$/i.test(hex) ? Buffer.from(hex, 'hex') : undefined;
     }
     case 'array': {
-      const json = arrayJson(text, column.elementType);
+      const json = arrayJson(text, column.element!);
       return json === undefined ? undefined : Buffer.from(json);
     }
     case 'text':

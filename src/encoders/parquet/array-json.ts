@@ -1,11 +1,13 @@
+import type { ColumnKind, ElementFacts } from '../../row-batch.ts';
+
 /**
  * PostgreSQL's text of an array as JSON text: `{1,NULL,-2}` is `[1,null,-2]`, `{"a,b",NULL,"NULL"}` is
  * `["a,b",null,"NULL"]`, `{{t},{f}}` is `[[true],[false]]`. Numbers, booleans and JSON documents are what they are,
- * digit for digit; every other element is a string that holds the database's text, as NaN and the infinities are.
+ * digit for digit, and elements that are arrays themselves (of a domain) are JSON arrays; every other element is a string that
+ * holds the database's text, as NaN and the infinities are.
  * Lower bounds other than 1, `[0:1]={…}`, have no place in JSON and are left out, as `array_to_json` does.
  */
-
-type ElementKind = 'number' | 'boolean' | 'json' | 'string';
+type ElementForm = 'number' | 'boolean' | 'json' | 'string' | 'array';
 
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
@@ -14,7 +16,6 @@ const BACKSLASH = 0x5c;
 const EQUALS = 0x3d;
 const OPEN_BRACKET = 0x5b;
 const COMMA = 0x2c;
-const SEMICOLON = 0x3b;
 const HEX_DIGITS = Buffer.from('0123456789abcdef');
 const NULL = Buffer.from('NULL');
 const WRITTEN_NULL = Buffer.from('null');
@@ -33,38 +34,41 @@ for (const [code, letter] of [
   ESCAPES[code] = letter.charCodeAt(0);
 }
 
-const NUMBER_TYPE = /^(?:smallint|integer|bigint|real|double precision|numeric(?:\(.*\))?)$/;
+const FORMS: Partial<Record<ColumnKind, ElementForm>> = {
+  int16: 'number',
+  int32: 'number',
+  int64: 'number',
+  float32: 'number',
+  float64: 'number',
+  numeric: 'number',
+  boolean: 'boolean',
+  json: 'json',
+};
 
 export class ArrayJson {
-  static readonly #byType = new Map<string, ArrayJson>();
-  readonly #kind: ElementKind;
+  static readonly #byElement = new WeakMap<ElementFacts, ArrayJson>();
+  readonly #form: ElementForm;
   readonly #delimiter: number;
+  /** Of elements that are arrays themselves. */
+  readonly #inner: ArrayJson | undefined;
   /** An element without its quotes and backslashes. */
   #element = Buffer.alloc(256);
 
-  /** @param elementType as the database names it: `integer`, `character varying(3)` */
-  static of(elementType: string): ArrayJson {
-    const known = ArrayJson.#byType.get(elementType);
-    if (known) return known;
-    const json = new ArrayJson(elementType);
-    ArrayJson.#byType.set(elementType, json);
-    return json;
+  static of(element: ElementFacts): ArrayJson {
+    const known = ArrayJson.#byElement.get(element) ?? new ArrayJson(element);
+    ArrayJson.#byElement.set(element, known);
+    return known;
+  }
+
+  private constructor({ kind, delimiter, element }: ElementFacts) {
+    this.#form = element ? 'array' : (FORMS[kind] ?? 'string');
+    this.#delimiter = delimiter.charCodeAt(0);
+    this.#inner = element && new ArrayJson(element);
   }
 
   /** Bytes that an array of so many bytes takes at most: a control character becomes six. */
   static bytesBound(bytes: number): number {
     return 6 * bytes;
-  }
-
-  private constructor(elementType: string) {
-    this.#kind = NUMBER_TYPE.test(elementType)
-      ? 'number'
-      : elementType === 'boolean'
-        ? 'boolean'
-        : elementType === 'json' || elementType === 'jsonb'
-          ? 'json'
-          : 'string';
-    this.#delimiter = elementType === 'box' ? SEMICOLON : COMMA;
   }
 
   /** @returns the position behind what was written, or -1 where the text is no array */
@@ -96,6 +100,7 @@ export class ArrayJson {
         if (length < 0) return -1;
         p = this.#next;
         at = this.#writeElement(this.#element, 0, length, to, at);
+        if (at < 0) return -1;
       } else {
         const first = p;
         while (p < end && from[p] !== this.#delimiter && from[p] !== CLOSE && from[p] !== BACKSLASH) p++;
@@ -128,9 +133,11 @@ export class ArrayJson {
   }
 
   #writeElement(from: Buffer, start: number, end: number, to: Buffer, at: number): number {
-    switch (this.#kind) {
+    switch (this.#form) {
       case 'boolean':
         return at + (from[start] === 0x74 ? WRITTEN_TRUE : WRITTEN_FALSE).copy(to, at);
+      case 'array':
+        return this.#inner!.write(from, start, end, to, at);
       case 'json':
         return at + from.copy(to, at, start, end);
       case 'number': {
@@ -141,7 +148,7 @@ export class ArrayJson {
       case 'string':
         return writeString(from, start, end, to, at);
       default:
-        return this.#kind satisfies never;
+        return this.#form satisfies never;
     }
   }
 }

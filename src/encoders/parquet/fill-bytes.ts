@@ -93,7 +93,7 @@ export function fillArray(
   from: number,
   count: number,
 ): number {
-  const json = ArrayJson.of(to.column.elementType);
+  const json = ArrayJson.of(to.column.element!);
   for (let k = from; k < from + count; k++, row++) {
     const length = lengths[k]!;
     if (length < 0) to.setNull(row);

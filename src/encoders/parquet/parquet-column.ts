@@ -1,5 +1,5 @@
 import { SluiceError } from '../../errors.ts';
-import type { Column, ColumnKind } from '../../row-batch.ts';
+import type { Column, ColumnKind, ElementFacts } from '../../row-batch.ts';
 import type { ParquetOptions } from './parquet-options.ts';
 
 /** What a column is in the file. `array` is a text that holds JSON. */
@@ -11,8 +11,8 @@ export interface ParquetColumn {
   /** Of `decimal`: 1 to 38 digits, of which 0 to all are behind the point. */
   readonly precision: number;
   readonly scale: number;
-  /** Of `array`: the type of an element, as the database names it. */
-  readonly elementType: string;
+  /** Of `array`. */
+  readonly element?: ElementFacts;
   /** Bytes of a value that are the same for every value; 0 where they are not, 1/8 rounded up for `boolean`. */
   readonly width: number;
 }
@@ -55,13 +55,12 @@ export function parquetColumns(columns: readonly Column[], options: ParquetOptio
 }
 
 function parquetColumn(column: Column, options: ParquetOptions): ParquetColumn {
-  const { name, kind, sourceType } = column;
-  const of = (kind: Exclude<ParquetKind, 'decimal'>, elementType = ''): ParquetColumn => ({
+  const { name, kind, element } = column;
+  const of = (kind: Exclude<ParquetKind, 'decimal'>): ParquetColumn => ({
     name,
     kind,
     precision: 0,
     scale: 0,
-    elementType,
     width: WIDTHS[kind],
   });
   if (kind === 'numeric') {
@@ -69,9 +68,9 @@ function parquetColumn(column: Column, options: ParquetOptions): ParquetColumn {
     if (decimal === undefined) return of('text');
     const { precision, scale } = decimal;
     const width = precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
-    return { name, kind: 'decimal', precision, scale, elementType: '', width };
+    return { name, kind: 'decimal', precision, scale, width };
   }
-  if (kind === 'text' && sourceType.endsWith('[]')) return of('array', sourceType.slice(0, -2));
+  if (element !== undefined) return { ...of('array'), element };
   return of(kind);
 }
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { SluiceError } from '../../errors.ts';
+import { notUtf8Hint, SluiceError } from '../../errors.ts';
 import type { ParquetColumn } from './parquet-column.ts';
 
 const SHOWN_CHARACTERS = 60;
@@ -8,7 +8,8 @@ const SHOWN_CHARACTERS = 60;
 export function refusal(column: ParquetColumn, field: Buffer, row: number): SluiceError {
   const where = `column "${column.name}", row ${row} of the file`;
   if (!isUtf8(field)) {
-    return notExpressible(`${where}: ${field.length} bytes that are not UTF-8`);
+    const message = `${where}: ${field.length} bytes that are not UTF-8`;
+    return notExpressible(message, notUtf8Hint(`"${column.name}"`));
   }
   const text = field.toString('utf8', 0, 4 * SHOWN_CHARACTERS);
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;

@@ -5,6 +5,7 @@ import type QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
 import type { RowBatch } from '../../row-batch.ts';
 import { DirectSocket, type SocketReader } from './direct-socket.ts';
+import { ConversionFault, type RowConversion, type Rows } from './values/row-conversion.ts';
 
 /** What this file uses of the driver's connection: the socket, and the listener that feeds the driver's parser. */
 export interface DriverConnection extends EventEmitter {
@@ -21,6 +22,8 @@ export interface DataRowStreamOptions {
   readonly inactivityTimeoutMs: number;
   /** PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on the row. */
   readonly maxRowBytes: number;
+  /** Makes texts of the fields that come in binary; absent where none does. */
+  readonly conversion?: RowConversion | undefined;
   /** Names of the fields: their number, and for errors. */
   readonly fieldNames: readonly string[];
   /** What was being done, for errors. */
@@ -66,7 +69,7 @@ export class DataRowStream extends Readable implements SocketReader {
   #scanned = 0;
   #bounds: Int32Array = new Int32Array(FIRST_BOUNDS);
   #boundCount = 0;
-  readonly #spares: { readonly buffer: Buffer; readonly bounds: Int32Array }[] = [];
+  readonly #spares: Pick<RowBatch, 'bytes' | 'rowBounds'>[] = [];
 
   #pushedRows = 0;
   #rowsBeforeExecute = 0;
@@ -161,7 +164,7 @@ export class DataRowStream extends Readable implements SocketReader {
     } else if (tag !== undefined) {
       this.#socket.setTimeout(0);
       this.#pushBatch();
-      this.push(null);
+      if (!this.#failure) this.push(null);
     } else if (this.#socket.isPaused()) {
       this.#executeIsDue = true;
     } else {
@@ -265,31 +268,69 @@ export class DataRowStream extends Readable implements SocketReader {
       return;
     }
     const rowBounds = this.#bounds;
+    const { conversion } = this.#options;
+    if (rowCount > 0 && conversion) {
+      if (!this.#pushConverted(conversion, { bytes: buffer, rowBounds, rowCount })) return;
+      // What the rows were converted from is filled anew.
+      this.#spare(buffer, rowBounds);
+    }
     // Of a row that is too large one buffer is filled, to see which column makes it so.
     const needed = Math.max(BATCH_BYTES, tooLarge ? 0 : begunBytes);
     const spare = needed === BATCH_BYTES ? this.#spares.pop() : undefined;
-    this.#buffer = spare?.buffer ?? Buffer.allocUnsafeSlow(needed);
+    this.#buffer = spare?.bytes ?? Buffer.allocUnsafeSlow(needed);
     begun.copy(this.#buffer);
     this.#filled = begun.length;
     this.#scanned = 0;
     if (rowCount === 0) return;
-    this.#bounds = spare?.bounds ?? new Int32Array(rowBounds.length);
+    this.#bounds = spare?.rowBounds ?? new Int32Array(rowBounds.length);
     this.#boundCount = 0;
     this.#pushedRows += rowCount;
+    if (!conversion) this.#pushRows({ bytes: buffer, rowBounds, rowCount });
+  }
+
+  #pushRows(rows: Rows): void {
     const release = (): void => this.#reuse(batch);
-    const batch: RowBatch = { bytes: buffer, rowCount, rowBounds, changes: undefined, release };
+    const batch: RowBatch = { ...rows, changes: undefined, release };
     if (!this.push(batch)) {
       this.#socket.pause();
       this.#socket.setTimeout(0);
     }
   }
 
+  /** Whether all of them could be converted. */
+  #pushConverted(conversion: RowConversion, rows: Rows): boolean {
+    try {
+      for (let row = 0; row < rows.rowCount; ) {
+        const converted = conversion.convert(rows, row, this.#spares.pop());
+        row += converted.rowCount;
+        this.#pushRows(converted);
+      }
+      return true;
+    } catch (cause) {
+      this.#fail(this.#notConverted(cause));
+      return false;
+    }
+  }
+
+  #notConverted(cause: unknown): SluiceError {
+    if (!(cause instanceof ConversionFault)) return this.#options.toError(cause);
+    const { doing, fieldNames } = this.#options;
+    const message = `${doing}: column "${fieldNames[cause.field]}": ${cause.message}`;
+    const hint = 'cast the column in the model, as with `::text`, or leave it out of the mapping';
+    const code = cause.isTooLarge ? 'SOURCE_VALUE_TOO_LARGE' : 'SOURCE_QUERY_FAILED';
+    return new SluiceError(code, message, { cause, stage: 'source', ...(!cause.isTooLarge && { hint }) });
+  }
+
   #reuse(batch: RowBatch): void {
-    const { bytes: buffer, rowBounds: bounds, release } = batch;
+    const { bytes, rowBounds, release } = batch;
     if (release === undefined) return;
     batch.release = undefined;
-    if (buffer.length === BATCH_BYTES && this.#spares.length < MAX_SPARES)
-      this.#spares.push({ buffer, bounds });
+    this.#spare(bytes, rowBounds);
+  }
+
+  #spare(bytes: Buffer, rowBounds: Int32Array): void {
+    if (bytes.length === BATCH_BYTES && this.#spares.length < MAX_SPARES)
+      this.#spares.push({ bytes, rowBounds });
   }
 
   #tooLarge(begun: Buffer, bytes: number): SluiceError {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { PostgresHost } from '../../addresses/postgres-address.ts';
-import { type ErrorCode, SluiceError } from '../../errors.ts';
+import { type ErrorCode, notUtf8Hint, SluiceError } from '../../errors.ts';
 import { findPlace, type ModelQuery } from './model-query.ts';
 
 /** SQLSTATE, or the class that its first two characters name, to the project's code. The longest match wins. */
@@ -46,6 +46,8 @@ interface Refinement {
 
 const NO_ENCRYPTION = /no encryption|SSL off/;
 const REFINEMENTS: readonly Refinement[] = [
+  // "invalid byte sequence for encoding"
+  { state: '22021', hint: notUtf8Hint('column') },
   // "cannot insert multiple commands into a prepared statement"
   { state: '42601', routine: 'exec_parse_message', code: 'SOURCE_NOT_READ_ONLY' },
   // "bind message supplies 0 parameters, but prepared statement "" requires 1": there is a `$1` in the model

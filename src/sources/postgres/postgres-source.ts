@@ -1,15 +1,20 @@
 import type { Readable } from 'node:stream';
 import type pg from 'pg';
-import QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
-import type { EndOfData, RowSource, SourceDescription } from '../source.ts';
+import type { EndOfData, RowSource, SourceDescription, SourcePosition } from '../source.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
 import { DataRowStream } from './data-row-stream.ts';
 import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
+import { objectNamesOf, objectNamesQuery } from './object-names.ts';
 import { PostgresConnection, type PostgresConnectionOptions } from './postgres-connection.ts';
 import { toSourceError } from './postgres-errors.ts';
+import { ResultFormats } from './result-format.ts';
+import { ResultPortal } from './result-portal.ts';
+import { PINNED_SETTINGS, SESSION_QUERY, type Session, type SessionRow, sessionOf } from './settings.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
+import { catalogueQuery, type TypeFacts } from './type-facts.ts';
+import { RowConversion, Way } from './values/row-conversion.ts';
 
 export interface PostgresSourceOptions extends PostgresConnectionOptions {
   /** Name of the source and of the model, for messages. */
@@ -23,6 +28,8 @@ export interface PostgresSourceOptions extends PostgresConnectionOptions {
   readonly lockTimeoutMs: number | 'none';
   /** What policies that hide rows do: fail the query, or hide them. */
   readonly rowSecurity: 'refuse' | 'apply';
+  /** The time zone in which the model runs; absent, the role's or the database's. */
+  readonly timezone?: string | undefined;
   /** Rows of one Execute; 0 is all. */
   readonly fetchSize: number;
   /** Rows above it are refused; at least 256 KiB. */
@@ -33,22 +40,7 @@ const MAX_ROW_BYTES = 512 * 1024 * 1024;
 
 const BEGIN = 'begin isolation level repeatable read read only;';
 
-/**
- * What a value's text depends on is pinned for the transaction, as pg_dump does: not in the connection string,
- * where poolers refuse parameters they do not know.
- */
-const PINNED_SETTINGS = `
-  set local client_encoding = 'UTF8';
-  set local datestyle = 'ISO, YMD';
-  set local timezone = 'UTC';
-  set local intervalstyle = 'postgres';
-  set local extra_float_digits = 3;
-  set local bytea_output = 'hex';
-  set local xmloption = 'content';
-  set local synchronize_seqscans = off;
-  set local quote_all_identifiers = off;
-  set local idle_in_transaction_session_timeout = 0;
-`;
+/** Of the texts of values: another would make rows differ that are the same. */
 const DIALECT_VERSION = 1;
 
 /**
@@ -56,6 +48,11 @@ const DIALECT_VERSION = 1;
  * running. Not every platform of the server can.
  */
 const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s';`;
+
+interface Snapshot {
+  readonly session: Session;
+  readonly position: SourcePosition | undefined;
+}
 
 /** One model on one PostgreSQL connection, read in one read-only snapshot. */
 export class PostgresSource implements RowSource {
@@ -65,6 +62,9 @@ export class PostgresSource implements RowSource {
   #pending = 0;
   /** What ended a request from our side. */
   #failure: SluiceError | undefined;
+  /** By the name of a column: its type. */
+  readonly #types = new Map<string, number>();
+  #formats: ResultFormats | undefined;
   #rows: DataRowStream | undefined;
 
   constructor(options: PostgresSourceOptions) {
@@ -75,7 +75,9 @@ export class PostgresSource implements RowSource {
   async describe(): Promise<SourceDescription> {
     const { name, modelName, sql, where } = this.#options;
     await this.#attempt(`connecting to source ${name}`, () => this.#connection.connect());
-    const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
+    const { session, position } = await this.#attempt(`opening a snapshot of source ${name}`, () =>
+      this.#openSnapshot(),
+    );
 
     const lexer = this.#connection.lexer;
     const query = modelQuery(sql, lexer);
@@ -84,7 +86,7 @@ export class PostgresSource implements RowSource {
       doing,
       async () => {
         const fields = await this.#prepare(query);
-        if (fields !== undefined) return this.#nameTypes(fields);
+        if (fields !== undefined) return this.#typeColumns(fields, session);
         const message = `${doing}: the statement returns no rows`;
         throw new SluiceError('SOURCE_NOT_READ_ONLY', message, { stage: 'source' });
       },
@@ -101,20 +103,28 @@ export class PostgresSource implements RowSource {
     } catch (error) {
       throw notExportable(error as SluiceError, exported, columns);
     }
-    return { columns, ...snapshot, connection: this.#connection.description };
+    await this.#attempt(doing, () => this.#nameObjects());
+    const dialect = `postgres ${session.version}, settings ${DIALECT_VERSION}`;
+    const { snapshotTime } = session;
+    const { description: connection } = this.#connection;
+    return { columns, dialect, snapshotTime, connection, ...(position && { position }) };
   }
 
   read(columns: readonly Column[]): Readable {
     const { sql, where, modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
     const query = exportQuery(sql, columns, where, this.#connection.lexer);
-    const portal = new QueryStream(query.text, [], { rowMode: 'array' });
+    const formats = columns.map(column => this.#formats!.formatOf(this.#types.get(column.source)!));
+    const isBinary = formats.map(({ way }) => way !== Way.copy);
+    const portal = new ResultPortal(query.text, isBinary);
     const doing = `reading model ${modelName}`;
+    const limit = maxRowBytes ?? MAX_ROW_BYTES;
     this.#rows = new DataRowStream({
       portal,
       connection: this.#connection.wire,
       fetchSize,
       inactivityTimeoutMs,
-      maxRowBytes: maxRowBytes ?? MAX_ROW_BYTES,
+      maxRowBytes: limit,
+      conversion: isBinary.includes(true) ? new RowConversion(formats, limit) : undefined,
       fieldNames: columns.map(column => column.source),
       doing,
       toError: cause => toSourceError(this.#failureOf(cause), { doing, connected: true, query }),
@@ -143,7 +153,7 @@ export class PostgresSource implements RowSource {
     await this.#connection.close();
   }
 
-  async #openSnapshot(): Promise<Omit<SourceDescription, 'columns'>> {
+  async #openSnapshot(): Promise<Snapshot> {
     const position = await positionColumns(this.#connection.client);
     try {
       return await this.#begin(position);
@@ -155,9 +165,9 @@ export class PostgresSource implements RowSource {
     }
   }
 
-  /** Begins the transaction and pins what texts depend on; its first query takes the snapshot. */
-  async #begin(position: string): Promise<Omit<SourceDescription, 'columns'>> {
-    const { statementTimeoutMs, lockTimeoutMs, rowSecurity } = this.#options;
+  /** Begins the transaction and pins what a model cannot see; its first query takes the snapshot. */
+  async #begin(position: string): Promise<Snapshot> {
+    const { statementTimeoutMs, lockTimeoutMs, rowSecurity, timezone } = this.#options;
     const { client, checksClient } = this.#connection;
     // In one message: a timeout of idle transactions must find no gap before it is switched off.
     const settings =
@@ -165,7 +175,8 @@ export class PostgresSource implements RowSource {
       PINNED_SETTINGS +
       `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
       setTimeoutOf('statement_timeout', statementTimeoutMs) +
-      setTimeoutOf('lock_timeout', lockTimeoutMs);
+      setTimeoutOf('lock_timeout', lockTimeoutMs) +
+      (timezone === undefined ? '' : `set local timezone = ${client.escapeLiteral(timezone)};`);
     await client.query(checksClient ? settings + CHECK_CLIENT : settings).catch(async (error: Error) => {
       if (!checksClient) throw error;
       // The last setting is one that not every platform has; whatever else failed fails here again.
@@ -173,23 +184,13 @@ export class PostgresSource implements RowSource {
         throw error;
       });
     });
-    // The statement that takes the snapshot: what was committed before its start is in it.
-    const { rows } = await client.query<{ version: string; at: string } & PositionRow>(
-      `select current_setting('server_version_num') as version,
-              floor(extract(epoch from statement_timestamp()) * 1000)::bigint::text as at${position}`,
-    );
-    const row = rows[0]!;
-    const stands = toPosition(row);
-    return {
-      dialect: `postgres ${Math.floor(Number(row.version) / 10_000)}, settings ${DIALECT_VERSION}`,
-      snapshotTime: new Date(Number(row.at)),
-      ...(stands && { position: stands }),
-    };
+    const { rows } = await client.query<SessionRow & PositionRow>(SESSION_QUERY + position);
+    return { session: sessionOf(rows[0]!), position: toPosition(rows[0]!) };
   }
 
   /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */
   async #prepare(query: ModelQuery): Promise<readonly FieldDescription[] | undefined> {
-    const portal = new QueryStream(query.text, [], { rowMode: 'array' });
+    const portal = new ResultPortal(query.text, []);
     const { client, wire: connection } = this.#connection;
     const fields = await new Promise<readonly FieldDescription[] | undefined>((resolve, reject) => {
       const onRows = (message: { fields: FieldDescription[] }): void => settle(() => resolve(message.fields));
@@ -206,13 +207,35 @@ export class PostgresSource implements RowSource {
     return fields;
   }
 
-  async #nameTypes(fields: readonly FieldDescription[]): Promise<Column[]> {
-    const { rows } = await this.#connection.client.query<{ name: string }>(
-      `select format_type(oid, modifier) as name
-         from unnest($1::oid[], $2::int[]) with ordinality as field (oid, modifier, place) order by place`,
-      [fields.map(field => field.dataTypeID), fields.map(field => field.dataTypeModifier)],
-    );
-    return fields.map((field, index) => toColumn(field, rows[index]!.name));
+  async #typeColumns(fields: readonly FieldDescription[], session: Session): Promise<Column[]> {
+    const types = fields.map(field => ({ oid: field.dataTypeID, modifier: field.dataTypeModifier }));
+    const [names, facts] =
+      types.length === 0 ? [[], []] : await this.#look<[string[], TypeFacts[]]>(catalogueQuery(types));
+    const catalogue = new Map(facts.map(each => [each.oid, each]));
+    const formats = new ResultFormats(catalogue, session);
+    this.#formats = formats;
+    return fields.map((field, index) => {
+      this.#types.set(field.name, field.dataTypeID);
+      const column = toColumn(field, names[index]!, catalogue, session.moneyScale);
+      const unreadable = formats.whyUnreadable(field.dataTypeID);
+      return unreadable === undefined ? column : { ...column, unreadable };
+    });
+  }
+
+  /** Values that name objects come as oids. */
+  async #nameObjects(): Promise<void> {
+    const outputs = this.#formats!.objectsIn([...this.#types.values()]);
+    if (outputs.length === 0) return;
+    const found = await this.#look<Record<string, string>[]>(objectNamesQuery(outputs));
+    this.#formats!.names = objectNamesOf(outputs, found);
+  }
+
+  /** What the selects among several statements found, which is one value each. */
+  async #look<Found extends unknown[]>(statements: string): Promise<Found> {
+    const results = (await this.#connection.client.query(statements)) as unknown as pg.QueryResult<{
+      found: unknown;
+    }>[];
+    return results.flatMap(({ rows }) => rows.map(({ found }) => found)) as Found;
   }
 
   /** Every failure of `act`, a lost connection and, once connected, silence: as the project's error. */

@@ -59,7 +59,8 @@ function serve(socket: Socket, script: Script): void {
   let text = '';
   let rowsSent = false;
   const answer = (type: string, body: Buffer): void => {
-    const isTypes = text.includes('format_type');
+    // A role that may call no function of the server.
+    const isRights = text.includes('has_function_privilege');
     switch (type) {
       case 'Q':
         session.send(simpleAnswer(body.toString('utf8', 0, body.length - 1), script));
@@ -72,16 +73,15 @@ function serve(socket: Socket, script: Script): void {
         session.send(message('2'));
         break;
       case 'D':
-        session.send(rowDescription(isTypes ? ['name'] : script.columns));
+        session.send(rowDescription(isRights ? ['name'] : script.columns));
         break;
       case 'E':
-        if (isTypes) {
-          const rows = script.columns.map(() => dataRow(['text']));
-          session.send(...rows, commandComplete(`SELECT ${rows.length}`));
-        } else {
-          rowsSent = true;
-          script.execute(session, body.readInt32BE(body.indexOf(0) + 1));
+        if (isRights) {
+          session.send(commandComplete('SELECT 0'));
+          break;
         }
+        rowsSent = true;
+        script.execute(session, body.readInt32BE(body.indexOf(0) + 1));
         break;
       case 'C':
         session.send(message('3'));
@@ -121,17 +121,41 @@ function serve(socket: Socket, script: Script): void {
 function simpleAnswer(text: string, script: Script): Buffer {
   if (text === 'commit')
     return script.commit ?? Buffer.concat([commandComplete('COMMIT'), readyForQuery('I')]);
-  if (!text.includes('current_setting')) {
-    const statements = text.split(';').filter(part => part.trim() !== '');
-    return Buffer.concat([...statements.map(() => commandComplete('SET')), readyForQuery()]);
+  if (text.includes('current_setting')) {
+    const names =
+      'version at money_scale datestyle timezone intervalstyle float_digits bytea_output encoding';
+    const row = ['150004', '1700000000123', '2', 'ISO, MDY', 'UTC', 'postgres', '1', 'hex', null];
+    return Buffer.concat([result(names.split(' '), row), readyForQuery()]);
   }
-  const row = dataRow(['150004', '1700000000123']);
-  return Buffer.concat([
-    rowDescription(['version', 'at']),
-    row,
-    commandComplete('SELECT 1'),
-    readyForQuery(),
-  ]);
+  const statements = text.split(/;(?=\s|$)/).filter(part => part.trim() !== '');
+  const answers = statements.map(statement => {
+    if (statement.includes('format_type'))
+      return result(['found'], [JSON.stringify(script.columns)], JSON_OID);
+    return statement.includes('json_agg')
+      ? result(['found'], [TEXT_FACTS], JSON_OID)
+      : commandComplete('SET');
+  });
+  return Buffer.concat([...answers, readyForQuery()]);
+}
+
+const TEXT_OID = 25;
+const JSON_OID = 114;
+const TEXT_FACTS = JSON.stringify([
+  {
+    oid: TEXT_OID,
+    type: 'b',
+    element: 0,
+    delimiter: ',',
+    base: 0,
+    part: 0,
+    fields: [],
+    output: 'textout',
+    sends: true,
+  },
+]);
+
+function result(names: readonly string[], row: FakeRow, oid = TEXT_OID): Buffer {
+  return Buffer.concat([rowDescription(names, oid), dataRow(row), commandComplete('SELECT 1')]);
 }
 
 export function message(type: string, ...body: (Buffer | string)[]): Buffer {
@@ -190,10 +214,10 @@ export function int32(value: number): Buffer {
   return bytes;
 }
 
-function rowDescription(columns: readonly string[]): Buffer {
+function rowDescription(columns: readonly string[], oid = TEXT_OID): Buffer {
   const fields = columns.map(name =>
-    // No table; type text (OID 25) of variable length, without modifier, in text format.
-    Buffer.concat([Buffer.from(`${name}\0`), int32(0), int16(0), int32(25), int16(-1), int32(-1), int16(0)]),
+    // No table; a type of variable length, without modifier, in text format.
+    Buffer.concat([Buffer.from(`${name}\0`), int32(0), int16(0), int32(oid), int16(-1), int32(-1), int16(0)]),
   );
   return message('T', int16(columns.length), ...fields);
 }

@@ -275,7 +275,7 @@ describe('columns', () => {
       [`'{a@b}'::emails`, 'text', 'email[]'],
       ['int4range(1,2)', 'text', 'int4range'],
       [`'<a/>'::xml`, 'text', 'xml'],
-      ['1::money', 'text', 'money'],
+      ['1::money', 'numeric', 'money', 19, 2],
       ['1::oid', 'text', 'oid'],
       [`'pg_class'::regclass`, 'text', 'regclass'],
       [`inet '10.0.0.1'`, 'text', 'inet'],

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { NoteCode } from '../../../config/note-kinds.ts';
 import { COLUMN_KINDS } from '../../../config/schema-sources.ts';
-import type { Column } from '../../../row-batch.ts';
+import type { ShownColumn } from '../../../row-batch.ts';
 import type { Preview } from '../../../run/preview.ts';
 import type { CheckName } from '../../../run/validate.ts';
 import type { ValidationReport } from '../../../run/validation-report.ts';
@@ -92,7 +92,7 @@ const columnSchema = component(
     .describe('A column of the files.')
     .meta({ examples: [{ name: 'id', source: 'id', kind: 'int64', sourceType: 'bigint' }] }),
 );
-true satisfies SameShape<typeof columnSchema, Column>;
+true satisfies SameShape<typeof columnSchema, ShownColumn>;
 
 const checkName = z.enum([
   'names',
