@@ -6,9 +6,14 @@ export function toLine(content: unknown): string {
   return `${crc32(json).toString(16).padStart(8, '0')} ${json}\n`;
 }
 
-/** `undefined` where the line, which comes without its line break, does not add up. */
-export function fromLine(line: string): unknown {
+/** `undefined` where the line, which comes without its line break, does not add up, or holds no object. */
+export function fromLine(line: string): object | undefined {
   const json = line.slice(9);
   if (line.slice(0, 8) !== crc32(json).toString(16).padStart(8, '0')) return undefined;
-  return JSON.parse(json);
+  try {
+    const content: unknown = JSON.parse(json);
+    return typeof content === 'object' && content !== null ? content : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { SluiceError } from '../errors.ts';
+import { KeptDocument } from './kept-document.ts';
 import type { Pause } from './operations.ts';
 import type { DaemonClock, DocumentStore } from './parts.ts';
 
@@ -15,19 +15,17 @@ const keptPauses = z.strictObject({
   /** When an activation was last resumed: failures before that count no more. */
   resumed: z.record(z.string(), instant),
 });
-type KeptPauses = Readonly<z.output<typeof keptPauses>>;
+type KeptPauses = z.output<typeof keptPauses>;
 
 /** Which activations are paused, and since when; kept on disk. */
 export class Pauses {
-  readonly #store: DocumentStore;
+  readonly #document: KeptDocument<KeptPauses>;
   readonly #clock: DaemonClock;
   readonly #pauses: Map<string, Pause>;
   readonly #resumed: Map<string, string>;
-  /** As it is on disk. */
-  #kept = '';
 
-  private constructor(store: DocumentStore, clock: DaemonClock, kept: KeptPauses | undefined) {
-    this.#store = store;
+  private constructor(document: KeptDocument<KeptPauses>, clock: DaemonClock, kept: KeptPauses | undefined) {
+    this.#document = document;
     this.#clock = clock;
     this.#pauses = new Map(Object.entries(kept?.pauses ?? {}));
     this.#resumed = new Map(Object.entries(kept?.resumed ?? {}));
@@ -35,9 +33,14 @@ export class Pauses {
 
   /** Rejects with STATE_DAMAGED where what is kept cannot be understood: to begin runs that somebody stopped would be wrong. */
   static async open(store: DocumentStore, clock: DaemonClock): Promise<Pauses> {
-    const content = await store.read(DOCUMENT);
-    const kept = content === undefined ? undefined : parse(content, store.placeOf(DOCUMENT));
-    return new Pauses(store, clock, kept);
+    const document = new KeptDocument({
+      store,
+      name: DOCUMENT,
+      schema: keptPauses,
+      misfit: 'is no list of pauses',
+      hint: 'fix it, or bring it back from a backup of the data directory; or delete it, which ends all pauses',
+    });
+    return new Pauses(document, clock, await document.read());
   }
 
   get(activation: string): Pause | undefined {
@@ -80,26 +83,11 @@ export class Pauses {
     return true;
   }
 
-  async #keep(): Promise<void> {
-    const kept: KeptPauses = {
+  #keep(): Promise<void> {
+    return this.#document.save(() => ({
       version: 1,
       pauses: Object.fromEntries(this.#pauses),
       resumed: Object.fromEntries(this.#resumed),
-    };
-    const text = JSON.stringify(kept);
-    if (text === this.#kept) return;
-    await this.#store.write(DOCUMENT, kept);
-    this.#kept = text;
+    }));
   }
-}
-
-function parse(content: unknown, place: string): KeptPauses {
-  const { data, error } = keptPauses.safeParse(content);
-  if (data !== undefined) return data;
-  const [issue] = error.issues;
-  const at = issue && issue.path.length > 0 ? `${issue.path.join('.')}: ` : '';
-  throw new SluiceError('STATE_DAMAGED', `${place} is no list of pauses: ${at}${issue?.message}`, {
-    stage: 'state',
-    hint: 'mend it, or bring it back from a backup of the data directory; or delete it, which ends all pauses',
-  });
 }

@@ -1,9 +1,12 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import * as z from 'zod';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { describeMisfit } from '../run/describe-misfit.ts';
 import { writeDurably } from '../run/durable-file.ts';
+import { keptRequest } from '../run/kept-record.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import { fromLine, toLine } from './checked-line.ts';
 import type { WriteWatch } from './parts.ts';
@@ -20,6 +23,18 @@ export interface AcceptedRun {
 }
 
 type Entry = { readonly put: AcceptedRun } | { readonly drop: string };
+
+const keptEntry = z.union([
+  z.strictObject({ drop: z.string() }),
+  z.strictObject({
+    put: z.looseObject({
+      record: keptRequest,
+      cancelled: z.literal(true).exactOptional(),
+      decided: z.literal(true).exactOptional(),
+      attemptStartedAt: z.string().exactOptional(),
+    }),
+  }),
+]);
 
 interface Pending {
   readonly entry: Entry;
@@ -176,9 +191,11 @@ async function readLog(path: string): Promise<Map<string, AcceptedRun>> {
   // After the last line break: nothing, or what a crash has cut short.
   lines.pop();
   for (const [index, line] of lines.entries()) {
-    const entry = fromLine(line) as Entry | undefined;
+    const entry = fromLine(line);
     if (entry === undefined) throw damaged(path, `line ${index + 1} does not add up`);
-    apply(runs, entry);
+    const { error } = keptEntry.safeParse(entry);
+    if (error) throw damaged(path, `line ${index + 1} is not a request: ${describeMisfit(error)}`);
+    apply(runs, entry as Entry);
   }
   return runs;
 }

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { writeDurably } from './durable-file.ts';
+import { keptRecord } from './kept-record.ts';
 import { RUN_ID } from './run-id.ts';
 import type { RunRecord } from './run-record.ts';
 import { activationsFolder, HISTORY_FOLDER } from './state-folder.ts';
@@ -97,7 +98,7 @@ export function activationsIn(dataDirectory: string): Promise<string[]> {
 }
 
 function unreadableError(path: string): SluiceError {
-  return new SluiceError('STATE_DAMAGED', `${path} is no record of a run`, {
+  return new SluiceError('STATE_DAMAGED', `${path} is not a record of a run`, {
     stage: 'state',
     hint: 'delete it; it is history only, and no run needs it',
   });
@@ -122,10 +123,8 @@ async function readRecord(path: string): Promise<RunRecord | 'unreadable' | unde
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable';
   }
   try {
-    const record = JSON.parse(text) as Partial<RunRecord> | null;
-    const good =
-      typeof record?.run === 'string' && Array.isArray(record.files) && record.counts !== undefined;
-    return good ? (record as RunRecord) : 'unreadable';
+    const { data } = keptRecord.safeParse(JSON.parse(text));
+    return data === undefined ? 'unreadable' : (data as unknown as RunRecord);
   } catch {
     return 'unreadable';
   }

@@ -106,7 +106,20 @@ test('a record that was cut off is left out of the list and refused by name', ()
     );
     const { records, unreadable } = await listRuns({ dataDirectory, limit: 10 });
     assert.deepEqual([records.map(record => record.run), unreadable.length], [[good], 1]);
-    await assert.rejects(findRun(dataDirectory, run), { code: 'STATE_DAMAGED' });
+    for (const content of [
+      '{"run":',
+      'null',
+      '{"version":1}',
+      JSON.stringify({ run, files: [null], counts: NO_COUNTS }),
+      JSON.stringify({ run, files: [], counts: { read: 'many' } }),
+      JSON.stringify({ run, files: [], counts: NO_COUNTS, warnings: [null] }),
+      JSON.stringify({ run, files: [], counts: NO_COUNTS, startedAt: 5 }),
+      JSON.stringify({ run, files: [], counts: NO_COUNTS, error: 'x' }),
+    ]) {
+      await writeFile(join(folder, `${run}.json`), content);
+      const message = new RegExp(`${run}.json is not a record of a run`);
+      await assert.rejects(findRun(dataDirectory, run), { code: 'STATE_DAMAGED', message });
+    }
   }));
 
 test('verify prints a line a file, says what is wrong with exit code 1, and speaks JSON', () =>

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { RunWarning } from '../../run/run-record.ts';
 
 /** Codes of warnings of an activation: those of its runs, and those that only who watches it can raise. */
@@ -27,3 +28,16 @@ export interface Notification {
   /** When the state changed; ISO 8601, UTC. */
   readonly at: string;
 }
+
+/** A notification as it is kept. Codes of other versions are delivered as well. */
+export const notificationSchema = z.strictObject({
+  id: z.string(),
+  event: z.enum(['raised', 'recovered']),
+  code: z.custom<ActivationWarningCode>(value => typeof value === 'string', 'expected a code'),
+  severity: z.enum(['error', 'warning', 'info']),
+  activation: z.string(),
+  run: z.string().exactOptional(),
+  message: z.string(),
+  since: z.iso.datetime(),
+  at: z.iso.datetime(),
+}) satisfies z.ZodType<Notification>;

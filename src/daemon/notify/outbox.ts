@@ -1,9 +1,10 @@
+import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { SluiceError } from '../../errors.ts';
+import { KeptDocument } from '../kept-document.ts';
 import type { DaemonClock, DocumentStore, Log } from '../parts.ts';
 import type { NotificationSink } from '../warnings/activation-warnings.ts';
 import { DeliveryError } from './delivery.ts';
-import type { Notification } from './notification.ts';
+import { type Notification, notificationSchema } from './notification.ts';
 import type { Target } from './targets.ts';
 
 export interface OutboxOptions {
@@ -43,23 +44,28 @@ const MAX_MESSAGE = 4000;
 /** Name of the document that holds what is not delivered yet. */
 export const OUTBOX_DOCUMENT = 'notifications';
 
-interface Item {
-  readonly target: string;
-  /** Place in `notify` of the activation. */
-  readonly index: number;
-  readonly label: string;
-  readonly notification: Notification;
-  /** ISO 8601, UTC. */
-  readonly addedAt: string;
-}
-
-/** Notifications of a target that were given up, until one is delivered to it again. */
-interface Lost {
-  readonly label: string;
-  readonly count: number;
-  readonly at: string;
-  readonly reason: string;
-}
+const instant = z.iso.datetime();
+const outboxDocument = z.strictObject({
+  version: z.literal(1),
+  items: z.array(
+    z.strictObject({
+      target: z.string(),
+      /** Place in `notify` of the activation. */
+      index: z.int().min(0),
+      label: z.string(),
+      notification: notificationSchema,
+      addedAt: instant,
+    }),
+  ),
+  /** Notifications of a target that were given up, until one is delivered to it again. */
+  lost: z.record(
+    z.string(),
+    z.strictObject({ label: z.string(), count: z.int(), at: instant, reason: z.string() }),
+  ),
+});
+type OutboxDocument = z.output<typeof outboxDocument>;
+type Item = Readonly<OutboxDocument['items'][number]>;
+type Lost = Readonly<OutboxDocument['lost'][string]>;
 
 interface Delivery {
   /** A pause runs, or a notification is under way. */
@@ -84,19 +90,24 @@ export class Outbox implements NotificationSink {
   readonly #deliveries = new Map<string, Delivery>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #abort = new AbortController();
-  #saved = '';
-  #saving: Promise<void> = Promise.resolve();
+  readonly #document: KeptDocument<OutboxDocument>;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#document = new KeptDocument({
+      store: options.documents,
+      name: OUTBOX_DOCUMENT,
+      schema: outboxDocument,
+      hint: 'it is written anew; notifications that it held are not delivered',
+    });
     this.#limits = { ...LIMITS, ...options.limits };
   }
 
   async open(): Promise<void> {
     try {
-      const { items, lost } = parseOutbox(await this.#options.documents.read(OUTBOX_DOCUMENT));
-      this.#items = [...items];
-      this.#lost = new Map(Object.entries(lost));
+      const kept = await this.#document.read();
+      this.#items = kept?.items ?? [];
+      this.#lost = new Map(Object.entries(kept?.lost ?? {}));
     } catch (error) {
       this.#options.log.error(
         { error },
@@ -150,7 +161,7 @@ export class Outbox implements NotificationSink {
     this.#abort.abort();
     for (const { cancelTimer } of this.#deliveries.values()) cancelTimer?.();
     await Promise.all(this.#underWay);
-    await this.#saving;
+    await this.#document.settled();
   }
 
   #makeRoom(target: string): void {
@@ -286,20 +297,16 @@ export class Outbox implements NotificationSink {
     log.error(fields, `a notification is given up: ${reason}`);
   }
 
-  /** One write at a time, each of the newest state, and only when it is another. */
-  #save(): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
-      const content = { version: 1, items: this.#items, lost: Object.fromEntries(this.#lost) };
-      const text = JSON.stringify(content);
-      if (text === this.#saved) return;
-      try {
-        await this.#options.documents.write(OUTBOX_DOCUMENT, content);
-        this.#saved = text;
-      } catch (error) {
-        this.#options.log.error({ error }, 'notifications cannot be kept; they are delivered from memory');
-      }
-    });
-    return this.#saving;
+  async #save(): Promise<void> {
+    try {
+      await this.#document.save(() => ({
+        version: 1,
+        items: this.#items,
+        lost: Object.fromEntries(this.#lost),
+      }));
+    } catch (error) {
+      this.#options.log.error({ error }, 'notifications cannot be kept; they are delivered from memory');
+    }
   }
 }
 
@@ -309,21 +316,4 @@ function kindOf(target: string): 'webhook' | 'email' {
 
 function counted(count: number): string {
   return count === 1 ? '1 notification' : `${count} notifications`;
-}
-
-interface OutboxDocument {
-  readonly version: 1;
-  readonly items: readonly Item[];
-  readonly lost: Readonly<Record<string, Lost>>;
-}
-
-function parseOutbox(content: unknown): Pick<OutboxDocument, 'items' | 'lost'> {
-  if (content === undefined) return { items: [], lost: {} };
-  const { version, items, lost } = content as Partial<OutboxDocument>;
-  if (version !== 1 || !Array.isArray(items) || typeof lost !== 'object' || lost === null) {
-    throw new SluiceError('STATE_DAMAGED', `the document ${OUTBOX_DOCUMENT} has another form`, {
-      stage: 'state',
-    });
-  }
-  return { items, lost };
 }

@@ -1,5 +1,7 @@
+import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
+import { KeptDocument } from '../kept-document.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
 import { type DueTimes, dueTimes, MAX_CORRECTION_MS } from './due-times.ts';
 
@@ -21,6 +23,16 @@ const LOOK_AT_LEAST_EVERY_MS = 30_000;
 
 /** Until a run that could not be accepted, for a reason that may pass, is asked for again. */
 const ASK_AGAIN_AFTER_MS = 10_000;
+
+/** Instants that are none are left out: their schedules have missed nothing then. */
+const schedulesDocument = z.strictObject({
+  version: z.literal(1),
+  /** By activation, then by what the entry says. */
+  attended: z.record(z.string(), z.record(z.string(), z.string())),
+  /** Absent where the clock was never set far back. */
+  setBackAt: z.string().exactOptional(),
+});
+type SchedulesDocument = z.output<typeof schedulesDocument>;
 
 interface Entry {
   readonly times: DueTimes;
@@ -51,11 +63,16 @@ export class CronScheduler implements Scheduler {
   #setBackAt: Date | undefined;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
-  #saved = '';
-  #saving: Promise<void> = Promise.resolve();
+  readonly #document: KeptDocument<SchedulesDocument>;
 
   constructor(options: CronSchedulerOptions) {
     this.#options = options;
+    this.#document = new KeptDocument({
+      store: options.documents,
+      name: SCHEDULES_DOCUMENT,
+      schema: schedulesDocument,
+      hint: 'it is written anew',
+    });
   }
 
   async schedule(activations: readonly ResolvedActivation[]): Promise<void> {
@@ -189,7 +206,7 @@ export class CronScheduler implements Scheduler {
 
   async #known(): Promise<ReadonlyMap<string, ReadonlyMap<string, Date>>> {
     try {
-      const { attended, setBackAt } = parseSchedules(await this.#options.documents.read(SCHEDULES_DOCUMENT));
+      const { attended, setBackAt } = toKnown(await this.#document.read());
       this.#setBackAt ??= setBackAt;
       return attended;
     } catch (error) {
@@ -202,20 +219,13 @@ export class CronScheduler implements Scheduler {
     }
   }
 
-  /** One write at a time, each of the newest. A failure is logged: at worst a run is asked for again after a restart. */
-  #save(): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
-      const content = toDocument(this.#plans, this.#setBackAt);
-      const text = JSON.stringify(content);
-      if (text === this.#saved) return;
-      try {
-        await this.#options.documents.write(SCHEDULES_DOCUMENT, content);
-        this.#saved = text;
-      } catch (error) {
-        this.#options.log.error({ error }, 'when schedules were attended to cannot be kept');
-      }
-    });
-    return this.#saving;
+  /** A failure is logged: at worst a run is asked for again after a restart. */
+  async #save(): Promise<void> {
+    try {
+      await this.#document.save(() => toDocument(this.#plans, this.#setBackAt));
+    } catch (error) {
+      this.#options.log.error({ error }, 'when schedules were attended to cannot be kept');
+    }
   }
 
   #now(): Date {
@@ -242,14 +252,6 @@ function earliest(instants: readonly (Date | undefined)[]): Date | undefined {
   return times.length === 0 ? undefined : new Date(Math.min(...times));
 }
 
-interface SchedulesDocument {
-  readonly version: 1;
-  /** By activation, then by what the entry says. */
-  readonly attended: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Absent where the clock was never set far back. */
-  readonly setBackAt?: string;
-}
-
 function toDocument(plans: ReadonlyMap<string, Plan>, setBackAt: Date | undefined): SchedulesDocument {
   const attended = Array.from(plans, ([name, { entries }]) => [
     name,
@@ -267,19 +269,14 @@ interface Known {
   readonly setBackAt: Date | undefined;
 }
 
-function parseSchedules(content: unknown): Known {
-  const found = new Map<string, Map<string, Date>>();
-  if (content === undefined) return { attended: found, setBackAt: undefined };
-  const { version, attended, setBackAt } = content as Partial<SchedulesDocument>;
-  if (version !== 1 || typeof attended !== 'object') {
-    throw new SluiceError('STATE_DAMAGED', `the document ${SCHEDULES_DOCUMENT} has another form`, {
-      stage: 'state',
-    });
-  }
-  for (const [name, entries] of Object.entries(attended)) {
+function toKnown(kept: SchedulesDocument | undefined): Known {
+  const attended = Object.entries(kept?.attended ?? {}).map(([name, entries]) => {
     const instants = Object.entries(entries).map(([key, text]) => [key, new Date(text)] as const);
-    found.set(name, new Map(instants.filter(([, instant]) => !Number.isNaN(instant.getTime()))));
-  }
-  const at = setBackAt === undefined ? undefined : new Date(setBackAt);
-  return { attended: found, setBackAt: at && !Number.isNaN(at.getTime()) ? at : undefined };
+    return [name, new Map(instants.filter(([, at]) => !Number.isNaN(at.getTime())))] as const;
+  });
+  const setBackAt = kept?.setBackAt === undefined ? undefined : new Date(kept.setBackAt);
+  return {
+    attended: new Map(attended),
+    setBackAt: setBackAt && !Number.isNaN(setBackAt.getTime()) ? setBackAt : undefined,
+  };
 }

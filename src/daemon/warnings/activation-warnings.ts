@@ -1,6 +1,7 @@
+import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../run/run-record.ts';
+import { KeptDocument } from '../kept-document.ts';
 import type { Notification } from '../notify/notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
@@ -33,6 +34,26 @@ export interface ActivationWarningsOptions {
 /** Name of the document that says which warnings hold. */
 export const WARNINGS_DOCUMENT = 'warnings';
 
+const instant = z.iso.datetime();
+const warningsDocument = z.strictObject({
+  version: z.literal(1),
+  activations: z.record(
+    z.string(),
+    z.strictObject({
+      since: instant,
+      active: z.array(
+        z.strictObject({
+          code: z.string(),
+          message: z.string(),
+          since: instant,
+          run: z.string().exactOptional(),
+        }),
+      ),
+    }),
+  ),
+});
+type WarningsDocument = z.output<typeof warningsDocument>;
+
 interface Watched {
   /** ISO 8601, UTC. */
   since: string;
@@ -49,17 +70,22 @@ interface Finding {
 export class ActivationWarnings implements Warnings {
   readonly #options: ActivationWarningsOptions;
   #watched = new Map<string, Watched>();
-  #saved = '';
-  #saving: Promise<void> = Promise.resolve();
+  readonly #document: KeptDocument<WarningsDocument>;
 
   constructor(options: ActivationWarningsOptions) {
     this.#options = options;
+    this.#document = new KeptDocument({
+      store: options.documents,
+      name: WARNINGS_DOCUMENT,
+      schema: warningsDocument,
+      hint: 'it is written anew',
+    });
   }
 
   async open(): Promise<void> {
-    const { documents, log, notifications } = this.#options;
+    const { log, notifications } = this.#options;
     try {
-      this.#watched = parseWarnings(await documents.read(WARNINGS_DOCUMENT));
+      this.#watched = toWatched(await this.#document.read());
     } catch (error) {
       // Those that still hold are raised again by the next run: told twice is better than a daemon that does not start.
       log.error({ error }, 'what is kept of warnings is damaged; those that hold are told again');
@@ -144,7 +170,7 @@ export class ActivationWarnings implements Warnings {
   }
 
   async close(): Promise<void> {
-    await this.#saving;
+    await this.#document.settled();
     await this.#options.notifications.close();
   }
 
@@ -193,20 +219,12 @@ export class ActivationWarnings implements Warnings {
     else log.warn(fields, `warning: ${message}`);
   }
 
-  /** One write at a time, each of the newest state, and only when it is another. */
-  #save(): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
-      const content = toDocument(this.#watched);
-      const text = JSON.stringify(content);
-      if (text === this.#saved) return;
-      try {
-        await this.#options.documents.write(WARNINGS_DOCUMENT, content);
-        this.#saved = text;
-      } catch (error) {
-        this.#options.log.error({ error }, 'which warnings hold cannot be kept');
-      }
-    });
-    return this.#saving;
+  async #save(): Promise<void> {
+    try {
+      await this.#document.save(() => toDocument(this.#watched));
+    } catch (error) {
+      this.#options.log.error({ error }, 'which warnings hold cannot be kept');
+    }
   }
 
   #now(): Date {
@@ -237,13 +255,6 @@ function about(
   return { id, event, code, activation, ...(run === undefined ? {} : { run }), since, at };
 }
 
-interface WarningsDocument {
-  readonly version: 1;
-  readonly activations: Readonly<
-    Record<string, { readonly since: string; readonly active: readonly ActiveWarning[] }>
-  >;
-}
-
 function toDocument(watched: ReadonlyMap<string, Watched>): WarningsDocument {
   const activations = Array.from(watched, ([name, { since, active }]) => [
     name,
@@ -252,16 +263,9 @@ function toDocument(watched: ReadonlyMap<string, Watched>): WarningsDocument {
   return { version: 1, activations: Object.fromEntries(activations) };
 }
 
-function parseWarnings(content: unknown): Map<string, Watched> {
-  if (content === undefined) return new Map();
-  const { version, activations } = content as Partial<WarningsDocument>;
-  if (version !== 1 || typeof activations !== 'object' || activations === null) {
-    throw new SluiceError('STATE_DAMAGED', `the document ${WARNINGS_DOCUMENT} has another form`, {
-      stage: 'state',
-    });
-  }
-  const watched = Object.entries(activations).map(([name, { since, active }]) => {
-    const known = new Map(active.map(warning => [warning.code, warning]));
+function toWatched(kept: WarningsDocument | undefined): Map<string, Watched> {
+  const watched = Object.entries(kept?.activations ?? {}).map(([name, { since, active }]) => {
+    const known = new Map<string, ActiveWarning>(active.map(warning => [warning.code, warning]));
     return [name, { since, active: known }] as const;
   });
   return new Map(watched);

@@ -358,7 +358,17 @@ test('a full disk is said, and notifications are sent all the same', () =>
   }));
 
 test('damaged notes of notifications are said, and keep nothing from starting', async () => {
-  for (const text of ['{', 'null', '{"version":2}', '{"version":1,"items":{}}']) {
+  for (const text of [
+    '{',
+    'null',
+    '{"version":1}',
+    '{"version":2}',
+    '{"version":1,"items":{}}',
+    '{"version":1,"items":[null],"lost":{}}',
+    '{"version":1,"items":[{"index":0}],"lost":{}}',
+    '{"version":1,"items":[{"target":7,"index":0,"label":"x","addedAt":"now","notification":null}],"lost":{}}',
+    '{"version":1,"items":[],"lost":{"x":1}}',
+  ]) {
     await withWorld(async world => {
       const receiver = await world.receiver();
       world.documents.texts.set(OUTBOX_DOCUMENT, text);
@@ -368,7 +378,11 @@ test('damaged notes of notifications are said, and keep nothing from starting', 
         text,
         'kept until there is something to write',
       );
-      assert.equal(world.log.messages('error').length, 1, text);
+      const [line, ...more] = world.log.lines.filter(({ level }) => level === 'error');
+      assert.deepEqual(more, [], text);
+      const { code, message } = line!.fields.error as SluiceError;
+      assert.equal(code, 'STATE_DAMAGED', text);
+      assert.match(message, new RegExp(`^the document ${OUTBOX_DOCUMENT} is damaged`));
       await world.box.add(some(1), world.configure('a', receiver.url));
       await world.outcome(1);
       assert.deepEqual(ids(receiver), ['n0']);

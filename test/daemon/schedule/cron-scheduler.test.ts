@@ -470,12 +470,14 @@ test('damaged notes of schedules are said, and keep nothing from running', async
   for (const text of [
     '{',
     '{"version":2}',
+    '{"version":1}',
+    '{"version":1,"attended":{"daily":null}}',
     '{"version":1,"attended":{"daily":{"cron 0 7 * * * Europe/Paris":"x"}}}',
   ]) {
     world.documents.texts.set(SCHEDULES_DOCUMENT, text);
     await world.restart(0, daily());
   }
-  assert.equal(world.log.messages('error').length, 2);
+  assert.equal(world.log.messages('error').length, 4);
   await world.clock.pass(HOUR);
   assert.equal(world.target.asked.length, 1);
 });

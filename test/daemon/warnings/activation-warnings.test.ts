@@ -423,11 +423,24 @@ test('activations do not share warnings, and one that is gone leaves none', asyn
 });
 
 test('damaged notes of warnings are said, and keep nothing from starting', async () => {
-  for (const text of ['{', '{"version":7}', '[]', 'null']) {
+  for (const text of [
+    '{',
+    '{"version":1}',
+    '{"version":7}',
+    '[]',
+    'null',
+    '{"version":1,"activations":{"customers_delta":{}}}',
+    '{"version":1,"activations":{"plain":{"since":"2026-01-01T00:00:00Z","active":[null]}}}',
+    '{"version":1,"activations":{"plain":{"since":5,"active":[]}}}',
+  ]) {
     const world = new World();
     world.documents.texts.set(WARNINGS_DOCUMENT, text);
     await world.restart();
-    assert.equal(world.log.messages('error').length, 1, text);
+    const [line, ...more] = world.log.lines.filter(({ level }) => level === 'error');
+    assert.deepEqual(more, [], text);
+    const { code, message } = line!.fields.error as SluiceError;
+    assert.equal(code, 'STATE_DAMAGED', text);
+    assert.match(message, new RegExp(`^the document ${WARNINGS_DOCUMENT} is damaged`));
     assert.deepEqual(await world.end(plain(), failure('SOURCE_TIMEOUT')), [['RUN_FAILED raised']]);
   }
 });
