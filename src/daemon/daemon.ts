@@ -140,6 +140,7 @@ export class Daemon implements Operations {
       ...(options.random && { random: options.random }),
       // One that was removed cannot be resumed: its runs are to end.
       isPaused: name => pauses.get(name) !== undefined && configuration.find(name) !== undefined,
+      mayReturn: name => pauses.get(name) === undefined,
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
@@ -368,7 +369,7 @@ export class Daemon implements Operations {
     await this.#scheduler?.schedule(this.#configuration.activations);
     this.#options.observer?.configured?.(this.#configuration);
     this.#inBackground(() => this.#startRecovery.look());
-    this.#dispatcher.retryDecided();
+    this.#dispatcher.retryBlocked();
     return outcome;
   }
 

@@ -24,6 +24,8 @@ export interface DispatcherOptions {
   readonly program: RunProgram;
   readonly random?: () => number;
   isPaused(activation: string): boolean;
+  /** Whether a run waits for an activation that a reload took away: it may be back in a moment. */
+  mayReturn(activation: string): boolean;
   /** The run has another state, or begins another attempt. */
   onChange(record: RunRecord): void;
   onProgress(record: RunRecord, progress: RunProgress): void;
@@ -39,6 +41,8 @@ export interface DispatcherOptions {
 const ATTEMPTS_TOLD = 20;
 /** The history could not be written; the disk may have room again. */
 const KEEP_AGAIN_MS = 5_000;
+/** A reload may find a configuration that is just being written. A run that was accepted waits so long for its activation. */
+const MISSING_MS = 60_000;
 /** How long a run that was told to stop may take, where the daemon itself ends. */
 const LAST_PATIENCE_MS = 5_000;
 
@@ -82,9 +86,10 @@ export class Dispatcher {
     );
   }
 
-  /** What kept decided runs from being finished may be mended: those that wait are tried at once. */
-  retryDecided(): void {
-    for (const run of this.#options.queue.runs) if (run.unfinished) run.callOffRetry?.();
+  /** A reload may bring back what decided runs, and runs without their activation, wait for: they are tried at once. */
+  retryBlocked(): void {
+    for (const run of this.#options.queue.runs)
+      if (run.unfinished || run.missingSince !== undefined) run.callOffRetry?.();
     this.dispatch();
   }
 
@@ -163,6 +168,7 @@ export class Dispatcher {
     } catch (error) {
       return { error: asSluiceError(error) };
     }
+    delete run.missingSince;
     const attempt = (run.record.attempt ?? 0) + 1;
     run.attemptStartedAt = this.#now();
     const startedAt = attempt === 1 ? run.attemptStartedAt : run.record.startedAt;
@@ -268,6 +274,12 @@ export class Dispatcher {
       await this.#wait(run, unfinishedError(error, run.record.activation), delayMs, attempts);
       if (!error.retryable || failures >= retry.attempts) this.#tellUnfinished(run);
       return;
+    }
+    if (error.code === 'NAME_UNKNOWN' && !run.cancelled && this.#options.mayReturn(run.record.activation)) {
+      const now = this.#options.clock.now().getTime();
+      run.missingSince ??= now;
+      const leftMs = Math.min(MISSING_MS, run.missingSince + MISSING_MS - now);
+      if (leftMs > 0) return this.#wait(run, missingError(error, now + leftMs), leftMs);
     }
     // Where its decision is gone, given up or withdrawn by its process, the next attempt finds that and ends the run.
     delete run.unfinished;
@@ -444,6 +456,12 @@ export function toAccepted({ record, cancelled, decided, attemptStartedAt }: Liv
     ...(decided && { decided }),
     ...(attemptStartedAt !== undefined && { attemptStartedAt }),
   };
+}
+
+function missingError(error: RunError, untilMs: number): RunError {
+  const until = new Date(untilMs).toISOString();
+  const message = `${error.message}; a reload took it away, and the run waits until ${until} for one that brings it back`;
+  return { ...error, message };
 }
 
 function cancelledError(): SluiceError {

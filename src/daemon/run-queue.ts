@@ -18,6 +18,8 @@ export interface LiveRun {
   decided?: true;
   /** Why the last attempt to finish the decided run came to nothing. */
   unfinished?: RunError;
+  /** When an attempt first found that its activation is not in the configuration; in milliseconds. */
+  missingSince?: number;
   /** Attempts in a row that met a locked state folder. */
   lockedAttempts: number;
 }

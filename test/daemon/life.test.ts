@@ -155,7 +155,8 @@ test('validates and previews an activation', () =>
 
 test('a good configuration takes the place of the old one, a bad one does not', () =>
   withWorld({ activations: { one: {}, two: {}, gone: SLOW } }, async world => {
-    const daemon = await world.start();
+    const clock = new ManualClock();
+    const daemon = await world.start({ clock });
     await daemon.pause('gone');
     await daemon.resume('gone');
     const running = (await daemon.trigger(request('gone'))).record.run;
@@ -182,7 +183,10 @@ test('a good configuration takes the place of the old one, a bad one does not', 
       ['renamed.csv'],
     );
     assert.equal((await make(daemon, 'fresh')).state, 'succeeded');
+    const misses = eventOf(daemon, waiting, ({ type }) => type === 'state');
     await daemon.cancel(running);
+    await misses;
+    await clock.pass(60_000);
     const failed = await ended(daemon, waiting);
     assert.equal(failed.state, 'failed');
     assert.equal(failed.error?.code, 'NAME_UNKNOWN');
