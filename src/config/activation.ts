@@ -10,6 +10,7 @@ import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
 import { knownNames } from './nearest-name.ts';
 import type { ActivationConfig, Config, DestinationConfig, ModelConfig, SourceConfig } from './schema.ts';
+import type { Redactor } from './secrets.ts';
 
 /** Configuration keys that hold a quantity, and their names once it is in bytes, milliseconds or a ratio. */
 export const UNIT_NAMES = {
@@ -77,10 +78,15 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly dataDirectory: string;
   /** What notifications go by; the destination has the same. */
   readonly proxies: Proxies;
+  /** Conceals values of references in queries, in what is said about one; absent where there are none. */
+  readonly queryValues?: Redactor;
 };
 
-/** A configuration with the proxies of the environment that it was loaded in. */
-export type ResolvableConfig = DeepReadonly<Config> & { readonly proxies?: Proxies };
+/** A configuration with what comes of the environment that it was loaded in. */
+export type ResolvableConfig = DeepReadonly<Config> & {
+  readonly proxies?: Proxies;
+  readonly queryValues?: Redactor;
+};
 
 function withUnits<T extends object>(value: T): WithUnits<T> {
   const names: Record<string, string> = UNIT_NAMES;
@@ -122,7 +128,7 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
     'destination',
     destinationName,
   );
-  const { proxies = NO_PROXIES } = config;
+  const { proxies = NO_PROXIES, queryValues } = config;
 
   return {
     ...withUnits(own),
@@ -142,6 +148,7 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
     schedule: own.schedule.map(entry => withUnits(entry)),
     dataDirectory: config.dataDirectory,
     proxies,
+    ...(queryValues && { queryValues }),
   };
 }
 

@@ -68,6 +68,9 @@ function* secretTexts(node: LocatedNode, path: KeyPath = []): Generator<string> 
 
 type ParsedBySchema = ReturnType<typeof configSchema.safeParse>;
 
+/** Shorter values, such as `dev`, are words of every message. */
+const MIN_CONCEALED_LENGTH = 6;
+
 /** So many activations are parsed before a parser made for the schema has earned its making. */
 const WORTH_A_PARSER = 20;
 
@@ -166,7 +169,11 @@ export function checkedConfig({
   const proxies = new Proxies(context.environment);
   for (const secret of secretsOf(parsedConfig.sources)) redactor.add(secret);
   for (const secret of proxies.secrets()) redactor.add(secret);
-  const config = Object.freeze({ ...deepFreeze(parsedConfig), proxies });
+  const inQueries = resolved
+    .flatMap(part => part.inQueries)
+    .filter(value => value.length >= MIN_CONCEALED_LENGTH);
+  const queryValues = inQueries.length > 0 && { queryValues: new Redactor(inQueries) };
+  const config = Object.freeze({ ...deepFreeze(parsedConfig), proxies, ...queryValues });
   return { config, redactor, unset: missing.map(({ problem }) => problem) };
 }
 

@@ -99,7 +99,12 @@ defined in two files is an error. Unknown keys are errors. \`sluice schema\` pri
 **References** stand in any text: \`\${NAME}\` is an environment variable, \`\${NAME:-default}\` has a value for when it is not
 set or empty, \`\${file:/path}\` is the text of a file without its last line break; \`$\${\` is \`\${\` itself. They are resolved
 after the file was parsed, so a value never becomes structure; where a number or a boolean is expected, the value may
-be one. Values of references and of secret keys are never shown.
+be one.
+
+**What is hidden.** Values of secret keys, of \`\${file:/path}\` and of variables whose name holds \`PASS\`, \`PWD\`, \`SECRET\`, \`TOKEN\`, \`KEY\`, \`SAS\`,
+\`CREDENTIAL\`, \`SIGNATURE\` or \`WEBHOOK\` are hidden wherever they turn up, from 4 characters on. Values of other variables are hidden in
+problems of the configuration; those in models, segments and mappings also in errors of runs, previews and validations, from 6
+characters on. Elsewhere they are names, of containers, folders or files, and are shown as such.
 
 Relative paths start from the folder of the file that they stand in.
 `;

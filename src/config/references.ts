@@ -21,6 +21,8 @@ export interface Expansion {
   readonly referenced: boolean;
   /** Values that are secrets for where they came from: files, and variables named like secrets. */
   readonly secrets: readonly string[];
+  /** All values of variables; defaults, which stand in the file, are left out. */
+  readonly values: readonly string[];
   /** What is wrong with references as they are written; never holds a value. */
   readonly problems: readonly string[];
   /** Variables that are not set and files that cannot be read; never holds a value. */
@@ -57,6 +59,7 @@ export function expandReferences(
   spell: (value: string, place: number) => string = value => value,
 ): Expansion {
   const secrets: string[] = [];
+  const values: string[] = [];
   const problems: string[] = [];
   const missing: string[] = [];
   let referenced = false;
@@ -90,6 +93,7 @@ export function expandReferences(
     }
     // A variable that was filled from a file may begin as the file does.
     const text = value.replace(/^\ufeff/, '');
+    if (value === set) values.push(text);
     if (SECRET_NAME.test(name)) secrets.push(text);
     return text;
   };
@@ -97,5 +101,5 @@ export function expandReferences(
   const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined, place: number) =>
     isEscape(match) ? '${' : spell(lookUp(match, inner ?? ''), place),
   );
-  return { text: expanded, referenced, secrets, problems, missing };
+  return { text: expanded, referenced, secrets, values, problems, missing };
 }

@@ -18,6 +18,12 @@ export interface ResolvedTree<Node extends LocatedNode> {
   readonly missing: readonly MissingReference[];
   /** Values of references that are secrets for where they came from. */
   readonly secrets: readonly string[];
+  /** Values of references in models, segments and mappings: databases repeat them in what they say about a query. */
+  readonly inQueries: readonly string[];
+}
+
+function isInQuery([section, , key]: KeyPath): boolean {
+  return section === 'models' || section === 'segments' || (section === 'activations' && key === 'mapping');
 }
 
 /** What holds no reference is the same node as before. */
@@ -28,6 +34,7 @@ export function resolveReferences<Node extends LocatedNode>(
   const problems: ConfigProblem[] = [];
   const missing: MissingReference[] = [];
   const secrets: string[] = [];
+  const inQueries: string[] = [];
 
   const resolve = (node: LocatedNode, path: KeyPath): LocatedNode => {
     if (node.kind === 'list') {
@@ -54,8 +61,9 @@ export function resolveReferences<Node extends LocatedNode>(
     problems.push(...expansion.problems.map(message => ({ ...node.place, key, message })));
     for (const message of expansion.missing) missing.push({ path, problem: { ...node.place, key, message } });
     secrets.push(...expansion.secrets);
+    if (isInQuery(path)) inQueries.push(...expansion.values);
     return { ...node, value: expansion.text, referenced: expansion.referenced };
   };
 
-  return { root: resolve(root, []) as Node, problems, missing, secrets };
+  return { root: resolve(root, []) as Node, problems, missing, secrets, inQueries };
 }

@@ -22,6 +22,7 @@ import {
 import { backupThatMayHelp } from './backup-that-may-help.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
 import { type Clock, DELTA_LOG } from './commit.ts';
+import { concealed } from './concealed.ts';
 import { configuredProperties } from './configured-properties.ts';
 import { createSink } from './create-sink.ts';
 import { existsError } from './decide.ts';
@@ -95,7 +96,8 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   try {
     return { record: await run.run(), recovered: run.recovered };
   } catch (cause) {
-    const error = toSluiceError(cause, run.isAborted);
+    const failure = toSluiceError(cause, run.isAborted);
+    const error = failure instanceof Held ? failure : concealed(failure, request.activation);
     return { record: await run.fail(error), error, recovered: run.recovered };
   } finally {
     await run.release();

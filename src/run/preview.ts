@@ -4,6 +4,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { concealed } from './concealed.ts';
 
 export interface PreviewRequest {
   readonly activation: ResolvedActivation;
@@ -65,7 +66,7 @@ export async function previewActivation({
     await source.finish();
     return { columns: written.map(shownColumn), ...shown.taken, complete: true };
   } catch (cause) {
-    if (!signal.aborted) throw cause;
+    if (!signal.aborted) throw cause instanceof SluiceError ? concealed(cause, activation) : cause;
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });
   } finally {
     signal.removeEventListener('abort', stop);

@@ -7,6 +7,7 @@ import { type Column, type ShownColumn, shownColumn } from '../row-batch.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { permissionName, type SasDescription } from '../sinks/azure/sas.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { concealed } from './concealed.ts';
 import { lookBeforeReading } from './look-before.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 import { RunFiles } from './run-files.ts';
@@ -63,9 +64,12 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
     checkDestination(activation, { signal, now, names }),
   ]);
   const notes = activationNotes(activation, columns);
+  const all = [...checks, ...found, ...destination].map(check =>
+    check.outcome === 'failed' ? { ...check, error: concealed(check.error, activation) } : check,
+  );
   return {
     activation: name,
-    checks: [...checks, ...found, ...destination],
+    checks: all,
     columns: columns.map(shownColumn),
     names,
     notes,
