@@ -96,8 +96,7 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   try {
     return { record: await run.run(), recovered: run.recovered };
   } catch (cause) {
-    const failure = toSluiceError(cause, run.isAborted);
-    const error = failure instanceof Held ? failure : concealed(failure, request.activation);
+    const error = concealed(toSluiceError(cause, run.isAborted), request.activation);
     return { record: await run.fail(error), error, recovered: run.recovered };
   } finally {
     await run.release();

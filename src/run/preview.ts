@@ -66,7 +66,7 @@ export async function previewActivation({
     await source.finish();
     return { columns: written.map(shownColumn), ...shown.taken, complete: true };
   } catch (cause) {
-    if (!signal.aborted) throw cause instanceof SluiceError ? concealed(cause, activation) : cause;
+    if (!signal.aborted) throw concealed(cause, activation);
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });
   } finally {
     signal.removeEventListener('abort', stop);
