@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Assembly, assemble } from '../assemble.ts';
 import { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { Spill } from '../baseline/spill.ts';
@@ -54,6 +53,7 @@ import {
 import type { RunRecord, RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { passGates } from './safety-gates.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
 import { replaceable, Workspace } from './workspace.ts';
 
 export type { RunProgress } from './run-progress.ts';
@@ -87,8 +87,6 @@ export interface ExportResult {
   /** Earlier runs that had been decided and were finished first. */
   readonly recovered: readonly RunRecord[];
 }
-
-export const SYSTEM_CLOCK: Clock = { now: () => new Date(), sleep: milliseconds => sleep(milliseconds) };
 
 /** Runs an activation once, from request to record. Never rejects for what the world can cause. */
 export async function exportRun(request: ExportRequest): Promise<ExportResult> {

@@ -1,9 +1,9 @@
 import { assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { configuredProperties } from './configured-properties.ts';
-import { SYSTEM_CLOCK } from './export-run.ts';
 import { recover } from './protocol.ts';
 import type { RunRecord } from './run-record.ts';
+import { SYSTEM_CLOCK } from './system-clock.ts';
 import { Workspace } from './workspace.ts';
 
 export interface RecoveryRequest {
