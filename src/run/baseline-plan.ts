@@ -167,13 +167,15 @@ function planAgainst(
     if (!fullAsked || missing !== '')
       warnings.push({ code: 'COLUMNS_CHANGED', message: `${message}: ${then}${missing}` });
   }
-  // A full run of `insert` starts over: every row is written, and none is ever removed.
-  const compares = isComparable && !(full && isInsert);
+  // A full run of `insert` starts over: every row is written, and none is ever removed. What is gone since a state that
+  // another one has overtaken has been reported in part.
+  const known = overtaken(local, options.latest);
+  const compares = isComparable && !(full && (isInsert || known !== undefined));
   return {
     full,
     compares,
     hasSameColumns: !isOther,
-    known: local.count,
+    known: known ?? local.count,
     hashing: (compares ? local.hashing : undefined) ?? newRowHashing(),
     replacesBaseline: full || local.hashing === undefined,
     retained: full ? wanted : local.retained,
@@ -184,6 +186,13 @@ function planAgainst(
     position: positionToKeep(local.position, description.position),
     warnings,
   };
+}
+
+/** Keys of the baseline that was published last, where that is another one. */
+function overtaken(local: BaselineState, { manifest: latest }: LatestManifest): number | undefined {
+  if (latest === undefined || latest.generation < local.generation) return undefined;
+  const published = publishedBaseline(latest);
+  return published?.run === local.run ? undefined : (published?.keys ?? local.count);
 }
 
 /** What a new baseline cannot take over from the old one. */

@@ -22,8 +22,7 @@ export function passGates(options: GateOptions): RunWarning[] {
   const { onEmpty, name } = activation;
   const over = removalsOver(activation, { removed: goneOf(options) }, known);
   if (!allowRemovals && known > 0) {
-    const again = `sluice run ${name}${fullAsked ? ' --full' : ''} --allow-removals`;
-    const hint = `if that is meant, \`${again}\` lets it through`;
+    const hint = `if that is meant, repeat it with ${fullAsked ? '--full ' : ''}--allow-removals`;
     if (counts.read === 0) {
       const message = `the source of ${name} returned no rows, and the baseline has ${known}`;
       throw new Held('SOURCE_EMPTY', message, hint);

@@ -89,12 +89,14 @@ test('wrong bytes anywhere in the tables never go unnoticed', async t => {
   });
 });
 
-test('without its data directory a run is a full one, and says so in the manifest', () =>
+test('without its data directory a run is held, and a full one goes on from there', () =>
   withCheckedExport({ settings: SETTINGS }, async subject => {
     await subject.succeed();
     await subject.source.change(new Random(1));
     rmSync(join(subject.dataDirectory, 'activations'), { recursive: true });
-    const { record } = await subject.succeed();
+    const { record: held } = await subject.run();
+    assert.deepEqual([held.state, held.reason], ['held', 'STATE_LOST']);
+    const { record } = await subject.succeed({ full: true });
     assert.deepEqual([record.full, record.generation], [true, 2]);
     await subject.expectNoChange();
   }));

@@ -190,6 +190,10 @@ export class Oracle {
     const seen = source.at(run);
     const before = full ? new Map<number, string>() : syncMode === 'insert' ? this.#held : this.#before;
     const expected = expectedRows(before, seen, syncMode, full);
+    // A full run says what is gone as far as it knows what was there.
+    for (const { key, name: value, change } of full ? rows : [])
+      if (change === 'removed' && !seen.has(key) && this.#before.get(key) === value)
+        expected.set(key, `removed ${value}`);
     const actual = new Map<number, string>();
     for (const { key, name: value, change } of rows) {
       assert.ok(!actual.has(key), `${name}: key ${key} is there twice`);

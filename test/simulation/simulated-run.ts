@@ -128,7 +128,13 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
       rows = new Map(options.source);
       const columns = mapping.written.map(toManifestColumn);
       const opened = { ...plan, fileName, snapshotTime: startedAt, columns };
-      const startsOver = plan.full && activation.syncMode === 'insert';
+      const { manifest } = latest;
+      const isOvertaken =
+        local !== undefined &&
+        manifest !== undefined &&
+        manifest.generation >= local.generation &&
+        manifest.run !== local.run;
+      const startsOver = plan.full && (activation.syncMode === 'insert' || isOvertaken);
       options.onRead(opened, rows, startsOver ? new Map() : options.baseline.rows);
       return opened;
     },
