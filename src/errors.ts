@@ -190,6 +190,11 @@ export const ERROR_KINDS = {
     'free disk space or mend the data directory, then run again',
     503,
   ),
+  STATE_INACCESSIBLE: permanent(
+    'configuration',
+    'let the user that runs Sluice read and write the data directory',
+    500,
+  ),
   STATE_STALE: permanent('configuration', 'put the newest state back, or run with --full'),
 
   // the run itself
@@ -203,7 +208,11 @@ export const ERROR_KINDS = {
 
   // the daemon
   RUN_KILLED: transient('connection', 'the process of the run was ended from outside; run again'),
-  RUN_OUT_OF_MEMORY: transient('rate limit', 'raise daemon.runMemory, or lower stateMemory or blockSize'),
+  RUN_OUT_OF_MEMORY: transient(
+    'rate limit',
+    'raise daemon.runMemory or the limit that the system sets (`ulimit -v`), or lower stateMemory or blockSize',
+  ),
+  RUN_OUT_OF_FILES: transient('rate limit', 'raise the limit of open files (`ulimit -n`), then run again'),
   RUN_HUNG: transient('timeout', 'the process of the run gave no sign of life and was ended; run again'),
   RUN_UNKNOWN: permanent('not found', 'see `sluice runs` for the runs that are known', 404),
   ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first', 409),
@@ -216,6 +225,9 @@ export const ERROR_KINDS = {
   ),
   SHUTTING_DOWN: transient('connection', 'the daemon is ending; ask again when it is back', 503),
   LISTEN_FAILED: permanent('configuration', 'free the address, or set daemon.host and daemon.port'),
+
+  // the command
+  OUTPUT_FAILED: transient('connection', 'make room where the output goes; what the command did is done'),
 
   // requests to the daemon
   REQUEST_INVALID: permanent('configuration', 'see /openapi.json for what is allowed', 400),

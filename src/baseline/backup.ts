@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { SluiceError } from '../errors.ts';
 import type { BlobReader, BlobStore, Precondition, WriteOutcome } from '../sinks/sink.ts';
+import { stateError } from '../system-errors.ts';
 import type { BaselineState } from './baseline.ts';
 import { syncFolder } from './sync-folder.ts';
 
@@ -366,8 +367,6 @@ async function onDisk<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    if (cause instanceof SluiceError) throw cause;
-    const message = `copying the baseline failed: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, 'copying the baseline failed');
   }
 }

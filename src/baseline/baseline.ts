@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
 import type { SourcePosition } from '../sources/source.ts';
+import { readError, stateError } from '../system-errors.ts';
 import {
   bucketOfKey,
   epochRange,
@@ -379,7 +380,9 @@ export class Baseline {
     try {
       return await act();
     } catch (cause) {
-      throw damaged(`it cannot be read: ${(cause as Error).message}`, cause);
+      throw readError(cause, 'the baseline cannot be read', () =>
+        damaged(`it cannot be read: ${(cause as Error).message}`, cause),
+      );
     }
   }
 
@@ -390,7 +393,7 @@ export class Baseline {
       const message = `writing the baseline failed: ${(cause as Error).message}`;
       // Of a table that was to be merged.
       if (/Corruption/.test(message)) throw damaged(message, cause);
-      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+      throw stateError(cause, 'writing the baseline failed');
     }
   }
 }
@@ -430,11 +433,8 @@ function openError(directory: string, cause: unknown): SluiceError {
       stage: 'state',
     });
   }
-  const code = /Corruption|JSON|(?:MANIFEST-\d+|\.ldb|\.log): No such file/i.test(reason)
-    ? 'STATE_DAMAGED'
-    : 'STATE_WRITE_FAILED';
-  return new SluiceError(code, `the baseline in ${directory} cannot be opened: ${reason}`, {
-    cause,
-    stage: 'state',
-  });
+  const message = `the baseline in ${directory} cannot be opened`;
+  if (!/Corruption|JSON|(?:MANIFEST-\d+|\.ldb|\.log): No such file/i.test(reason))
+    return stateError(cause, message);
+  return new SluiceError('STATE_DAMAGED', `${message}: ${reason}`, { cause, stage: 'state' });
 }

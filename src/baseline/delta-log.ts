@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { SluiceError } from '../errors.ts';
+import { readError, stateError } from '../system-errors.ts';
 import { HASH_WORDS } from './key-table.ts';
 
 /**
@@ -159,7 +160,9 @@ export async function* readDeltaLog(path: string): AsyncGenerator<UpsertFrame | 
   const damaged = (what: string): SluiceError =>
     new SluiceError('STATE_DAMAGED', `delta log ${path}: ${what}`, { stage: 'state' });
   const file = await open(path, 'r').catch((cause: Error) => {
-    throw damaged(`it cannot be opened: ${cause.message}`);
+    throw readError(cause, `delta log ${path} cannot be opened`, () =>
+      damaged(`it cannot be opened: ${cause.message}`),
+    );
   });
   try {
     const take = async (bytes: number): Promise<Buffer> => {
@@ -228,7 +231,6 @@ async function writing<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const message = `writing the delta log failed: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, 'writing the delta log failed');
   }
 }

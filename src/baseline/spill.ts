@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import type { Change, RowBatch } from '../row-batch.ts';
+import { stateError } from '../system-errors.ts';
 import { BUCKETS } from './key-table.ts';
 
 /** Rows wait for their bucket, or, with keys of a former hash, for the bucket of that. */
@@ -153,8 +154,7 @@ export class Spill {
     try {
       return await act();
     } catch (cause) {
-      const message = `setting rows aside in ${this.#directory} failed: ${(cause as Error).message}`;
-      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+      throw stateError(cause, `setting rows aside in ${this.#directory} failed`);
     }
   }
 }

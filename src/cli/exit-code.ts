@@ -1,5 +1,6 @@
-import { EXIT, SluiceError } from '../errors.ts';
+import { EXIT } from '../errors.ts';
 import type { ExportResult } from '../run/export-run.ts';
+import { unexpectedError } from '../system-errors.ts';
 
 /**
  * From harmless to grave. What a repetition cannot mend outranks what it can, and a run that waits for a person comes
@@ -38,5 +39,5 @@ export function exitCodeOf({ record, error }: ExportResult): number {
 }
 
 export function exitCodeOfError(error: unknown): number {
-  return error instanceof SluiceError ? error.exitCode : EXIT.failed;
+  return unexpectedError(error).exitCode;
 }

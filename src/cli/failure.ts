@@ -1,4 +1,5 @@
-import { SluiceError } from '../errors.ts';
+import type { SluiceError } from '../errors.ts';
+import { unexpectedError } from '../system-errors.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface FailureOptions {
@@ -10,7 +11,7 @@ export interface FailureOptions {
 
 /** `error CODE: what failed; what to do`, on one line unless the error lists several problems. */
 export function describeFailure(error: unknown, { on, verbose }: FailureOptions): string {
-  const failure = error instanceof SluiceError ? error : unexpected(error);
+  const failure = unexpectedError(error);
   const listed = failure.code === 'CONFIG_INVALID' && failure.message.includes('\n');
   const where = on === undefined ? '' : `${on}: `;
   const line = listed
@@ -23,11 +24,6 @@ export function describeFailure(error: unknown, { on, verbose }: FailureOptions)
 export function noteFailure(terminal: Terminal, error: unknown, options: FailureOptions): void {
   const text = describeFailure(error, options);
   terminal.note(text.replace(/^error \w+/, head => terminal.paintNote('red', head)));
-}
-
-function unexpected(error: unknown): SluiceError {
-  const message = error instanceof Error ? error.message : String(error);
-  return new SluiceError('INTERNAL', `unexpected: ${message}`, { cause: error });
 }
 
 function oneLine(text: string): string {

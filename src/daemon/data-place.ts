@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { lockFolder } from '../baseline/baseline.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { SluiceError } from '../errors.ts';
+import { stateError } from '../system-errors.ts';
 import { Configuration } from './configuration.ts';
 import type { DaemonClock } from './parts.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
@@ -36,8 +37,7 @@ async function lockDaemonFolder(folder: string): Promise<{ close(): Promise<void
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    const message = `the data directory cannot be used: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, `the data directory ${dirname(folder)} cannot be used`);
   }
   try {
     return await lockFolder(join(folder, 'lock'));

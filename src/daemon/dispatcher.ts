@@ -4,6 +4,7 @@ import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import { isFullAsked, keptOf, toRunError } from '../run/new-record.ts';
 import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../run/run-record.ts';
+import { unexpectedError } from '../system-errors.ts';
 import type { Configuration } from './configuration.ts';
 import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
 import type { DaemonClock, Log } from './parts.ts';
@@ -152,7 +153,7 @@ export class Dispatcher {
         { run: run.record.run, activation: run.record.activation, error },
         'an attempt could not be made',
       );
-      await this.#wait(run, toRunError(asSluiceError(error)), KEEP_AGAIN_MS);
+      await this.#wait(run, toRunError(unexpectedError(error)), KEEP_AGAIN_MS);
     } finally {
       if (this.#options.queue.running === 0) for (const tell of this.#onIdle.splice(0)) tell();
       this.dispatch();
@@ -166,7 +167,7 @@ export class Dispatcher {
     try {
       snapshot = configuration.snapshotOf(activation);
     } catch (error) {
-      return { error: asSluiceError(error) };
+      return { error: unexpectedError(error) };
     }
     delete run.missingSince;
     const attempt = (run.record.attempt ?? 0) + 1;
@@ -466,12 +467,4 @@ function missingError(error: RunError, untilMs: number): RunError {
 
 function cancelledError(): SluiceError {
   return new SluiceError('CANCELLED', 'the run was cancelled', { stage: 'run' });
-}
-
-function asSluiceError(error: unknown): SluiceError {
-  if (error instanceof SluiceError) return error;
-  return new SluiceError('INTERNAL', `unexpected: ${(error as Error).message}`, {
-    cause: error,
-    stage: 'run',
-  });
 }

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { makeFolder, writeDurably } from '../run/durable-file.ts';
+import { readError, stateError } from '../system-errors.ts';
 import type { DocumentStore, WriteWatch } from './parts.ts';
 
 /** Documents as JSON files of a folder. Writes of one document happen in the order in which they were asked for. */
@@ -22,10 +23,10 @@ export class DocumentFolder implements DocumentStore {
       return JSON.parse(await readFile(path, 'utf8'));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new SluiceError('STATE_DAMAGED', `${path} cannot be read: ${(cause as Error).message}`, {
-        cause,
-        stage: 'state',
-        hint: 'delete it, or bring it back from a backup of the data directory, and start again',
+      throw readError(cause, `${path} cannot be read`, () => {
+        const message = `${path} cannot be read: ${(cause as Error).message}`;
+        const hint = 'delete it, or bring it back from a backup of the data directory, and start again';
+        return new SluiceError('STATE_DAMAGED', message, { cause, stage: 'state', hint });
       });
     }
   }
@@ -57,8 +58,7 @@ export class DocumentFolder implements DocumentStore {
       .then(
         () => this.#watch?.wrote(this.placeOf(name)),
         cause => {
-          const message = `the data directory cannot be written: ${(cause as Error).message}`;
-          const error = new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+          const error = stateError(cause, 'the data directory cannot be written');
           this.#watch?.failed(this.placeOf(name), error);
           throw error;
         },

@@ -8,6 +8,7 @@ import { describeMisfit } from '../run/describe-misfit.ts';
 import { writeDurably } from '../run/durable-file.ts';
 import { keptRequest } from '../run/kept-record.ts';
 import type { RunRecord } from '../run/run-record.ts';
+import { readError, stateError } from '../system-errors.ts';
 import { fromLine, toLine } from './checked-line.ts';
 import type { WriteWatch } from './parts.ts';
 
@@ -185,7 +186,9 @@ async function readLog(path: string): Promise<Map<string, AcceptedRun>> {
     text = await readFile(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return runs;
-    throw damaged(path, (cause as Error).message, cause);
+    throw readError(cause, `the queue of the daemon in ${path} cannot be read`, () =>
+      damaged(path, (cause as Error).message, cause),
+    );
   }
   const lines = text.split('\n');
   // After the last line break: nothing, or what a crash has cut short.
@@ -212,7 +215,6 @@ async function writing(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (cause) {
-    const message = `the queue of the daemon cannot be written: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, 'the queue of the daemon cannot be written');
   }
 }

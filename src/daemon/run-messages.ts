@@ -1,8 +1,9 @@
-import { ERROR_KINDS, type ErrorCode, type ErrorStage, SluiceError } from '../errors.ts';
+import { type ErrorCode, type ErrorStage, SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { Preview } from '../run/preview.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { Check, Validation } from '../run/validate.ts';
+import { unexpectedError } from '../system-errors.ts';
 
 /** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
 export type ToRunProcess =
@@ -54,12 +55,8 @@ type PlainCheck =
   | (Omit<Extract<Check, { outcome: 'failed' }>, 'error'> & { readonly error: PlainError });
 
 export function toPlainError(error: unknown): PlainError {
-  if (error instanceof SluiceError) {
-    const { code, message, hint, stage } = error;
-    return { code, message, hint, ...(stage && { stage }) };
-  }
-  const message = `unexpected: ${error instanceof Error ? error.message : String(error)}`;
-  return { code: 'INTERNAL', message, hint: ERROR_KINDS.INTERNAL.hint };
+  const { code, message, hint, stage } = unexpectedError(error);
+  return { code, message, hint, ...(stage && { stage }) };
 }
 
 export function fromPlainError({ code, message, hint, stage }: PlainError): SluiceError {

@@ -5,6 +5,7 @@ import { activationsIn } from '../run/history.ts';
 import { toRunError } from '../run/new-record.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import { activationsFolder } from '../run/state-folder.ts';
+import { unexpectedError } from '../system-errors.ts';
 import type { Configuration } from './configuration.ts';
 import { isDecided, unfinishedProblem } from './decided-run.ts';
 import { blankOf, withAttempt } from './dispatcher.ts';
@@ -137,8 +138,7 @@ export class StartRecovery {
   async #failed(name: string, attempt: number, error: unknown): Promise<void> {
     const { configuration, log } = this.#options;
     if (this.#closing.signal.aborted) return;
-    const known =
-      error instanceof SluiceError ? error : new SluiceError('INTERNAL', `unexpected: ${String(error)}`);
+    const known = unexpectedError(error);
     if (known.code === 'STATE_LOCKED') {
       this.#lookLater(name, attempt, lockedDelayMs(attempt));
       return;

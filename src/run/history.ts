@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../errors.ts';
+import { stateError } from '../system-errors.ts';
 import { writeDurably } from './durable-file.ts';
 import { keptRecord } from './kept-record.ts';
 import { RUN_ID } from './run-id.ts';
@@ -48,9 +49,13 @@ export async function listRuns(options: ListRunsOptions): Promise<RunList> {
   const records: RunRecord[] = [];
   const unreadable: string[] = [];
   for (const { path } of found.slice(0, limit)) {
-    const record = await readRecord(path);
-    if (record === 'unreadable') unreadable.push(path);
-    else if (record !== undefined) records.push(record);
+    try {
+      const record = await readRecord(path);
+      if (record !== undefined) records.push(record);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      unreadable.push(path);
+    }
   }
   return { records, unreadable, more: found.length > limit };
 }
@@ -61,7 +66,6 @@ export async function findRun(dataDirectory: string, run: string): Promise<RunRe
   for (const name of await activationsIn(dataDirectory)) {
     const path = join(historyFolder(dataDirectory, name), `${run}.json`);
     const record = await readRecord(path);
-    if (record === 'unreadable') throw unreadableError(path);
     if (record !== undefined) return record;
   }
   return undefined;
@@ -75,17 +79,13 @@ export async function keepRecord(folder: string, record: RunRecord): Promise<voi
     const temporary = join(folder, '..', `record-${record.run}.tmp`);
     await writeDurably(path, `${JSON.stringify(record)}\n`, { temporary });
   } catch (cause) {
-    const message = `the record of run ${record.run} cannot be written: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, `the record of run ${record.run} cannot be written`);
   }
 }
 
 /** Rejects with STATE_DAMAGED where the record cannot be read: the run may have been made. */
 export async function recallRecord(folder: string, run: string): Promise<RunRecord | undefined> {
-  const path = join(folder, `${run}.json`);
-  const record = await readRecord(path);
-  if (record === 'unreadable') throw unreadableError(path);
-  return record;
+  return readRecord(join(folder, `${run}.json`));
 }
 
 export function historyFolder(dataDirectory: string, activation: string): string {
@@ -108,24 +108,26 @@ async function entriesOf(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
+    const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw new SluiceError('STATE_DAMAGED', `${folder} cannot be read: ${message}`, { cause, stage: 'state' });
+    throw stateError(cause, `${folder} cannot be read`, { access: 'read' });
   }
 }
 
-/** `undefined` where there is none. */
-async function readRecord(path: string): Promise<RunRecord | 'unreadable' | undefined> {
+/** `undefined` where there is none. Rejects with STATE_DAMAGED where it is not a record. */
+async function readRecord(path: string): Promise<RunRecord | undefined> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : 'unreadable';
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw stateError(error, `${path} cannot be read`, { access: 'read' });
   }
   try {
     const { data } = keptRecord.safeParse(JSON.parse(text));
-    return data === undefined ? 'unreadable' : (data as unknown as RunRecord);
+    if (data !== undefined) return data as unknown as RunRecord;
   } catch {
-    return 'unreadable';
+    // Said below.
   }
+  throw unreadableError(path);
 }

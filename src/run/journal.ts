@@ -3,6 +3,7 @@ import { readdir, readFile, rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { readError, stateError } from '../system-errors.ts';
 import { makeFolder, writeDurably } from './durable-file.ts';
 import { RUN_ID } from './run-id.ts';
 
@@ -68,7 +69,9 @@ export class DiskJournal implements Journal {
       text = await readFile(path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw damaged(path, `cannot be read: ${(error as Error).message}`, error);
+      throw readError(error, `${path} cannot be read`, () =>
+        damaged(path, `cannot be read: ${(error as Error).message}`, error),
+      );
     }
     const { sha256, content } = parsed(path, text);
     // Both sides take it of the same text: that of the content once it was written and read.
@@ -128,7 +131,6 @@ async function writing<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const message = `the data directory cannot be written: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, 'the data directory cannot be written');
   }
 }

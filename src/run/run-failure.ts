@@ -1,4 +1,5 @@
 import { SluiceError } from '../errors.ts';
+import { unexpectedError } from '../system-errors.ts';
 import { Held } from './held.ts';
 import { toRunError } from './new-record.ts';
 import type { RunRecord, RunWarning } from './run-record.ts';
@@ -7,11 +8,7 @@ import type { RunRecord, RunWarning } from './run-record.ts';
 export function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {
   if (cause instanceof Held) return cause;
   if (isAborted) return new SluiceError('CANCELLED', 'the run was cancelled', { cause, stage: 'run' });
-  if (cause instanceof SluiceError) return cause;
-  return new SluiceError('INTERNAL', `unexpected: ${(cause as Error)?.message ?? String(cause)}`, {
-    cause,
-    stage: 'run',
-  });
+  return unexpectedError(cause, { stage: 'run' });
 }
 
 /** The record of a run that came to nothing, or is decided and could not be finished. */

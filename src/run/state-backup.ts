@@ -7,6 +7,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
+import { stateError } from '../system-errors.ts';
 import { newRunId } from './run-id.ts';
 import { hexDigest } from './state.ts';
 import { pendingError, StateFolder } from './state-folder.ts';
@@ -123,8 +124,7 @@ async function copyFiles(from: string, to: string): Promise<void> {
     }
   } catch (cause) {
     await rm(to, { recursive: true, force: true });
-    const message = `copying the baseline failed: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, 'copying the baseline failed');
   }
 }
 

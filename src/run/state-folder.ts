@@ -1,8 +1,10 @@
-import { rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { access, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { Baseline, lockFolder } from '../baseline/baseline.ts';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { stateError } from '../system-errors.ts';
 import { makeFolder, writeDurably } from './durable-file.ts';
 import { DiskJournal, type Journal } from './journal.ts';
 
@@ -43,8 +45,7 @@ export class StateFolder {
       // Also those that a killed process made and did not come to sync.
       for (const made of [path, activationsFolder(dataDirectory), dataDirectory]) await syncFolder(made);
     } catch (cause) {
-      const message = `the data directory ${dataDirectory} cannot be used: ${(cause as Error).message}`;
-      throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+      throw stateError(cause, `the data directory ${dataDirectory} cannot be used`);
     }
     const lock = await lockFolder(join(path, 'lock'));
     try {
@@ -149,6 +150,29 @@ export class StateFolder {
   }
 }
 
+/** Rejects where a run could not write what it keeps there. Makes nothing, and opens nothing. */
+export async function checkDataDirectory(dataDirectory: string, activation: string): Promise<void> {
+  const folder = join(activationsFolder(dataDirectory), activation);
+  const needed = ['runs', HISTORY_FOLDER, 'lock', BASELINE_FOLDER].map(name => join(folder, name));
+  try {
+    await checkFolder(await nearestThere(dataDirectory));
+    for (const path of [activationsFolder(dataDirectory), folder, ...needed])
+      if (await exists(path)) await checkFolder(path);
+  } catch (cause) {
+    throw stateError(cause, `the data directory ${dataDirectory} cannot be used`);
+  }
+}
+
+async function nearestThere(path: string): Promise<string> {
+  return (await exists(path)) || path === dirname(path) ? path : nearestThere(dirname(path));
+}
+
+async function checkFolder(path: string): Promise<void> {
+  if (!(await stat(path)).isDirectory())
+    throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR', path });
+  await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
 /** The error that refuses what must not happen to a baseline under a decided run. */
 export function pendingError(
   doing: string,
@@ -169,7 +193,7 @@ export async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
+    throw stateError(error, `${path} cannot be read`, { access: 'read' });
   }
 }
 
@@ -177,7 +201,6 @@ async function writing<T>(doing: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const message = `${doing} failed: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'state' });
+    throw stateError(cause, `${doing} failed`);
   }
 }

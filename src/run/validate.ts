@@ -12,9 +12,10 @@ import { lookBeforeReading } from './look-before.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 import { RunFiles } from './run-files.ts';
 import { newRunId } from './run-id.ts';
+import { checkDataDirectory } from './state-folder.ts';
 
 /** What is looked at, in this order. A check whose ground is missing is left out. */
-export type CheckName = 'names' | 'source' | 'mapping' | 'key' | 'format' | 'destination' | 'sas';
+export type CheckName = 'names' | 'state' | 'source' | 'mapping' | 'key' | 'format' | 'destination' | 'sas';
 
 export type Check =
   | { readonly check: CheckName; readonly outcome: 'passed'; readonly message: string }
@@ -59,6 +60,10 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
   if (offline) {
     return { activation: name, checks, columns: [], names, notes: activationNotes(activation, []) };
   }
+  await attempt(checks, 'state', signal, async () => {
+    await checkDataDirectory(activation.dataDirectory, name);
+    return `${activation.dataDirectory} can be written`;
+  });
   const [{ found, columns }, destination] = await Promise.all([
     checkSource(activation, signal),
     checkDestination(activation, { signal, now, names }),

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../errors.ts';
+import { limitOf } from '../system-errors.ts';
 
 export interface Digests {
   readonly md5: Buffer;
@@ -88,7 +89,11 @@ class DigestThread {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     void worker.terminate();
-    const failure = new SluiceError('INTERNAL', 'the thread that computes checksums ended', { cause });
+    const what = 'the thread that computes checksums ended';
+    const limit = limitOf(cause);
+    const failure = limit
+      ? new SluiceError(limit, `${what}: ${(cause as Error).message}`, { cause })
+      : new SluiceError(cause === undefined ? 'RUN_KILLED' : 'INTERNAL', what, { cause });
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#waiting.clear();
   }

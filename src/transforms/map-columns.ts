@@ -24,6 +24,16 @@ export interface MappingOptions {
 
 /** Selects, renames and reorders columns; finds the key. Throws COLUMN_UNKNOWN or COLUMN_DUPLICATE. */
 export function planMapping({ modelName, columns, mapping, primaryKey }: MappingOptions): MappingPlan {
+  if (columns.length === 0) {
+    throw new SluiceError(
+      'COLUMN_UNKNOWN',
+      `model ${modelName} has no columns, so no file could hold its rows`,
+      {
+        stage: 'mapping',
+        hint: 'name at least one column behind `select`',
+      },
+    );
+  }
   const wanted = mapping ?? columns.map(({ name }) => ({ from: name, to: name }));
   const names = [...wanted.map(({ from }) => from), ...primaryKey];
   const unknown = [...new Set(names)].filter(name => !columns.some(column => column.source === name));

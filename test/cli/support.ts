@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 
-const SLUICE = fileURLToPath(new URL('../../dist/bin/sluice.js', import.meta.url));
+export const SLUICE = fileURLToPath(new URL('../../dist/bin/sluice.js', import.meta.url));
 
 export interface Outcome {
   readonly code: number | null;

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { ParquetSchema, ParquetWriter } from '@dsnp/parquetjs';
 import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
+import { limitOf } from '../../system-errors.ts';
 import type { BufferingEncoder, FlushedRows, OutputBuffer } from '../encoder.ts';
 import { type ParquetColumn, parquetColumns } from '../parquet/parquet-column.ts';
 import { MAX_ROW_GROUPS, ParquetFile } from '../parquet/parquet-file.ts';
@@ -162,7 +163,8 @@ async function writeRowGroup(schema: ParquetSchema, rows: readonly StoredRow[]):
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     const hint = 'use engine: fast';
-    throw new SluiceError('INTERNAL', `@dsnp/parquetjs failed: ${why}`, { cause, stage: 'encoding', hint });
+    const code = limitOf(cause) ?? 'INTERNAL';
+    throw new SluiceError(code, `@dsnp/parquetjs failed: ${why}`, { cause, stage: 'encoding', hint });
   }
   return Buffer.concat(chunks);
 }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../../errors.ts';
+import { limitOf } from '../../system-errors.ts';
 import type { ParquetOptions } from './parquet-options.ts';
 
 export interface RowGroupRequest {
@@ -95,5 +96,6 @@ export const rowGroupWriter = new RowGroupWriter();
 
 function failed(cause: unknown): SluiceError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new SluiceError('INTERNAL', `writing a row group failed: ${why}`, { cause, stage: 'encoding' });
+  const code = limitOf(cause) ?? 'INTERNAL';
+  return new SluiceError(code, `writing a row group failed: ${why}`, { cause, stage: 'encoding' });
 }

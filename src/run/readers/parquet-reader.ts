@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AsyncBuffer, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { SluiceError } from '../../errors.ts';
+import { stateError } from '../../system-errors.ts';
 import { ColumnCheck } from './column-check.ts';
 import type { ExpectedFile, FileContents } from './file-reader.ts';
 
@@ -87,7 +87,6 @@ async function onDisk<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (cause) {
-    const message = `putting the file into ${tmpdir()} failed: ${(cause as Error).message}`;
-    throw new SluiceError('STATE_WRITE_FAILED', message, { cause, stage: 'run' });
+    throw stateError(cause, `putting the file into ${tmpdir()} failed`, { stage: 'run', setting: 'TMPDIR' });
   }
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, SluiceError } from '../../errors.ts';
+import { accessHint, isRefused, limitOf } from '../../system-errors.ts';
 
 /** Where in a file something is. Rows and lines count from 1, bytes from 0; of a gzip file they are its content's. */
 export interface Place {
@@ -64,17 +65,17 @@ export function toSourceError(cause: unknown, doing: string): SluiceError {
   const text = `${doing}: ${message}`;
   const fail = (kind: ErrorCode, hint?: string): SluiceError =>
     new SluiceError(kind, text, { cause, stage: 'source', ...(hint === undefined ? {} : { hint }) });
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return fail('SOURCE_CONNECT_FAILED', 'check path of the source');
-  if (code === 'EACCES' || code === 'EPERM')
-    return fail('SOURCE_PERMISSION', 'let the user that runs Sluice read the file and list its folder');
+  if (code === 'ENOENT') return fail('SOURCE_CONNECT_FAILED', 'check path of the source');
+  if (isRefused(cause))
+    return fail('SOURCE_PERMISSION', accessHint(cause, { access: 'read', setting: 'path of the source' }));
   if (code === 'Z_BUF_ERROR')
     return fail(
       'SOURCE_INCOMPLETE',
       'the gzip file is cut off or still being written: run again when it is complete',
     );
   if (code.startsWith('Z_')) return fail('SOURCE_QUERY_FAILED', 'the gzip file is damaged: write it again');
-  if (code === 'EMFILE' || code === 'ENFILE') return fail('SOURCE_TRANSIENT');
+  const limit = limitOf(cause);
+  if (limit) return fail(limit);
   if (code !== '') return fail('SOURCE_CONNECTION_LOST');
   return fail('INTERNAL');
 }

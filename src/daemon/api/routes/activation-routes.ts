@@ -132,7 +132,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     params: byName,
     body: pauseBody,
     answers: { 200: anActivation },
-    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED'],
+    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_INACCESSIBLE'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.pause(input.params.name, input.body.reason),
@@ -148,7 +148,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     summary: 'Let runs begin again',
     params: byName,
     answers: { 200: anActivation },
-    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED'],
+    errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_INACCESSIBLE'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.resume(input.params.name),

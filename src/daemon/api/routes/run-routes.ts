@@ -48,6 +48,7 @@ export const RUN_ROUTES: readonly Route[] = [
       'QUEUE_FULL',
       'SHUTTING_DOWN',
       'STATE_WRITE_FAILED',
+      'STATE_INACCESSIBLE',
       'STATE_DAMAGED',
     ],
     handle: async ({ input, services }) => {
@@ -125,7 +126,7 @@ export const RUN_ROUTES: readonly Route[] = [
       'A queued run ends at once. One that is under way is asked to stop, and is `cancelled` soon after; wait for it with `getRun`. One whose publication is decided is finished all the same, and one that has ended stays as it is. One that is decided and can never be finished is given up by `sluice state reset NAME --abandon`, where the daemon runs, and by nothing else; its run is then `failed`.',
     params: byId,
     answers: { 200: aRun },
-    errors: ['RUN_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_DAMAGED'],
+    errors: ['RUN_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_INACCESSIBLE', 'STATE_DAMAGED'],
     handle: async ({ input, services }) => ({
       status: 200,
       body: await services.operations.cancel(input.params.id),

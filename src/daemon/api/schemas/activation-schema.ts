@@ -96,6 +96,7 @@ true satisfies SameShape<typeof columnSchema, ShownColumn>;
 
 const checkName = z.enum([
   'names',
+  'state',
   'source',
   'mapping',
   'key',
