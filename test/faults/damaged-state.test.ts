@@ -111,8 +111,8 @@ test('a data directory that cannot be used fails the run', () =>
     rmSync(activations, { recursive: true });
     writeFileSync(activations, 'a file where a folder is needed');
     const { record } = await subject.run();
-    assert.equal(record.error?.code, 'STATE_WRITE_FAILED');
-    assert.match(record.error.hint, /data directory/);
+    assert.equal(record.error?.code, 'STATE_INACCESSIBLE');
+    assert.match(record.error.hint, /activations is a file and no folder/);
     assert.deepEqual(await subject.container.list(), before);
   }));
 
