@@ -4,7 +4,7 @@ import type { RunRecord } from '../run/run-record.ts';
 import { type CommandContext, openHistoryConfig } from './command-context.ts';
 import { formatInterval } from './quantities.ts';
 import { STATE_STYLES } from './runs.ts';
-import { tableLines } from './table.ts';
+import { fittedTableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ActivationsOptions {
@@ -74,7 +74,13 @@ function describe(
 }
 
 function activationTable(listed: readonly ListedActivation[], terminal: Terminal): string {
-  const titles = ['activation', 'source', 'destination', 'schedule', 'last run'].map(title => ({ title }));
+  const titles = [
+    { title: 'activation', cut: true },
+    { title: 'source', leaveOut: 2 },
+    { title: 'destination', leaveOut: 1 },
+    { title: 'schedule', cut: true },
+    { title: 'last run' },
+  ];
   const rows = listed.map(({ activation, source, destination, schedule, lastRun }) => [
     activation,
     source,
@@ -82,7 +88,7 @@ function activationTable(listed: readonly ListedActivation[], terminal: Terminal
     schedule.length === 0 ? 'none' : terminal.clean(schedule.join(', ')),
     lastRun === undefined ? 'never' : lastRunText(lastRun, terminal),
   ]);
-  const [head = '', ...lines] = tableLines(titles, rows);
+  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
   return [terminal.paint('dim', head), ...lines].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import type { RunProgress } from '../run/export-run.ts';
 import { formatBytes, formatCount } from './quantities.ts';
+import { cutToWidth } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressDisplay {
@@ -47,9 +48,9 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
     if (looks.length > RATE_LOOKS) looks.shift();
     const first = looks[0]!;
     const rowsPerSecond = at > first.at ? (1000 * (progress.rowsRead - first.rows)) / (at - first.at) : 0;
-    const parts = describeProgress(activation, progress, { elapsedMs: at - started, rowsPerSecond });
+    const pace = { elapsedMs: at - started, rowsPerSecond };
     if (terminal.isLive) {
-      terminal.status(fitted(parts, terminal.columns - 1));
+      terminal.status(liveLine(activation, progress, { ...pace, columns: terminal.columns - 1 }));
       return;
     }
     const isNews = progress.phase !== phase || (waiting === undefined && progress.waiting !== undefined);
@@ -57,7 +58,7 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
     if (!isNews && at < lineDue) return;
     phase = progress.phase;
     lineDue = at + LINE_EVERY_MS;
-    terminal.note(parts.join('  '));
+    terminal.note(describeProgress(activation, progress, pace).join('  '));
   };
 
   look();
@@ -73,19 +74,21 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
   };
 }
 
-/** What there is to tell, the most important first. */
-export function describeProgress(
-  activation: string,
-  { phase, rowsRead, rowsWritten, bytesStaged, blocksStaged, part, connectingTo, waiting }: RunProgress,
-  { elapsedMs, rowsPerSecond }: { readonly elapsedMs: number; readonly rowsPerSecond: number },
-): string[] {
+interface Pace {
+  readonly elapsedMs: number;
+  readonly rowsPerSecond: number;
+}
+
+/** All that is known, for a line of a log. */
+export function describeProgress(activation: string, progress: RunProgress, pace: Pace): string[] {
+  const { phase, rowsRead, rowsWritten, bytesStaged, blocksStaged, part, connectingTo, waiting } = progress;
   const head = `${activation}: ${phase}`;
-  const elapsed = clock(elapsedMs);
+  const elapsed = clock(pace.elapsedMs);
   if (phase === 'connecting') {
     const side = connectingTo === undefined ? head : `${head} to the ${connectingTo}`;
     return [side, elapsed, ...(waiting === undefined ? [] : [waiting])];
   }
-  const moving = phase === 'reading' ? [`${formatCount(rowsPerSecond)} rows/s`] : [];
+  const moving = phase === 'reading' ? [`${formatCount(pace.rowsPerSecond)} rows/s`] : [];
   return [
     head,
     `${formatCount(rowsRead)} rows`,
@@ -98,12 +101,37 @@ export function describeProgress(
   ];
 }
 
-/** As many of the parts as the line has room for. */
-export function fitted(parts: readonly string[], columns: number): string {
-  let line = parts[0] ?? '';
-  for (const part of parts.slice(1)) {
-    if (line.length + 2 + part.length > columns) break;
-    line += `  ${part}`;
+/** A name shows at least so much of itself. */
+const LEAST_NAME_COLUMNS = 4;
+
+/**
+ * The line for a terminal of that width: time first, then name, phase, rows, rate and bytes, which are never cut. Where
+ * room is short the name is; what else is known stands behind where there is room for it beside the whole name.
+ */
+export function liveLine(
+  activation: string,
+  progress: RunProgress,
+  { columns, ...pace }: Pace & { readonly columns: number },
+): string {
+  const { phase, rowsRead, rowsWritten, bytesStaged, blocksStaged, part, connectingTo, waiting } = progress;
+  const elapsed = clock(pace.elapsedMs);
+  if (phase === 'connecting') {
+    const side = connectingTo === undefined ? '' : ` to the ${connectingTo}`;
+    const behind = waiting === undefined ? '' : `  ${waiting}`;
+    return cutToWidth(`${elapsed}  ${activation}: ${phase}${side}${behind}`, columns);
+  }
+  const needed = [
+    `${formatCount(rowsRead)} rows`,
+    ...(phase === 'reading' ? [`${formatCount(pace.rowsPerSecond)}/s`] : []),
+    formatBytes(bytesStaged),
+  ];
+  const behind = `: ${[phase, ...needed].join('  ')}`;
+  const room = Math.max(LEAST_NAME_COLUMNS, columns - elapsed.length - 2 - behind.length);
+  let line = `${elapsed}  ${cutToWidth(activation, room)}${behind}`;
+  const blocks = `${formatCount(blocksStaged)} ${blocksStaged === 1 ? 'block' : 'blocks'}`;
+  for (const more of [`${formatCount(rowsWritten)} written`, blocks, `part ${part}`]) {
+    if (line.length + 2 + more.length > columns) break;
+    line += `  ${more}`;
   }
   return line;
 }

@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts';
 
 /** What a run did, for people: outcome, counts, files. */
 export function runSummary(record: RunRecord, terminal: Terminal): string {
-  const { activation, run, state, full, generation, counts, files } = record;
+  const { activation, run, state, full, generation, files } = record;
   const title = terminal.paint('bold', `${activation}: ${state}`);
   // A run that ended without a decision has made none.
   const made = generation > 0 ? `, generation ${generation}` : '';
@@ -13,7 +13,7 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
     record.runType === 'full_only' ? 'full' : `${full ? 'full' : 'delta'}, ${record.syncMode}${made}`;
   const took = record.endedAt === undefined ? '' : ` in ${formatDuration(elapsedMs(record))}`;
   const lines = [`${title}${took} (${kind}; run ${run})`];
-  lines.push(`  ${countsLine(counts)}`);
+  lines.push(`  ${countsLine(record)}`);
   if (files.length > 0) {
     const rows = files.map(file => [
       terminal.clean(file.name),
@@ -34,11 +34,15 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
   return lines.join('\n');
 }
 
-/** `read 10, added 2, …`; all of them, so that a script can rely on their places. */
-function countsLine(counts: RunRecord['counts']): string {
-  const { bytes, ...rows } = counts;
-  const told = Object.entries(rows).map(([name, count]) => `${name} ${formatCount(count)}`);
-  return [...told, formatBytes(bytes)].join(', ');
+/** `read 10, added 2, …`, without what is zero. A run that compares with nothing has no added rows to speak of. */
+function countsLine({ counts, runType }: RunRecord): string {
+  const { read, written, bytes, ...changes } = counts;
+  const { skipped } = changes;
+  const between = Object.entries(runType === 'full_only' ? { skipped } : changes).filter(
+    ([, count]) => count > 0,
+  );
+  const shown = [['read', read] as const, ...between, ['written', written] as const];
+  return [...shown.map(([name, count]) => `${name} ${formatCount(count)}`), formatBytes(bytes)].join(', ');
 }
 
 export function elapsedMs({ startedAt, endedAt }: RunRecord): number {

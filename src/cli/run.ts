@@ -99,5 +99,5 @@ function report(
     noteFailure(terminal, error, { on: activation, verbose });
   }
   if (options.json) terminal.printJson(record);
-  else if (state === 'succeeded') terminal.print(runSummary(record, terminal));
+  else if (state === 'succeeded') terminal.print(runSummary(record, terminal), 4);
 }

@@ -4,7 +4,7 @@ import type { RunRecord } from '../run/run-record.ts';
 import { type CommandContext, openHistoryConfig } from './command-context.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
 import { elapsedMs } from './run-summary.ts';
-import { tableLines } from './table.ts';
+import { fittedTableLines } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
 
 export interface RunsOptions {
@@ -75,14 +75,14 @@ export const STATE_STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> 
 function runsTable(records: readonly RunRecord[], terminal: Terminal): string {
   const titles = [
     { title: 'run' },
-    { title: 'activation' },
+    { title: 'activation', cut: true },
     { title: 'state' },
-    { title: 'kind' },
-    { title: 'generation', align: 'right' },
-    { title: 'read', align: 'right' },
-    { title: 'written', align: 'right' },
-    { title: 'bytes', align: 'right' },
-    { title: 'took', align: 'right' },
+    { title: 'kind', leaveOut: 4 },
+    { title: 'generation', align: 'right', leaveOut: 1 },
+    { title: 'read', align: 'right', leaveOut: 3 },
+    { title: 'written', align: 'right', leaveOut: 6 },
+    { title: 'bytes', align: 'right', leaveOut: 2 },
+    { title: 'took', align: 'right', leaveOut: 5 },
     { title: 'error' },
   ] as const;
   const rows = records.map(record => {
@@ -101,6 +101,6 @@ function runsTable(records: readonly RunRecord[], terminal: Terminal): string {
       error?.code ?? '',
     ];
   });
-  const [head = '', ...lines] = tableLines(titles, rows);
+  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
   return [terminal.paint('dim', head), ...lines].join('\n');
 }

@@ -22,12 +22,14 @@ export async function show(run: string, { json }: ShowOptions, context: CommandC
   // It may stand in what cannot be read.
   if (record === undefined && 'error' in queue) throw queue.error;
   if (record === undefined) {
-    throw new SluiceError('NAME_UNKNOWN', `${dataDirectory} remembers no run ${JSON.stringify(run)}`, {
-      hint: 'see `sluice runs` for the ids of runs',
+    const isActivation = Object.hasOwn(config.activations, run);
+    const what = `there is no run ${JSON.stringify(run)} in the history of ${dataDirectory}`;
+    throw new SluiceError('NAME_UNKNOWN', isActivation ? `${what}; it is an activation` : what, {
+      hint: `\`sluice runs${isActivation ? ` ${run}` : ''}\` lists the ids of runs`,
     });
   }
   if (json) terminal.printJson(record);
-  else terminal.print(description(record, terminal));
+  else terminal.print(description(record, terminal), 4);
   return EXIT.done;
 }
 

@@ -21,6 +21,50 @@ export function tableLines(columns: readonly TableColumn[], rows: readonly (read
   );
 }
 
+export interface FittedColumn extends TableColumn {
+  /** Columns with a number are left out where the table is too wide, the lowest first. */
+  readonly leaveOut?: number;
+  /** Whether its cells, which have no colours, are cut where the table is too wide without those. */
+  readonly cut?: boolean;
+}
+
+const LEAST_CUT_COLUMNS = 8;
+
+/** As `tableLines`, as wide as the terminal at the most as far as that goes; all of it where there is none. */
+export function fittedTableLines(
+  columns: readonly FittedColumn[],
+  rows: readonly (readonly string[])[],
+  width: number | undefined,
+): string[] {
+  const lines = tableLines(columns, rows);
+  const excess = width === undefined ? 0 : widestOf(lines) - width;
+  if (excess <= 0) return lines;
+  const order = columns.flatMap(({ leaveOut }) => leaveOut ?? []);
+  const at = columns.findIndex(({ leaveOut }) => leaveOut === Math.min(...order));
+  if (at >= 0)
+    return fittedTableLines(
+      columns.toSpliced(at, 1),
+      rows.map(row => row.toSpliced(at, 1)),
+      width,
+    );
+  const widthOfCells = (index: number): number =>
+    Math.max(...rows.map(row => displayWidth(row[index] ?? '')));
+  const [cut] = [...columns.keys()]
+    .filter(index => columns[index]!.cut)
+    .sort((one, other) => widthOfCells(other) - widthOfCells(one));
+  if (cut === undefined) return lines;
+  const room = Math.max(LEAST_CUT_COLUMNS, widthOfCells(cut) - excess);
+  return fittedTableLines(
+    columns.with(cut, { ...columns[cut]!, cut: false }),
+    rows.map(row => row.with(cut, cutToWidth(row[cut] ?? '', room))),
+    width,
+  );
+}
+
+export function widestOf(lines: readonly string[]): number {
+  return Math.max(0, ...lines.map(displayWidth));
+}
+
 let segmenter: Intl.Segmenter | undefined;
 const WIDE =
   /^(?:\p{Emoji_Presentation}|.\ufe0f|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|[\u3000-\u303e\uff01-\uff60\uffe0-\uffe6])/u;

@@ -25,6 +25,7 @@ export class Terminal {
   readonly #out: TerminalStream;
   readonly #err: TerminalStream;
   #status = '';
+  #statusColumns = 0;
 
   constructor(out: TerminalStream, err: TerminalStream) {
     this.#out = out;
@@ -83,8 +84,9 @@ export class Terminal {
       return;
     }
     const line = cut(this.#safe(text, this.#err), this.columns - 1);
-    this.#err.write(this.#status === '' ? line : `${ERASE_LINE}${line}`);
+    this.#err.write(`${this.#statusErasure()}${line}`);
     this.#status = text;
+    this.#statusColumns = line.length;
   }
 
   /** Colours what `print` will write; plain where standard output takes no colours (no terminal, NO_COLOR). */
@@ -109,8 +111,15 @@ export class Terminal {
 
   #eraseStatus(): void {
     if (this.#status === '') return;
-    this.#err.write(ERASE_LINE);
+    this.#err.write(this.#statusErasure());
     this.#status = '';
+  }
+
+  /** A terminal that has become narrower has broken the line into several. */
+  #statusErasure(): string {
+    if (this.#status === '') return '';
+    const above = Math.ceil(this.#statusColumns / this.columns) - 1;
+    return above > 0 ? `\r\u001b[${above}A\u001b[J` : ERASE_LINE;
   }
 
   #safe(text: string, stream: TerminalStream): string {

@@ -10,6 +10,7 @@ import { describeFailure, noteFailure } from './failure.ts';
 import { watchSignals } from './interruption.ts';
 import { tableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';
+import { shortTypeName } from './type-name.ts';
 
 export interface ValidateOptions {
   readonly offline?: boolean;
@@ -160,7 +161,7 @@ const STYLES = { ok: 'green', note: 'yellow', FAIL: 'red' } as const;
 function columnTable(columns: Validation['columns'], terminal: Terminal): string {
   const titles = [{ title: 'column' }, { title: 'type' }, { title: 'from' }];
   const rows = columns.map(({ name, sourceType, source }) =>
-    [name, sourceType, source === name ? '' : source].map(cell => terminal.clean(cell)),
+    [name, shortTypeName(sourceType), source === name ? '' : source].map(cell => terminal.clean(cell)),
   );
   const [head = '', ...body] = tableLines(titles, rows);
   return [terminal.paint('dim', head), ...body].map(line => `  ${line}`).join('\n');

@@ -65,7 +65,9 @@ const notification = z.union(
           check: value => value.length >= 16,
         })
           .exactOptional()
-          .describe('Key that posts are signed with, in `X-Sluice-Signature`. Secret.'),
+          .describe(
+            'Key of at least 16 characters that posts are signed with, in `X-Sluice-Signature`. Secret.',
+          ),
         style: z.enum(['generic', 'slack']).default('generic').describe('Shape of the JSON that is posted.'),
       })
       .describe('A webhook.'),
@@ -127,7 +129,7 @@ export const activation = z
     syncMode: z
       .enum(['snapshot', 'upsert', 'insert', 'difference'])
       .default('snapshot')
-      .describe('Which changes are written: see run types and sync modes.'),
+      .describe('Which changes are written: see docs/guide/deltas.md.'),
     mapping: z
       .array(mappedColumn)
       .min(1, { error: 'at least one column' })

@@ -38,8 +38,14 @@ export const daemon = z
     concurrency: z.int().min(1).max(256).default(2).describe('Runs at the same time, in all.'),
     tokens: z
       .strictObject({
-        read: z.array(token).prefault([]).describe('Tokens that may look. Secret.'),
-        write: z.array(token).prefault([]).describe('Tokens that may look and change. Secret.'),
+        read: z
+          .array(token)
+          .prefault([])
+          .describe('Tokens that may look, of at least 16 characters. Secret.'),
+        write: z
+          .array(token)
+          .prefault([])
+          .describe('Tokens that may look and change, of at least 16 characters. Secret.'),
       })
       .prefault({})
       .describe('Bearer tokens of the HTTP API; several at a time, so that they can be rotated.'),

@@ -362,7 +362,8 @@ export class Dispatcher {
       state,
       ...(error && { code: error.code }),
       ...(reason && { reason }),
-      rows: counts.written,
+      read: counts.read,
+      written: counts.written,
     };
     const why = error?.message ?? release;
     log[state === 'failed' ? 'error' : 'info'](fields, why ? `run ${state}: ${why}` : `run ${state}`);

@@ -41,7 +41,9 @@ function fieldText(value: unknown): string {
 function errorLines(error: unknown): string[] {
   if (typeof error !== 'object' || error === null) return [];
   const { code, message, hint, causes, stack } = error as Record<string, unknown>;
-  const lines = [`${code === undefined ? '' : `${String(code)}: `}${String(message)}`];
+  const text = `${code === undefined ? '' : `${String(code)}: `}${String(message)}`;
+  // It lists problems, one a line, in words of ours.
+  const lines = code === 'CONFIG_INVALID' ? text.split('\n') : [text];
   if (typeof hint === 'string') lines.push(`hint: ${hint}`);
   if (Array.isArray(causes)) for (const cause of causes) lines.push(`cause: ${String(cause)}`);
   if (typeof stack === 'string')

@@ -12,10 +12,14 @@ export function keyWarnings({ counts, samples }: HashDiff): RunWarning[] {
   const { nullKeys, duplicateKeys } = counts;
   const warnings: RunWarning[] = [];
   if (nullKeys > 0) {
-    warnings.push({ code: 'NULL_KEYS', message: `${nullKeys} rows have a null key: ${shown('null')}` });
+    warnings.push({
+      code: 'NULL_KEYS',
+      message: `${nullKeys === 1 ? '1 row has' : `${nullKeys} rows have`} a null key: ${shown('null')}`,
+    });
   }
   if (duplicateKeys > 0) {
-    const message = `${duplicateKeys} rows repeat a key: ${shown('duplicate')}`;
+    const rows = duplicateKeys === 1 ? '1 row repeats' : `${duplicateKeys} rows repeat`;
+    const message = `${rows} a key: ${shown('duplicate')}`;
     warnings.push({ code: 'DUPLICATE_KEYS', message });
   }
   return warnings;

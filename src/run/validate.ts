@@ -106,7 +106,7 @@ async function checkSource(
       known = columns;
       const filter = where === undefined ? '' : ', filter accepted';
       const place = connection === undefined ? '' : ` at ${connection}`;
-      return `${activation.source.name} is ${dialect}${place}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
+      return `${activation.source.name} is ${withoutSettings(dialect)}${place}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
     } finally {
       signal.removeEventListener('abort', stop);
       await source.close();
@@ -204,6 +204,11 @@ async function attempt(
       throw cause;
     }
   }
+}
+
+/** What the text of values depends on has a number, which says nothing to people. */
+function withoutSettings(dialect: string): string {
+  return dialect.replace(/, settings \d+$/, '');
 }
 
 function counted(things: readonly unknown[], name: string): string {

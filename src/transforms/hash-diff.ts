@@ -371,7 +371,7 @@ export class HashDiff {
       const what = problem === 'null' ? 'with a null in the primary key' : 'whose primary key came before';
       const examples = this.samples.filter(sample => sample.problem === problem).slice(0, 5);
       const shown = examples.map(({ key }) => `(${key.map(text => text ?? 'NULL').join(', ')})`).join(', ');
-      const message = `${count} rows ${what} (${keyNames.join(', ')}), such as ${shown}`;
+      const message = `${count} ${count === 1 ? 'row' : 'rows'} ${what} (${keyNames.join(', ')}), such as ${shown}`;
       throw new SluiceError(code, message, { stage: 'diff' });
     };
     const { nullKeys, duplicateKeys } = this.counts;

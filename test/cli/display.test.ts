@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gravest } from '../../src/cli/exit-code.ts';
 import { describeFailure } from '../../src/cli/failure.ts';
-import { describeProgress, displayProgress, fitted } from '../../src/cli/progress.ts';
+import { displayProgress, liveLine } from '../../src/cli/progress.ts';
 import { formatBytes, formatCount, formatDuration } from '../../src/cli/quantities.ts';
-import { cutToWidth, displayWidth, tableLines } from '../../src/cli/table.ts';
+import { cutToWidth, displayWidth, fittedTableLines, tableLines } from '../../src/cli/table.ts';
 import { Terminal, type TerminalStream } from '../../src/cli/terminal.ts';
+import { shortTypeName } from '../../src/cli/type-name.ts';
 import { Redactor } from '../../src/config/secrets.ts';
 import { SluiceError } from '../../src/errors.ts';
 
 class Screen implements TerminalStream {
   text = '';
   readonly isTTY: boolean;
-  readonly columns: number;
+  columns: number;
 
   constructor(isTTY: boolean, columns = 80) {
     this.isTTY = isTTY;
@@ -39,19 +40,72 @@ const READING = {
   part: 2,
 } as const;
 
-test('the progress line tells all where there is room, and the most important where there is not', () => {
-  const parts = describeProgress('customers', READING, { elapsedMs: 3_723_000, rowsPerSecond: 540_000.4 });
+const NAME = 'slow_wide_customers_with_a_long_name_x';
+
+test('the progress line cuts the name where room is short, and never a number', () => {
+  const pace = { elapsedMs: 3_723_000, rowsPerSecond: 540_000.4 };
+  const at = (columns: number, name = NAME): string => liveLine(name, READING, { ...pace, columns });
+  const numbers = ': reading  1,234,567 rows  540,000/s  178.6 MiB';
+  assert.equal(at(200), `1:02:03  ${NAME}${numbers}  1,200,000 written  24 blocks  part 2`);
+  assert.equal(at(79), `1:02:03  slow_wide_customers_wi…${numbers}`);
+  assert.equal(at(79, 'abc'), `1:02:03  abc${numbers}  1,200,000 written`);
+  assert.equal(at(61), `1:02:03  slow…${numbers}`);
+  for (let columns = 60; columns < 130; columns++) {
+    assert.ok(at(columns).length <= columns, `${columns}: ${at(columns)}`);
+    assert.ok(at(columns).includes(numbers));
+  }
+  const connecting = { ...READING, phase: 'connecting', connectingTo: 'destination' } as const;
   assert.equal(
-    fitted(parts, 200),
-    'customers: reading  1,234,567 rows  540,000 rows/s  1:02:03  178.6 MiB staged  1,200,000 written  24 blocks  part 2',
+    liveLine('abc', { ...connecting, waiting: 'it does not answer' }, { ...pace, columns: 60 }),
+    '1:02:03  abc: connecting to the destination  it does not an…',
   );
-  assert.equal(fitted(parts, 60), 'customers: reading  1,234,567 rows  540,000 rows/s  1:02:03');
-  assert.equal(fitted(parts, 5), 'customers: reading');
+});
+
+test('a live line that a narrower window has broken is erased whole', () => {
+  const err = new Screen(true, 80);
+  const terminal = new Terminal(new Screen(true), err);
+  terminal.status('x'.repeat(79));
+  err.columns = 30;
+  terminal.status('short');
+  assert.ok(err.text.endsWith('x\r\u001b[2A\u001b[Jshort'), JSON.stringify(err.text));
+  terminal.status('');
+  assert.ok(err.text.endsWith('short\r\u001b[2K'));
+});
+
+test('errors are broken between words on a terminal, and are one line elsewhere', () => {
+  const text = `error X: ${'seven77 '.repeat(20)}https://example.com/${'a'.repeat(80)} end`;
+  const err = new Screen(true, 60);
+  new Terminal(new Screen(true), err).note(text);
+  const lines = err.text.trimEnd().split('\n');
+  assert.equal(lines[0], 'error X: seven77 seven77 seven77 seven77 seven77 seven77');
+  assert.equal(lines[1], '  seven77 seven77 seven77 seven77 seven77 seven77 seven77');
+  assert.equal(lines.map(line => line.trim()).join(' '), text);
+  assert.ok(lines.every(line => line.length <= 60 || line.includes('https://')));
+  const pipe = new Screen(false, 60);
+  new Terminal(new Screen(false), pipe).note(text);
+  assert.equal(pipe.text, `${text}\n`);
+});
+
+test('a table that is wider than the terminal loses its least columns, then cuts names', () => {
+  const columns = [
+    { title: 'run' },
+    { title: 'name', cut: true },
+    { title: 'rows', leaveOut: 2 },
+    { title: 'bytes', leaveOut: 1 },
+    { title: 'error' },
+  ];
+  const rows = [['20250414', 'a_long_activation', '1,000', '2.0 MiB', 'FAILED']];
+  const at = (width: number | undefined): string | undefined => fittedTableLines(columns, rows, width)[1];
+  assert.equal(at(undefined), '20250414  a_long_activation  1,000  2.0 MiB  FAILED');
+  assert.equal(at(51), '20250414  a_long_activation  1,000  2.0 MiB  FAILED');
+  assert.equal(at(45), '20250414  a_long_activation  1,000  FAILED');
+  assert.equal(at(36), '20250414  a_long_activation  FAILED');
+  assert.equal(at(30), '20250414  a_long_acti…  FAILED');
 });
 
 test('on a terminal the progress is one line that is erased, also while something else is printed', t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const err = new Screen(true, 60);
+  const err = new Screen(true, 65);
   const terminal = new Terminal(new Screen(true), err);
   let now = 0;
   const display = displayProgress({ activation: 'customers', terminal, now: () => now });
@@ -62,12 +116,12 @@ test('on a terminal the progress is one line that is erased, also while somethin
   display.stop();
   const erase = '\r\u001b[2K';
   assert.ok(
-    err.text.startsWith(`customers: connecting  0:00${erase}customers: reading  1,234,567 rows  `),
+    err.text.startsWith(`0:00  customers: connecting${erase}0:01  customers: reading  1,234,567 rows  `),
     err.text,
   );
-  assert.ok(err.text.includes(`${erase}a warning\ncustomers: reading`));
+  assert.ok(err.text.includes(`${erase}a warning\n0:01  customers: reading`));
   assert.ok(err.text.endsWith(erase));
-  assert.ok(!err.text.includes('staged'), 'the line is no wider than the terminal');
+  assert.ok(!err.text.includes('written'), 'the line is no wider than the terminal');
 });
 
 test('elsewhere the progress is a line at each change of phase and every ten seconds', t => {
@@ -167,4 +221,20 @@ test('tables are aligned by the width that a terminal shows', () => {
     ),
     ['a    n', '山  10', ''],
   );
+});
+
+test('types have the names that people write', () => {
+  const names: Readonly<Record<string, string>> = {
+    'character varying(40)': 'varchar(40)',
+    'character varying': 'varchar',
+    'character(3)': 'char(3)',
+    'timestamp with time zone': 'timestamptz',
+    'timestamp(3) with time zone': 'timestamptz(3)',
+    'timestamp without time zone': 'timestamp',
+    'time(0) with time zone[]': 'timetz(0)[]',
+    'bit varying(5)': 'varbit(5)',
+    'numeric(20,4)': 'numeric(20,4)',
+    'my.character varying': 'my.character varying',
+  };
+  for (const [long, short] of Object.entries(names)) assert.equal(shortTypeName(long), short);
 });

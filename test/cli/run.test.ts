@@ -16,10 +16,7 @@ test('runs an activation of ten rows and sums up what was written', async t => {
   const { code, stdout, stderr } = await project.run('run', 'whole');
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^whole: succeeded in .* \(full; run \d{8}-\d{6}-\d{3}-[0-9a-z]{6}\)\n/);
-  assert.match(
-    stdout,
-    /read 10, added 10, updated 0, removed 0, unchanged 0, skipped 0, written 10, \d+ B\n/,
-  );
+  assert.match(stdout, /read 10, written 10, \d+ B\n/);
   assert.match(stdout, /file +rows +bytes\n +crm\/whole\.csv +10 +\d+ B\n/);
   assert.match(stderr, /^whole: connecting/);
   const lines = (await project.container.download('crm/whole.csv')).toString().split('\n');
@@ -124,7 +121,10 @@ test('ends with 3 where a gate holds the run, and publishes with --allow-removal
   const held = await project.run('run', 'changes');
   assert.equal(held.code, 3);
   assert.equal(held.stdout, '');
-  assert.match(held.stderr, /^held changes: the source of changes returned no rows, .* --allow-removals$/m);
+  assert.match(
+    held.stderr,
+    /^held changes: the source of changes returned no rows, .* --allow-removals` lets it through$/m,
+  );
 
   const allowed = await project.run('run', 'changes', '--allow-removals', '--json');
   assert.equal(allowed.code, 0, allowed.stderr);

@@ -21,7 +21,7 @@ test('validate tells source, columns with types, key, destination and names of e
     stdout,
     /ok +names +crm\/changes_added\.csv, crm\/changes_updated\.csv, crm\/changes_removed\.csv\n/,
   );
-  assert.match(stdout, /ok +source +warehouse is postgres \d+, .*; model customers has 3 columns\n/);
+  assert.match(stdout, /ok +source +warehouse is postgres \d+ at .*; model customers has 3 columns\n/);
   assert.match(stdout, /ok +key +id\n/);
   assert.match(stdout, /ok +destination +container test-\S+ of lake answers\n/);
   assert.match(stdout, / full name +text +name\n/);

@@ -183,6 +183,19 @@ test('pretty lines are for people: one line, then what went wrong on lines of it
     { run: 'r1', error: new SluiceError('SOURCE_CONNECT_FAILED', 'no database', { cause }) },
     'failed',
   );
+  log.error(
+    { error: new SluiceError('CONFIG_INVALID', 'two problems:\n  one\n  two', { hint: 'fix them' }) },
+    'refused',
+  );
+  assert.equal(
+    chunks.pop(),
+    `2026-06-01 12:34:56.789 ERROR refused
+    CONFIG_INVALID: two problems:
+      one
+      two
+    hint: fix them
+`,
+  );
   assert.deepEqual(chunks, [
     '2026-06-01 12:34:56.789 INFO  a run ended run=r1 activation=a note="two words" counts={"read":3}\n',
     '2026-06-01 12:34:56.789 WARN  nothing more\n',
