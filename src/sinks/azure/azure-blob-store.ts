@@ -35,7 +35,7 @@ const SLOWEST_BYTES_PER_MS = 40;
 /** The most that systems usually take in advance. */
 const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
 /** A body is handed over in pieces of this size, each of which shows that the line moves. */
-const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 512 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
 
 export interface Throttling {
