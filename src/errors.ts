@@ -85,7 +85,7 @@ const usage = (hint: string, status = STATUS.configuration): ErrorKind => ({
 
 export const ERROR_KINDS = {
   // configuration
-  CONFIG_INVALID: usage('mend the listed keys, then run `sluice validate --offline`'),
+  CONFIG_INVALID: usage('correct the listed keys, then run `sluice validate --offline`'),
   CONFIG_NOT_FOUND: usage('name the file with --config, or start from `sluice init`'),
   CONFIG_SECRET_MISSING: usage('set the variable or write the file that the configuration refers to'),
   USAGE: usage('see `sluice help`', 400),
@@ -141,8 +141,8 @@ export const ERROR_KINDS = {
     'use one of the listed columns in the mapping or the primary key',
   ),
   COLUMN_DUPLICATE: permanent('configuration', 'give each column of the model a name of its own with `as`'),
-  KEY_NULL: permanent('configuration', 'mend the data, or set onNullKey: skip'),
-  KEY_DUPLICATE: permanent('configuration', 'mend the query, or set onDuplicateKey: first'),
+  KEY_NULL: permanent('configuration', 'fix the data, or set onNullKey: skip'),
+  KEY_DUPLICATE: permanent('configuration', 'fix the query, or set onDuplicateKey: first'),
   SCHEMA_CHANGED: permanent(
     'configuration',
     'run with --full to start a new baseline, or set onSchemaChange: full',
@@ -187,7 +187,7 @@ export const ERROR_KINDS = {
   STATE_DAMAGED: permanent('configuration', 'restore a state backup, or run with --full', 500),
   STATE_WRITE_FAILED: transient(
     'connection',
-    'free disk space or mend the data directory, then run again',
+    'free disk space or fix the data directory, then run again',
     503,
   ),
   STATE_INACCESSIBLE: permanent(

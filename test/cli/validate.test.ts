@@ -73,7 +73,7 @@ activations:
   ]) {
     assert.match(stderr, new RegExp(`^  sluice\\.yaml:\\d+:\\d+ ${key.replaceAll('.', '\\.')} `, 'm'));
   }
-  assert.match(stderr, /\nmend the listed keys, then run `sluice validate --offline`\n$/);
+  assert.match(stderr, /\ncorrect the listed keys, then run `sluice validate --offline`\n$/);
 });
 
 test('validate --offline makes no connection', async t => {

@@ -1,6 +1,5 @@
 /** The reference page of the HTTP API, from the same rows and schemas as the OpenAPI document. */
 
-import { ERROR_KINDS, type ErrorCode } from '../../errors.ts';
 import { errorsByStatus, type Operation, openApiDocument, type Parameter, type Schema } from './openapi.ts';
 import type { Route, Tag } from './route.ts';
 import { ROUTES } from './routes.ts';
@@ -141,8 +140,8 @@ Both can be rotated by a reload: list the old and the new one for a while.
 **Host and Origin.** \`Host\` must be the address of the daemon, a loopback name or one of \`daemon.allowedHosts\`. A browser may call
 from a page of the daemon's own only. There is no CORS.
 
-**Failures** have one shape, [ErrorAnswer](#erroranswer), and a status of 400 or above. \`code\` never changes; \`retryable\` says whether the same
-request may succeed later, and \`Retry-After\` when. \`X-Request-Id\` of every answer is the id that the log knows it by.
+**Failures** have one shape, [ErrorAnswer](#erroranswer), and a status of 400 or above. \`code\` never changes: [all codes](errors.md), with what
+to do. \`retryable\` says whether the same request may succeed later, and \`Retry-After\` when. \`X-Request-Id\` of every answer is the id that the log knows it by.
 
 **Repeating a trigger.** Send an \`Idempotency-Key\` that is made of what is wanted (such as the name of the DAG and the date), and repeat the request with
 it until there is an answer: however often it arrives, the run is made once. A key finds its run for 24 hours after the run's end at least (less
@@ -183,20 +182,5 @@ export function apiReference(): string {
   const shapes = Object.entries(document.components.schemas).flatMap(([name, schema]) =>
     shapeSection(name, schema),
   );
-  return `${[INTRODUCTION, ...tags, '## Shapes', '', ...shapes, ...codeSection()].join('\n').trimEnd()}\n`;
-}
-
-function codeSection(): string[] {
-  const codes = Object.keys(ERROR_KINDS) as ErrorCode[];
-  const rows = codes.map(name => {
-    const { status, category, retryable, hint } = ERROR_KINDS[name];
-    return [code(name), String(status), category, retryable ? 'yes' : 'no', hint];
-  });
-  return [
-    '## Codes',
-    '',
-    'Codes of requests that failed, of runs and of checks. The status is that of a request which failed so.',
-    '',
-    ...table(['code', 'status', 'category', 'retryable', 'what to do'], rows),
-  ];
+  return `${[INTRODUCTION, ...tags, '## Shapes', '', ...shapes].join('\n').trimEnd()}\n`;
 }
