@@ -54,25 +54,26 @@ export function writeTime(microseconds: i64, position: usize): usize {
   const seconds = <u32>(<f64>microseconds / 1_000_000);
   const minutes = seconds / 60;
   const hours = minutes / 60;
-  writeTwo(hours, position);
+  const digits = pairs(hours | ((minutes - hours * 60) << 16), seconds - minutes * 60);
+  store<u16>(position, <u16>digits);
   store<u8>(position, COLON, 2);
-  writeTwo(minutes - hours * 60, position + 3);
-  return writeSeconds(seconds - minutes * 60, <u32>(microseconds - <i64>seconds * 1_000_000), position + 5);
+  store<u16>(position, <u16>(digits >> 16), 3);
+  store<u8>(position, COLON, 5);
+  store<u16>(position, <u16>(digits >> 32), 6);
+  return writeFraction(<u32>(microseconds - <i64>seconds * 1_000_000), position + 8);
 }
 
-/** With the colon in front, and no more digits behind the point than there are. */
-export function writeSeconds(seconds: u32, microseconds: u32, position: usize): usize {
-  store<u8>(position, COLON);
-  writeTwo(seconds, position + 1);
-  let at = position + 3;
-  if (microseconds == 0) return at;
-  store<u8>(at, POINT);
+/** With no more digits behind the point than there are. */
+export function writeFraction(microseconds: u32, position: usize): usize {
+  if (microseconds == 0) return position;
   const high = microseconds / 10_000;
   const low = microseconds - high * 10_000;
-  writeTwo(high, at + 1);
-  writeTwo(low / 100, at + 3);
-  writeTwo(low % 100, at + 5);
-  at += 7;
+  const middle = low / 100;
+  const digits = pairs(high | (middle << 16), low - middle * 100);
+  store<u8>(position, POINT);
+  store<u32>(position, <u32>digits, 1);
+  store<u16>(position, <u16>(digits >> 32), 5);
+  let at = position + 7;
   while (<u32>load<u8>(at - 1) == ZERO) at--;
   return at;
 }
@@ -103,31 +104,49 @@ export function writeInfinity(isNegative: bool, position: usize): usize {
   return at + 8;
 }
 
-/** `2020-01-01` of the proleptic Gregorian calendar, counted in years that begin in March. */
+/**
+ * `2020-01-01` of the proleptic Gregorian calendar, counted in years that begin in March. The divisions are those of C. Neri
+ * and L. Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022).
+ */
 function writeDay(days: i32, position: usize): usize {
   const day = <u32>days + DAYS_BEFORE;
-  const cycle = day / DAYS_OF_400_YEARS;
-  const dayOfCycle = day - cycle * DAYS_OF_400_YEARS;
-  const yearOfCycle = (dayOfCycle - dayOfCycle / 1460 + dayOfCycle / 36_524 - dayOfCycle / 146_096) / 365;
-  const dayOfYear = dayOfCycle - (365 * yearOfCycle + yearOfCycle / 4 - yearOfCycle / 100);
-  const fromMarch = (5 * dayOfYear + 2) / 153;
-  const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9;
-  const year = <i32>(yearOfCycle + cycle * 400) - YEARS_BEFORE + <i32>(month <= 2);
+  const quarters = 4 * <u64>day + 3;
+  const century = <u32>(quarters / DAYS_OF_400_YEARS);
+  const dayOfCentury = <u32>(quarters % DAYS_OF_400_YEARS) | 3;
+  const scaled = <u64>dayOfCentury * 2_939_745;
+  const dayOfYear = <u32>scaled / 2_939_745 / 4;
+  const monthAndDay = 2141 * dayOfYear + 197_913;
+  const isNextYear = <u32>(dayOfYear >= 306);
+  const month = (monthAndDay >> 16) - 12 * isNextYear;
+  const year = <i32>(100 * century + <u32>(scaled >> 32) + isNextYear) - YEARS_BEFORE;
   isBeforeChrist = year <= 0;
-  let at = position;
   const shown = <u32>(isBeforeChrist ? 1 - year : year);
-  if (shown < 10_000) {
-    writeTwo(shown / 100, at);
-    writeTwo(shown % 100, at + 2);
-    at += 4;
-  } else {
+  const dayOfMonth = (monthAndDay & 0xffff) / 2141 + 1;
+  let at = position;
+  const isLong = shown >= 10_000;
+  const hundreds = isLong ? 0 : shown / 100;
+  const years = isLong ? 0 : hundreds | ((shown - hundreds * 100) << 16);
+  const digits = pairs(years, month | (dayOfMonth << 16));
+  if (isLong) {
     at = writeDigits(shown, at);
+  } else {
+    store<u32>(at, <u32>digits);
+    at += 4;
   }
   store<u8>(at, HYPHEN);
-  writeTwo(month, at + 1);
+  store<u16>(at, <u16>(digits >> 32), 1);
   store<u8>(at, HYPHEN, 3);
-  writeTwo(dayOfYear - (153 * fromMarch + 2) / 5 + 1, at + 4);
+  store<u16>(at, <u16>(digits >> 48), 4);
   return at + 6;
+}
+
+/** The digits of four numbers below 100, each in a half of a word: two characters for each, in the same order. */
+// @ts-ignore: decorator
+@inline
+function pairs(first: u32, second: u32): u64 {
+  const numbers = <u64>first | (<u64>second << 32);
+  const tens = ((numbers * 103) >> 10) & 0x000f_000f_000f_000f;
+  return ((numbers - tens * 10) << 8) + tens + 0x3030_3030_3030_3030;
 }
 
 function writeEra(at: usize): usize {

@@ -1,9 +1,10 @@
-import { writeInfinity, writeSeconds } from './date-text';
+import { writeFraction, writeInfinity } from './date-text';
 import { magnitude, writeDigits, writeInteger, writeTwo, writeWord } from './number-text';
 
 const SPACE: u32 = 0x20;
 const PLUS: u32 = 0x2b;
 const HYPHEN: u32 = 0x2d;
+const COLON: u32 = 0x3a;
 const LOWER_S: u32 = 0x73;
 /** ` yea`, ` mon`, ` day`: what names a part, lowest byte first, but for the `r` of years. */
 const YEAR: u32 = 0x61657920;
@@ -45,9 +46,11 @@ export function writeInterval(start: usize, canBeInfinite: bool, position: usize
   } else {
     at = writeDigits(hours, at);
   }
-  store<u8>(at, 0x3a);
+  store<u8>(at, COLON);
   writeTwo(rest / 60, at + 1);
-  return writeSeconds(rest % 60, <u32>(microseconds - seconds * 1_000_000), at + 3);
+  store<u8>(at, COLON, 3);
+  writeTwo(rest % 60, at + 4);
+  return writeFraction(<u32>(microseconds - seconds * 1_000_000), at + 6);
 }
 
 function writePart(value: i32, unit: u32, position: usize): usize {

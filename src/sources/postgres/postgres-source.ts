@@ -11,7 +11,14 @@ import { PostgresConnection, type PostgresConnectionOptions } from './postgres-c
 import { toSourceError } from './postgres-errors.ts';
 import { ResultFormats } from './result-format.ts';
 import { ResultPortal } from './result-portal.ts';
-import { PINNED_SETTINGS, SESSION_QUERY, type Session, type SessionRow, sessionOf } from './settings.ts';
+import {
+  type Converted,
+  PINNED_SETTINGS,
+  SESSION_QUERY,
+  type Session,
+  type SessionRow,
+  sessionOf,
+} from './settings.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';
@@ -65,6 +72,7 @@ export class PostgresSource implements RowSource {
   /** By the name of a column: its type. */
   readonly #types = new Map<string, number>();
   #formats: ResultFormats | undefined;
+  #reliedOn: ReadonlySet<Converted> = new Set();
   #rows: DataRowStream | undefined;
 
   constructor(options: PostgresSourceOptions) {
@@ -113,7 +121,9 @@ export class PostgresSource implements RowSource {
   read(columns: readonly Column[]): Readable {
     const { sql, where, modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
     const query = exportQuery(sql, columns, where, this.#connection.lexer);
-    const formats = columns.map(column => this.#formats!.formatOf(this.#types.get(column.source)!));
+    const types = columns.map(column => this.#types.get(column.source)!);
+    const formats = types.map(type => this.#formats!.formatOf(type));
+    this.#reliedOn = this.#formats!.reliedOn(types);
     const isBinary = formats.map(({ way }) => way !== Way.copy);
     const portal = new ResultPortal(query.text, isBinary);
     const doing = `reading model ${modelName}`;
@@ -139,12 +149,25 @@ export class PostgresSource implements RowSource {
     if (rows === undefined || !rows.readableEnded) throw new TypeError('finish() before the rows have ended');
     const doing = `ending the snapshot of model ${this.#options.modelName}`;
     await this.#attempt(doing, async () => {
+      await this.#checkSettings();
       const { command } = await this.#connection.client.query('commit');
       if (command === 'COMMIT') return;
       const message = `${doing}: the server answered ${command} to commit`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     });
     return { rows: rows.rows };
+  }
+
+  /** A function of the user may have changed, for the transaction, what texts were relied on for. */
+  async #checkSettings(): Promise<void> {
+    if (this.#reliedOn.size === 0) return;
+    const { rows } = await this.#connection.client.query<SessionRow>(SESSION_QUERY);
+    const { canonical } = sessionOf(rows[0]!, false);
+    const changed = [...this.#reliedOn].filter(setting => !canonical.has(setting));
+    if (changed.length === 0) return;
+    const message = `a function in model ${this.#options.modelName} changed ${changed.join(' and ')} while it was read`;
+    const hint = 'give the function a set clause, which ends with it, or set timezone of the source';
+    throw new SluiceError('SOURCE_QUERY_FAILED', message, { stage: 'source', hint });
   }
 
   async close(): Promise<void> {
@@ -185,7 +208,9 @@ export class PostgresSource implements RowSource {
       });
     });
     const { rows } = await client.query<SessionRow & PositionRow>(SESSION_QUERY + position);
-    return { session: sessionOf(rows[0]!), position: toPosition(rows[0]!) };
+    const { sql, where = '' } = this.#options;
+    const mayChange = /set_config/i.test(sql + where);
+    return { session: sessionOf(rows[0]!, mayChange), position: toPosition(rows[0]!) };
   }
 
   /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */

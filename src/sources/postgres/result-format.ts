@@ -74,23 +74,28 @@ export class ResultFormats {
 
   /** Where values can neither come as the text that they are to have, nor be understood in binary. */
   whyUnreadable(oid: number): string | undefined {
-    const { settings, hasUnknown } = this.#dependenceOf(oid);
-    const wrong = [...settings].filter(setting => !this.#session.canonical.has(setting));
-    if (!hasUnknown || wrong.length === 0) return undefined;
+    const wrong = this.#wrongSettings(oid);
+    if (wrong.length === 0 || !this.#dependenceOf(oid).hasUnknown) return undefined;
     return `holds values whose text depends on ${wrong.join(' and ')}, beside others whose binary form is not known`;
   }
 
+  /** The server's text costs nothing here, where the session's settings make it the right one. */
   formatOf(oid: number): FieldFormat {
-    const { settings, hasUnknown } = this.#dependenceOf(oid);
-    const { canonical } = this.#session;
-    // Floats are slow to write here, and their text is right in almost every session.
-    const converts = [...settings].some(
-      setting => setting !== 'extra_float_digits' || !canonical.has(setting),
-    );
     const { text } = this.#partOf(oid);
-    if (!converts || hasUnknown) return { way: Way.copy, parameter: 0, text };
+    if (this.#wrongSettings(oid).length === 0) return { way: Way.copy, parameter: 0, text };
     const way = WRITTEN[this.#factsOf(oid).output]?.way ?? Way.call;
     return { way, parameter: this.#parameterOf(way), text };
+  }
+
+  /** Settings that have to stay as they are while values of these types are read. */
+  reliedOn(oids: readonly number[]): Set<Converted> {
+    const comeAsText = oids.filter(oid => this.#wrongSettings(oid).length === 0);
+    return new Set(comeAsText.flatMap(oid => [...this.#dependenceOf(oid).settings]));
+  }
+
+  /** Settings under which the server's text is another than it is to be. */
+  #wrongSettings(oid: number): Converted[] {
+    return [...this.#dependenceOf(oid).settings].filter(setting => !this.#session.canonical.has(setting));
   }
 
   #dependenceOf(oid: number): Dependence {

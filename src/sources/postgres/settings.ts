@@ -4,7 +4,8 @@
  *
  *   keyed      set for the transaction where a key of the source says so
  *   pinned     set for the transaction: no expression of a model can see it, or depend on it for more than being refused
- *   converted  the server's, role's and database's; texts of results that depend on it are made here, out of the binary form
+ *   converted  the server's, role's and database's; where it is not as texts of results need it, they are made here, out
+ *              of the binary form
  *   theirs     the server's, role's and database's; no text of a result depends on it
  */
 export type SettingDecision = { readonly pinned: string } | 'keyed' | 'converted' | 'theirs';
@@ -139,13 +140,15 @@ export interface SessionRow {
   readonly bytea_output: string;
 }
 
-export function sessionOf(row: SessionRow): Session {
+/** @param mayChange whether a model may change settings while it runs: none of them can be relied on then */
+export function sessionOf(row: SessionRow, mayChange: boolean): Session {
   const canonical = new Set<Converted>();
   if (row.datestyle.startsWith('ISO')) canonical.add('DateStyle');
   if (/^(?:etc\/)?(?:utc|uct|universal|zulu)$/i.test(row.timezone)) canonical.add('TimeZone');
   if (row.intervalstyle === 'postgres') canonical.add('IntervalStyle');
   if (Number(row.float_digits) > 0) canonical.add('extra_float_digits');
   if (row.bytea_output === 'hex') canonical.add('bytea_output');
+  if (mayChange) canonical.clear();
   return {
     version: Math.floor(Number(row.version) / 10_000),
     snapshotTime: new Date(Number(row.at)),

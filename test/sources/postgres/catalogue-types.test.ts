@@ -9,7 +9,9 @@ let postgres: TestPostgres;
 let db: TestDatabase;
 before(async () => {
   postgres = await getPostgres();
-  db = await postgres.createDatabase();
+  // So that nothing comes as the text that it is to have.
+  const settings = { TimeZone: 'Asia/Kathmandu', DateStyle: 'German', bytea_output: 'escape' };
+  db = await postgres.createDatabase({ settings });
 });
 after(() => db.drop());
 
@@ -58,7 +60,8 @@ test('objects are named with their schema, whatever the search path', async () =
   }
   await db.sql(`alter database ${db.name} set quote_all_identifiers = on`);
   assert.deepEqual((await readAll(db.url, model)).rows, [expected]);
-  await db.sql(`alter database ${db.name} reset all`);
+  await db.sql(`alter database ${db.name} reset search_path`);
+  await db.sql(`alter database ${db.name} reset quote_all_identifiers`);
 });
 
 test('what an array holds is in the catalogue, and not in the name of its type', async () => {
@@ -103,16 +106,19 @@ test('what an array holds is in the catalogue, and not in the name of its type',
 test('a value whose binary form is not known is refused by name beside one that needs it, and only then', async () => {
   await db.sql(`create type query as (at timestamptz, text tsquery)`);
   const model = `select 1 as id, row('2025-02-01 00:00+00', 'a & b')::query as q, 'a & b'::tsquery as t`;
-  const { rows } = await readAll(db.url, model, { timezone: 'UTC' });
+  const usual = await postgres.createDatabase({ settings: { TimeZone: 'UTC' } });
+  await usual.sql(`create type query as (at timestamptz, text tsquery)`);
+  const { rows } = await readAll(usual.url, model);
+  await usual.drop();
   assert.deepEqual(rows, [['1', '("2025-02-01 00:00:00+00","\'a\' & \'b\'")', "'a' & 'b'"]]);
 
-  const source = createSource(db.url, model, { timezone: 'Europe/Paris' });
+  const source = createSource(db.url, model);
   const { columns } = await source.describe();
   const plan = { modelName: 'm', columns, primaryKey: [] };
   assert.throws(
     () => planMapping({ ...plan, mapping: undefined }),
     (error: Error & { hint: string }) =>
-      /column "q" holds values whose text depends on TimeZone/.test(error.message) &&
+      /column "q" holds values whose text depends on DateStyle and TimeZone/.test(error.message) &&
       /::text/.test(error.hint),
   );
   const { written } = planMapping({ ...plan, mapping: [{ from: 't', to: 't' }] });
@@ -150,7 +156,7 @@ test('many rows in many batches are converted each, whatever their memory was be
   const model = `select i as id, timestamptz '2020-01-01 00:00Z' + i * interval '1 second' as at, repeat('x', i % 300) as filler,
     date '2020-01-01' + i % 1000 as day, null::timestamptz as none from generate_series(1, 60000) i`;
   const [row] = await db.sql<{ all: string }>(
-    `set timezone = 'UTC'; select md5(string_agg(concat_ws('|', id, at, filler, day), ',' order by id)) as all from (${model}) m`,
+    `set timezone = 'UTC'; set datestyle = 'ISO'; select md5(string_agg(concat_ws('|', id, at, filler, day), ',' order by id)) as all from (${model}) m`,
   );
   const { rows, batches } = await readAll(db.url, model);
   assert.ok(batches > 10);
@@ -162,6 +168,7 @@ test('many rows in many batches are converted each, whatever their memory was be
 test('a database without an encoding is read as it is, and the hint for what is not UTF-8 works', async () => {
   const name = `${db.name}_ascii`;
   await db.sql(`create database ${name} encoding 'SQL_ASCII' template template0 lc_collate 'C' lc_ctype 'C'`);
+  await db.sql(`alter database ${name} set datestyle = 'German'`);
   const url = new URL(db.url);
   url.pathname = `/${name}`;
   try {

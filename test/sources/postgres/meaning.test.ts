@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { randomFillSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { getPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts';
 import { SENSITIVE_TYPES, SENSITIVE_VALUES } from './sensitive-values.ts';
-import { readAll } from './support.ts';
+import { readAll, rejectsWith } from './support.ts';
 
 /** Under which every text is as it is to be. */
 const CANONICAL = `set datestyle = 'ISO, YMD'; set timezone = 'UTC'; set intervalstyle = 'postgres';
@@ -94,6 +95,42 @@ for (const [what, settings] of Object.entries(DATABASES)) {
   });
 }
 
+test('thousands of values at random have the text of the canonical settings', async () => {
+  const db = await postgres.createDatabase({ settings: DATABASES['verbose intervals and Postgres dates'] });
+  try {
+    const bits = Buffer.alloc(8);
+    const floats = Array.from({ length: 4000 }, (_, index) => {
+      randomFillSync(bits);
+      // Between 2^52 and 2^134 a decimal may lie right between two doubles.
+      if (index % 2 === 0) bits.writeUInt16BE(((1075 + (index % 82)) << 4) | (bits[1]! & 15));
+      return { double: bits.readDoubleBE(), single: bits.readFloatBE() };
+    });
+    const listed = (numbers: number[]): string =>
+      `'{${numbers.map(number => (Object.is(number, -0) ? '-0' : number)).join()}}'`;
+    await db.sql(`create table drawn as select i as id, d, r,
+        date '2000-01-01' + (random() * 4000000 - 2000000)::int as day,
+        timestamptz '2000-01-01Z' + (random() * 9e12 - 2e11) * interval '1 second' as at,
+        make_interval(months => (random() * 1e4 - 5e3)::int, days => (random() * 100 - 50)::int,
+          secs => random() * 1e6 - 5e5) as span
+      from unnest(${listed(floats.map(({ double }) => double))}::float8[],
+        ${listed(floats.map(({ single }) => single))}::float4[]) with ordinality as f (d, r, i)`);
+    const columns = ['d', 'r', 'day', 'at', 'span'];
+    const client = await db.connect();
+    await client.query(CANONICAL);
+    const { rows: expected } = await client.query<Record<string, string>>(
+      `select ${columns.map(name => `${name}::text as ${name}`).join()} from drawn order by id`,
+    );
+    await client.end();
+    const { rows } = await readAll(db.url, `select ${columns.join()} from drawn order by id`);
+    assert.deepEqual(
+      rows,
+      expected.map(row => Object.values(row)),
+    );
+  } finally {
+    await db.drop();
+  }
+});
+
 test('a filter of a segment means what it means in psql', async () => {
   const db = await postgres.createDatabase({ settings: { TimeZone: 'Pacific/Kiritimati' } });
   try {
@@ -112,6 +149,28 @@ test('timezone is the zone in which a model runs, and not the one in which insta
     const model = `select current_setting('timezone') as zone, at::date::text as day, at from (values (timestamptz '2025-04-14 22:30Z')) t(at)`;
     const { rows } = await readAll(db.url, model, { timezone: 'Europe/Paris' });
     assert.deepEqual(rows, [['Europe/Paris', '2025-04-15', '2025-04-14 22:30:00+00']]);
+  } finally {
+    await db.drop();
+  }
+});
+
+test('what a model changes itself while it runs is seen, and decides nothing about what is written', async () => {
+  const db = await postgres.createDatabase({ settings: { TimeZone: 'UTC' } });
+  try {
+    const values = `timestamptz '2025-04-14 22:30Z' as at, 0.1::float8 as f`;
+    const model = `select set_config('timezone', 'Asia/Tokyo', true) as zone, set_config('extra_float_digits', '-9', true) as digits, ${values}`;
+    const { rows } = await readAll(db.url, model);
+    assert.deepEqual(rows, [['Asia/Tokyo', '-9', '2025-04-14 22:30:00+00', '0.1']]);
+
+    await db.sql(
+      `create function moves() returns text language sql as $$ select set_config('timezone', 'Asia/Tokyo', true) $$`,
+    );
+    const moved = await rejectsWith(
+      readAll(db.url, `select moves() as zone, ${values}`),
+      'SOURCE_QUERY_FAILED',
+    );
+    assert.match(moved.message, /changed TimeZone while it was read/);
+    assert.deepEqual((await readAll(db.url, `select moves() as zone, 1 as id`)).rows, [['Asia/Tokyo', '1']]);
   } finally {
     await db.drop();
   }
