@@ -1,5 +1,4 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { SluiceError } from '../errors.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { Configuration } from './configuration.ts';
 import type { Pause } from './operations.ts';
@@ -105,8 +104,7 @@ export class SelfPause {
         return;
       }
     } catch (error) {
-      // The next start looks again.
-      if (error instanceof SluiceError && error.code === 'SHUTTING_DOWN') return;
+      if (!isMeant()) return;
       log.warn({ activation: name, error }, 'the source of a paused activation could not be checked');
     }
     this.#checkLater(name, checksBefore + 1);

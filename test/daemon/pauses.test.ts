@@ -72,6 +72,23 @@ test('an activation pauses itself after failures of its source in a row, and res
     assert.equal((await next.activation('one')).paused, undefined);
   }));
 
+test('a daemon that ends while it checks a source warns of nothing', () =>
+  withWorld({ daemon: FAILING }, async world => {
+    const pausing = new MemoryLog();
+    const first = await world.start({ log: pausing });
+    await world.database.sql('alter table t rename to gone');
+    for (let failure = 1; failure <= 3; failure++) await make(first, 'one');
+    await pausing.until(({ message }) => message.startsWith('activation paused'));
+    await first.stop();
+    // The process of the check says that it is there, and never answers.
+    const program = await world.program("process.on('message', () => console.error('checking'));");
+    const log = new MemoryLog();
+    const daemon = await world.start({ log, program });
+    await log.until(({ message }) => message === 'checking');
+    await daemon.stop();
+    assert.deepEqual([...log.messages('warn'), ...log.messages('error')], ['checking']);
+  }));
+
 test('failures elsewhere, and failures with a success between them, pause nothing', () =>
   withWorld({ daemon: { ...FAILING, pauseAfterFailures: 2 } }, async world => {
     const daemon = await world.start();
