@@ -256,8 +256,8 @@ export class Daemon implements Operations {
   }
 
   runs(query: RunQuery): Promise<RunPage> {
-    const { dataDirectory } = this.#configuration;
-    return listRuns(query, { queue: this.#queue, history: this.#history, dataDirectory });
+    const parts = { queue: this.#queue, history: this.#history, configuration: this.#configuration };
+    return listRuns(query, parts);
   }
 
   async wait(

@@ -20,7 +20,7 @@ export interface Operations {
 
   /** The run as it stands. */
   run(id: string): Promise<RunRecord>;
-  /** Runs, the newest first. */
+  /** Runs, the newest first; also those of an activation that was removed from the configuration. */
   runs(query: RunQuery): Promise<RunPage>;
   /** The run as soon as it has ended, or as it stands after `timeoutMs` or when `signal` aborts. */
   wait(id: string, options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<RunRecord>;

@@ -121,7 +121,8 @@ export class RunHistory {
   /** Looks on disk too: a command may have made it. */
   async read(run: string): Promise<RunRecord | undefined> {
     if (!RUN_ID.test(run)) return undefined;
-    if (!this.#byRun.has(run)) for (const name of this.#activations.keys()) await this.refresh(name);
+    if (!this.#byRun.has(run))
+      for (const name of await activationsIn(this.#dataDirectory)) await this.refresh(name);
     const entry = this.#byRun.get(run);
     const record = entry && (await this.recall(entry));
     // Somebody has removed it: whoever asks with its key again is to get a run that there is.
@@ -166,8 +167,15 @@ export class RunHistory {
     return this.inOrder(activation).findLast(isSuccess);
   }
 
-  /** Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. */
+  /**
+   * Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. A name
+   * without a folder leaves nothing behind: whoever asks may ask for any.
+   */
   async refresh(activation: string): Promise<void> {
+    if (!this.#activations.has(activation)) {
+      const isThere = await stat(historyFolder(this.#dataDirectory, activation)).catch(() => undefined);
+      if (isThere === undefined) return;
+    }
     const history = this.#of(activation);
     // What was written after another look had begun is not in it.
     while (history.looking) await history.looking;

@@ -1,5 +1,6 @@
 import { activationsIn } from '../run/history.ts';
 import type { RunRecord } from '../run/run-record.ts';
+import type { Configuration } from './configuration.ts';
 import type { RunPage, RunQuery } from './operations.ts';
 import type { RunHistory } from './run-history.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -10,14 +11,22 @@ interface Candidate {
   readonly record?: RunRecord;
 }
 
-/** Runs of queue and history, the newest first. Reads the records that it returns, and no others. */
-export async function listRuns(
-  query: RunQuery,
-  { queue, history, dataDirectory }: { queue: RunQueue; history: RunHistory; dataDirectory: string },
-): Promise<RunPage> {
+interface RunSources {
+  readonly queue: RunQueue;
+  readonly history: RunHistory;
+  readonly configuration: Pick<Configuration, 'dataDirectory' | 'resolve'>;
+}
+
+/**
+ * Runs of queue and history, the newest first. Reads the records that it returns, and no others. Rejects with
+ * NAME_UNKNOWN for an activation that is not in the configuration and has no runs left from when it was.
+ */
+export async function listRuns(query: RunQuery, sources: RunSources): Promise<RunPage> {
+  const { queue, history, configuration } = sources;
   const { activation, states, before, limit } = query;
-  const names = activation === undefined ? await activationsIn(dataDirectory) : [activation];
+  const names = activation === undefined ? await activationsIn(configuration.dataDirectory) : [activation];
   for (const name of names) await history.refresh(name);
+  if (activation !== undefined && !hasRuns(activation, sources)) configuration.resolve(activation);
   const fits = (run: string, state: RunRecord['state']): boolean =>
     (states === undefined || states.includes(state)) && (before === undefined || run < before);
 
@@ -44,4 +53,8 @@ export async function listRuns(
     records: records.filter(record => record !== undefined),
     more: candidates.length > limit,
   };
+}
+
+function hasRuns(name: string, { queue, history }: RunSources): boolean {
+  return history.entriesOf(name).length > 0 || queue.runs.some(({ record }) => record.activation === name);
 }

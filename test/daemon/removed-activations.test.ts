@@ -19,6 +19,13 @@ test('runs of a paused activation that is removed from the configuration end, si
     await daemon.reload();
     const done = await daemon.wait(waiting, { timeoutMs: 10_000, signal: new AbortController().signal });
     assert.deepEqual([done.state, done.error?.code], ['failed', 'NAME_UNKNOWN']);
+    const kept = await daemon.runs({ activation: 'one', limit: 10 });
+    assert.deepEqual(
+      kept.records.map(({ run }) => run),
+      [waiting, running],
+    );
+    const none = await daemon.runs({ activation: 'one', states: ['held'], limit: 10 });
+    assert.deepEqual(none, { records: [], more: false });
     world.settings = { activations: { one: {}, two: {} } };
     await daemon.reload();
     assert.equal((await daemon.activation('one')).paused?.reason, 'the database moves');

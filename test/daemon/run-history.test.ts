@@ -1,24 +1,73 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rename, rm, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { parseConfig } from '../../src/config/load.ts';
+import { Configuration } from '../../src/daemon/configuration.ts';
+import type { RunPage } from '../../src/daemon/operations.ts';
 import { RunHistory } from '../../src/daemon/run-history.ts';
+import { listRuns } from '../../src/daemon/run-list.ts';
+import { RunQueue } from '../../src/daemon/run-queue.ts';
 import { historyFolder, keepRecord } from '../../src/run/history.ts';
 import type { RunRecord } from '../../src/run/run-record.ts';
 import { record } from './support/records.ts';
 
 const KEY = 'monday';
 
-async function historyOfOne(t: TestContext): Promise<{ history: RunHistory; folder: string; run: string }> {
+interface HistoryOfOne {
+  readonly history: RunHistory;
+  readonly dataDirectory: string;
+  readonly folder: string;
+  readonly run: string;
+}
+
+async function historyOfOne(t: TestContext): Promise<HistoryOfOne> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'sluice-history-'));
   t.after(() => rm(dataDirectory, { recursive: true, force: true }));
   const history = await RunHistory.open(dataDirectory);
   const kept = record('succeeded', { idempotencyKey: KEY });
   await history.keep(kept);
   const folder = historyFolder(dataDirectory, kept.activation);
-  return { history, folder, run: kept.run };
+  return { history, dataDirectory, folder, run: kept.run };
 }
+
+test('names that nobody knows are refused and not remembered, however many are asked for', async t => {
+  const { history, dataDirectory, run } = await historyOfOne(t);
+  const configuration = new Configuration(() =>
+    parseConfig({ text: JSON.stringify({ version: 1, dataDirectory }), environment: {} }),
+  );
+  const list = (activation: string): Promise<RunPage> =>
+    listRuns({ activation, limit: 1 }, { queue: new RunQueue(), history, configuration });
+  for (let index = 0; index < 5000; index++) {
+    await assert.rejects(list(`unknown_${index}`), { code: 'NAME_UNKNOWN' });
+  }
+  // A run that is not known is looked for in each of these.
+  assert.deepEqual(history.activations(), ['a']);
+  assert.equal(await history.read('20250414-070000-123-k3f9ab'), undefined);
+  // The activation is not in the configuration any more, and its runs are there.
+  assert.equal((await list('a')).records[0]?.run, run);
+});
+
+test('a run that a command made is found by its id, though nobody has asked for its activation', async t => {
+  const { history, dataDirectory } = await historyOfOne(t);
+  const made = { ...record('succeeded'), activation: 'new' };
+  await history.refresh('new');
+  await mkdir(historyFolder(dataDirectory, 'new'), { recursive: true });
+  await keepRecord(historyFolder(dataDirectory, 'new'), made);
+  assert.equal((await history.read(made.run))?.activation, 'new');
+});
 
 test('a folder that cannot be read for a while takes no key away', async t => {
   const { history, folder, run } = await historyOfOne(t);

@@ -74,6 +74,9 @@ test('says what it does not know', () =>
     await assert.rejects(daemon.run('../../etc/passwd'), { code: 'RUN_UNKNOWN' });
     await assert.rejects(daemon.cancel('nothing'), { code: 'RUN_UNKNOWN' });
     await assert.rejects(daemon.activation('nobody'), { code: 'NAME_UNKNOWN' });
+    const nobody = daemon.runs({ activation: 'nobody', limit: 10 });
+    await assert.rejects(nobody, { code: 'NAME_UNKNOWN', message: /one/ });
+    assert.deepEqual(await daemon.runs({ activation: 'one', limit: 10 }), { records: [], more: false });
   }));
 
 test('one run of an activation at a time, so many in all, and a queue with an end', () =>

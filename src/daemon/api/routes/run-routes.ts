@@ -101,7 +101,7 @@ export const RUN_ROUTES: readonly Route[] = [
       before: runId.exactOptional().describe('Only runs older than this one: `next` of the page before.'),
     }),
     answers: { 200: { description: 'A page of runs.', schema: runPageSchema } },
-    errors: ['STATE_DAMAGED'],
+    errors: ['NAME_UNKNOWN', 'STATE_DAMAGED'],
     handle: async ({ input: { query }, services }) => {
       const { records, more } = await services.operations.runs({
         limit: query.limit,

@@ -107,6 +107,8 @@ export class MemoryOperations implements Operations {
 
   async runs({ activation, states, before, limit }: RunQuery): Promise<RunPage> {
     this.#fail('runs');
+    const isKnown = [...this.#runs.values()].some(record => record.activation === activation);
+    if (activation !== undefined && !isKnown) this.#activation(activation);
     const fitting = [...this.#runs.values()]
       .filter(record => activation === undefined || record.activation === activation)
       .filter(record => states === undefined || states.includes(record.state))
