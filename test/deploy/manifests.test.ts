@@ -5,6 +5,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
+import { runMemoryBytes } from '../../src/config/machine-memory.ts';
+import { parseSize } from '../../src/config/values.ts';
 import { EXIT } from '../../src/errors.ts';
 
 const REPOSITORY = new URL('../../', import.meta.url);
@@ -48,6 +50,24 @@ test('one daemon serves the volume, and has the time that its grace period takes
   assert.ok(spec.template.spec.terminationGracePeriodSeconds * 1000 >= graceMs + 15_000);
   const [, stopSeconds] = /TimeoutStopSec=(\d+)s/.exec(read('deploy/sluice.service'))!;
   assert.ok(Number(stopSeconds) * 1000 >= graceMs + 15_000);
+});
+
+test('the runs of the Kubernetes example and the daemon fit in the memory of its container', () => {
+  const { data } = document('deploy/kubernetes/daemon.yaml', 'ConfigMap');
+  const { config } = parseConfig({ text: data['sluice.yaml'], environment: ENVIRONMENT });
+  const { spec } = document('deploy/kubernetes/daemon.yaml', 'Deployment');
+  const limit = parseSize(spec.template.spec.containers[0].resources.limits.memory.replace(/i$/, 'iB'))!;
+  const runBytes = runMemoryBytes(config.daemon, limit);
+  assert.ok(config.daemon.concurrency * runBytes + 256 * 1024 ** 2 <= limit, `${runBytes} bytes a run`);
+  const [, told] = /Each gets (\d+) MiB/.exec(read('deploy/kubernetes/daemon.yaml'))!;
+  assert.equal(Number(told), runBytes / 1024 ** 2);
+});
+
+test('the daemon of the Kubernetes example can be reached by the address of its pod', () => {
+  const { data } = document('deploy/kubernetes/daemon.yaml', 'ConfigMap');
+  const { config } = parseConfig({ text: data['sluice.yaml'], environment: ENVIRONMENT });
+  assert.equal(config.daemon.host, '0.0.0.0');
+  assert.ok(config.daemon.tokens.read.length + config.daemon.tokens.write.length > 0);
 });
 
 test('the CronJob repeats by the exit codes of the command', () => {
