@@ -255,6 +255,16 @@ export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
           ),
   },
   {
+    reads: ['allowedHosts', 'tokens'],
+    check: ({ allowedHosts, tokens }) =>
+      !allowedHosts.includes('*') || tokens.read.length + tokens.write.length > 0
+        ? undefined
+        : finding(
+            ['allowedHosts', allowedHosts.indexOf('*')],
+            'is "*", but there is no token, so that any web page could reach the daemon under a name of its own (DNS rebinding); expected names of hosts, or a token in daemon.tokens',
+          ),
+  },
+  {
     reads: ['retry'],
     check: ({ retry }) =>
       retry.minDelay > retry.maxDelay

@@ -10,6 +10,12 @@ const token = secret({
   check: value => /^[\x21-\x7e]{16,}$/.test(value),
 });
 
+/** What a `Host` header can say, or `*`. Other patterns would never match. */
+const ALLOWED_HOST =
+  /^(?:\*|(?:[^\s:@[\]/?#*]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/;
+const HOST_EXPECTED =
+  'a host name or address, with a port or without, such as sluice.example or 10.1.2.3:7345';
+
 const smtp = z
   .strictObject({
     host: text().describe('Host of the mail server.'),
@@ -41,18 +47,22 @@ export const daemon = z
         read: z
           .array(token)
           .prefault([])
-          .describe('Tokens that may look, of at least 16 characters. Secret.'),
+          .describe('Tokens that may look at everything but rows, of at least 16 characters. Secret.'),
         write: z
           .array(token)
           .prefault([])
-          .describe('Tokens that may look and change, of at least 16 characters. Secret.'),
+          .describe(
+            'Tokens that may also change, and see rows in a preview; of at least 16 characters. Secret.',
+          ),
       })
       .prefault({})
       .describe('Bearer tokens of the HTTP API; several at a time, so that they can be rotated.'),
     allowedHosts: z
-      .array(text())
+      .array(z.string().regex(ALLOWED_HOST, { error: HOST_EXPECTED }))
       .default([])
-      .describe('Values of the `Host` header that are accepted besides the address itself.'),
+      .describe(
+        'Values of the `Host` header that are accepted besides the address itself. A request with a valid token is accepted whatever its `Host`; with tokens `*` may stand here to say so.',
+      ),
     bodyLimit: size({ min: 1024, bounds: 'at least 1KiB' })
       .prefault('1MiB')
       .describe('Largest request body. A change takes a restart.'),

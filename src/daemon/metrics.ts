@@ -113,6 +113,13 @@ export const METRICS = {
   },
 } as const satisfies Record<string, MetricKind>;
 
+/** Gauges that are named as counters; each is the sum of another one that stays. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 type MetricName = keyof typeof METRICS;
 
 const DURATION_BUCKETS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
@@ -151,6 +158,7 @@ export class Metrics {
       buckets: DURATION_BUCKETS,
     });
     collectDefaultMetrics({ register: this.#registry });
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name);
     this.#gauge('sluice_build_info').set({ version }, 1);
   }
 
@@ -264,14 +272,24 @@ export function metricsReference(): string {
 
 <!-- Made from src/daemon/metrics.ts by \`npx tsx docs/reference/generate.ts\`; do not edit. -->
 
-\`GET /metrics\` of \`sluice serve\`, in the text format of Prometheus.
+\`GET /metrics\` of \`sluice serve\`, in the text format of Prometheus. With \`daemon.tokens\` it asks for a token, of \`read\` or \`write\`; a request
+with one may name any \`Host\`, so that Prometheus can scrape a pod by its address:
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: sluice
+    kubernetes_sd_configs: [{ role: pod }]
+    authorization: { credentials_file: /etc/prometheus/secrets/sluice-token }
+    relabel_configs:
+      - { source_labels: [__meta_kubernetes_pod_label_app], regex: sluice, action: keep }
+\`\`\`
 
 | metric | type | labels | meaning |
 |---|---|---|---|
 ${rows.join('\n')}
 
 Beside them stand the usual \`process_…\` and \`nodejs_…\` metrics of the daemon's own process; runs are processes of their own and
-not in them.
+not in them. Of \`nodejs_active_…\` there is the number by \`type\`, not the sum.
 
 \`activation\` takes the names of the configuration only; series of an activation that is removed are dropped at the reload.
 \`code\` takes the [codes of warnings](../guide/warnings.md). Counters begin at 0 when the daemon starts.

@@ -177,6 +177,24 @@ test('a daemon that others can reach has a token, and tokens are long', () => {
   parse(yaml({}, 'daemon: { host: 0.0.0.0, tokens: { write: [0123456789abcdef] } }'));
 });
 
+test('allowed hosts are hosts that a request can name, or with tokens any', () => {
+  const token = 'tokens: { write: [0123456789abcdef] }';
+  parse(yaml({}, `daemon: { ${token}, allowedHosts: ["*"] }`));
+  parse(
+    yaml({}, 'daemon: { allowedHosts: [sluice, "sluice.example:8443", "10.1.2.3", "[::1]:7345", "::1"] }'),
+  );
+  assert.match(
+    one(yaml({}, 'daemon: { allowedHosts: [sluice, "*"] }')),
+    /allowedHosts\[1\] is "\*", but there is no token.*DNS rebinding.*daemon\.tokens/,
+  );
+  for (const host of ['"*.example.com"', 'https://sluice.example', 'sluice/', '"sluice:http"', 'me@sluice']) {
+    assert.match(
+      one(yaml({}, `daemon: { ${token}, allowedHosts: [${host}] }`)),
+      /allowedHosts\[0\] is .*; expected a host name or address, with a port or without, such as/,
+    );
+  }
+});
+
 test('activations whose names differ in case only are refused', () => {
   const text = `${yaml().trimEnd()}\n  Export: { model: customers, destination: lake, fileName: y, format: { type: csv } }\n`;
   assert.match(one(text), /upper and lower case only/);

@@ -217,6 +217,8 @@ test('what is served is the text format, names follow its conventions, and each 
       ),
     );
   }
+  for (const [name, type] of types) assert.equal(name.endsWith('_total'), type === 'counter', name);
+  assert.equal(types.get('nodejs_active_resources'), 'gauge');
   assert.equal(types.get('process_resident_memory_bytes'), 'gauge');
   assert.equal(types.get('nodejs_eventloop_lag_seconds'), 'gauge');
   // A second one in the same process does not meet the first.

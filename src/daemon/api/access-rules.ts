@@ -38,9 +38,9 @@ export function isLoopback(address: string): boolean {
 /**
  * Who may do what.
  *
- * Beside tokens there are two checks that keep web pages out which a browser on this machine or network has open: the
- * `Host` must be one of ours, so that a name of the page's own that was bound to our address is none (DNS rebinding), and
- * a request that a page makes must come from a page of ours.
+ * Beside tokens there are two checks that keep web pages out which a browser on this machine or network has open: without
+ * tokens the `Host` must be one of ours, so that a name of the page's own that was bound to our address is none (DNS
+ * rebinding), and a request that a page makes must come from a page of ours.
  */
 export class AccessRules {
   #tokens: readonly KnownToken[] = [];
@@ -66,9 +66,15 @@ export class AccessRules {
     return this.#tokens.length > 0;
   }
 
-  /** Who calls; `may: 'nothing'` where a token is asked for and none is shown. Throws UNAUTHORIZED for a wrong one. */
+  /**
+   * Who calls; `may: 'nothing'` where a token is asked for and none is shown. Throws UNAUTHORIZED for a wrong one, and
+   * FORBIDDEN for another server's `Host` where there are no tokens: no page has a token of ours.
+   */
   callerOf(request: IncomingMessage): Caller {
-    if (this.#tokens.length === 0) return ANONYMOUS;
+    if (this.#tokens.length === 0) {
+      this.#checkHost(request);
+      return ANONYMOUS;
+    }
     const { authorization } = request.headers;
     if (authorization === undefined) return NOBODY;
     const given = sha256(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '');
@@ -87,14 +93,13 @@ export class AccessRules {
     if (needed === 'anyone') return;
     if (caller.may === 'nothing') throw new SluiceError('UNAUTHORIZED', 'the request has no token');
     if (needed === 'write' && caller.may === 'read') {
-      throw new SluiceError('FORBIDDEN', `token ${caller.token} may look and not change`, {
+      throw new SluiceError('FORBIDDEN', `token ${caller.token} may neither change anything nor see rows`, {
         hint: 'use a token of daemon.tokens.write',
       });
     }
   }
 
-  /** Throws FORBIDDEN. */
-  checkHost(request: IncomingMessage): void {
+  #checkHost(request: IncomingMessage): void {
     const { host = '' } = request.headers;
     const name = hostName(host);
     if (name !== undefined) {

@@ -134,11 +134,12 @@ OpenAPI 3.1 document, for generating clients. Answers may gain keys from release
 Unknown query parameters and unknown keys of a body are refused.
 
 **Tokens.** Without \`daemon.tokens\` the daemon listens on loopback only and asks for none. With them every request but
-\`/healthz\` and \`/readyz\` carries \`Authorization: Bearer TOKEN\`; tokens of \`read\` may look, those of \`write\` may change as well.
-Both can be rotated by a reload: list the old and the new one for a while.
+\`/healthz\` and \`/readyz\` carries \`Authorization: Bearer TOKEN\`; tokens of \`read\` may look at everything but rows, those of
+\`write\` may change as well, and see rows in a preview. Both can be rotated by a reload: list the old and the new one for a while.
 
-**Host and Origin.** \`Host\` must be the address of the daemon, a loopback name or one of \`daemon.allowedHosts\`. A browser may call
-from a page of the daemon's own only. There is no CORS.
+**Host and Origin.** Without tokens, \`Host\` must be the address of the daemon, a loopback name or one of \`daemon.allowedHosts\`: web pages
+could reach the daemon under a name of their own else. With a valid token any \`Host\` is accepted, such as the address of a pod. A browser
+may call from a page of the daemon's own only. There is no CORS.
 
 **Failures** have one shape, [ErrorAnswer](#erroranswer), and a status of 400 or above. \`code\` never changes: [all codes](errors.md), with what
 to do. \`retryable\` says whether the same request may succeed later, and \`Retry-After\` when. \`X-Request-Id\` of every answer is the id that the log knows it by.

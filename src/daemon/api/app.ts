@@ -121,7 +121,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (route?.access === 'anyone') {
       seen.set(request, whoAnyone(request));
     } else {
-      access.checkHost(request.raw);
       const caller = access.callerOf(request.raw);
       access.checkRight(caller, route?.access ?? 'read');
       seen.set(request, { caller, mayRead: true });
@@ -133,7 +132,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   /** Probes of a supervisor have no token and often a Host of their own; they learn little. */
   function whoAnyone({ raw }: FastifyRequest): Seen {
     try {
-      access.checkHost(raw);
       const caller = access.callerOf(raw);
       return { caller, mayRead: caller.may !== 'nothing' };
     } catch {
@@ -145,7 +143,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onSend', (request, reply, payload, done) => {
     const route = request.routeOptions.config.sluice;
     const known = seen.get(request);
-    if (route?.access !== 'write' || known === undefined) return done(null, payload);
+    // A preview needs a write token too, and changes nothing.
+    if (route?.access !== 'write' || route.method === 'GET' || known === undefined)
+      return done(null, payload);
     const { name, id } = request.params as { name?: string; id?: string };
     const { token, fingerprint } = known.caller;
     const run = id ?? known.run;

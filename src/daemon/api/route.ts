@@ -10,7 +10,10 @@ import type { Slots } from './slots.ts';
  * reference page.
  */
 
-/** Who may call: anyone, anyone with a token, anyone with a write token. Without tokens in the configuration, all may. */
+/**
+ * Who may call: anyone, anyone with a token, anyone with a write token, which changes and rows of sources need. Without
+ * tokens in the configuration, all may.
+ */
 export type Access = 'anyone' | 'read' | 'write';
 
 export type Tag = 'runs' | 'activations' | 'daemon';
