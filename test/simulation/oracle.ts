@@ -263,7 +263,9 @@ export class Oracle {
   #checkKept({ name, before, after }: BlobEvent): void {
     const by = this.#runs.get(after?.metadata['run'] ?? '');
     const owner = this.#runs.get(before?.metadata['run'] ?? '');
-    if (by && owner && owner !== by && owner.published && !(by.full && owner.full)) {
+    // A run that an old disk was put back over, before latest.json named it, looks as one that was withdrawn.
+    const isUnknown = owner?.forgotten && owner.chain.last !== owner;
+    if (by && owner && owner !== by && owner.published && !isUnknown && !(by.full && owner.full)) {
       if (by.full || !by.chain.subject.appends) by.replaced.add(name);
     }
     if (by?.full || by?.forgotten) return;
