@@ -24,7 +24,14 @@ export interface JsonSchema {
 
 /** Draft 7, which editors know best. Describes what a person writes, not what parsing makes of it. */
 export function configJsonSchema(): JsonSchema {
-  const schema = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    target: 'draft-7',
+    // A pattern says the same where the validator does not know the format.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.pattern !== undefined) delete jsonSchema.format;
+    },
+  });
   return { ...schema, title: 'sluice.yaml' } as JsonSchema;
 }
 

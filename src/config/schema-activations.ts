@@ -207,7 +207,11 @@ export const activation = z
       .describe('Bytes staged at a time; the default follows from `maxFileSize`.'),
     parallel: z.int().min(1).max(64).default(1).describe('Connections that read the source at once.'),
   })
-  .meta({ description: 'An export.', oneOf: [{ required: ['model'] }, { required: ['segment'] }] });
+  .meta({
+    description: 'An export.',
+    // Properties are named again, as validators in strict mode ask for.
+    oneOf: ['model', 'segment'].map(key => ({ properties: { [key]: {} }, required: [key] })),
+  });
 
 export type ActivationConfig = z.output<typeof activation>;
 export type RunType = ActivationConfig['runType'];

@@ -92,7 +92,7 @@ function described(what: string, range: Range): string {
 export function size(range: Range = {}) {
   const expected = described('a size such as 500MB, 1GiB or a number of bytes', range);
   return z
-    .union([z.int(), z.string().regex(SIZE_PATTERN, { error: expected })], { error: expected })
+    .union([z.string().regex(SIZE_PATTERN, { error: expected }), z.int()], { error: expected })
     .transform((value, context) => {
       const bytes = typeof value === 'number' ? value : parseSize(value);
       if (inRange(bytes, range)) return bytes;
@@ -109,7 +109,7 @@ function durationWith(
   range: Range,
 ) {
   return z
-    .union([z.literal(0), z.string().regex(pattern, { error: expected })], { error: expected })
+    .union([z.string().regex(pattern, { error: expected }), z.literal(0)], { error: expected })
     .transform((value, context) => {
       const ms = value === 0 ? 0 : parse(value);
       if (inRange(ms, range)) return ms;
@@ -129,7 +129,7 @@ export function duration(range: Range = {}) {
 export function durationOrNone() {
   const expected = 'a duration such as 30s, 15m or 2h, 0 or none';
   return z
-    .union([z.literal(0), z.literal('none'), z.string().regex(DURATION_PATTERN, { error: expected })], {
+    .union([z.string().regex(DURATION_PATTERN, { error: expected }), z.literal('none'), z.literal(0)], {
       error: expected,
     })
     .transform((value, context) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
+import { Ajv } from 'ajv';
 import { configJsonSchema, type JsonSchema, secretPaths } from '../../src/config/json-schema.ts';
 import { configReference } from '../../src/config/reference.ts';
 
@@ -11,8 +12,9 @@ function* keysOf(schema: JsonSchema, path = ''): Generator<[path: string, schema
   }
   const items = schema.items === undefined ? [] : ([schema.items].flat() as JsonSchema[]);
   const more = typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : [];
-  for (const child of [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...items, ...more])
-    yield* keysOf(child, path);
+  // Beside keys they say which of the keys go together.
+  const choices = schema.properties === undefined ? [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])] : [];
+  for (const child of [...choices, ...items, ...more]) yield* keysOf(child, path);
 }
 
 test('the committed reference page is the one that the schema gives', () => {
@@ -37,9 +39,30 @@ test('the JSON Schema has defaults, refuses unknown keys and asks for model or s
   assert.equal(activation.properties?.['stateMemory']?.default, '512MiB');
   assert.equal(activation.properties?.['runType']?.default, 'full_only');
   assert.equal(activation.additionalProperties, false);
-  assert.deepEqual(activation.oneOf, [{ required: ['model'] }, { required: ['segment'] }]);
+  const validate = new Ajv().compile(activation as object);
+  const named = { destination: 'lake', fileName: 'x', format: { type: 'csv' } };
+  for (const [given, isValid] of [
+    [{ model: 'm' }, true],
+    [{ segment: 's' }, true],
+    [{ model: 'm', segment: 's' }, false],
+    [{}, false],
+  ] as const) {
+    assert.equal(validate({ ...named, ...given }), isValid, JSON.stringify(given));
+  }
   assert.deepEqual(schema.required, ['version']);
   assert.doesNotThrow(() => JSON.stringify(schema));
+});
+
+test('a validator in strict mode takes the JSON Schema, without formats or keywords of its own', () => {
+  new Ajv({ strict: true }).compile(configJsonSchema() as object);
+});
+
+test('a value with a unit that is mistyped is told its text, not the number that may stand in its place', () => {
+  const activation = configJsonSchema().properties?.['activations']?.additionalProperties as JsonSchema;
+  const withUnits = [...keysOf(activation)].filter(([, { title }]) => /^(size|duration)/.test(title ?? ''));
+  assert.ok(withUnits.length > 5);
+  // Editors report what the first of several choices has against a value.
+  for (const [path, { anyOf }] of withUnits) assert.equal(anyOf?.[0]?.type, 'string', path);
 });
 
 test('the schema marks every key that holds a secret', () => {

@@ -99,7 +99,8 @@ function operationSection(route: Route, operation: Operation): string[] {
     '',
     `\`${route.method} ${route.path}\` · operation \`${route.operationId}\` · token: ${token}`,
     '',
-    ...(route.description === undefined ? [] : [route.description, '']),
+    route.description,
+    '',
     ...(rows.length === 0 ? [] : table(['parameter', 'in', 'value', 'default', 'meaning'], rows)),
     ...table(['status', 'body', 'meaning'], answerRows(route, operation)),
   ];

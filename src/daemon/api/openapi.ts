@@ -20,7 +20,7 @@ export interface Operation {
   readonly operationId: string;
   readonly tags: readonly string[];
   readonly summary: string;
-  readonly description?: string;
+  readonly description: string;
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
     readonly required: boolean;
@@ -94,6 +94,8 @@ export function openApiDocument(version: string): OpenApiDocument {
       version,
       description:
         'Asks the daemon for exports and tells how they went. Answers may gain keys: clients are to ignore those that they do not know. Every failure has the shape `ErrorAnswer`.',
+      contact: { name: 'Sluice' },
+      license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },
     servers: [{ url: '/' }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
@@ -124,7 +126,7 @@ function operationOf(route: Route): Operation {
     operationId,
     tags: [tag],
     summary,
-    ...(description === undefined ? {} : { description }),
+    description,
     parameters: parametersOf(route),
     ...(route.method === 'POST' ? { requestBody: bodyOf(route) } : {}),
     responses: responsesOf(route),
@@ -201,7 +203,11 @@ function answerOf({
     name,
     { description: about, required: true, schema: { type: 'string' } },
   ]);
-  const eventData = Object.entries(events ?? {}).map(([name, data]) => [name, refTo(data)]);
+  const eventData = Object.entries(events ?? {}).map(([name, data]): [string, Schema] => [name, refTo(data)]);
+  const ofEvents = events && {
+    contentMediaType: contentType,
+    contentSchema: { anyOf: eventData.map(([, data]) => data) },
+  };
   return {
     description,
     ...(headers === undefined ? {} : { headers: Object.fromEntries(described) }),
@@ -210,7 +216,8 @@ function answerOf({
       : {
           content: {
             [contentType]: {
-              schema: refTo(schema),
+              // Clients know the data of events by it, and linters that its schemas are used.
+              schema: { ...refTo(schema), ...ofEvents },
               ...(events === undefined ? {} : { 'x-event-data': Object.fromEntries(eventData) }),
             },
           },

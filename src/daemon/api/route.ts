@@ -38,7 +38,7 @@ export interface RouteShape {
   readonly access: Access;
   readonly tag: Tag;
   readonly summary: string;
-  readonly description?: string;
+  readonly description: string;
   /** By status. */
   readonly answers: Readonly<Record<number, AnswerShape>>;
   /** Beside those that every request can meet. */

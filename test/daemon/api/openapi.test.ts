@@ -78,6 +78,30 @@ test('operations are named once, described, and declare the parameters of their 
   }
 });
 
+test('the document keeps the rules of common linters: licence, contact, descriptions, nothing unused', () => {
+  const { license, contact, description } = document.info as Record<string, Record<string, string>>;
+  assert.ok(license?.['name'] && (license['identifier'] ?? license['url']));
+  assert.ok(contact?.['name'] ?? contact?.['url']);
+  assert.ok(description);
+  for (const { operationId, description } of operations) assert.ok(description, operationId);
+  for (const { description } of document.tags) assert.ok(description);
+  const references = new Set(referencesIn(document));
+  const components = Object.keys(document.components.schemas);
+  assert.deepEqual(
+    components.filter(name => !references.has(`#/components/schemas/${name}`)),
+    [],
+  );
+});
+
+/** What is referred to from where OpenAPI has schemas, so from no extension. */
+function* referencesIn(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, child] of Object.entries(value)) {
+    if (key === '$ref') yield child as string;
+    else if (!key.startsWith('x-')) yield* referencesIn(child);
+  }
+}
+
 test('every failure of every operation has the one shape', () => {
   for (const { operationId, responses } of operations) {
     const failures = Object.entries(responses).filter(([status]) => Number(status) >= 400);

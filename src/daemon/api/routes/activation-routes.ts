@@ -51,6 +51,8 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'activations',
     summary: 'Every activation',
+    description:
+      'Each as it stands: its last run, when it is due, whether it is paused, and the warnings that hold.',
     answers: { 200: { description: 'The activations, by name.', schema: activationListSchema } },
     errors: [],
     handle: async ({ services }) => ({
@@ -66,6 +68,8 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'activations',
     summary: 'One activation',
+    description:
+      'As it stands: its last run, when it is due, whether it is paused, and the warnings that hold.',
     params: byName,
     answers: { 200: anActivation },
     errors: ['NAME_UNKNOWN'],
@@ -146,6 +150,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     access: 'write',
     tag: 'activations',
     summary: 'Let runs begin again',
+    description: 'Runs that wait begin, the oldest first. One that is not paused stays as it is.',
     params: byName,
     answers: { 200: anActivation },
     errors: ['NAME_UNKNOWN', 'STATE_WRITE_FAILED', 'STATE_INACCESSIBLE'],

@@ -24,6 +24,7 @@ export const DAEMON_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'daemon',
     summary: 'This document',
+    description: 'The HTTP API in OpenAPI 3.1, for generating clients.',
     answers: { 200: { description: 'OpenAPI 3.1.', schema: z.looseObject({ openapi: z.string() }) } },
     errors: [],
     handle: ({ services }) => ({ status: 200, contentType: 'application/json', text: services.openApi() }),
@@ -69,6 +70,7 @@ export const DAEMON_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'daemon',
     summary: 'Metrics for Prometheus',
+    description: 'In the text format; `docs/reference/metrics.md` says what each metric means.',
     answers: {
       200: { description: 'The metrics.', contentType: 'text/plain', schema: z.string() },
     },

@@ -94,6 +94,8 @@ export const RUN_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'runs',
     summary: 'Runs, the newest first',
+    description:
+      'Those that wait or are under way, and those that the history holds, in pages. An activation that was removed from the configuration keeps its runs.',
     query: z.strictObject({
       activation: activationName.exactOptional().describe('Only runs of this activation.'),
       state: queryStates.exactOptional(),
