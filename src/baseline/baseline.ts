@@ -398,21 +398,6 @@ export class Baseline {
   }
 }
 
-/**
- * Keeps other processes, and other callers in this one, out of what the folder stands for until it is closed; the
- * system does that for a process that ends. Rejects with STATE_LOCKED.
- */
-export async function lockFolder(directory: string): Promise<{ close(): Promise<void> }> {
-  const lock = new Level(directory);
-  try {
-    await lock.open();
-    return lock;
-  } catch (cause) {
-    await lock.close().catch(() => {});
-    throw openError(directory, cause);
-  }
-}
-
 function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', `the baseline is damaged: ${what}`, { cause, stage: 'state' });
 }
@@ -424,7 +409,8 @@ async function refuseHeadless(directory: string): Promise<void> {
   throw damaged(`${directory} has tables and no file CURRENT`);
 }
 
-function openError(directory: string, cause: unknown): SluiceError {
+/** What a database of LevelDB that does not open is to us. */
+export function openError(directory: string, cause: unknown): SluiceError {
   const inner = (cause as { cause?: Error & { code?: string } }).cause;
   const reason = inner?.message ?? (cause as Error).message;
   if (inner?.code === 'LEVEL_LOCKED') {

@@ -190,7 +190,17 @@ async function isConfirmed(command: string, what: string): Promise<boolean> {
 function stateText(state: StateDescription, terminal: Terminal): string {
   const { activation, runType, syncMode, baseline, pending, bytes, files } = state;
   const lines: string[] = [];
-  if (baseline === undefined) {
+  const { inUse, lastKnown } = state;
+  if (inUse !== undefined) {
+    const text = (value: string): string => escaped(terminal.clean(value));
+    const known =
+      lastKnown === undefined
+        ? 'no generation is recorded yet'
+        : `generation ${lastKnown.generation}, made by run ${lastKnown.run}`;
+    lines.push(`${terminal.paint('bold', activation)}: ${known} (${runType}, ${syncMode})`);
+    lines.push(`  in use     by ${text(inUse)}; the rest can be read when that has ended`);
+    lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files`);
+  } else if (baseline === undefined) {
     const why = runType === 'full_only' ? 'run type full_only keeps none' : 'the next run exports every row';
     lines.push(`${terminal.paint('bold', activation)}: no baseline (${why})`);
   } else {

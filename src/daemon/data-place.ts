@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { lockFolder } from '../baseline/baseline.ts';
+import { describeHolder, type FolderLock, FolderLockedError, lockFolder } from '../baseline/folder-lock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { SluiceError } from '../errors.ts';
 import { stateError } from '../system-errors.ts';
@@ -33,17 +33,18 @@ export async function takeDataPlace(
   return { configuration, clock, folder, writeProblems, close: () => lock.close() };
 }
 
-async function lockDaemonFolder(folder: string): Promise<{ close(): Promise<void> }> {
+async function lockDaemonFolder(folder: string): Promise<FolderLock> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw stateError(cause, `the data directory ${dirname(folder)} cannot be used`);
   }
   try {
-    return await lockFolder(join(folder, 'lock'));
+    return await lockFolder(join(folder, 'lock'), 'the daemon');
   } catch (cause) {
-    if (!(cause instanceof SluiceError && cause.code === 'STATE_LOCKED')) throw cause;
-    throw new SluiceError('STATE_LOCKED', `another daemon serves the data directory of ${folder}`, {
+    if (!(cause instanceof FolderLockedError)) throw cause;
+    const who = cause.holder === undefined ? '' : `: ${describeHolder(cause.holder)}`;
+    throw new SluiceError('STATE_LOCKED', `another daemon serves the data directory of ${folder}${who}`, {
       cause,
       stage: 'state',
       hint: 'stop it first, or give this one a dataDirectory of its own',

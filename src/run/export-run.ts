@@ -170,6 +170,7 @@ class ExportRun {
       store.patienceMs = undefined;
     };
     const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
+      holder: `run ${this.#record.run}${isDaemons(this.#record) ? ' of the daemon' : ''}`,
       discardDamaged: this.#request.full === true,
     });
     this.#workspace = workspace;
@@ -495,4 +496,8 @@ class ExportRun {
 
 function present<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
+}
+
+function isDaemons({ trigger }: RunRecord): boolean {
+  return trigger === 'schedule' || trigger === 'http';
 }

@@ -17,7 +17,9 @@ export async function recoverActivation({
   signal,
 }: RecoveryRequest): Promise<readonly RunRecord[]> {
   const { store, target } = await assemble(activation, { signal });
-  const workspace = await Workspace.open(activation.dataDirectory, activation.name);
+  const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
+    holder: 'the daemon, which finishes an earlier run',
+  });
   try {
     await store.checkAccess();
     const { journal, baseline } = workspace;

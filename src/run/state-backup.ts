@@ -84,7 +84,7 @@ interface Snapshot {
 }
 
 async function takeSnapshot({ name, dataDirectory }: ResolvedActivation): Promise<Snapshot> {
-  const folder = await StateFolder.open(dataDirectory, name);
+  const folder = await StateFolder.open(dataDirectory, name, '`sluice state backup`');
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0) throw pendingError('backed up', name, decided);

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Baseline, lockFolder } from '../baseline/baseline.ts';
+import { Baseline } from '../baseline/baseline.ts';
+import { type FolderLock, lockFolder } from '../baseline/folder-lock.ts';
 import { syncFolder } from '../baseline/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { stateError } from '../system-errors.ts';
@@ -9,7 +10,7 @@ import { makeFolder, writeDurably } from './durable-file.ts';
 import { DiskJournal, type Journal } from './journal.ts';
 
 export const HISTORY_FOLDER = 'history';
-const BASELINE_FOLDER = 'baseline';
+export const BASELINE_FOLDER = 'baseline';
 const RESET_FILE = 'reset';
 
 export function activationsFolder(dataDirectory: string): string {
@@ -29,16 +30,19 @@ export function activationsFolder(dataDirectory: string): string {
 export class StateFolder {
   readonly path: string;
   readonly journal: Journal;
-  readonly #lock: { close(): Promise<void> };
+  readonly #lock: FolderLock;
 
-  private constructor(path: string, lock: { close(): Promise<void> }) {
+  private constructor(path: string, lock: FolderLock) {
     this.path = path;
     this.journal = new DiskJournal(join(path, 'runs'));
     this.#lock = lock;
   }
 
-  /** Creates the folder where there is none. Rejects with STATE_LOCKED where another process has it open. */
-  static async open(dataDirectory: string, activation: string): Promise<StateFolder> {
+  /**
+   * Creates the folder where there is none. Rejects with a `FolderLockedError` where another process has it open; that one
+   * is told `holder`, which says who opens it here.
+   */
+  static async open(dataDirectory: string, activation: string, holder: string): Promise<StateFolder> {
     const path = join(activationsFolder(dataDirectory), activation);
     try {
       await makeFolder(join(path, HISTORY_FOLDER));
@@ -47,7 +51,7 @@ export class StateFolder {
     } catch (cause) {
       throw stateError(cause, `the data directory ${dataDirectory} cannot be used`);
     }
-    const lock = await lockFolder(join(path, 'lock'));
+    const lock = await lockFolder(join(path, 'lock'), holder);
     try {
       const folder = new StateFolder(path, lock);
       await folder.#finishReplacement();

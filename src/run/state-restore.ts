@@ -48,7 +48,7 @@ export async function restoreState(request: RestoreRequest): Promise<RestoreRepo
   const isId = backup === undefined || RUN_ID.test(backup);
   const descriptor = isId ? await findBackup(store, prefix, { activation: name, backup }) : undefined;
   if (descriptor === undefined) throw await unknownBackup(store, prefix, { name, backup });
-  const folder = await StateFolder.open(dataDirectory, name);
+  const folder = await StateFolder.open(dataDirectory, name, '`sluice state restore`');
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0) throw pendingError('restored', name, decided);

@@ -1,13 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaselineState } from '../baseline/baseline.ts';
+import { describeHolder, FolderLockedError } from '../baseline/folder-lock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import type { SourcePosition } from '../sources/source.ts';
 import { type AbandonedRun, abandonRuns } from './abandon-runs.ts';
 import { parseIdentity } from './baseline-identity.ts';
-import { findRun } from './history.ts';
-import { activationsFolder, exists, pendingError, StateFolder } from './state-folder.ts';
+import { findRun, listRuns } from './history.ts';
+import { activationsFolder, BASELINE_FOLDER, exists, pendingError, StateFolder } from './state-folder.ts';
 
 /** What an activation keeps from run to run, for people and scripts. */
 export interface StateDescription {
@@ -16,6 +17,10 @@ export interface StateDescription {
   readonly syncMode: ResolvedActivation['syncMode'];
   /** Absent before the first successful run, and where none is kept. */
   readonly baseline?: BaselineDescription;
+  /** Who has the state open, such as a run that is under way: then it is `lastKnown` that describes the baseline. */
+  readonly inUse?: string;
+  /** What the last run that the history has as succeeded made. */
+  readonly lastKnown?: Pick<BaselineDescription, 'generation' | 'run' | 'savedAt'>;
   /** Decided runs that the next start finishes. */
   readonly pending: readonly string[];
   /** Of the baseline's files. */
@@ -38,13 +43,20 @@ export interface BaselineDescription {
   readonly primaryKey: readonly string[];
 }
 
-/** Makes nothing that is not there. Rejects with STATE_LOCKED while a run is under way. */
+/** Makes nothing that is not there. While a run is under way it is what the history knows. */
 export async function describeState(activation: ResolvedActivation): Promise<StateDescription> {
   const { name, dataDirectory, runType, syncMode } = activation;
   const told = { activation: name, runType, syncMode };
   if (!(await exists(join(activationsFolder(dataDirectory), name))))
     return { ...told, pending: [], bytes: 0, files: 0 };
-  const folder = await StateFolder.open(dataDirectory, name);
+  const opened = await StateFolder.open(dataDirectory, name, '`sluice state show`').catch(
+    (error: unknown) => {
+      if (error instanceof FolderLockedError) return error;
+      throw error;
+    },
+  );
+  if (opened instanceof FolderLockedError) return { ...told, ...(await describeInUse(activation, opened)) };
+  const folder = opened;
   try {
     const pending = await folder.decidedRuns();
     if (!(await exists(folder.baselinePath))) return { ...told, pending, bytes: 0, files: 0 };
@@ -62,6 +74,31 @@ export async function describeState(activation: ResolvedActivation): Promise<Sta
     await folder.close();
   }
 }
+
+async function describeInUse(
+  { name, dataDirectory }: ResolvedActivation,
+  { holder }: FolderLockedError,
+): Promise<Omit<StateDescription, 'activation' | 'runType' | 'syncMode' | 'baseline'>> {
+  const { records } = await listRuns({ dataDirectory, activation: name, limit: MAX_LOOKED_AT });
+  const last = records.find(({ state, generation }) => state !== 'failed' && generation > 0);
+  const path = join(activationsFolder(dataDirectory), name, BASELINE_FOLDER);
+  const size = await sizeOf(path).catch(() => ({ bytes: 0, files: 0 }));
+  return {
+    inUse: holder === undefined ? 'another process' : describeHolder(holder),
+    ...(last && {
+      lastKnown: {
+        generation: last.generation,
+        run: last.run,
+        ...(last.endedAt !== undefined && { savedAt: last.endedAt }),
+      },
+    }),
+    pending: [],
+    ...size,
+  };
+}
+
+/** Runs that failed since the baseline was made are passed over. */
+const MAX_LOOKED_AT = 100;
 
 function describeBaseline(state: BaselineState, savedAt: string | undefined): BaselineDescription {
   const { generation, run, count, digest, retained, position } = state;
@@ -123,7 +160,7 @@ export async function resetState({ activation, abandonDecided }: ResetRequest): 
   const { name, dataDirectory } = activation;
   if (!(await exists(join(activationsFolder(dataDirectory), name))))
     return { activation: name, abandoned: [] };
-  const folder = await StateFolder.open(dataDirectory, name);
+  const folder = await StateFolder.open(dataDirectory, name, '`sluice state reset`');
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0 && !abandonDecided) {

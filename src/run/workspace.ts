@@ -23,13 +23,13 @@ export class Workspace {
     this.#history = folder.historyPath;
   }
 
-  /** `discardDamaged` starts with an empty baseline where the present one cannot be opened for its damage. */
+  /** `holder` says to others who has it open. `discardDamaged` starts with an empty baseline where the present one cannot be opened for its damage. */
   static async open(
     dataDirectory: string,
     activation: string,
-    { discardDamaged }: { readonly discardDamaged: boolean } = { discardDamaged: false },
+    { holder, discardDamaged = false }: { readonly holder: string; readonly discardDamaged?: boolean },
   ): Promise<Workspace> {
-    const folder = await StateFolder.open(dataDirectory, activation);
+    const folder = await StateFolder.open(dataDirectory, activation, holder);
     try {
       const baseline = await openBaseline(folder, discardDamaged);
       if (baseline.state !== undefined) await folder.forgetReset();

@@ -73,7 +73,7 @@ test('everything fits a terminal of 80 columns, and most of it one of 60', async
   assert.match(shown, /^remark +text +\| 'long long .*…$/m);
   assert.match(shown, /^nothing +text +\| NULL\nempty +text +\| ''\n-\[ row 2 \]-+$/m);
   assert.match(shown, /^\(the first 2 rows\)$/m);
-  assert.match((await at(400, project, 'preview', LONG)).join('\n'), /^id +first_name +updated_at/m);
+  assert.match((await at(400, project, 'preview', LONG)).join('\n'), /^ +id +first_name +updated_at/m);
 });
 
 test('validate gives the reason beside its mark, once, and breaks it between words', async t => {

@@ -101,3 +101,33 @@ test('activations are listed with source, destination, schedule and last run, an
     ['customers', 'csv', 'full_then_delta', 'upsert', ['0 7 * * * Europe/Paris', 'every 90m']],
   );
 });
+
+test('while a run is under way another one names it, and looking is allowed', async t => {
+  const project = await createProject({
+    models: `  slow: { source: warehouse, sql: "select id, name, pg_sleep(case id when 1 then 0 else 600 end)::text as waited from customers order by id", primaryKey: [id] }`,
+    activations: `${DELTA}
+  full: { model: slow, destination: lake, fileName: full, format: { type: csv } }`,
+  });
+  t.after(() => project.remove());
+  const running = project.start('run', 'full');
+  await running.until(/full: reading/);
+  const second = await project.run('run', 'full');
+  assert.equal(second.code, 75);
+  assert.match(
+    second.stderr,
+    new RegExp(
+      `^error STATE_LOCKED: full: \\S*/activations/full is in use by run \\d{8}-\\S+ \\(process ${running.pid}, since 20\\S+Z\\); wait until`,
+      'm',
+    ),
+  );
+  const shown = await project.run('state', 'show', 'full');
+  assert.equal(shown.code, 0, shown.stderr);
+  assert.match(shown.stdout, new RegExp(`^ {2}in use {5}by run \\S+ \\(process ${running.pid}, `, 'm'));
+  const { inUse, pending } = JSON.parse((await project.run('state', 'show', 'full', '--json')).stdout);
+  assert.match(inUse, /^run \d{8}-/);
+  assert.deepEqual(pending, []);
+  assert.equal((await project.run('runs')).code, 0);
+  assert.equal((await project.run('validate', 'full')).code, 0);
+  running.kill('SIGINT');
+  assert.equal((await running.ended).code, 130);
+});

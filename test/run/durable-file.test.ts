@@ -44,7 +44,7 @@ test('the first use of a data directory makes it durable from its own name down 
 }, async () => {
   const run = newRunId(new Date());
   const paths = await synced(async root => {
-    const folder = await StateFolder.open(join(root, 'data'), 'a');
+    const folder = await StateFolder.open(join(root, 'data'), 'a', 'a test');
     await folder.journal.list();
     await folder.journal.create(run);
     await (await folder.openBaseline()).close();
@@ -62,10 +62,10 @@ test('a folder that a killed process had made, and not synced, is synced by the 
 }, async () => {
   let again: string[] = [];
   await synced(async root => {
-    await (await StateFolder.open(join(root, 'data'), 'a')).close();
-    again = await synced(async () => (await StateFolder.open(join(root, 'data'), 'a')).close()).catch(
-      () => [],
-    );
+    await (await StateFolder.open(join(root, 'data'), 'a', 'a test')).close();
+    again = await synced(async () =>
+      (await StateFolder.open(join(root, 'data'), 'a', 'a test')).close(),
+    ).catch(() => []);
   });
   assert.equal(again.length, 3);
 });

@@ -391,7 +391,7 @@ for (const [index, [when, crash]] of CRASHES.entries()) {
 test('nothing slips in while the baseline is closed: a run is refused as locked, and so is a command during a run', () =>
   withExporter(async exporter => {
     const activation = await firstRun(exporter);
-    const folder = await StateFolder.open(exporter.dataDirectory, 'exported');
+    const folder = await StateFolder.open(exporter.dataDirectory, 'exported', 'a test');
     const { record } = await exporter.run(activation);
     assert.equal(record.error?.code, 'STATE_LOCKED');
     await assert.rejects(backup(activation), { code: 'STATE_LOCKED' });
@@ -399,7 +399,7 @@ test('nothing slips in while the baseline is closed: a run is refused as locked,
     await folder.close();
     await run(exporter, activation);
     await backup(activation);
-    const again = await StateFolder.open(exporter.dataDirectory, 'exported');
+    const again = await StateFolder.open(exporter.dataDirectory, 'exported', 'a test');
     await assert.rejects(restore(activation), { code: 'STATE_LOCKED' });
     await again.close();
   }));
