@@ -54,7 +54,7 @@ import type { RunRecord, RunWarning } from './run-record.ts';
 import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { passGates } from './safety-gates.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
-import { replaceable, Workspace } from './workspace.ts';
+import { asHolder, replaceable, Workspace } from './workspace.ts';
 
 export type { RunProgress } from './run-progress.ts';
 
@@ -170,7 +170,7 @@ class ExportRun {
       store.patienceMs = undefined;
     };
     const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
-      holder: `run ${this.#record.run}${isDaemons(this.#record) ? ' of the daemon' : ''}`,
+      holder: asHolder(this.#record),
       discardDamaged: this.#request.full === true,
     });
     this.#workspace = workspace;
@@ -496,8 +496,4 @@ class ExportRun {
 
 function present<T>(value: T | undefined): T[] {
   return value === undefined ? [] : [value];
-}
-
-function isDaemons({ trigger }: RunRecord): boolean {
-  return trigger === 'schedule' || trigger === 'http';
 }

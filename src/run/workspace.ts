@@ -59,6 +59,11 @@ export class Workspace {
   }
 }
 
+/** A run as who has the state open. */
+export function asHolder({ run, trigger }: RunRecord): string {
+  return trigger === 'schedule' || trigger === 'http' ? `run ${run} of the daemon` : `run ${run}`;
+}
+
 async function openBaseline(folder: StateFolder, discardDamaged: boolean): Promise<Baseline> {
   try {
     const baseline = await folder.openBaseline();
