@@ -46,7 +46,7 @@ test('what is not decided when the grace period is over is dropped, and made by 
   withWorld({ activations: { one: SLOW } }, async world => {
     const daemon = await world.start();
     const { run } = (await daemon.trigger(request('one', { idempotencyKey: 'k' }))).record;
-    await eventOf(daemon, run, ({ type }) => type === 'progress');
+    await eventOf(daemon, run, event => event.type === 'progress' && event.progress.phase === 'reading');
     await daemon.stop({ gracePeriodMs: 0 });
     assert.deepEqual(await world.container.list(), []);
     assert.deepEqual(
