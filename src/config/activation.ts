@@ -57,7 +57,7 @@ export type ResolvedScheduleEntry = DeepReadonly<WithUnits<ActivationConfig['sch
 export type ResolvedFormat = DeepReadonly<ActivationConfig['format']>;
 export type BlobProperties = DeepReadonly<NonNullable<ActivationConfig['blob']>>;
 
-type LookedUp = 'model' | 'segment' | 'destination' | 'warnings' | 'notes' | 'schedule' | 'blob';
+type LookedUp = 'model' | 'segment' | 'destination' | 'warnings' | 'notes' | 'schedule' | 'blob' | 'manifest';
 
 /** Everything that a run needs to know, deeply frozen. */
 export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, LookedUp>> & {
@@ -70,6 +70,12 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly segmentName?: string;
   /** Properties of every file: the destination's, overridden by the activation's. */
   readonly blob: BlobProperties;
+  /** Whether runs write manifests. */
+  readonly manifest: boolean;
+  /** Which manifests of earlier runs are kept; all without it. */
+  readonly keepManifests?: { readonly runs: number } | { readonly ms: number };
+  /** How much of the local history is kept. */
+  readonly history: DeepReadonly<Config['daemon']['history']>;
   readonly warnings: ResolvedWarnings;
   /** Those that are ignored for every activation included. */
   readonly notes: DeepReadonly<ActivationConfig['notes']>;
@@ -143,6 +149,10 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
     model: { name: modelName, sql: model.sql ?? '', primaryKey: model.primaryKey },
     ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
     blob: blobProperties(destinationBlob, own.blob),
+    manifest: own.manifest !== false,
+    ...(typeof own.manifest === 'object' &&
+      own.manifest.keep !== 'all' && { keepManifests: own.manifest.keep }),
+    history: config.daemon.history,
     warnings: withUnits(own.warnings),
     notes: { ignore: [...config.notes.ignore, ...own.notes.ignore] },
     schedule: own.schedule.map(entry => withUnits(entry)),

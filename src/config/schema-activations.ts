@@ -103,6 +103,27 @@ const warnings = z
   })
   .describe('When to warn.');
 
+const keepingManifests = z
+  .strictObject({
+    keep: z
+      .union(
+        [
+          z.literal('all'),
+          z
+            .int()
+            .min(1)
+            .transform(runs => ({ runs })),
+          duration({ min: 1000, bounds: 'at least 1s' }).transform(ms => ({ ms })),
+        ],
+        { error: 'all, a number of runs such as 100, or an age such as 30d' },
+      )
+      .prefault('all')
+      .describe(
+        'How many manifests of earlier runs are kept, or how long; `latest.json` stays, and those of runs that the history of this machine has.',
+      ),
+  })
+  .describe('Which manifests are kept.');
+
 export const activation = z
   .strictObject({
     model: text().exactOptional().describe('Name of the model to export; or `segment`.'),
@@ -192,7 +213,10 @@ export const activation = z
     stateMemory: size({ min: MIB, bounds: 'at least 1MiB' })
       .prefault('512MiB')
       .describe('Memory that the comparison with the baseline may take.'),
-    manifest: z.boolean().default(true).describe('Whether a manifest is written after the files.'),
+    manifest: z
+      .union([z.boolean(), keepingManifests], { error: 'true, false or { keep: all, a count or an age }' })
+      .prefault(true)
+      .describe('Whether a manifest is written after the files, and how many of earlier runs are kept.'),
     schedule: z.array(scheduleEntry).prefault([]).describe('When the daemon runs the activation by itself.'),
     overlap: z
       .enum(['skip', 'queue'])

@@ -2,6 +2,7 @@ import { runMemoryBytes } from '../config/machine-memory.ts';
 import type { Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunProgress } from '../run/export-run.ts';
+import { isSuccess } from '../run/history-limits.ts';
 import { isFullAsked, keptOf, toRunError } from '../run/new-record.ts';
 import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../run/run-record.ts';
 import { unexpectedError } from '../system-errors.ts';
@@ -10,7 +11,7 @@ import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './d
 import type { DaemonClock, Log } from './parts.ts';
 import type { AcceptedRun, RequestLog } from './request-log.ts';
 import { lockedDelayMs, retryDelayMs } from './retry-policy.ts';
-import { isSuccess, type RunHistory } from './run-history.ts';
+import type { RunHistory } from './run-history.ts';
 import type { Job } from './run-messages.ts';
 import { type ProcessOutcome, RunProcess, type RunProgram } from './run-process.ts';
 import type { LiveRun, RunQueue } from './run-queue.ts';

@@ -3,18 +3,12 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../run/durable-file.ts';
 import { activationsIn, historyFolder, keepRecord, recallRecord } from '../run/history.ts';
-import { RUN_ID, stampOf } from '../run/run-id.ts';
+import { type HistoryLimits, inOrderMade, isSuccess, surplusRuns } from '../run/history-limits.ts';
+import { RUN_ID } from '../run/run-id.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import { type FileMark, type HistoryEntry, HistoryIndex, type IndexContent } from './history-index.ts';
 import type { DaemonClock, WriteWatch } from './parts.ts';
-import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
-
-export interface HistoryLimits {
-  readonly keepRuns: number;
-  /** In milliseconds; 0 is for ever. */
-  readonly keepFor: number;
-}
 
 export interface RunHistoryOptions {
   readonly clock?: Pick<DaemonClock, 'now'>;
@@ -49,9 +43,6 @@ const SETTLED_MS = 2_000;
 const READERS = 16;
 /** So many files are looked at in one turn of the loop: asynchronously each would cost three times as much. */
 const LOOKS_AT_ONCE = 64;
-/** A client finds its run by the key for so long after the run's end, however many runs came since. */
-const KEEP_KEYS_MS = 24 * 60 * 60 * 1000;
-
 /**
  * The history of the data directory, by an index in memory that pruning keeps small: listing reads the records that it
  * returns and no others. Most of what a start has to know is on disk as an index too (`HistoryIndex`).
@@ -145,11 +136,7 @@ export class RunHistory {
    * now: they were made before the clock was set back, and would be the newest until it is there again.
    */
   inOrder(activation: string): readonly HistoryEntry[] {
-    const entries = this.#activations.get(activation)?.entries ?? [];
-    const latest = stampOf(new Date(this.#clock.now().getTime() + MAX_CORRECTION_MS));
-    let end = entries.length;
-    while (end > 0 && entries[end - 1]!.run > latest) end--;
-    return end === entries.length ? entries : [...entries.slice(end), ...entries.slice(0, end)];
+    return inOrderMade(this.#activations.get(activation)?.entries ?? [], this.#clock.now());
   }
 
   activations(): readonly string[] {
@@ -258,18 +245,10 @@ export class RunHistory {
    * Removes what is over the limits, never the last success of an activation, and none for the number of runs while a
    * client may repeat its request. Returns how many were removed.
    */
-  async prune(activation: string, { keepRuns, keepFor }: HistoryLimits, now: Date): Promise<number> {
+  async prune(activation: string, limits: HistoryLimits, now: Date): Promise<number> {
     // Also notes in the index what has come since.
     await this.refresh(activation);
-    const entries = this.inOrder(activation);
-    const lastSuccess = this.lastSuccess(activation);
-    const oldest = keepFor === 0 ? Number.NEGATIVE_INFINITY : now.getTime() - keepFor;
-    const surplus = entries.filter(
-      (entry, index) =>
-        entry !== lastSuccess &&
-        ((index < entries.length - keepRuns && !isKeyKept(entry, now)) ||
-          (entry.endedAt !== undefined && Date.parse(entry.endedAt) < oldest)),
-    );
+    const surplus = surplusRuns(this.inOrder(activation), limits, now);
     for (const entry of surplus) {
       await rm(join(historyFolder(this.#dataDirectory, activation), `${entry.run}.json`), { force: true });
       this.#forget(entry);
@@ -298,17 +277,6 @@ export class RunHistory {
 
 function isAbsent(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-export function isSuccess({ state }: Pick<RunRecord, 'state'>): boolean {
-  return state === 'succeeded' || state === 'recovered';
-}
-
-/** One that is dated later than now has no age that anybody knows. */
-function isKeyKept({ idempotencyKey, trigger, endedAt }: HistoryEntry, now: Date): boolean {
-  if (idempotencyKey === undefined || trigger === 'schedule' || endedAt === undefined) return false;
-  const ageMs = now.getTime() - Date.parse(endedAt);
-  return ageMs < KEEP_KEYS_MS && ageMs > -MAX_CORRECTION_MS;
 }
 
 /** Whether no other change can come that leaves the folder with the same time. */

@@ -1,11 +1,11 @@
 import type { ResolvedActivation } from '../config/activation.ts';
+import { MAX_CORRECTION_MS } from '../run/history-limits.ts';
 import type { RunRecord } from '../run/run-record.ts';
 import type { Configuration } from './configuration.ts';
 import type { Pause } from './operations.ts';
 import type { DaemonClock, Log } from './parts.ts';
 import type { Pauses } from './pauses.ts';
 import type { RunHistory } from './run-history.ts';
-import { MAX_CORRECTION_MS } from './schedule/due-times.ts';
 
 export interface SelfPauseOptions {
   readonly configuration: Configuration;

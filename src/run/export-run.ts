@@ -1,13 +1,10 @@
 import { type Assembly, assemble } from '../assemble.ts';
-import { DeltaLogWriter } from '../baseline/delta-log.ts';
-import { Spill } from '../baseline/spill.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { flow } from '../pipeline.ts';
 import type { BlobStore, BlockLists } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
-import { HashDiff } from '../transforms/hash-diff.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './append.ts';
 import {
@@ -20,24 +17,22 @@ import {
 } from './appended-parts.ts';
 import { backupThatMayHelp } from './backup-that-may-help.ts';
 import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
-import { type Clock, DELTA_LOG } from './commit.ts';
+import type { Clock } from './commit.ts';
+import { type Comparison, openComparison } from './comparison.ts';
 import { concealed } from './concealed.ts';
 import { configuredProperties } from './configured-properties.ts';
 import { createSink } from './create-sink.ts';
 import { existsError } from './decide.ts';
-import { previousRead, rememberedGeneration } from './earlier-runs.ts';
+import { rememberedGeneration } from './earlier-runs.ts';
 import type { Held } from './held.ts';
+import { isSuccess } from './history-limits.ts';
+import { keepHouse } from './keep-house.ts';
+import { lateWarnings } from './late-warnings.ts';
 import type { LatestManifest } from './latest-manifest.ts';
 import { lookBeforeReading } from './look-before.ts';
 import { type Manifest, toManifestColumn } from './manifest.ts';
 import { keptOf, newRecord } from './new-record.ts';
-import {
-  emptyResultWarning,
-  hasReadAll,
-  rowsChangedWarning,
-  sasExpiresWarning,
-  slowRunWarning,
-} from './outcome-warnings.ts';
+import { emptyResultWarning, sasExpiresWarning, slowRunWarning } from './outcome-warnings.ts';
 import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
 import { refuseBeforeReading } from './replaced-files.ts';
 import { countsOf } from './run-counts.ts';
@@ -91,11 +86,13 @@ export interface ExportResult {
 /** Runs an activation once, from request to record. Never rejects for what the world can cause. */
 export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   const run = new ExportRun(request);
+  let error: SluiceError | Held | undefined;
   try {
-    return { record: await run.run(), recovered: run.recovered };
-  } catch (cause) {
-    const error = concealed(toSluiceError(cause, run.isAborted), request.activation);
-    return { record: await run.fail(error), error, recovered: run.recovered };
+    await run.run().catch(async cause => {
+      error = concealed(toSluiceError(cause, run.isAborted), request.activation);
+      await run.fail(error);
+    });
+    return { record: await run.keepHouse(), ...(error && { error }), recovered: run.recovered };
   } finally {
     await run.release();
   }
@@ -129,6 +126,8 @@ class ExportRun {
   readonly #beganAt: Date;
   #record: RunRecord;
   #workspace: Workspace | undefined;
+  /** What the protocol speaks to. */
+  #parts: ProtocolParts | undefined;
   #bePatient = (): void => {};
   #waitingFor: WaitingFor | undefined;
   recovered: readonly RunRecord[] = [];
@@ -188,6 +187,7 @@ class ExportRun {
       manifests: activation.manifest,
     };
     const parts = this.#request.intercept?.(made) ?? made;
+    this.#parts = parts;
     this.recovered = await recover(
       this.#request.full ? { ...parts, baseline: replaceable(parts.baseline) } : parts,
       record => workspace.remember(record),
@@ -312,7 +312,7 @@ class ExportRun {
       rowsRead += count;
     };
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
-    const comparison = plan.keepsState ? await this.#createDiff(mapping, plan) : undefined;
+    const comparison = plan.keepsState ? await this.#openComparison(mapping, plan) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
     // The query is sent now; its first row may take long.
     this.#request.observe?.(() => ({
@@ -380,40 +380,22 @@ class ExportRun {
     return planAppend(found, { ...file, store, blockLists, state, previous });
   }
 
-  async #createDiff(
-    mapping: MappingPlan,
-    plan: BaselinePlan,
-  ): Promise<{ diff: HashDiff; deltaLog: DeltaLogWriter }> {
-    const { syncMode, model, onNullKey, onDuplicateKey, stateMemoryBytes } = this.#activation;
+  async #openComparison(mapping: MappingPlan, plan: BaselinePlan): Promise<Comparison> {
     const { journal, baseline } = this.#workspace!;
     const { run } = this.#record;
-    const { full, compares, retained, removedPlaces, hashing } = plan;
-    const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
-      keepsValues: retained !== 'nothing',
+    const comparison = await openComparison({
+      activation: this.#activation,
+      run,
+      journal,
+      baseline,
+      mapping,
+      plan,
     });
-    const spill = new Spill(journal.path(run, 'spill'));
     this.#releases.push(
-      () => deltaLog.close(),
-      () => spill.remove(),
+      () => comparison.deltaLog.close(),
+      () => comparison.spill.remove(),
     );
-    const diff = new HashDiff({
-      baseline: compares ? baseline : undefined,
-      deltaLog,
-      spill,
-      hashing,
-      keyFields: mapping.keyFields,
-      keyNames: model.primaryKey,
-      fieldCount: mapping.fields.length,
-      retained,
-      keysOnly: syncMode === 'insert',
-      everyRow: full,
-      sendsRemoved: syncMode === 'difference' && removedPlaces !== undefined,
-      removedPlaces,
-      onNullKey,
-      onDuplicateKey,
-      stateMemoryBytes,
-    });
-    return { diff, deltaLog };
+    return comparison;
   }
 
   #filesOf(full: boolean): RunFiles {
@@ -449,8 +431,13 @@ class ExportRun {
   }
 
   async #succeed(record: RunRecord): Promise<RunRecord> {
-    const ended: RunRecord = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' };
-    this.#record = { ...ended, warnings: [...ended.warnings, ...(await this.#lateWarnings(ended))] };
+    const ended = { endedAt: this.#clock.now().toISOString(), ...record, state: 'succeeded' as const };
+    const late = await lateWarnings(
+      this.#activation,
+      ended,
+      Date.parse(ended.endedAt) - this.#beganAt.getTime(),
+    );
+    this.#record = { ...ended, warnings: [...ended.warnings, ...late] };
     try {
       await this.#workspace!.remember(this.#record);
     } catch (error) {
@@ -463,19 +450,6 @@ class ExportRun {
     return this.#record;
   }
 
-  /** What only the end of the run tells, and runs before it. */
-  async #lateWarnings(record: RunRecord): Promise<RunWarning[]> {
-    const activation = this.#activation;
-    const { warnings } = activation;
-    const late = present(slowRunWarning(activation, Date.parse(record.endedAt!) - this.#beganAt.getTime()));
-    const compares =
-      warnings.rowsDroppedOverRatio !== undefined || warnings.rowsSpikedOverRatio !== undefined;
-    if (!compares || !hasReadAll(record)) return late;
-    const previous = await previousRead(activation, record.run);
-    if (previous === undefined) return late;
-    return [...late, ...present(rowsChangedWarning(activation, record.counts.read, previous))];
-  }
-
   async fail(error: SluiceError | Held): Promise<RunRecord> {
     this.#abort.abort();
     const ended = this.#clock.now();
@@ -485,6 +459,24 @@ class ExportRun {
     this.#record = endedRecord({ ...this.#record, warnings, endedAt }, error);
     // The run's own failure is what is reported, whether or not it can be kept.
     if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
+    return this.#record;
+  }
+
+  /** After everything else: the run is what it is. */
+  async keepHouse(): Promise<RunRecord> {
+    if (this.#workspace === undefined || this.#parts === undefined) return this.#record;
+    const own = isSuccess(this.#record) && this.#record.generation > 0 ? [this.#record] : [];
+    const warnings = await keepHouse({
+      activation: this.#activation,
+      store: this.#parts.store,
+      journal: this.#parts.journal,
+      published: own.length > 0 ? [...this.recovered, ...own] : [],
+      now: this.#clock.now(),
+      prunesHistory: this.#request.record === undefined,
+    });
+    if (warnings.length === 0) return this.#record;
+    this.#record = { ...this.#record, warnings: [...this.#record.warnings, ...warnings] };
+    await this.#workspace.remember(this.#record).catch(() => {});
     return this.#record;
   }
 

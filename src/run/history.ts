@@ -38,10 +38,8 @@ export async function listRuns(options: ListRunsOptions): Promise<RunList> {
   const found: { run: string; path: string }[] = [];
   for (const name of names) {
     const folder = historyFolder(dataDirectory, name);
-    for (const file of await entriesOf(folder)) {
-      const run = file.replace(/\.json$/, '');
-      if (run === file || !RUN_ID.test(run) || (before !== undefined && run >= before)) continue;
-      found.push({ run, path: join(folder, file) });
+    for (const run of await runsIn(folder)) {
+      if (before === undefined || run < before) found.push({ run, path: join(folder, `${run}.json`) });
     }
   }
   // Ids sort by time.
@@ -102,6 +100,16 @@ function unreadableError(path: string): SluiceError {
     stage: 'state',
     hint: 'delete it; it is history only, and no run needs it',
   });
+}
+
+/** Ids of the runs whose records are in the folder, in order. */
+export async function runsIn(folder: string): Promise<string[]> {
+  const names = await entriesOf(folder);
+  return names
+    .filter(name => name.endsWith('.json'))
+    .map(name => name.slice(0, -'.json'.length))
+    .filter(run => RUN_ID.test(run))
+    .sort();
 }
 
 async function entriesOf(folder: string): Promise<string[]> {

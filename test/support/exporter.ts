@@ -36,6 +36,7 @@ export class Exporter {
       where?: string;
       source?: Settings;
       destination?: Settings;
+      daemon?: Settings;
     },
   ): ResolvedActivation {
     const {
@@ -44,6 +45,7 @@ export class Exporter {
       where,
       source,
       destination,
+      daemon,
       name = 'exported',
       ...own
     } = settings;
@@ -54,6 +56,7 @@ export class Exporter {
       sources: { db: { type: 'postgres', url: this.database.url, ...source } },
       destinations: { lake: { type: 'azure-blob', container, auth: { connectionString }, ...destination } },
       models: { m: { source: 'db', sql, primaryKey } },
+      ...(daemon === undefined ? {} : { daemon }),
       ...(where === undefined ? {} : { segments: { s: { model: 'm', where } } }),
       activations: {
         [name as string]: {

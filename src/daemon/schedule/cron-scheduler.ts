@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
+import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
 import { KeptDocument } from '../kept-document.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
-import { type DueTimes, dueTimes, MAX_CORRECTION_MS } from './due-times.ts';
+import { type DueTimes, dueTimes } from './due-times.ts';
 
 export interface CronSchedulerOptions {
   readonly target: ScheduleTarget;

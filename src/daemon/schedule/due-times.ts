@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import type { ResolvedScheduleEntry } from '../../config/activation.ts';
+import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
 
 /** When one entry of a schedule is due. Pure: everything follows from the entry and the instants given. */
 export interface DueTimes {
@@ -18,9 +19,6 @@ export interface DueTimes {
 export function dueTimes(entry: ResolvedScheduleEntry): DueTimes {
   return 'cron' in entry ? new CronTimes(entry.cron, entry.timezone) : new IntervalTimes(entry.everyMs);
 }
-
-/** A clock is often put right by minutes; runs of the time that comes again are then not repeated. */
-export const MAX_CORRECTION_MS = 3_600_000;
 
 /**
  * Times of a cron expression in a time zone. Where neither minute nor hour has a `*`, a time that the clocks leave out is

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
 import type { RunRecord } from '../../run/run-record.ts';
 import { KeptDocument } from '../kept-document.ts';
 import type { Notification } from '../notify/notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
-import { MAX_CORRECTION_MS } from '../schedule/due-times.ts';
 import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
 
 export interface NotificationCounts {

@@ -236,6 +236,14 @@ export const WARNING_RULES: readonly WarningRule[] = [
     afterRun: inRecord('STALE_PARTS_LEFT', 'no stale parts were left'),
   },
   {
+    code: 'MANIFESTS_LEFT',
+    severity: 'warning',
+    raised: 'manifests of earlier runs, which `manifest.keep` no longer keeps, may not be deleted',
+    over: 'a run says nothing of it; it is said once',
+    isOverSilently: true,
+    afterRun: inRecord('MANIFESTS_LEFT', 'nothing is said of manifests that are left'),
+  },
+  {
     code: 'APPEND_PART_MISSING',
     severity: 'warning',
     raised: 'a part of a file that runs append to was taken away or archived; the run continued behind it',

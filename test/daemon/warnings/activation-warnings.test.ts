@@ -158,6 +158,7 @@ const IN_RECORD: readonly (readonly [RunWarning['code'], told: boolean])[] = [
   ['FOREIGN_BLOB_OVERWRITTEN', false],
   ['APPEND_PART_MISSING', false],
   ['DELTA_OVERWRITTEN', false],
+  ['MANIFESTS_LEFT', false],
   ['COLUMNS_CHANGED', false],
   ['DESTINATION_RESET', false],
   ['STATE_LOST', false],
