@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parse } from 'csv-parse/sync';
 import { format as formatSchema } from '../../src/config/schema-formats.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import { SluiceError } from '../../src/errors.ts';
@@ -82,3 +83,29 @@ for (const [type, value, csv, json, xml, parquet] of LINES) {
     assert.equal(await write('parquet', model), parquet);
   });
 }
+
+test('with escapeChar and nullText, a reader of backslashes that passes over empty lines reads each value', async () => {
+  const values = [['C:\\dir\\'], ['a\\"b'], ['l1\nl2'], ['\\N'], ['']];
+  const texts = values.map(([value]) => `('${value}')`).join(', ');
+  const { columns, batches } = await readModel(database.url, `select v from (values ${texts}, (null)) t (v)`);
+  const dialect = { type: 'csv', header: false, escapeChar: '\\', nullText: 'NULL' };
+  for (const engine of ['fast', 'library'] as const) {
+    const format = formatSchema.parse({ ...dialect, engine });
+    const create = await (FORMATS[format.type] as FormatPart<typeof format>)[engine]();
+    const file = encodePart(create(columns, format), batches);
+    assert.deepEqual(parse(file, { escape: '\\', skip_empty_lines: true }), [...values, ['NULL']]);
+  }
+});
+
+test('bytes as base64 have no line breaks as the guide says it', async () => {
+  const { columns, batches } = await readModel(
+    database.url,
+    `select translate(encode(decode(repeat('ff', 100), 'hex'), 'base64'), E'\n', '') as b`,
+  );
+  const format = formatSchema.parse({ type: 'csv', header: false });
+  const create = await (FORMATS[format.type] as FormatPart<typeof format>).fast();
+  assert.equal(
+    encodePart(create(columns, format), batches).toString().trimEnd(),
+    Buffer.alloc(100, 0xff).toString('base64'),
+  );
+});
