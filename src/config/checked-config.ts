@@ -83,15 +83,28 @@ function parsedBySchema(root: LocatedMap): ParsedBySchema {
 /** A reference gives text; where the schema wants a number or a boolean, the text may stand for one. */
 function withoutTextTypes(root: LocatedMap, found: ParsedBySchema): LocatedMap {
   let tree = root;
-  for (const issue of found.error?.issues ?? []) {
-    if (issue.code !== 'invalid_type') continue;
-    const path = issue.path as (string | number)[];
+  for (const { path, expected } of wrongTypes(found.error?.issues ?? [])) {
     const node = nodeAt(tree, path);
     if (node?.kind !== 'scalar' || !node.referenced || typeof node.value !== 'string') continue;
-    const value = plainValue(node.value, issue.expected);
+    const value = plainValue(node.value, expected);
     if (value !== undefined) tree = replaceAt(tree, path, { ...node, value }) as LocatedMap;
   }
   return tree;
+}
+
+type Issue = NonNullable<ParsedBySchema['error']>['issues'][number];
+
+/** Where the schema wants another type than there is, within alternatives too. */
+function* wrongTypes(
+  issues: readonly Issue[],
+  parent: readonly (string | number)[] = [],
+): Generator<{ readonly path: (string | number)[]; readonly expected: string }> {
+  for (const issue of issues) {
+    const path = [...parent, ...(issue.path as (string | number)[])];
+    if (issue.code === 'invalid_type') yield { path, expected: issue.expected };
+    else if (issue.code === 'invalid_union')
+      for (const alternative of issue.errors) yield* wrongTypes(alternative as Issue[], path);
+  }
 }
 
 function plainValue(text: string, expected: string): number | boolean | undefined {

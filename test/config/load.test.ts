@@ -118,7 +118,7 @@ test('names what was seen and what is allowed', () => {
       'activations.export.onEmpty is "wirte"; expected one of write, skip, fail (did you mean write?)',
       'activations.export.maxFileRows is "x"; expected a whole number',
       'activations.export.maxFileSize is "5 m"; expected a size such as 500MB, 1GiB or a number of bytes, at least 1KiB',
-      'activations.export.manifest is "no"; expected true or false',
+      'activations.export.manifest is "no"; expected true, false or { keep: all, a count or an age }',
     ],
   );
   assert.deepEqual(problems(yaml({ fileName: undefined, mapping: [{ from: 'a' }] })), [
@@ -178,6 +178,8 @@ test('a reference may stand for a number or a boolean', () => {
   assert.equal(config.daemon.port, 8080);
   assert.equal(config.activations['export']?.manifest, false);
   assert.equal(config.activations['export']?.maxFileRows, 12);
+  const kept = parse(yaml({ manifest: { keep: `\${K}` } }), { K: '7' }).config;
+  assert.deepEqual(kept.activations['export']?.manifest, { keep: { runs: 7 } });
   assert.deepEqual(problems(`version: 1\ndaemon: { port: \${P} }`, { P: 'eighty' }), [
     'daemon.port is (hidden); expected a whole number',
   ]);
