@@ -57,10 +57,10 @@ function merged(base: Tree, over: Tree): Tree {
   return result;
 }
 
-/** The rules of Prometheus are YAML of another program. */
+/** The rules and the scraping of Prometheus are YAML of another program. */
 const EXAMPLES = pages().flatMap(({ path, text }) =>
   [...text.matchAll(/^```ya?ml\n(.*?)^```$/gms)]
-    .filter(([, yaml]) => !yaml!.startsWith('groups:'))
+    .filter(([, yaml]) => !/^(?:groups|scrape_configs):/.test(yaml!))
     .map(({ 1: yaml, index }) => ({
       place: `${path}:${text.slice(0, index).split('\n').length}`,
       yaml: yaml!,
