@@ -165,7 +165,8 @@ for (const [what, settings] of [
   }
 }
 
-for (const bytes of [1, 200, 2_000]) {
+// The first byte of a server without TLS is its answer to the question for it, after which the driver connects again.
+for (const bytes of [2, 200, 2_000]) {
   test(`a database that is cut off after ${bytes} bytes of a run: failed, nothing published, the next run is whole`, async () => {
     await withChanged(
       SETTINGS,

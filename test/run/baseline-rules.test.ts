@@ -104,7 +104,7 @@ test('null and repeated keys fail the run by default and publish nothing', () =>
     assert.deepEqual(await exporter.lines(`${lenient.run}.csv`), ['id,name', '1,a', '2,d']);
     assert.deepEqual(
       lenient.warnings.map(({ message }) => message),
-      ['1 rows have a null key: (NULL)', '1 rows repeat a key: (1)'],
+      ['1 row has a null key: (NULL)', '1 row repeats a key: (1)'],
     );
   }));
 

@@ -269,6 +269,9 @@ export class Oracle {
       if (by.full || !by.chain.subject.appends) by.replaced.add(name);
     }
     if (by?.full || by?.forgotten) return;
+    // A full run deletes what it has written again, also where another writer keeps it out of latest.json.
+    const newest = owner?.chain.newest;
+    if (after === undefined && newest?.full && newest.decided) return;
     if (owner?.published && owner.chain.subject.appends && this.#filesOf(owner.chain, [before!]).length > 0) {
       const left = new Set((after ? rowsOf(after) : []).map(([key]) => key));
       const gone = rowsOf(before!).find(([key]) => !left.has(key));
