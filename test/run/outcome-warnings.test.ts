@@ -92,6 +92,7 @@ test('removals over the limit are warned of where they are allowed, and held whe
     const settings = {
       runType: 'full_then_delta',
       syncMode: 'difference',
+      fileName: '{run}',
       warnings: { removedRowsOver: '20%' },
     };
     await makeTable(exporter, 10);
