@@ -55,7 +55,6 @@ test('shows nothing of staged blocks until they are committed, then exactly thos
     bytes: 8,
     contentType: 'text/csv; charset=utf-8',
     metadata: { run: 'run-1', part: '1' },
-    accessTier: 'Hot',
   });
   assert.equal((await container.download('a.csv')).toString(), 'two,one,');
   const properties = await container.client.getBlobClient('a.csv').getProperties();
