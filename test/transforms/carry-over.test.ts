@@ -207,7 +207,7 @@ for (const stateMemoryBytes of MEMORIES) {
       for (const twice of ['k3', 'new', B])
         await assert.rejects(
           bench.run([...OLDER_ROWS.slice(1), [B, 'v'], ['new', 'v'], [twice, 'v']], settings),
-          { code: 'KEY_DUPLICATE', message: /^1 rows/ },
+          { code: 'KEY_DUPLICATE', message: /^1 row whose/ },
         );
     }));
 
