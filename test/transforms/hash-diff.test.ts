@@ -307,7 +307,7 @@ for (const memory of [0, 1 << 29]) {
       await assert.rejects(bench.run(rows, options), (error: unknown) => {
         assert.ok(error instanceof SluiceError);
         assert.equal(error.code, 'KEY_NULL');
-        assert.match(error.message, /1 rows with a null in the primary key \(id\), such as \(NULL\)/);
+        assert.match(error.message, /1 row with a null in the primary key \(id\), such as \(NULL\)/);
         return true;
       });
       await assert.rejects(bench.run(rows, { ...options, onNullKey: 'skip' }), {
