@@ -201,7 +201,8 @@ function checkHosts(values: AddressValues, report: (key: AddressKey, message: st
 }
 
 function isHost(host: string): boolean {
-  return host.startsWith('/') || host.startsWith('@') || isIPv6(host) || /^[^\s:/?#[\]@]*$/.test(host);
+  // An address of IPv6 comes last: Node compiles a large expression for it, at once 10 ms.
+  return /^[^\s:/?#[\]@]*$/.test(host) || host.startsWith('/') || host.startsWith('@') || isIPv6(host);
 }
 
 /** Values that hold one for each host. */
