@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 /** By the name of a module's first file: where its code goes. */
 export const MODULES = {
-  'row-writer': join(here, '../src/encoders/rows/row-writer-code.ts'),
+  'row-writer': join(here, '../src/encoders/text/row-writer-code.ts'),
   'row-hasher': join(here, '../src/transforms/row-hasher-code.ts'),
   'binary-fields': join(here, '../src/sources/postgres/values/binary-fields-code.ts'),
 };

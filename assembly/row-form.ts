@@ -1,5 +1,5 @@
 /**
- * How the rows of a file are written: what src/encoders/rows/row-form.ts lays out in memory, word by word. Every text is
+ * How the rows of a file are written: what src/encoders/text/row-form.ts lays out in memory, word by word. Every text is
  * given by its place and its length.
  */
 

@@ -74,5 +74,5 @@ await build({
   ],
 });
 // By itself it is in one piece: what it shares with the commands would be in twenty.
-await build({ ...options, entryPoints: ['dist/daemon/run-process-entry.js'] });
+await build({ ...options, entryPoints: ['dist/daemon/processes/run-process-entry.js'] });
 chmodSync(`${OUT}/sluice.js`, 0o755);

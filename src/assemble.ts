@@ -1,5 +1,5 @@
 import type { ResolvedActivation, ResolvedFormat } from './config/activation.ts';
-import { containerKey } from './config/rules.ts';
+import { containerKey } from './config/checks/rules.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import {
   DESTINATIONS,

@@ -8,7 +8,7 @@ export {
   type ResolvedSource,
   resolveActivation,
 } from './config/activation.ts';
-export { configJsonSchema, type JsonSchema } from './config/json-schema.ts';
+export { ConfigInvalidError } from './config/checks/problems.ts';
 export {
   type LoadedConfig,
   type LoadOptions,
@@ -16,10 +16,10 @@ export {
   type ParseOptions,
   parseConfig,
 } from './config/load.ts';
-export type { ConfigProblem } from './config/located-tree.ts';
-export { ConfigInvalidError } from './config/problems.ts';
-export type { Config } from './config/schema.ts';
+export { configJsonSchema, type JsonSchema } from './config/schema/json-schema.ts';
+export type { Config } from './config/schema/schema.ts';
 export { Redactor, Secret } from './config/secrets.ts';
+export type { ConfigProblem } from './config/tree/located-tree.ts';
 export type { Operations } from './daemon/operations.ts';
 export { type ServeOptions, type ServingDaemon, serveDaemon } from './daemon/serve-daemon.ts';
 export {
@@ -30,11 +30,6 @@ export {
   EXIT,
   SluiceError,
 } from './errors.ts';
-export type { Column, ColumnKind } from './row-batch.ts';
-export type { Clock } from './run/commit.ts';
-export { type ExportRequest, type ExportResult, exportRun, type RunProgress } from './run/export-run.ts';
-export type { Manifest, ManifestColumn } from './run/manifest.ts';
-export { type Preview, type PreviewRequest, previewActivation } from './run/preview.ts';
 export type {
   RunCounts,
   RunError,
@@ -43,11 +38,16 @@ export type {
   RunState,
   RunWarning,
   WarningCode,
-} from './run/run-record.ts';
+} from './history/run-record.ts';
+export type { Manifest, ManifestColumn } from './publish/manifest.ts';
+export type { Clock } from './publish/roll-forward.ts';
+export type { Column, ColumnKind } from './row-batch.ts';
+export { type ExportRequest, type ExportResult, exportRun, type RunProgress } from './run/export-run.ts';
+export { type Preview, type PreviewRequest, previewActivation } from './run/preview.ts';
 export {
   type Check,
   type CheckName,
   type Validation,
   type ValidationRequest,
   validateActivation,
-} from './run/validate.ts';
+} from './run/validation/validate.ts';

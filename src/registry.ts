@@ -77,11 +77,11 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
   csv: {
     contentType: format => ofText(format, CONTENT_TYPES.csv),
     fast: async () => {
-      const { CsvEncoder } = await import('./encoders/csv.ts');
+      const { CsvEncoder } = await import('./encoders/csv/csv.ts');
       return (columns, format) => new CsvEncoder(columns, format);
     },
     library: async () => {
-      const { CsvLibraryEncoder } = await import('./encoders/library/csv.ts');
+      const { CsvLibraryEncoder } = await import('./encoders/csv/csv-library.ts');
       return (columns, format) => new CsvLibraryEncoder(columns, format);
     },
   },
@@ -89,33 +89,33 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
     contentType: format =>
       ofText(format, format.layout === 'lines' ? CONTENT_TYPES.lines : CONTENT_TYPES.json),
     fast: async () => {
-      const { JsonEncoder } = await import('./encoders/json.ts');
+      const { JsonEncoder } = await import('./encoders/json/json.ts');
       return (columns, format) => new JsonEncoder(columns, format);
     },
     library: async () => {
-      const { JsonLibraryEncoder } = await import('./encoders/library/json.ts');
+      const { JsonLibraryEncoder } = await import('./encoders/json/json-library.ts');
       return (columns, format) => new JsonLibraryEncoder(columns, format);
     },
   },
   xml: {
     contentType: format => ofText(format, CONTENT_TYPES.xml),
     fast: async () => {
-      const { XmlEncoder } = await import('./encoders/xml.ts');
+      const { XmlEncoder } = await import('./encoders/xml/xml.ts');
       return (columns, format) => new XmlEncoder(columns, format);
     },
     library: async () => {
-      const { XmlLibraryEncoder } = await import('./encoders/library/xml.ts');
+      const { XmlLibraryEncoder } = await import('./encoders/xml/xml-library.ts');
       return (columns, format) => new XmlLibraryEncoder(columns, format);
     },
   },
   parquet: {
     contentType: () => CONTENT_TYPES.parquet,
     fast: async () => {
-      const { ParquetEncoder } = await import('./encoders/parquet.ts');
+      const { ParquetEncoder } = await import('./encoders/parquet/parquet.ts');
       return (columns, format) => new ParquetEncoder(columns, format);
     },
     library: async () => {
-      const { ParquetLibraryEncoder } = await import('./encoders/library/parquet.ts');
+      const { ParquetLibraryEncoder } = await import('./encoders/parquet/library/parquet-library.ts');
       return (columns, format) => new ParquetLibraryEncoder(columns, format);
     },
   },

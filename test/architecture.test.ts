@@ -29,10 +29,16 @@ const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encodin
 /** What a file is, from the bottom up; it may import what is lower, and its own kind. */
 const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['base', /^(row-batch|errors|system-errors|text-file)\.ts$/],
+  ['disk', /^disk\//],
   ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
   ['addresses', /^addresses\//],
   ['parts', /^(config|sources|transforms|baseline|encoders|sinks|embedded)\//],
-  ['assembly', /^(pipeline|assemble|registry)\.ts$|^run\//],
+  ['assembly', /^(pipeline|assemble|registry)\.ts$/],
+  ['history', /^history\//],
+  ['publish', /^publish\//],
+  ['state', /^state\//],
+  ['verify', /^verify\//],
+  ['run', /^run\//],
   ['faces', /^(index\.ts$|cli\/|daemon\/)/],
 ];
 const layerOf = (path: string): number => LAYERS.findIndex(([, pattern]) => pattern.test(path));
@@ -75,17 +81,17 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'http-proxy-agent': /^addresses\/routes/,
   'https-proxy-agent': /^addresses\/routes/,
   '@azure/storage-blob': /^(sinks\/azure\/|cli\/demo\/)/,
-  level: /^baseline\//,
-  'csv-stringify/sync': /^encoders\/library\//,
-  'xml-writer': /^encoders\/library\//,
+  level: /^(baseline|disk)\//,
+  'csv-stringify/sync': /^encoders\/csv\/csv-library/,
+  'xml-writer': /^encoders\/xml\/xml-library/,
   'parquet-wasm': /^encoders\/parquet\//,
-  zod: /^(config\/|baseline\/backup|run\/|daemon\/)/,
+  zod: /^(config|history|publish|state|daemon)\//,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,
   croner: /^daemon\/schedule\//,
   nodemailer: /^daemon\/notify\//,
-  pino: /^daemon\/log/,
+  pino: /^daemon\/log\/log/,
   'prom-client': /^daemon\/metrics/,
 };
 
@@ -108,7 +114,7 @@ test('the environment is read in config only, and only the command prints and ex
     files.filter(({ path, text }) => pattern.test(text) && !allowed.test(path)).map(({ path }) => path);
   assert.deepEqual(using(/\bprocess\.env\b/, /^(config|cli)\//), []);
   // The process of a run is a program too.
-  const programs = /^cli\/|^daemon\/run-process-entry\.ts$/;
+  const programs = /^cli\/|^daemon\/processes\/run-process-entry\.ts$/;
   assert.deepEqual(using(/\bprocess\.exit(Code)?\b|\bconsole\.\w/, programs), []);
 });
 

@@ -1,11 +1,11 @@
 /** Writes the generated pages of this folder: `npx tsx docs/reference/generate.ts`. */
 
 import { writeFileSync } from 'node:fs';
-import { configReference } from '../../src/config/reference.ts';
-import { apiReference } from '../../src/daemon/api/api-reference.ts';
-import { metricsReference } from '../../src/daemon/metrics.ts';
-import { errorsReference } from './errors-reference.ts';
+import { configReference } from './configuration-page.ts';
+import { errorsReference } from './errors-page.ts';
+import { apiReference } from './http-api-page.ts';
 import { manifestSchema } from './manifest-schema.ts';
+import { metricsReference } from './metrics-page.ts';
 
 writeFileSync(new URL('configuration.md', import.meta.url), configReference());
 writeFileSync(new URL('http-api.md', import.meta.url), apiReference());

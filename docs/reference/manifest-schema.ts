@@ -1,10 +1,10 @@
 /** JSON Schema of the manifest: docs/reference/manifest.schema.json, for consumers. */
 
 import * as z from 'zod';
-import { COLUMN_KINDS } from '../../src/config/schema-sources.ts';
+import { COLUMN_KINDS } from '../../src/config/schema/schema-sources.ts';
 import { count, type SameShape } from '../../src/daemon/api/schemas/component.ts';
 import { runSchema } from '../../src/daemon/api/schemas/run-schema.ts';
-import type { Manifest } from '../../src/run/manifest.ts';
+import type { Manifest } from '../../src/publish/manifest.ts';
 
 const { shape } = runSchema;
 

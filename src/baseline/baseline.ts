@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { Level } from 'level';
+import { openError } from '../disk/level-error.ts';
+import { syncFolder } from '../disk/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
 import type { SourcePosition } from '../sources/source.ts';
 import { readError, stateError } from '../system-errors.ts';
@@ -27,7 +29,6 @@ import {
   sumOf,
 } from './key-table.ts';
 import type { HashedState } from './row-hashing.ts';
-import { syncFolder } from './sync-folder.ts';
 
 /** What the baseline is, in one record that is written last. */
 export interface BaselineState extends HashedState {
@@ -407,20 +408,4 @@ async function refuseHeadless(directory: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
   if (names.includes('CURRENT') || !names.some(name => /^\d+\.(?:ldb|sst|log)$/.test(name))) return;
   throw damaged(`${directory} has tables and no file CURRENT`);
-}
-
-/** What a database of LevelDB that does not open is to us. */
-export function openError(directory: string, cause: unknown): SluiceError {
-  const inner = (cause as { cause?: Error & { code?: string } }).cause;
-  const reason = inner?.message ?? (cause as Error).message;
-  if (inner?.code === 'LEVEL_LOCKED') {
-    return new SluiceError('STATE_LOCKED', `the baseline in ${directory} is in use by another process`, {
-      cause,
-      stage: 'state',
-    });
-  }
-  const message = `the baseline in ${directory} cannot be opened`;
-  if (!/Corruption|JSON|(?:MANIFEST-\d+|\.ldb|\.log): No such file/i.test(reason))
-    return stateError(cause, message);
-  return new SluiceError('STATE_DAMAGED', `${message}: ${reason}`, { cause, stage: 'state' });
 }

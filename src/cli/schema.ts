@@ -1,4 +1,4 @@
-import { configJsonSchema } from '../config/json-schema.ts';
+import { configJsonSchema } from '../config/schema/json-schema.ts';
 import { EXIT } from '../errors.ts';
 import type { CommandContext } from './command-context.ts';
 

@@ -1,9 +1,9 @@
 import { resolveActivation } from '../config/activation.ts';
+import { ConfigInvalidError } from '../config/checks/problems.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import type { Note } from '../config/note-kinds.ts';
-import { ConfigInvalidError } from '../config/problems.ts';
+import type { Note } from '../config/schema/note-kinds.ts';
 import { EXIT, type SluiceError } from '../errors.ts';
-import type { Check, Validation } from '../run/validate.ts';
+import type { Check, Validation } from '../run/validation/validate.ts';
 import { type CommandContext, openConfig } from './command-context.ts';
 import { exitCodeOfError, gravest } from './exit-code.ts';
 import { describeFailure, noteFailure } from './failure.ts';
@@ -29,11 +29,11 @@ export async function validate(
     throw error;
   });
   const { config } = loaded;
-  const { configurationNotes } = await import('../run/notes/configuration-notes.ts');
+  const { configurationNotes } = await import('../run/validation/notes/configuration-notes.ts');
   const notes = configurationNotes(loaded);
-  const { validateActivation } = await import('../run/validate.ts');
-  const { validationReport } = await import('../run/validation-report.ts');
-  const { toRunError } = await import('../run/new-record.ts');
+  const { validateActivation } = await import('../run/validation/validate.ts');
+  const { validationReport } = await import('../run/validation/validation-report.ts');
+  const { toRunError } = await import('../history/new-record.ts');
   const text = new ValidationText(context);
   if (!json) text.printConfiguration(loaded, notes);
   const interruption = watchSignals(terminal);

@@ -1,9 +1,9 @@
 import { resolveActivation } from '../config/activation.ts';
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../config/schema/schema.ts';
 import { EXIT, SluiceError } from '../errors.ts';
-import { RUN_ID } from '../run/run-id.ts';
-import type { Finding, Verification } from '../run/verify.ts';
-import type { FileVerification } from '../run/verify-file.ts';
+import { RUN_ID } from '../history/run-id.ts';
+import type { FileVerification } from '../verify/verify-file.ts';
+import type { Finding, Verification } from '../verify/verify-run.ts';
 import { type CommandContext, openConfig } from './command-context.ts';
 import { watchSignals } from './interruption.ts';
 import { formatBytes, formatCount } from './quantities.ts';
@@ -31,7 +31,7 @@ export async function verify(
   const activations = names.flatMap(each =>
     name === undefined ? ifAvailable(config, each) : [resolveActivation(config, each)],
   );
-  const { verifyRun } = await import('../run/verify.ts');
+  const { verifyRun } = await import('../verify/verify-run.ts');
   const interruption = watchSignals(terminal);
   try {
     const onFile = (file: FileVerification): void => terminal.print(fileLine(file, terminal));

@@ -6,10 +6,16 @@
 import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
 import { SluiceError } from '../errors.ts';
 import { unavailableParts } from './availability.ts';
+import { knownNames } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
-import { knownNames } from './nearest-name.ts';
-import type { ActivationConfig, Config, DestinationConfig, ModelConfig, SourceConfig } from './schema.ts';
+import type {
+  ActivationConfig,
+  Config,
+  DestinationConfig,
+  ModelConfig,
+  SourceConfig,
+} from './schema/schema.ts';
 import type { Redactor } from './secrets.ts';
 
 /** Configuration keys that hold a quantity, and their names once it is in bytes, milliseconds or a ratio. */

@@ -7,8 +7,12 @@
 import { resolve } from 'node:path';
 import { Proxies } from '../addresses/proxies.ts';
 import type { ResolvableConfig } from './activation.ts';
-import { checkConfig } from './checks.ts';
+import { checkConfig } from './checks/checks.ts';
+import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './checks/problems.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { postgresAddress } from './postgres/postgres-address.ts';
+import { type Config, configSchema, type ParsedConfig } from './schema/schema.ts';
+import { Redactor, Secret } from './secrets.ts';
 import {
   type ConfigProblem,
   type KeyPath,
@@ -18,14 +22,10 @@ import {
   nodeAt,
   replaceAt,
   toValue,
-} from './located-tree.ts';
-import { postgresAddress } from './postgres-address.ts';
-import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './problems.ts';
-import type { ReferenceContext } from './references.ts';
-import { resolveReferences } from './resolve-references.ts';
-import { type Config, configSchema, type ParsedConfig } from './schema.ts';
-import { Redactor, Secret } from './secrets.ts';
-import { concerns, withStandIns } from './stand-ins.ts';
+} from './tree/located-tree.ts';
+import type { ReferenceContext } from './tree/references.ts';
+import { resolveReferences } from './tree/resolve-references.ts';
+import { concerns, withStandIns } from './tree/stand-ins.ts';
 
 export interface CheckedConfig {
   /** Deeply frozen. `dataDirectory` and the paths of json sources are absolute. */

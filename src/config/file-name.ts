@@ -8,7 +8,7 @@
 import { SluiceError } from '../errors.ts';
 import type { ChangeName } from '../row-batch.ts';
 import type { DeepReadonly } from './deep-freeze.ts';
-import type { FormatConfig } from './schema-formats.ts';
+import type { FormatConfig } from './schema/schema-formats.ts';
 
 export const MAX_NAME_CHARACTERS = 1024;
 export const MAX_NAME_SEGMENTS = 254;

@@ -5,11 +5,11 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { SluiceError } from '../errors.ts';
 import { readTextFile, TextFileError } from '../text-file.ts';
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
-import { type ConfigProblem, type KeyPath, mergeTrees } from './located-tree.ts';
-import type { Environment, ReferenceContext } from './references.ts';
 import type { Secret } from './secrets.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { parseYaml } from './yaml-tree.ts';
+import { type ConfigProblem, type KeyPath, mergeTrees } from './tree/located-tree.ts';
+import type { Environment, ReferenceContext } from './tree/references.ts';
+import { parseYaml } from './tree/yaml-tree.ts';
 
 export interface LoadedConfig extends CheckedConfig {
   /** Absolute paths of the files that were read. */

@@ -7,10 +7,10 @@
 
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
 import type { DeepReadonly } from './deep-freeze.ts';
-import type { LocatedMap, LocatedNode } from './located-tree.ts';
-import type { Environment } from './references.ts';
-import type { Config, NamedSection } from './schema.ts';
+import type { Config, NamedSection } from './schema/schema.ts';
 import { Secret } from './secrets.ts';
+import type { LocatedMap, LocatedNode } from './tree/located-tree.ts';
+import type { Environment } from './tree/references.ts';
 
 export interface SnapshotContent {
   /** Folder that relative paths start from. */

@@ -1,9 +1,9 @@
 import type { ResolvedActivation } from '../config/activation.ts';
+import type { RunHistory } from './history/run-history.ts';
 import type { ActivationStatus } from './operations.ts';
 import type { Scheduler, Warnings } from './parts.ts';
-import type { Pauses } from './pauses.ts';
-import type { RunHistory } from './run-history.ts';
-import type { RunQueue } from './run-queue.ts';
+import type { Pauses } from './pauses/pauses.ts';
+import type { RunQueue } from './queue/run-queue.ts';
 
 export interface StatusSources {
   readonly history: RunHistory;

@@ -2,16 +2,16 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
+import { RUN_ID } from '../history/run-id.ts';
+import type { RunRecord } from '../history/run-record.ts';
 import type { Preview } from '../run/preview.ts';
-import { RUN_ID } from '../run/run-id.ts';
-import type { RunRecord } from '../run/run-record.ts';
-import type { Validation } from '../run/validate.ts';
-import { Acceptance } from './acceptance.ts';
+import type { Validation } from '../run/validation/validate.ts';
 import { activationStatus } from './activation-status.ts';
+import { type DataPlace, takeDataPlace } from './claimed-directory.ts';
 import type { Configuration } from './configuration.ts';
-import { type DataPlace, takeDataPlace } from './data-place.ts';
-import { Dispatcher } from './dispatcher.ts';
-import { DocumentFolder } from './document-folder.ts';
+import { DocumentFolder } from './documents/document-folder.ts';
+import { RunHistory } from './history/run-history.ts';
+import { listRuns } from './history/run-list.ts';
 import type {
   ActivationStatus,
   Health,
@@ -24,17 +24,17 @@ import type {
   TriggerRequest,
 } from './operations.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
-import { Pauses } from './pauses.ts';
-import { queuePath, RequestLog } from './request-log.ts';
+import { Pauses } from './pauses/pauses.ts';
+import { SelfPause } from './pauses/self-pause.ts';
+import { fromPlainValidation, type Job } from './processes/run-messages.ts';
+import { defaultProgram, RunProcess, type RunProgram } from './processes/run-process.ts';
+import { SideJobs } from './processes/side-jobs.ts';
+import { Acceptance } from './queue/acceptance.ts';
+import { Dispatcher } from './queue/dispatcher.ts';
+import { queuePath, RequestLog } from './queue/request-log.ts';
+import { RunQueue } from './queue/run-queue.ts';
+import { requeueAccepted, StartRecovery } from './queue/start-recovery.ts';
 import { hasEnded, RunEvents } from './run-events.ts';
-import { RunHistory } from './run-history.ts';
-import { listRuns } from './run-list.ts';
-import { fromPlainValidation, type Job } from './run-messages.ts';
-import { defaultProgram, RunProcess, type RunProgram } from './run-process.ts';
-import { RunQueue } from './run-queue.ts';
-import { SelfPause } from './self-pause.ts';
-import { SideJobs } from './side-jobs.ts';
-import { requeueAccepted, StartRecovery } from './start-recovery.ts';
 import type { WriteProblems } from './write-problems.ts';
 
 export interface DaemonOptions {

@@ -1,7 +1,7 @@
+import type { RunRecord, RunState } from '../history/run-record.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { Preview } from '../run/preview.ts';
-import type { RunRecord, RunState } from '../run/run-record.ts';
-import type { Validation } from '../run/validate.ts';
+import type { Validation } from '../run/validation/validate.ts';
 
 /**
  * What can be asked of the daemon: the one contract between those who ask (HTTP, scheduler, signals) and what carries it

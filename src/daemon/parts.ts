@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import type { RunRecord } from '../run/run-record.ts';
+import type { RunRecord } from '../history/run-record.ts';
 import type { ActiveWarning, Pause } from './operations.ts';
 
 /** What the parts of the daemon are given, and what they promise each other. */

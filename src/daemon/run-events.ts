@@ -1,4 +1,4 @@
-import type { RunRecord, RunState } from '../run/run-record.ts';
+import type { RunRecord, RunState } from '../history/run-record.ts';
 import type { RunEvent } from './operations.ts';
 
 const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'held', 'cancelled', 'recovered']);

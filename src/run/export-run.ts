@@ -2,11 +2,10 @@ import { type Assembly, assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
+import { isSuccess } from '../history/history-limits.ts';
+import { keptOf, newRecord } from '../history/new-record.ts';
+import type { RunRecord, RunWarning } from '../history/run-record.ts';
 import { flow } from '../pipeline.ts';
-import type { BlobStore, BlockLists } from '../sinks/sink.ts';
-import type { RowSource, SourceDescription } from '../sources/source.ts';
-import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
-import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './append.ts';
 import {
   type AppendedParts,
   allGoneMessage,
@@ -14,27 +13,34 @@ import {
   lookAtParts,
   partWarnings,
   rememberParts,
-} from './appended-parts.ts';
-import { backupThatMayHelp } from './backup-that-may-help.ts';
-import { type BaselinePlan, planBaseline } from './baseline-plan.ts';
-import type { Clock } from './commit.ts';
-import { type Comparison, openComparison } from './comparison.ts';
+} from '../publish/appended-parts.ts';
+import type { BaselinePlan } from '../publish/baseline-plan.ts';
+import { configuredProperties } from '../publish/configured-properties.ts';
+import { existsError } from '../publish/decide-files.ts';
+import type { LatestManifest } from '../publish/latest-manifest.ts';
+import { type Manifest, toManifestColumn } from '../publish/manifest.ts';
+import {
+  exportOnce,
+  type ProtocolParts,
+  type RunPlan,
+  recover,
+  type SealedRun,
+} from '../publish/protocol.ts';
+import { refuseBeforeReading } from '../publish/replaced-files.ts';
+import type { Clock } from '../publish/roll-forward.ts';
+import type { BlobStore, BlockLists } from '../sinks/sink.ts';
+import type { RowSource, SourceDescription } from '../sources/source.ts';
+import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
+import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import { concealed } from './concealed.ts';
-import { configuredProperties } from './configured-properties.ts';
 import { createSink } from './create-sink.ts';
-import { existsError } from './decide.ts';
-import { rememberedGeneration } from './earlier-runs.ts';
 import type { Held } from './held.ts';
-import { isSuccess } from './history-limits.ts';
 import { keepHouse } from './keep-house.ts';
-import { lateWarnings } from './late-warnings.ts';
-import type { LatestManifest } from './latest-manifest.ts';
 import { lookBeforeReading } from './look-before.ts';
-import { type Manifest, toManifestColumn } from './manifest.ts';
-import { keptOf, newRecord } from './new-record.ts';
-import { emptyResultWarning, sasExpiresWarning, slowRunWarning } from './outcome-warnings.ts';
-import { exportOnce, type ProtocolParts, type RunPlan, recover, type SealedRun } from './protocol.ts';
-import { refuseBeforeReading } from './replaced-files.ts';
+import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './planning/append.ts';
+import { backupThatMayHelp } from './planning/backup-that-may-help.ts';
+import { type Comparison, openComparison } from './planning/comparison.ts';
+import { planBaseline } from './planning/plan-baseline.ts';
 import { countsOf } from './run-counts.ts';
 import { endedRecord, toSluiceError } from './run-failure.ts';
 import { areNamesKnown, RunFiles } from './run-files.ts';
@@ -45,11 +51,12 @@ import {
   type RunProgress,
   type WaitingFor,
 } from './run-progress.ts';
-import type { RunRecord, RunWarning } from './run-record.ts';
-import { coercionWarnings, keyWarnings } from './run-warnings.ts';
 import { passGates } from './safety-gates.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
-import { asHolder, replaceable, Workspace } from './workspace.ts';
+import { rememberedGeneration } from './warnings/earlier-runs.ts';
+import { lateWarnings } from './warnings/late-warnings.ts';
+import { emptyResultWarning, sasExpiresWarning, slowRunWarning } from './warnings/outcome-warnings.ts';
+import { coercionWarnings, keyWarnings } from './warnings/run-warnings.ts';
 
 export type { RunProgress } from './run-progress.ts';
 

@@ -1,4 +1,4 @@
-import type { HeldReason } from './run-record.ts';
+import type { HeldReason } from '../history/run-record.ts';
 
 /**
  * A run's outcome that is no failure of anything: it publishes nothing, and waits for a person to say that it is meant.

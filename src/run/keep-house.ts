@@ -1,8 +1,8 @@
+import { historyFolder } from '../disk/data-directory.ts';
 import { SluiceError } from '../errors.ts';
-import { historyFolder } from './history.ts';
-import { pruneHistory } from './history-limits.ts';
-import { dropManifests, type KeepManifestsOptions, noteManifests } from './kept-manifests.ts';
-import type { RunWarning } from './run-record.ts';
+import { pruneHistory } from '../history/history-limits.ts';
+import type { RunWarning } from '../history/run-record.ts';
+import { dropManifests, type KeepManifestsOptions, noteManifests } from '../publish/kept-manifests.ts';
 
 export interface HouseOptions extends KeepManifestsOptions {
   /** Whoever keeps the records of the runs prunes them too. */

@@ -1,10 +1,10 @@
 import { assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { configuredProperties } from './configured-properties.ts';
-import { recover } from './protocol.ts';
-import type { RunRecord } from './run-record.ts';
+import type { RunRecord } from '../history/run-record.ts';
+import { configuredProperties } from '../publish/configured-properties.ts';
+import { recover } from '../publish/protocol.ts';
+import { Workspace } from '../state/workspace.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
-import { Workspace } from './workspace.ts';
 
 export interface RecoveryRequest {
   readonly activation: ResolvedActivation;

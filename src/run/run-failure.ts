@@ -1,8 +1,8 @@
 import { SluiceError } from '../errors.ts';
+import { toRunError } from '../history/new-record.ts';
+import type { RunRecord, RunWarning } from '../history/run-record.ts';
 import { unexpectedError } from '../system-errors.ts';
 import { Held } from './held.ts';
-import { toRunError } from './new-record.ts';
-import type { RunRecord, RunWarning } from './run-record.ts';
 
 /** What ended a run: what is not known to be the world's doing is a defect. */
 export function toSluiceError(cause: unknown, isAborted: boolean): SluiceError | Held {

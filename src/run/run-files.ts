@@ -7,11 +7,11 @@ import {
   partName,
   resolveFileName,
 } from '../config/file-name.ts';
+import type { RunRecord } from '../history/run-record.ts';
+import { changeName } from '../publish/decide-files.ts';
 import { Change } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../sinks/sink.ts';
-import { changeName } from './decide.ts';
-import type { RunRecord } from './run-record.ts';
 
 /** The files that a run writes: which there are, and what they are called. */
 export class RunFiles {

@@ -1,8 +1,8 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import type { RunCounts, RunWarning } from '../history/run-record.ts';
 import { Held } from './held.ts';
-import { removalsOver } from './outcome-warnings.ts';
-import type { RunCounts, RunWarning } from './run-record.ts';
+import { removalsOver } from './warnings/outcome-warnings.ts';
 
 export interface GateOptions {
   readonly activation: ResolvedActivation;

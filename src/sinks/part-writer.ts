@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import type { Encoder } from '../encoders/encoder.ts';
 import { SluiceError } from '../errors.ts';
 import type { Change, Column, RowBatch } from '../row-batch.ts';
-import type { PartBody } from './part-body.ts';
+import type { PartBody } from './bodies/part-body.ts';
 import { MAX_BLOCK_BYTES, type RollPolicy } from './roll-policy.ts';
 import type { StagedFile } from './sink.ts';
 import type { StagedBlob } from './staged-blob.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { meetings, namePatterns } from '../../src/config/blob-name-patterns.ts';
+import { meetings, namePatterns } from '../../src/config/checks/blob-name-patterns.ts';
 import {
   type FileKind,
   type FileNameOptions,

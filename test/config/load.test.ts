@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import type { ConfigInvalidError } from '../../src/config/checks/problems.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
-import type { ConfigInvalidError } from '../../src/config/problems.ts';
 import type { SluiceError } from '../../src/errors.ts';
 import { ENVIRONMENT, parse, problems, refusal, yaml } from './support.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { ConfigInvalidError } from '../../src/config/checks/problems.ts';
 import { type LoadedConfig, parseConfig } from '../../src/config/load.ts';
-import type { ConfigInvalidError } from '../../src/config/problems.ts';
 
 export const ENVIRONMENT = {
   WAREHOUSE_URL: 'postgres://reader:pw-of-warehouse@db.example.com:5432/crm',

@@ -1,6 +1,6 @@
 /** Generated columns, rows and options, dense in what matters to CSV. */
 import fc from 'fast-check';
-import type { CsvOptions } from '../../src/encoders/csv.ts';
+import type { CsvOptions } from '../../src/encoders/csv/csv.ts';
 import { type Table, tableOf, textOf } from './value-arbitraries.ts';
 
 /** What the configuration gives when nothing is set. */

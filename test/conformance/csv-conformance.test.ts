@@ -1,5 +1,5 @@
-import { CsvEncoder } from '../../src/encoders/csv.ts';
-import { CsvLibraryEncoder } from '../../src/encoders/library/csv.ts';
+import { CsvEncoder } from '../../src/encoders/csv/csv.ts';
+import { CsvLibraryEncoder } from '../../src/encoders/csv/csv-library.ts';
 import { csvConformance } from './csv-conformance.ts';
 
 csvConformance('fast', (columns, options) => new CsvEncoder(columns, options));

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import type pg from 'pg';
-import type { CsvOptions } from '../../src/encoders/csv-options.ts';
+import type { CsvOptions } from '../../src/encoders/csv/csv-options.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import type { Column } from '../../src/row-batch.ts';
 import type { TestDatabase } from '../support/postgres.ts';

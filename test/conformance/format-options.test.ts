@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import type { RunRecord } from '../../src/run/run-record.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
 import { Exporter } from '../support/exporter.ts';
 import { duckQuery } from './parquet-readers.ts';
 

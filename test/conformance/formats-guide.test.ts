@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
-import { format as formatSchema } from '../../src/config/schema-formats.ts';
+import { format as formatSchema } from '../../src/config/schema/schema-formats.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { FORMATS, type FormatPart } from '../../src/registry.ts';

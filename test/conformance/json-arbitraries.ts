@@ -1,6 +1,6 @@
 /** Generated tables and options, dense in what matters to JSON. */
 import fc from 'fast-check';
-import type { JsonOptions } from '../../src/encoders/json.ts';
+import type { JsonOptions } from '../../src/encoders/json/json.ts';
 import { type Table, tableOf, textOf } from './value-arbitraries.ts';
 
 /** What the configuration gives when nothing is set. */

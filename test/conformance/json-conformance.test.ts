@@ -1,5 +1,5 @@
-import { JsonEncoder } from '../../src/encoders/json.ts';
-import { JsonLibraryEncoder } from '../../src/encoders/library/json.ts';
+import { JsonEncoder } from '../../src/encoders/json/json.ts';
+import { JsonLibraryEncoder } from '../../src/encoders/json/json-library.ts';
 import { jsonConformance } from './json-conformance.ts';
 
 jsonConformance('fast', (columns, options) => new JsonEncoder(columns, options));

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type pg from 'pg';
 import type { Encoder } from '../../src/encoders/encoder.ts';
-import type { JsonOptions } from '../../src/encoders/json-options.ts';
+import type { JsonOptions } from '../../src/encoders/json/json-options.ts';
 import type { Column } from '../../src/row-batch.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { openConformanceDatabase } from './conformance-database.ts';

@@ -1,5 +1,5 @@
-import { ParquetLibraryEncoder } from '../../src/encoders/library/parquet.ts';
-import { ParquetEncoder } from '../../src/encoders/parquet.ts';
+import { ParquetLibraryEncoder } from '../../src/encoders/parquet/library/parquet-library.ts';
+import { ParquetEncoder } from '../../src/encoders/parquet/parquet.ts';
 import { parquetConformance } from './parquet-conformance.ts';
 
 parquetConformance('fast', (columns, options) => new ParquetEncoder(columns, options));

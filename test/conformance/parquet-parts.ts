@@ -3,7 +3,7 @@ import { type Encoder, isBuffering } from '../../src/encoders/encoder.ts';
 import type { RowBatch } from '../../src/row-batch.ts';
 import { blockIds } from '../../src/sinks/block-ids.ts';
 import { BlockStager } from '../../src/sinks/block-stager.ts';
-import { BufferedBody } from '../../src/sinks/buffered-body.ts';
+import { BufferedBody } from '../../src/sinks/bodies/buffered-body.ts';
 import { PartWriter } from '../../src/sinks/part-writer.ts';
 import { type RollOptions, rollPolicy } from '../../src/sinks/roll-policy.ts';
 import type { StagedFile } from '../../src/sinks/sink.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import parquetjs from '@dsnp/parquetjs';
+import { ParquetEncoder } from '../../src/encoders/parquet/parquet.ts';
 import { type ParquetColumn, parquetColumns } from '../../src/encoders/parquet/parquet-column.ts';
-import { ParquetEncoder } from '../../src/encoders/parquet.ts';
 import { getPostgres } from '../support/postgres.ts';
 import { DEFAULT_PARQUET_OPTIONS } from './parquet-arbitraries.ts';
 import { PARQUET_TYPES_SETUP, parquetExtremesModel } from './parquet-extremes.ts';

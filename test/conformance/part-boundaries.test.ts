@@ -12,7 +12,7 @@ import { after, before, describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import type { ResolvedFormat } from '../../src/config/activation.ts';
-import { format as formatSchema } from '../../src/config/schema-formats.ts';
+import { format as formatSchema } from '../../src/config/schema/schema-formats.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import { parquetColumns } from '../../src/encoders/parquet/parquet-column.ts';
 import { FORMATS, type FormatPart } from '../../src/registry.ts';

@@ -1,6 +1,6 @@
 /** Generated tables and options, dense in what matters to XML. */
 import fc from 'fast-check';
-import type { XmlOptions } from '../../src/encoders/xml.ts';
+import type { XmlOptions } from '../../src/encoders/xml/xml.ts';
 import { type Table, tableOf, textOf } from './value-arbitraries.ts';
 
 /** What the configuration gives when nothing is set. */

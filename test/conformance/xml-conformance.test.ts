@@ -1,5 +1,5 @@
-import { XmlLibraryEncoder } from '../../src/encoders/library/xml.ts';
-import { XmlEncoder } from '../../src/encoders/xml.ts';
+import { XmlEncoder } from '../../src/encoders/xml/xml.ts';
+import { XmlLibraryEncoder } from '../../src/encoders/xml/xml-library.ts';
 import { xmlConformance } from './xml-conformance.ts';
 
 xmlConformance('fast', (columns, options) => new XmlEncoder(columns, options));

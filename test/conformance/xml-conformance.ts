@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { parse } from 'csv-parse/sync';
 import type pg from 'pg';
 import type { Encoder } from '../../src/encoders/encoder.ts';
-import type { XmlOptions } from '../../src/encoders/xml-options.ts';
+import type { XmlOptions } from '../../src/encoders/xml/xml-options.ts';
 import type { Column } from '../../src/row-batch.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { openConformanceDatabase } from './conformance-database.ts';

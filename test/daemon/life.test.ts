@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { type AcceptedRun, RequestLog } from '../../src/daemon/request-log.ts';
+import { type AcceptedRun, RequestLog } from '../../src/daemon/queue/request-log.ts';
 import { ended, eventOf, make, pidOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
 import { ManualClock } from './support/manual-clock.ts';
 import { MemoryLog } from './support/memory-log.ts';

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { METRICS, Metrics, type MetricsStatus, metricsReference } from '../../src/daemon/metrics.ts';
+import { metricsReference } from '../../docs/reference/metrics-page.ts';
+import { METRICS, Metrics, type MetricsStatus } from '../../src/daemon/metrics.ts';
 import { WARNING_RULES } from '../../src/daemon/warnings/warning-rules.ts';
-import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
+import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
 import { record } from './support/records.ts';
 
 const IDLE: MetricsStatus = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
-import { RequestLog } from '../../src/daemon/request-log.ts';
+import { RequestLog } from '../../src/daemon/queue/request-log.ts';
 import { ended, eventOf, request, SLOW, untilState, withWorld } from './support/daemon-world.ts';
 import { ManualClock } from './support/manual-clock.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { SluiceError } from '../../src/errors.ts';
-import { listRuns } from '../../src/run/history.ts';
+import { listRuns } from '../../src/history/record-files.ts';
 import { azureError, type BlobProxy, type BlobRequest } from '../support/blob-proxy.ts';
 import {
   type DaemonWorld,

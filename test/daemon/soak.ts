@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { RunRecord } from '../../src/run/run-record.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
 import { getAzurite } from '../support/azurite.ts';
 import { getPostgres } from '../support/postgres.ts';
 import { ServeProcess, writeConfig } from './support/serve-process.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { parseConfig } from '../../src/config/load.ts';
 import { runMemoryBytes } from '../../src/config/machine-memory.ts';
-import { parseSize } from '../../src/config/values.ts';
+import { parseSize } from '../../src/config/schema/values.ts';
 import { EXIT } from '../../src/errors.ts';
 
 const REPOSITORY = new URL('../../', import.meta.url);

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { loadConfig } from '../../src/config/load.ts';
 import { type ServingDaemon, serveDaemon } from '../../src/daemon/serve-daemon.ts';
 import { EXIT } from '../../src/errors.ts';
-import type { RunRecord } from '../../src/run/run-record.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
 import { builtProgram, SLOW } from '../daemon/support/daemon-world.ts';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
 import { parseDocument } from 'yaml';
-import { configJsonSchema } from '../../src/config/json-schema.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import { configJsonSchema } from '../../src/config/schema/json-schema.ts';
 import { pages } from './support/pages.ts';
 
 type Tree = Record<string, unknown>;

@@ -5,8 +5,8 @@
 import { inspect } from 'node:util';
 import { resolveActivation } from '../../src/config/activation.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
 import { exportRun } from '../../src/run/export-run.ts';
-import type { RunRecord } from '../../src/run/run-record.ts';
 import { SYSTEM_CLOCK } from '../../src/run/system-clock.ts';
 import { interceptSteps, type Moment } from './protocol-steps.ts';
 

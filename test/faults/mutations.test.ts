@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import test from 'node:test';
-import type { ProtocolParts } from '../../src/run/protocol.ts';
+import type { ProtocolParts } from '../../src/publish/protocol.ts';
 import { Random } from '../simulation/random.ts';
 import { BlobFaults, isCommit } from './blob-faults.ts';
 import { type CheckedExport, type Settings, withCheckedExport } from './checked-export.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { ProtocolParts } from '../../src/run/protocol.ts';
+import type { ProtocolParts } from '../../src/publish/protocol.ts';
 import { AzureBlobStore } from '../../src/sinks/azure/azure-blob-store.ts';
 import { Random } from '../simulation/random.ts';
 import { azureError, type BlobHook, type BlobRequest } from '../support/blob-proxy.ts';

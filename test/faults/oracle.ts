@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobItem } from '@azure/storage-blob';
 import { Baseline } from '../../src/baseline/baseline.ts';
-import type { Manifest } from '../../src/run/manifest.ts';
+import type { Manifest } from '../../src/publish/manifest.ts';
 import type { TestContainer } from '../support/azurite.ts';
 import { expectedRows, type PublishedRow, readPublished } from './published-rows.ts';
 import type { Rows, SourceHistory } from './source-history.ts';

@@ -1,4 +1,4 @@
-import type { ProtocolParts } from '../../src/run/protocol.ts';
+import type { ProtocolParts } from '../../src/publish/protocol.ts';
 
 export type Moment = 'before' | 'after';
 

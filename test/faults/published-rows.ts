@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../../src/run/manifest.ts';
+import type { Manifest } from '../../src/publish/manifest.ts';
 import type { TestContainer } from '../support/azurite.ts';
 import type { Rows } from './source-history.ts';
 

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { type ResolvedActivation, resolveActivation } from '../../src/config/activation.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { previewActivation } from '../../src/run/preview.ts';
-import { validateActivation } from '../../src/run/validate.ts';
+import { validateActivation } from '../../src/run/validation/validate.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const VALUE = 'qu1et-Canary';

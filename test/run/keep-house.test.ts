@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { historyFolder } from '../../src/disk/data-directory.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { historyFolder } from '../../src/run/history.ts';
-import { pruneHistory } from '../../src/run/history-limits.ts';
-import { newRunId } from '../../src/run/run-id.ts';
-import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
+import { pruneHistory } from '../../src/history/history-limits.ts';
+import { newRunId } from '../../src/history/run-id.ts';
+import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
 import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 

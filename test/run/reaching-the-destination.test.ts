@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunProgress } from '../../src/run/export-run.ts';
-import { backupState } from '../../src/run/state-backup.ts';
-import { validateActivation } from '../../src/run/validate.ts';
-import { verifyRun } from '../../src/run/verify.ts';
+import { validateActivation } from '../../src/run/validation/validate.ts';
+import { backupState } from '../../src/state/back-up-state.ts';
+import { verifyRun } from '../../src/verify/verify-run.ts';
 import { type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 

@@ -2,8 +2,7 @@ import { EMPTY_DIGEST } from '../../src/baseline/key-table.ts';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { extensionOf, type FileName, partName } from '../../src/config/file-name.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { Change } from '../../src/row-batch.ts';
-import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../../src/run/append.ts';
+import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
 import {
   type AppendedParts,
   allGoneMessage,
@@ -11,13 +10,19 @@ import {
   lookAtParts,
   partWarnings,
   rememberParts,
-} from '../../src/run/appended-parts.ts';
-import { planBaseline } from '../../src/run/baseline-plan.ts';
-import { DELTA_LOG } from '../../src/run/commit.ts';
-import { changeName } from '../../src/run/decide.ts';
-import { type Manifest, toManifestColumn } from '../../src/run/manifest.ts';
-import type { RunPlan, RunSteps, SealedRun } from '../../src/run/protocol.ts';
-import { NO_COUNTS, type RunRecord } from '../../src/run/run-record.ts';
+} from '../../src/publish/appended-parts.ts';
+import { changeName } from '../../src/publish/decide-files.ts';
+import { type Manifest, toManifestColumn } from '../../src/publish/manifest.ts';
+import type { RunPlan, RunSteps, SealedRun } from '../../src/publish/protocol.ts';
+import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
+import { Change } from '../../src/row-batch.ts';
+import {
+  type AppendPlan,
+  NOTHING_TO_APPEND_TO,
+  planAnew,
+  planAppend,
+} from '../../src/run/planning/append.ts';
+import { planBaseline } from '../../src/run/planning/plan-baseline.ts';
 import { blockIds } from '../../src/sinks/block-ids.ts';
 import type { BlobStore, BlockLists, ResumePoint, StagedFile } from '../../src/sinks/sink.ts';
 import { END } from './published-rows.ts';

@@ -1,9 +1,9 @@
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
+import { manifestNames } from '../../src/publish/manifest.ts';
+import { exportOnce, type ProtocolParts, recover } from '../../src/publish/protocol.ts';
 import { Held } from '../../src/run/held.ts';
-import { manifestNames } from '../../src/run/manifest.ts';
-import { exportOnce, type ProtocolParts, recover } from '../../src/run/protocol.ts';
-import type { RunRecord } from '../../src/run/run-record.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
 import { Refusals } from './refusals.ts';

@@ -1,6 +1,6 @@
 import type { BaselineState } from '../../src/baseline/baseline.ts';
 import { SluiceError } from '../../src/errors.ts';
-import type { ProtocolBaseline } from '../../src/run/protocol.ts';
+import type { ProtocolBaseline } from '../../src/publish/protocol.ts';
 import { deltaLogOf, type Rows, type StoredBaseline, type VirtualDisk } from './virtual-disk.ts';
 import type { Process } from './world.ts';
 

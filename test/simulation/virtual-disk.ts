@@ -1,7 +1,7 @@
 import type { BaselineState } from '../../src/baseline/baseline.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { DELTA_LOG } from '../../src/run/commit.ts';
-import type { DocumentName, Journal } from '../../src/run/journal.ts';
+import type { DocumentName, Journal } from '../../src/publish/journal.ts';
+import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
 import type { Random } from './random.ts';
 import type { Process } from './world.ts';
 

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { after, afterEach, before, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
-import { CsvEncoder } from '../../src/encoders/csv.ts';
+import { CsvEncoder } from '../../src/encoders/csv/csv.ts';
 import { Change, type Column } from '../../src/row-batch.ts';
 import { AzureBlobStore } from '../../src/sinks/azure/azure-blob-store.ts';
 import { RollingBlobSink, type RollingBlobSinkOptions } from '../../src/sinks/rolling-blob-sink.ts';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { deflatedBytesBound, plainBytesWithin, storedBlocks } from '../../src/sinks/stored-deflate.ts';
+import { deflatedBytesBound, plainBytesWithin, storedBlocks } from '../../src/sinks/bodies/stored-deflate.ts';
 
 test('inverts the bound exactly: what surely fits does, and one byte more may not', () => {
   const near = fc.oneof(

@@ -1,6 +1,6 @@
 import type { PostgresAddress } from '../../src/addresses/postgres-address.ts';
-import { addressFaults, postgresAddress } from '../../src/config/postgres-address.ts';
-import type { PostgresConfig } from '../../src/config/schema.ts';
+import { addressFaults, postgresAddress } from '../../src/config/postgres/postgres-address.ts';
+import type { PostgresConfig } from '../../src/config/schema/schema.ts';
 import { Secret } from '../../src/config/secrets.ts';
 
 /** The address that a configuration with this URL gives, in an empty environment. */

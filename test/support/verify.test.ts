@@ -10,7 +10,7 @@ import { type DiscardServer, startDiscardServer } from '../../bench/support/disc
 import { FILE_ROWS } from '../../bench/support/file-rows.ts';
 import { measure } from '../../bench/support/measure.ts';
 import { type Verification, verifyCsv, verifyRows } from '../../bench/support/verify.ts';
-import { format as formatSchema } from '../../src/config/schema-formats.ts';
+import { format as formatSchema } from '../../src/config/schema/schema-formats.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import { FORMATS, type FormatPart } from '../../src/registry.ts';
 import { encodePart } from '../conformance/encoding.ts';

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { DaemonConfig } from '../../config/schema.ts';
+import type { DaemonConfig } from '../../config/schema/schema.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Access } from './route.ts';
 

@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { SluiceError } from '../../errors.ts';
-import { isoInstant } from '../../run/iso-instant.ts';
+import { isoInstant } from '../../history/iso-instant.ts';
 import type { Log } from '../parts.ts';
 import type { AccessRules, Caller } from './access-rules.ts';
 import type { AuditLog } from './audit-log.ts';

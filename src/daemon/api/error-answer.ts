@@ -1,5 +1,5 @@
 import { type ErrorCode, SluiceError } from '../../errors.ts';
-import { toRunError } from '../../run/new-record.ts';
+import { toRunError } from '../../history/new-record.ts';
 import type { ErrorAnswer } from './schemas/error-schema.ts';
 
 export interface FailedAnswer {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { RunRecord } from '../../run/run-record.ts';
+import type { RunRecord } from '../../history/run-record.ts';
 import type { RunEvent } from '../operations.ts';
 import type { Services } from './route.ts';
 import { hasEnded } from './schemas/run-schema.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { DaemonConfig } from '../../config/schema.ts';
+import type { DaemonConfig } from '../../config/schema/schema.ts';
 import type { Redactor } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Operations } from '../operations.ts';

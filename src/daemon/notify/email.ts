@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { DaemonConfig } from '../../config/schema.ts';
+import type { DaemonConfig } from '../../config/schema/schema.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import type { Notification } from './notification.ts';
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { RunWarning } from '../../run/run-record.ts';
+import type { RunWarning } from '../../history/run-record.ts';
 
 /** Codes of warnings of an activation: those of its runs, and those that only who watches it can raise. */
 export type ActivationWarningCode =

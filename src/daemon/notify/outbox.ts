@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { KeptDocument } from '../kept-document.ts';
+import { KeptDocument } from '../documents/kept-document.ts';
 import type { DaemonClock, DocumentStore, Log } from '../parts.ts';
 import type { NotificationSink } from '../warnings/activation-warnings.ts';
 import { DeliveryError } from './delivery.ts';

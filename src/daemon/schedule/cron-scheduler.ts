@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
-import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
-import { KeptDocument } from '../kept-document.ts';
+import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
+import { KeptDocument } from '../documents/kept-document.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
 import { type DueTimes, dueTimes } from './due-times.ts';
 

@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import type { ResolvedScheduleEntry } from '../../config/activation.ts';
-import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
+import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 
 /** When one entry of a schedule is due. Pure: everything follows from the entry and the instants given. */
 export interface DueTimes {

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { MAX_CORRECTION_MS } from '../../run/history-limits.ts';
-import type { RunRecord } from '../../run/run-record.ts';
-import { KeptDocument } from '../kept-document.ts';
+import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import { KeptDocument } from '../documents/kept-document.ts';
 import type { Notification } from '../notify/notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';

@@ -1,6 +1,11 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { hasReadAll, inUnits, rowsChangedWarning, sasExpiresWarning } from '../../run/outcome-warnings.ts';
-import type { RunRecord, RunWarning } from '../../run/run-record.ts';
+import type { RunRecord, RunWarning } from '../../history/run-record.ts';
+import {
+  hasReadAll,
+  inUnits,
+  rowsChangedWarning,
+  sasExpiresWarning,
+} from '../../run/warnings/outcome-warnings.ts';
 import type { ActivationWarningCode, Severity } from '../notify/notification.ts';
 
 /**

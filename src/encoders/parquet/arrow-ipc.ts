@@ -1,4 +1,4 @@
-import type { ColumnBuffer } from './column-buffer.ts';
+import type { ColumnBuffer } from './fill/column-buffer.ts';
 import { FlatBuffer, type FlatField, int, long, octet, reference, short } from './flat-buffer.ts';
 import type { ParquetColumn } from './parquet-column.ts';
 

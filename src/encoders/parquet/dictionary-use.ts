@@ -1,4 +1,4 @@
-import type { ColumnBuffer } from './column-buffer.ts';
+import type { ColumnBuffer } from './fill/column-buffer.ts';
 
 /** Values that are looked at in a row group: enough to tell 100,000 different values from none that repeat. */
 const SAMPLES = 4096;

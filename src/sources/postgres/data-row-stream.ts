@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type QueryStream from 'pg-query-stream';
 import { SluiceError } from '../../errors.ts';
 import type { RowBatch } from '../../row-batch.ts';
-import { DirectSocket, type SocketReader } from './direct-socket.ts';
+import { DirectSocket, type SocketReader } from './connection/direct-socket.ts';
 import { ConversionFault, type RowConversion, type Rows } from './values/row-conversion.ts';
 
 /** What this file uses of the driver's connection: the socket, and the listener that feeds the driver's parser. */

@@ -4,13 +4,7 @@ import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
 import type { EndOfData, RowSource, SourceDescription, SourcePosition } from '../source.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
-import { DataRowStream } from './data-row-stream.ts';
-import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
-import { objectNamesOf, objectNamesQuery } from './object-names.ts';
-import { PostgresConnection, type PostgresConnectionOptions } from './postgres-connection.ts';
-import { toSourceError } from './postgres-errors.ts';
-import { ResultFormats } from './result-format.ts';
-import { ResultPortal } from './result-portal.ts';
+import { PostgresConnection, type PostgresConnectionOptions } from './connection/postgres-connection.ts';
 import {
   type Converted,
   PINNED_SETTINGS,
@@ -18,7 +12,13 @@ import {
   type Session,
   type SessionRow,
   sessionOf,
-} from './settings.ts';
+} from './connection/settings.ts';
+import { DataRowStream } from './data-row-stream.ts';
+import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
+import { objectNamesOf, objectNamesQuery } from './object-names.ts';
+import { toSourceError } from './postgres-errors.ts';
+import { ResultFormats } from './result-format.ts';
+import { ResultPortal } from './result-portal.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';

@@ -1,6 +1,6 @@
 import { SluiceError } from '../../errors.ts';
+import type { Converted, Session } from './connection/settings.ts';
 import { OBJECT_OUTPUTS, type ObjectNames } from './object-names.ts';
-import type { Converted, Session } from './settings.ts';
 import { OPEN_TYPES, type TypeCatalogue, type TypeFacts } from './type-facts.ts';
 import { FLOAT_TEXTS } from './values/geometry-text.ts';
 import {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AuditEntry, AuditLog } from '../../../src/daemon/api/audit-log.ts';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import { Served } from './support/served.ts';
 
 const READ = 'read-token-0123456789';

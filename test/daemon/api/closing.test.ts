@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { SluiceError } from '../../../src/errors.ts';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
 import { soon, until } from './support/soon.ts';

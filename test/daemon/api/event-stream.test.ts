@@ -6,7 +6,7 @@ import { openEventStream } from '../../../src/daemon/api/event-stream.ts';
 import { HTTP_LIMITS } from '../../../src/daemon/api/limits.ts';
 import type { Services } from '../../../src/daemon/api/route.ts';
 import { Slots } from '../../../src/daemon/api/slots.ts';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import { MemoryOperations } from './support/memory-operations.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { RawConnection } from './support/raw-http.ts';

@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
 import { type ServingDaemon, serveDaemon } from '../../../src/daemon/serve-daemon.ts';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import { getAzurite, type TestContainer } from '../../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../../support/postgres.ts';
 import { builtProgram } from '../support/daemon-world.ts';

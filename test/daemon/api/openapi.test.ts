@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { apiReference } from '../../../src/daemon/api/api-reference.ts';
+import { apiReference } from '../../../docs/reference/http-api-page.ts';
 import type { OpenApiDocument, Operation, Schema } from '../../../src/daemon/api/openapi.ts';
 import type { Operations } from '../../../src/daemon/operations.ts';
 import { ERROR_KINDS, type ErrorCode, SluiceError } from '../../../src/errors.ts';

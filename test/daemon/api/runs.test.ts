@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { SluiceError } from '../../../src/errors.ts';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { Served } from './support/served.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Cron } from 'croner';
 import fc from 'fast-check';
-import { cronFault } from '../../../src/config/cron.ts';
+import { cronFault } from '../../../src/config/schema/cron.ts';
 import { dueTimes } from '../../../src/daemon/schedule/due-times.ts';
 import { dueInstants, type WallClock, wallClock } from './wall-clock-oracle.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Manifest } from '../../../src/run/manifest.ts';
+import type { Manifest } from '../../../src/publish/manifest.ts';
 import { expectedRows, readPublished } from '../../faults/published-rows.ts';
 import type { Rows } from '../../faults/source-history.ts';
 import type { TestContainer } from '../../support/azurite.ts';

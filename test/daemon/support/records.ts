@@ -1,4 +1,4 @@
-import { NO_COUNTS, type RunRecord, type RunWarning } from '../../../src/run/run-record.ts';
+import { NO_COUNTS, type RunRecord, type RunWarning } from '../../../src/history/run-record.ts';
 
 let made = 0;
 

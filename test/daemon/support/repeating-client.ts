@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import type { Random } from '../../simulation/random.ts';
 import type { ReplacedDaemon } from './replaced-daemon.ts';
 import type { Answer, ServeProcess } from './serve-process.ts';

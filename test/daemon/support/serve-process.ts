@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RunRecord } from '../../../src/run/run-record.ts';
+import type { RunRecord } from '../../../src/history/run-record.ts';
 import { type Outcome, type RunningCommand, startSluice } from '../../cli/support.ts';
 import type { TestContainer } from '../../support/azurite.ts';
 import type { BlobProxy } from '../../support/blob-proxy.ts';

@@ -10,7 +10,7 @@ import {
 } from '../../../src/daemon/warnings/activation-warnings.ts';
 import { WARNING_RULES } from '../../../src/daemon/warnings/warning-rules.ts';
 import { SluiceError } from '../../../src/errors.ts';
-import type { RunRecord, RunWarning } from '../../../src/run/run-record.ts';
+import type { RunRecord, RunWarning } from '../../../src/history/run-record.ts';
 import { activation } from '../support/activations.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { MemoryDocuments } from '../support/memory-documents.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ColumnBuffer } from '../../../src/encoders/parquet/column-buffer.ts';
 import { isWorthDictionary } from '../../../src/encoders/parquet/dictionary-use.ts';
-import { FILLS } from '../../../src/encoders/parquet/fill.ts';
+import { ColumnBuffer } from '../../../src/encoders/parquet/fill/column-buffer.ts';
+import { FILLS } from '../../../src/encoders/parquet/fill/fill.ts';
 import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
 import type { ColumnKind } from '../../../src/row-batch.ts';
 import { column } from '../../conformance/encoding.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ipcStream, schemaMessage } from '../../../src/encoders/parquet/arrow-ipc.ts';
-import { ColumnBuffer } from '../../../src/encoders/parquet/column-buffer.ts';
 import { Fields } from '../../../src/encoders/parquet/fields.ts';
-import { FILLS } from '../../../src/encoders/parquet/fill.ts';
+import { ParquetFile } from '../../../src/encoders/parquet/file/parquet-file.ts';
+import { ColumnBuffer } from '../../../src/encoders/parquet/fill/column-buffer.ts';
+import { FILLS } from '../../../src/encoders/parquet/fill/fill.ts';
 import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
-import { ParquetFile } from '../../../src/encoders/parquet/parquet-file.ts';
 import type { ParquetOptions } from '../../../src/encoders/parquet/parquet-options.ts';
 import { rowGroupBound } from '../../../src/encoders/parquet/row-group-bound.ts';
 import { rowGroupWriter } from '../../../src/encoders/parquet/row-group-writer.ts';

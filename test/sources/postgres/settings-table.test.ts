@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startEmbeddedPostgres } from '../../../src/embedded/postgres.ts';
-import { SETTINGS } from '../../../src/sources/postgres/settings.ts';
+import { SETTINGS } from '../../../src/sources/postgres/connection/settings.ts';
 import { getPostgres } from '../../support/postgres.ts';
 import { readAll } from './support.ts';
 

@@ -8,12 +8,12 @@ import pg from 'pg';
 import QueryStream from 'pg-query-stream';
 import type { ErrorCode } from '../../../src/errors.ts';
 import type { RowBatch } from '../../../src/row-batch.ts';
+import { DirectSocket } from '../../../src/sources/postgres/connection/direct-socket.ts';
 import {
   BATCH_BYTES,
   DataRowStream,
   type DriverConnection,
 } from '../../../src/sources/postgres/data-row-stream.ts';
-import { DirectSocket } from '../../../src/sources/postgres/direct-socket.ts';
 import { toSourceError } from '../../../src/sources/postgres/postgres-errors.ts';
 import { fromBatch } from '../../support/row-batches.ts';
 import {

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { type ErrorCode, SluiceError } from '../../../errors.ts';
-import { validationReport } from '../../../run/validation-report.ts';
+import { validationReport } from '../../../run/validation/validation-report.ts';
 import { type Call, type Route, route } from '../route.ts';
 import {
   activationListSchema,

@@ -1,10 +1,10 @@
 import * as z from 'zod';
-import type { NoteCode } from '../../../config/note-kinds.ts';
-import { COLUMN_KINDS } from '../../../config/schema-sources.ts';
+import type { NoteCode } from '../../../config/schema/note-kinds.ts';
+import { COLUMN_KINDS } from '../../../config/schema/schema-sources.ts';
 import type { ShownColumn } from '../../../row-batch.ts';
 import type { Preview } from '../../../run/preview.ts';
-import type { CheckName } from '../../../run/validate.ts';
-import type { ValidationReport } from '../../../run/validation-report.ts';
+import type { CheckName } from '../../../run/validation/validate.ts';
+import type { ValidationReport } from '../../../run/validation/validation-report.ts';
 import type { ActivationStatus, ReloadOutcome } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';

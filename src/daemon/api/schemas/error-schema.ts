@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ERROR_CATEGORIES, type ErrorCode } from '../../../errors.ts';
-import type { RunError } from '../../../run/run-record.ts';
+import type { RunError } from '../../../history/run-record.ts';
 import { component, openEnum, type SameShape } from './component.ts';
 
 const STAGES = [

@@ -1,8 +1,8 @@
 /** What requests carry: parameters of paths and queries, headers, bodies. */
 
 import * as z from 'zod';
-import { duration, NAME_PATTERN } from '../../../config/values.ts';
-import { RUN_ID } from '../../../run/run-id.ts';
+import { duration, NAME_PATTERN } from '../../../config/schema/values.ts';
+import { RUN_ID } from '../../../history/run-id.ts';
 import { MAX_WAIT_MS } from '../limits.ts';
 import { RUN_STATES } from './run-schema.ts';
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
+import type { HeldReason, RunRecord, RunState, WarningCode } from '../../../history/run-record.ts';
 import type { RunProgress } from '../../../run/export-run.ts';
-import type { HeldReason, RunRecord, RunState, WarningCode } from '../../../run/run-record.ts';
 import type { RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';

@@ -12,11 +12,11 @@ import type {
   TriggerRequest,
 } from '../../../../src/daemon/operations.ts';
 import { SluiceError } from '../../../../src/errors.ts';
+import { newRunId } from '../../../../src/history/run-id.ts';
+import { NO_COUNTS, type RunRecord, type RunState } from '../../../../src/history/run-record.ts';
 import type { RunProgress } from '../../../../src/run/export-run.ts';
 import type { Preview } from '../../../../src/run/preview.ts';
-import { newRunId } from '../../../../src/run/run-id.ts';
-import { NO_COUNTS, type RunRecord, type RunState } from '../../../../src/run/run-record.ts';
-import type { Validation } from '../../../../src/run/validate.ts';
+import type { Validation } from '../../../../src/run/validation/validate.ts';
 
 const ENDED = new Set<RunState>(['succeeded', 'failed', 'held', 'cancelled', 'recovered']);
 

@@ -1,0 +1,225 @@
+/**
+ * Whether two file name templates could ever give the same blob name.
+ *
+ * A template becomes a pattern: literal characters, digits where the clock goes, word characters where the run's id
+ * goes. Two patterns are followed side by side; if both can be at their end together, the text on the way is a name
+ * that both could give.
+ */
+
+import {
+  dependsOnKind,
+  type FileChange,
+  type FileKind,
+  type Placeholder,
+  parseTemplate,
+  splitExtension,
+} from '../file-name.ts';
+
+/** One step of a pattern: the characters it takes, and whether it may take more of them. */
+interface Step {
+  readonly characters: string;
+  readonly repeats: boolean;
+}
+
+const DIGITS = '0123456789';
+const RUN_ID_CHARACTERS = `${DIGITS}abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_`;
+
+/** Unix times have 10 and 13 digits from 2001 to 2286. */
+const CLOCK_DIGITS: Readonly<Partial<Record<Placeholder, number>>> = {
+  YYYY: 4,
+  YY: 2,
+  MM: 2,
+  DD: 2,
+  HH: 2,
+  mm: 2,
+  ss: 2,
+  ms: 3,
+  X: 10,
+  x: 13,
+};
+
+/** The patterns of every file that an activation may write. */
+export interface NamePatterns {
+  /** How each of them begins, and as much of that as is the same in every run. */
+  readonly stem: readonly Step[];
+  readonly beginning: string;
+  readonly patterns: readonly NamePattern[];
+}
+
+interface NamePattern {
+  readonly steps: readonly Step[];
+  /** Characters before the id of the run, where that is always the same number. */
+  readonly runOffset: number | undefined;
+}
+
+export interface NameSource {
+  /** Normalized: '' or with a trailing `/`. */
+  readonly folder: string;
+  readonly template: string;
+  readonly extension: string;
+  readonly activation: string;
+  readonly model: string;
+  readonly mode: string;
+  /** Default both. */
+  readonly kinds?: readonly FileKind[];
+}
+
+function literal(text: string): Step[] {
+  return [...text].map(characters => ({ characters, repeats: false }));
+}
+
+function digits(count: number): Step[] {
+  return Array.from({ length: count }, () => ({ characters: DIGITS, repeats: false }));
+}
+
+/** Part numbers have five digits or more. */
+const PART_NUMBER: readonly Step[] = [...digits(4), { characters: DIGITS, repeats: true }];
+
+const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
+
+/** Throws FILE_NAME_INVALID for a bad template. */
+export function namePatterns(source: NameSource): NamePatterns {
+  const { kinds = ['full', 'delta'] } = source;
+  const [first, ...others] = kinds.map(kind => patternsOf(source, kind));
+  if (first === undefined) throw new TypeError('a name is of some kind');
+  if (!dependsOnKind(source.template)) return first;
+  // What all have in common, before anything depends on the kind.
+  const differs = first.stem.findIndex((step, at) =>
+    others.some(({ stem }) => stem[at]?.characters !== step.characters),
+  );
+  const stem = differs < 0 ? first.stem : first.stem.slice(0, differs);
+  const patterns = [first, ...others].flatMap(named => named.patterns);
+  return { stem, beginning: beginningOf(stem), patterns };
+}
+
+function beginningOf(stem: readonly Step[]): string {
+  const varying = stem.findIndex(({ characters }) => characters.length > 1);
+  const fixed = varying < 0 ? stem : stem.slice(0, varying);
+  return fixed.map(({ characters }) => characters).join('');
+}
+
+function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
+  const { stem, extension } = splitExtension(source.template, source.extension);
+  const tokens = parseTemplate(stem);
+  const steps: Step[] = literal(source.folder);
+  let runOffset: number | undefined;
+  let fixedLength = true;
+  for (const token of tokens) {
+    if ('literal' in token) steps.push(...literal(token.literal));
+    else if (token.placeholder === 'run') {
+      if (fixedLength) runOffset ??= steps.length;
+      fixedLength = false;
+      steps.push({ characters: RUN_ID_CHARACTERS, repeats: true });
+    } else if (token.placeholder === 'part') {
+      fixedLength = false;
+      steps.push(...PART_NUMBER);
+    } else {
+      const count = CLOCK_DIGITS[token.placeholder];
+      if (count !== undefined) steps.push(...digits(count));
+      else if (token.placeholder === 'kind') steps.push(...literal(kind));
+      else steps.push(...literal(source[token.placeholder as 'activation' | 'model' | 'mode']));
+    }
+  }
+  const numbered = tokens.some(token => 'placeholder' in token && token.placeholder === 'part');
+  const changes = source.mode === 'difference' ? CHANGES.map(change => `_${change}`) : [''];
+  const partSuffixes = numbered ? [[]] : [[], [...literal('_part'), ...PART_NUMBER]];
+  const patterns = changes.flatMap(change =>
+    partSuffixes.map(part => ({
+      steps: [...steps, ...literal(change), ...part, ...literal(extension)],
+      runOffset,
+    })),
+  );
+  return { stem: steps, beginning: beginningOf(steps), patterns };
+}
+
+export interface NamedFiles {
+  /** Of the container; names in two of them never meet. */
+  readonly container: string;
+  readonly patterns: NamePatterns;
+}
+
+function commonCharacter(a: Step, b: Step): string | undefined {
+  if (a.characters.length === 1 && b.characters.length === 1)
+    return a.characters === b.characters ? a.characters : undefined;
+  const [few, many] = a.characters.length <= b.characters.length ? [a, b] : [b, a];
+  return [...few.characters].find(character => many.characters.includes(character));
+}
+
+/**
+ * Whether the stems part before anything in them repeats: nearly all pairs do, and nothing has to be searched then. A
+ * configuration is compared each with each.
+ */
+function partEarly(a: readonly Step[], b: readonly Step[]): boolean {
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at++) {
+    const stepA = a[at]!;
+    const stepB = b[at]!;
+    if (stepA.repeats || stepB.repeats) return false;
+    if (stepA.characters !== stepB.characters && commonCharacter(stepA, stepB) === undefined) return true;
+  }
+  return false;
+}
+
+/** A name that both could give, or undefined when there is none. */
+function commonName(some: NamePatterns, others: NamePatterns): string | undefined {
+  if (partEarly(some.stem, others.stem)) return undefined;
+  for (const a of some.patterns) {
+    for (const b of others.patterns) {
+      const common = commonNameOf(a, b);
+      if (common !== undefined) return common;
+    }
+  }
+  return undefined;
+}
+
+function commonNameOf(a: NamePattern, b: NamePattern): string | undefined {
+  // Ids of runs are unique and of one length: at the same place they make the names differ.
+  if (a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
+
+  const width = b.steps.length + 1;
+  const visited = new Set<number>();
+  const open: { i: number; j: number; name: string }[] = [{ i: 0, j: 0, name: '' }];
+  for (let state = open.pop(); state !== undefined; state = open.pop()) {
+    const { i, j, name } = state;
+    if (visited.has(i * width + j)) continue;
+    visited.add(i * width + j);
+    const stepA = a.steps[i];
+    const stepB = b.steps[j];
+    if (stepA === undefined && stepB === undefined) return name;
+    const character = stepA && stepB && commonCharacter(stepA, stepB);
+    if (stepA === undefined || stepB === undefined || character === undefined) continue;
+    const next = name + character;
+    if (stepA.repeats) open.push({ i, j: j + 1, name: next });
+    if (stepB.repeats) open.push({ i: i + 1, j, name: next });
+    open.push({ i: i + 1, j: j + 1, name: next });
+  }
+  return undefined;
+}
+
+/** Two that could both give a name. */
+export interface Meeting<Files> {
+  readonly first: Files;
+  readonly second: Files;
+  readonly example: string;
+}
+
+/** Every two that meet, in the order in which they were given. */
+export function meetings<Files extends NamedFiles>(named: readonly Files[]): Meeting<Files>[] {
+  const places = named.map(({ container, patterns }, place) => ({
+    place,
+    text: `${container}\n${patterns.beginning}`,
+  }));
+  // What begins with a text follows it: nothing else has to be compared with it.
+  places.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  const found: { a: number; b: number; example: string }[] = [];
+  for (const [index, { place, text }] of places.entries()) {
+    for (let after = index + 1; places[after]?.text.startsWith(text); after++) {
+      const other = places[after]!.place;
+      const [a, b] = place < other ? [place, other] : [other, place];
+      const example = commonName(named[a]!.patterns, named[b]!.patterns);
+      if (example !== undefined) found.push({ a, b, example });
+    }
+  }
+  found.sort((one, two) => one.b - two.b || one.a - two.a);
+  return found.map(({ a, b, example }) => ({ first: named[a]!, second: named[b]!, example }));
+}

@@ -1,0 +1,373 @@
+/**
+ * What the schema cannot say: names that must exist, combinations that cannot work, file names that would meet.
+ *
+ * Works on entries that may be broken in places: what can be judged without the broken keys is judged, so that all
+ * problems come at once.
+ */
+
+import type * as z from 'zod';
+import { extensionOf, fileKinds, normalizeFolder } from '../file-name.ts';
+import { addressFaults } from '../postgres/postgres-address.ts';
+import {
+  type ActivationConfig,
+  configSchema,
+  type DestinationConfig,
+  NAMED_SECTIONS,
+  type NamedSection,
+  type ParsedConfig,
+} from '../schema/schema.ts';
+import { postgresAddressKeys } from '../schema/schema-postgres.ts';
+import {
+  type ConfigProblem,
+  childOf,
+  type KeyPath,
+  type LocatedMap,
+  showPlace,
+  toValue,
+} from '../tree/located-tree.ts';
+import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
+import { knownNames } from './nearest-name.ts';
+import { describeAllowed, type ProblemWriter } from './problems.ts';
+import {
+  ACTIVATION_RULES,
+  containerKey,
+  DAEMON_RULES,
+  DESTINATION_RULES,
+  type Finding,
+  fileNameFault,
+  MODEL_RULES,
+  nameFault,
+  type Rule,
+} from './rules.ts';
+
+/** An entry of the configuration as far as it could be understood. */
+interface Entry<T> {
+  readonly path: readonly string[];
+  readonly value: Partial<T>;
+  /** Keys whose value, or default, can be relied on. */
+  readonly sound: ReadonlySet<string>;
+  readonly given: ReadonlySet<string>;
+}
+
+type EntryOf<S extends NamedSection> = z.output<(typeof NAMED_SECTIONS)[S]>;
+
+/** `whole` is the value of an entry that the schema has nothing against. */
+function entryOf<T>(
+  schema: z.ZodObject,
+  node: LocatedMap,
+  path: readonly string[],
+  whole: T | undefined,
+): Entry<T> | undefined {
+  if (whole === undefined) return parseSound<T>(schema, node, path);
+  return { path, value: whole, sound: keysOf(schema), given: new Set(node.entries.keys()) };
+}
+
+const schemaKeys = new WeakMap<z.ZodObject, ReadonlySet<string>>();
+
+function keysOf(schema: z.ZodObject): ReadonlySet<string> {
+  const keys = schemaKeys.get(schema) ?? new Set(Object.keys(schema.shape));
+  schemaKeys.set(schema, keys);
+  return keys;
+}
+
+/** Parses a map without the keys that are broken; undefined when nothing of it can be understood. */
+function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly string[]): Entry<T> | undefined {
+  const options = { error: describeAllowed };
+  const input = toValue(node) as Record<string, unknown>;
+  const broken = new Set<string>();
+  for (const issue of schema.safeParse(input, options).error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys' && issue.path.length === 0)
+      for (const key of issue.keys) broken.add(key);
+    else if (issue.path.length > 0) broken.add(String(issue.path[0]));
+  }
+  for (const key of broken) delete input[key];
+  const parsed = partialOf(schema).safeParse(input, options);
+  if (!parsed.success) return undefined;
+  const sound = new Set(Object.keys(schema.shape).filter(key => !broken.has(key)));
+  return { path, value: parsed.data as Partial<T>, sound, given: new Set(node.entries.keys()) };
+}
+
+/** The parser that a schema makes itself at first use is kept. */
+const partialSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
+
+function partialOf(schema: z.ZodObject): z.ZodObject {
+  const partial = partialSchemas.get(schema) ?? schema.partial();
+  partialSchemas.set(schema, partial);
+  return partial;
+}
+
+/** The schema of an entry; where several types are possible, that of the type it names. */
+function objectSchema(schema: z.ZodType, node: LocatedMap): z.ZodObject | undefined {
+  const options = 'options' in schema ? (schema.options as z.ZodObject[]) : [schema as z.ZodObject];
+  if (options.length === 1) return options[0];
+  const type = childOf(node, 'type');
+  const named = options.find(
+    option => type?.kind === 'scalar' && option.shape.type.safeParse(type.value).success,
+  );
+  return named;
+}
+
+class Checker {
+  readonly problems: ConfigProblem[] = [];
+  readonly #root: LocatedMap;
+  readonly #writer: ProblemWriter;
+  readonly #whole: ParsedConfig | undefined;
+  readonly #sections: { [S in NamedSection]: Map<string, Entry<EntryOf<S>>> };
+
+  constructor(root: LocatedMap, writer: ProblemWriter, whole: ParsedConfig | undefined) {
+    this.#root = root;
+    this.#writer = writer;
+    this.#whole = whole;
+    this.#sections = {
+      sources: this.#entries('sources'),
+      destinations: this.#entries('destinations'),
+      models: this.#entries('models'),
+      segments: this.#entries('segments'),
+      activations: this.#entries('activations'),
+    };
+  }
+
+  check(): void {
+    this.#checkAddresses();
+    for (const entry of this.#sections.destinations.values()) this.#apply(DESTINATION_RULES, entry);
+    for (const entry of this.#sections.models.values()) this.#apply(MODEL_RULES, entry);
+    for (const entry of this.#sections.activations.values()) this.#apply(ACTIVATION_RULES, entry);
+    const daemonNode = this.#root.entries.get('daemon');
+    if (daemonNode?.kind === 'map') {
+      const schema = configSchema.shape.daemon.def.innerType;
+      const daemon = entryOf<z.output<typeof schema>>(schema, daemonNode, ['daemon'], this.#whole?.daemon);
+      if (daemon !== undefined) this.#apply(DAEMON_RULES, daemon);
+    }
+    this.#checkNames();
+    this.#checkModels();
+    this.#checkKeys();
+    this.#checkMail();
+    this.#checkSpelling();
+    this.#checkFileNames();
+  }
+
+  #entries<S extends NamedSection>(section: S): Map<string, Entry<EntryOf<S>>> {
+    const entries = new Map<string, Entry<EntryOf<S>>>();
+    for (const [name, node] of this.#nodes(section)) {
+      if (node.kind !== 'map') continue;
+      const schema = objectSchema(NAMED_SECTIONS[section], node);
+      const whole = this.#whole?.[section][name] as EntryOf<S> | undefined;
+      const entry = schema && entryOf<EntryOf<S>>(schema, node, [section, name], whole);
+      if (entry !== undefined) entries.set(name, entry);
+    }
+    return entries;
+  }
+
+  #nodes(section: NamedSection): LocatedMap['entries'] {
+    const node = this.#root.entries.get(section);
+    return node?.kind === 'map' ? node.entries : new Map();
+  }
+
+  #report(path: KeyPath, message: string): void {
+    this.problems.push(this.#writer.at(path, message));
+  }
+
+  #apply<T>(rules: readonly Rule<T>[], entry: Entry<T>): void {
+    const writing = {
+      given: entry.given,
+      show: (path: KeyPath, value: string) => this.#writer.show([...entry.path, ...path], value),
+    };
+    for (const rule of rules) {
+      if (!rule.reads.every(key => entry.sound.has(key) && isPresent(entry, key))) continue;
+      const found: Finding | Finding[] | undefined = rule.check(entry.value as T, writing);
+      for (const { path, message } of found === undefined ? [] : [found].flat()) {
+        this.#report([...entry.path, ...path], message);
+      }
+    }
+  }
+
+  /** Where each database is, as far as the schema has nothing against what says so. */
+  #checkAddresses(): void {
+    for (const { path, value, sound } of this.#sections.sources.values()) {
+      if (value.type !== 'postgres') continue;
+      const keys = ['url', ...Object.keys(postgresAddressKeys)];
+      if (!keys.every(key => sound.has(key))) continue;
+      for (const { key, message } of addressFaults(value)) {
+        this.#report(key === '' ? path : [...path, key], message);
+      }
+    }
+  }
+
+  /** Every name that an entry uses is defined, even if what it names is broken. */
+  #checkNames(): void {
+    const { models, segments, activations } = this.#sections;
+    for (const { path, value } of models.values()) this.#checkName(path, 'source', value.source, 'sources');
+    for (const { path, value } of segments.values()) this.#checkName(path, 'model', value.model, 'models');
+    for (const { path, value } of activations.values()) {
+      this.#checkName(path, 'model', value.model, 'models');
+      this.#checkName(path, 'segment', value.segment, 'segments');
+      this.#checkName(path, 'destination', value.destination, 'destinations');
+    }
+  }
+
+  #checkName(path: readonly string[], key: string, name: string | undefined, section: NamedSection): void {
+    const nodes = this.#nodes(section);
+    if (name === undefined || nodes.has(name)) return;
+    const known = [...nodes.keys()];
+    const shown = this.#writer.show([...path, key], name);
+    const names = knownNames(this.#writer.isHidden([...path, key]) ? '' : name, known);
+    this.#report([...path, key], `is ${shown}, which is not among ${section}; ${names}`);
+  }
+
+  #checkModels(): void {
+    const { models, segments, sources } = this.#sections;
+    for (const model of models.values()) {
+      const type = sources.get(model.value.source ?? '')?.value.type;
+      if (!model.sound.has('sql') || type === undefined) continue;
+      const sqlPath = [...model.path, 'sql'];
+      if (type === 'postgres' && model.value.sql === undefined) {
+        this.#report(
+          sqlPath,
+          'is required, since the source is postgres; expected one SQL statement that reads',
+        );
+      }
+      if (type === 'json' && model.value.sql !== undefined) {
+        this.#report(sqlPath, 'is set, but the source is json, which takes no SQL; leave it out');
+      }
+    }
+    for (const { path, value } of segments.values()) {
+      const model = models.get(value.model ?? '');
+      if (sources.get(model?.value.source ?? '')?.value.type === 'json') {
+        this.#report([...path, 'where'], 'is SQL, but the source of the model is json, which takes none');
+      }
+    }
+  }
+
+  #modelOf(activation: Partial<ActivationConfig>): string | undefined {
+    if (activation.segment === undefined) return activation.model;
+    return this.#sections.segments.get(activation.segment)?.value.model;
+  }
+
+  #checkKeys(): void {
+    for (const { path, value, sound } of this.#sections.activations.values()) {
+      const modelName = this.#modelOf(value);
+      const model = this.#sections.models.get(modelName ?? '');
+      if (!sound.has('runType') || value.runType !== 'full_then_delta') continue;
+      if (model === undefined || !model.sound.has('primaryKey') || model.value.primaryKey?.length !== 0)
+        continue;
+      const message = `is full_then_delta, but models.${modelName} has no primaryKey to tell rows apart by; expected one`;
+      this.#report([...path, 'runType'], message);
+    }
+  }
+
+  #checkMail(): void {
+    const daemon = this.#root.entries.get('daemon');
+    if (daemon !== undefined && childOf(daemon, 'smtp') !== undefined) return;
+    for (const { path, value } of this.#sections.activations.values()) {
+      for (const [index, notification] of (value.notify ?? []).entries()) {
+        if ('email' in notification) {
+          this.#report(
+            [...path, 'notify', index, 'email'],
+            'needs a mail server; expected the section daemon.smtp',
+          );
+        }
+      }
+    }
+  }
+
+  /** State folders are named after activations, and some file systems do not tell upper from lower case. */
+  #checkSpelling(): void {
+    const seen = new Map<string, string>();
+    for (const name of this.#nodes('activations').keys()) {
+      const other = seen.get(name.toLowerCase());
+      if (other !== undefined) {
+        this.#report(['activations', name], `differs from activation ${other} in upper and lower case only`);
+      }
+      seen.set(name.toLowerCase(), name);
+    }
+  }
+
+  #checkFileNames(): void {
+    const named = [...this.#sections.activations].flatMap(
+      ([name, entry]) => this.#filesOf(name, entry) ?? [],
+    );
+    for (const { first, second, example } of meetings(named)) this.#reportMeeting(first, second, example);
+  }
+
+  /** The names that an activation may write, unless they are refused or cannot be known. */
+  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles | undefined {
+    const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
+    if (fileName === undefined || !sound.has('fileName')) return undefined;
+    const destination = this.#sections.destinations.get(value.destination ?? '');
+    const folder = this.#soundFolder(destination);
+    const extension = value.format === undefined ? '.csv' : extensionOf(value.format);
+    const model = this.#modelOf(value) ?? 'model';
+    const namePath = [...path, 'fileName'];
+    const shared = { template: fileName, extension, activation: name, model, mode: syncMode };
+    const fault = fileNameFault({ ...shared, timezone, timestampOffset, folder });
+    if (fault !== undefined) {
+      this.#report(namePath, `is ${this.#writer.show(namePath, fileName)}; a file name ${fault}`);
+      return undefined;
+    }
+    const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
+    if (
+      destination === undefined ||
+      container === undefined ||
+      !sound.has('format') ||
+      !sound.has('syncMode')
+    )
+      return undefined;
+    const kinds = fileKinds((sound.has('runType') && value.runType) || 'full_then_delta');
+    const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder), kinds });
+    return { path: namePath, container, patterns, folderPath: [...destination.path, 'folder'] };
+  }
+
+  #soundFolder(destination: Entry<DestinationConfig> | undefined): string {
+    const folder = destination?.value.folder ?? '';
+    return nameFault(() => normalizeFolder(folder)) === undefined ? folder : '';
+  }
+
+  #reportMeeting(first: WrittenFiles, second: WrittenFiles, example: string): void {
+    const paths = [first.path, first.folderPath, second.path, second.folderPath];
+    const shown = paths.some(path => this.#writer.isHidden(path)) ? '(hidden)' : JSON.stringify(example);
+    const place = showPlace(this.#writer.at(first.path, ''));
+    this.#report(
+      second.path,
+      `could give the same blob as ${first.path.join('.')} (${place}), such as ${shown}; expected names that cannot meet`,
+    );
+  }
+}
+
+/** What an activation may write, to be compared with the others. */
+interface WrittenFiles extends NamedFiles {
+  readonly path: readonly string[];
+  /** Of what else is in the names. */
+  readonly folderPath: readonly string[];
+}
+
+function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {
+  // A required key that is missing was reported by the schema; an optional one may be absent for the rules.
+  return entry.given.has(key) || entry.value[key] !== undefined || OPTIONAL_KEYS.has(key);
+}
+
+const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
+  'model',
+  'segment',
+  'mapping',
+  'blob',
+  'accountUrl',
+  'accountName',
+]);
+
+function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
+  return (
+    [...entry.given].every(key => entry.sound.has(key)) &&
+    ['type', 'container', 'auth'].every(key => entry.given.has(key))
+  );
+}
+
+/** Every problem that the schema alone does not see. `whole` is what the schema made of the tree, where it could. */
+export function checkConfig(
+  root: LocatedMap,
+  writer: ProblemWriter,
+  whole: ParsedConfig | undefined,
+): ConfigProblem[] {
+  const checker = new Checker(root, writer, whole);
+  checker.check();
+  return checker.problems;
+}

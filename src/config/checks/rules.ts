@@ -1,0 +1,284 @@
+/**
+ * Rules that look at several keys at once, as data: which keys a rule reads, and what is wrong with them.
+ *
+ * A rule runs only when every key that it reads passed the schema, so that one slip of the pen is one problem.
+ */
+
+import { AddressFault } from '../../addresses/address-fault.ts';
+import {
+  FileNameInvalidError,
+  type FileNameOptions,
+  normalizeFolder,
+  partName,
+  resolveFileName,
+} from '../file-name.ts';
+import type { ActivationConfig, DaemonConfig, DestinationConfig, ModelConfig } from '../schema/schema.ts';
+import { azureAccount } from '../schema/schema-destinations.ts';
+import type { KeyPath } from '../tree/located-tree.ts';
+import { csvAmbiguities } from './csv-ambiguity.ts';
+
+export interface Finding {
+  /** From the entry on. */
+  readonly path: KeyPath;
+  readonly message: string;
+}
+
+/** What a rule may know of how the entry was written. */
+export interface Writing {
+  /** Keys that stand in the file, as opposed to those with a default. */
+  readonly given: ReadonlySet<string>;
+  /** A value of the entry, quoted, or `(hidden)` where it may be a secret. */
+  readonly show: (path: KeyPath, value: string) => string;
+}
+
+export interface Rule<T> {
+  readonly reads: readonly (keyof T & string)[];
+  readonly check: (entry: T, writing: Writing) => Finding | Finding[] | undefined;
+}
+
+function finding(path: KeyPath, message: string): Finding {
+  return { path, message };
+}
+
+function firstRepeated(values: readonly string[]): number {
+  return values.findIndex((value, index) => values.indexOf(value) !== index);
+}
+
+const LONGEST_RUN_ID = 'r'.repeat(40);
+
+/** Why a name is refused, without the name itself; undefined when it is not. */
+export function nameFault(resolve: () => unknown): string | undefined {
+  try {
+    resolve();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FileNameInvalidError) return error.reason;
+    throw error;
+  }
+}
+
+interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run' | 'kind'> {
+  readonly folder: string;
+}
+
+/** Why the names that an activation would give are refused, tried with the longest values that a run can bring. */
+export function fileNameFault({ folder, ...options }: NameTrial): string | undefined {
+  return nameFault(() => {
+    const instant = new Date('2025-04-14T12:34:56.789Z');
+    const name = resolveFileName({ ...options, instant, run: LONGEST_RUN_ID, kind: 'delta' });
+    const change = options.mode === 'difference' ? ({ change: 'removed' } as const) : {};
+    partName(name, 100_000, { ...change, folder });
+  });
+}
+
+export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
+  {
+    reads: ['model', 'segment'],
+    check: ({ model, segment }) => {
+      if (model !== undefined && segment !== undefined) {
+        return finding(['segment'], 'stands beside model; expected exactly one of model and segment');
+      }
+      if (model === undefined && segment === undefined) {
+        return finding([], 'has neither model nor segment; expected exactly one of them');
+      }
+      return undefined;
+    },
+  },
+  {
+    reads: ['runType', 'syncMode'],
+    check: ({ runType, syncMode }) =>
+      runType === 'full_only' && syncMode === 'difference'
+        ? finding(
+            ['syncMode'],
+            'is difference with runType full_only, which keeps no state to take a difference against; expected runType full_then_delta, or syncMode snapshot, upsert or insert',
+          )
+        : undefined,
+  },
+  {
+    reads: ['runType', 'syncMode'],
+    check: ({ runType, syncMode }, { given }) =>
+      runType === 'full_then_delta' && syncMode === 'snapshot'
+        ? finding(
+            given.has('syncMode') ? ['syncMode'] : ['runType'],
+            `is ${given.has('syncMode') ? 'snapshot with runType full_then_delta' : 'full_then_delta with syncMode snapshot (the default)'}; a snapshot writes every row in every run, so there is no delta; expected syncMode upsert, insert or difference, or runType full_only`,
+          )
+        : undefined,
+  },
+  {
+    reads: ['ifExists', 'syncMode'],
+    check: ({ ifExists, syncMode }) =>
+      ifExists === 'append' && syncMode !== 'insert'
+        ? finding(
+            ['ifExists'],
+            `is append with syncMode ${syncMode}; only insert adds nothing but new rows, so append needs it`,
+          )
+        : undefined,
+  },
+  {
+    reads: ['ifExists', 'runType'],
+    check: ({ ifExists, runType }) =>
+      ifExists === 'append' && runType === 'full_only'
+        ? finding(
+            ['ifExists'],
+            'is append with runType full_only, which would add every row again; expected full_then_delta',
+          )
+        : undefined,
+  },
+  {
+    reads: ['ifExists', 'format'],
+    check: ({ ifExists, format }) =>
+      ifExists === 'append' && format.type === 'parquet'
+        ? finding(
+            ['ifExists'],
+            'is append with format parquet, whose footer ends the file; expected csv, json or xml',
+          )
+        : undefined,
+  },
+  {
+    reads: ['ifExists', 'blob'],
+    check: ({ ifExists, blob }) =>
+      ifExists === 'append' && blob?.accessTier === 'Archive'
+        ? finding(
+            ['ifExists'],
+            'is append with blob.accessTier Archive; an archived blob cannot be written to',
+          )
+        : undefined,
+  },
+  {
+    reads: ['removedRows', 'syncMode'],
+    check: ({ syncMode }, { given }) =>
+      given.has('removedRows') && syncMode !== 'difference'
+        ? finding(['removedRows'], `is set with syncMode ${syncMode}; only difference writes removed rows`)
+        : undefined,
+  },
+  {
+    reads: ['warnings', 'runType', 'syncMode'],
+    check: ({ warnings, runType, syncMode }) =>
+      warnings.removedRowsOver !== undefined && (runType === 'full_only' || syncMode === 'insert')
+        ? finding(
+            ['warnings', 'removedRowsOver'],
+            `is set with runType ${runType} and syncMode ${syncMode}, where no row is ever removed; it protects full_then_delta with upsert or difference`,
+          )
+        : undefined,
+  },
+  {
+    reads: ['mapping'],
+    check: ({ mapping = [] }, { show }) => {
+      const names = mapping.map(column => column.to);
+      const repeated = firstRepeated(names);
+      const path = ['mapping', repeated];
+      return repeated < 0
+        ? undefined
+        : finding(path, `writes a second column named ${show(path, names[repeated] ?? '')}; each name once`);
+    },
+  },
+  { reads: ['format'], check: ({ format }) => formatFindings(format) },
+];
+
+function formatFindings(format: ActivationConfig['format']): Finding[] {
+  const found: Finding[] = [];
+  if (format.type !== 'parquet' && format.level !== undefined && format.compression !== 'gzip') {
+    found.push(
+      finding(
+        ['format', 'level'],
+        `is set with compression ${format.compression}; it needs compression gzip`,
+      ),
+    );
+  }
+  if (format.type !== 'csv') return found;
+  for (const { option, reason } of csvAmbiguities(format)) {
+    found.push(finding(['format', option], reason));
+  }
+  return found;
+}
+
+export const DESTINATION_RULES: readonly Rule<DestinationConfig>[] = [
+  {
+    reads: ['auth', 'accountUrl'],
+    check: ({ auth, accountUrl }) => {
+      if ('connectionString' in auth && accountUrl !== undefined) {
+        return finding(
+          ['accountUrl'],
+          'stands beside auth.connectionString, which names the account itself; keep one',
+        );
+      }
+      return undefined;
+    },
+  },
+  {
+    reads: ['auth', 'accountUrl', 'accountName', 'container', 'folder'],
+    check: destination => {
+      try {
+        azureAccount(destination);
+        return undefined;
+      } catch (error) {
+        if (error instanceof AddressFault) return finding(error.key.split('.'), error.message);
+        throw error;
+      }
+    },
+  },
+  {
+    reads: ['folder'],
+    check: ({ folder }, { show }) => {
+      const fault = nameFault(() => normalizeFolder(folder));
+      return fault === undefined
+        ? undefined
+        : finding(['folder'], `is ${show(['folder'], folder)}; a folder ${fault}`);
+    },
+  },
+];
+
+export const MODEL_RULES: readonly Rule<ModelConfig>[] = [
+  {
+    reads: ['primaryKey'],
+    check: ({ primaryKey }, { show }) => {
+      const repeated = firstRepeated(primaryKey);
+      const path = ['primaryKey', repeated];
+      return repeated < 0
+        ? undefined
+        : finding(path, `names ${show(path, primaryKey[repeated] ?? '')} again; each column once`);
+    },
+  },
+];
+
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/;
+
+export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
+  {
+    reads: ['host', 'tokens'],
+    check: ({ host, tokens }) =>
+      LOOPBACK_HOST.test(host) || tokens.read.length + tokens.write.length > 0
+        ? undefined
+        : finding(
+            ['host'],
+            'is reachable from other machines, but there is no token; expected tokens.read or tokens.write',
+          ),
+  },
+  {
+    reads: ['allowedHosts', 'tokens'],
+    check: ({ allowedHosts, tokens }) =>
+      !allowedHosts.includes('*') || tokens.read.length + tokens.write.length > 0
+        ? undefined
+        : finding(
+            ['allowedHosts', allowedHosts.indexOf('*')],
+            'is "*", but there is no token, so that any web page could reach the daemon under a name of its own (DNS rebinding); expected names of hosts, or a token in daemon.tokens',
+          ),
+  },
+  {
+    reads: ['retry'],
+    check: ({ retry }) =>
+      retry.minDelay > retry.maxDelay
+        ? finding(['retry', 'minDelay'], 'is longer than retry.maxDelay; expected at most that')
+        : undefined,
+  },
+];
+
+/** Two destinations with the same key are the same container. Undefined where the destination cannot be understood. */
+export function containerKey(destination: DestinationConfig): string | undefined {
+  try {
+    return `${azureAccount(destination).endpoint.toLowerCase()}/${destination.container}`;
+  } catch (error) {
+    if (error instanceof AddressFault) return undefined;
+    throw error;
+  }
+}

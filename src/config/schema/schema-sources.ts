@@ -1,0 +1,141 @@
+/** `sources`, `models` and `segments` of the configuration: where rows come from. */
+
+import * as z from 'zod';
+import type { ColumnKind } from '../../row-batch.ts';
+import { postgresAddressKeys } from './schema-postgres.ts';
+import { secret } from './secret-schema.ts';
+import { duration, durationOrNone, text, timezone } from './values.ts';
+
+const optionalAddressKeys = z.strictObject(postgresAddressKeys).partial().shape;
+
+export const postgresSource = z
+  .strictObject({
+    type: z.literal('postgres').describe('Rows come from a PostgreSQL query.'),
+    url: secret({ expected: 'a URL that starts with postgres:// or postgresql://' })
+      .exactOptional()
+      .describe(
+        'Connection URL, with the meaning of libpq; the keys from `host` on may stand in its place, and in it as parameters. See docs/guide/postgres.md. Secret.',
+      ),
+    ...optionalAddressKeys,
+    connectTimeout: duration({ min: 1, bounds: 'more than 0' })
+      .prefault('10s')
+      .describe('How long connecting and logging in may take, for each host.'),
+    inactivityTimeout: duration()
+      .prefault('30m')
+      .describe('How long the source may send nothing before the run is given up; 0 waits for ever.'),
+    statementTimeout: durationOrNone()
+      .prefault(0)
+      .describe(
+        'PostgreSQL `statement_timeout` of the run; 0 keeps the setting of the server or the role, `none` switches it off.',
+      ),
+    lockTimeout: durationOrNone()
+      .prefault(0)
+      .describe(
+        'PostgreSQL `lock_timeout` of the run; 0 keeps the setting of the server or the role, `none` switches it off.',
+      ),
+    rowSecurity: z
+      .enum(['refuse', 'apply'])
+      .default('refuse')
+      .describe(
+        'What policies that hide rows from the role do: `refuse` fails the run, `apply` exports what the role may see.',
+      ),
+    timezone: timezone()
+      .exactOptional()
+      .describe(
+        'Time zone in which the SQL runs; without it that of the role or the database. Instants are written in UTC whatever it is.',
+      ),
+    fetchSize: z
+      .int()
+      .min(0)
+      .max(2_147_483_647)
+      .default(0)
+      .describe('Rows asked for at a time; 0 asks for all and lets the network hold the server back.'),
+    applicationName: text()
+      .max(63)
+      .default('sluice')
+      .describe('`application_name` that the database shows for the connection.'),
+  })
+  .describe('A PostgreSQL database.');
+
+export const COLUMN_KINDS = [
+  'text',
+  'boolean',
+  'int16',
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'numeric',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'uuid',
+  'json',
+  'bytes',
+] as const satisfies readonly ColumnKind[];
+
+const jsonColumn = z
+  .strictObject({
+    name: text().describe('Key of the objects.'),
+    type: z
+      .enum(COLUMN_KINDS)
+      .default('text')
+      .describe('Type of the values; `text` and `json` take anything. See docs/guide/json-sources.md.'),
+  })
+  .describe('A column of a JSON source.');
+
+export const jsonSource = z
+  .strictObject({
+    type: z.literal('json').describe('Rows come from JSON files.'),
+    path: text().describe(
+      'A `.json` array, an `.ndjson` file or gzip of either; a path or a glob, relative to the configuration file.',
+    ),
+    layout: z
+      .enum(['auto', 'array', 'lines'])
+      .default('auto')
+      .describe(
+        '`array`: one array of objects; `lines`: an object per line; `auto`: by the name of each file.',
+      ),
+    columns: z
+      .array(jsonColumn)
+      .min(1)
+      .refine(columns => new Set(columns.map(({ name }) => name)).size === columns.length, {
+        error: 'columns with different names',
+      })
+      .exactOptional()
+      .describe('Columns and their types. Without them they are found in the first rows.'),
+    inferRows: z
+      .int()
+      .min(1)
+      .max(100_000_000)
+      .default(1000)
+      .describe('Rows that columns are found in where none are declared.'),
+    unknownKeys: z
+      .enum(['fail', 'ignore'])
+      .default('fail')
+      .describe('What a key does that is no column: fail the run, or leave its values out.'),
+  })
+  .describe('JSON or NDJSON files.');
+
+export const source = z.discriminatedUnion('type', [postgresSource, jsonSource]);
+
+export const model = z
+  .strictObject({
+    source: text().describe('Name of the source that the rows come from.'),
+    sql: text()
+      .exactOptional()
+      .describe('One SQL statement that reads. Required for a postgres source; a json source takes none.'),
+    primaryKey: z
+      .array(text())
+      .default([])
+      .describe('Columns that identify a row. Required by `runType: full_then_delta`.'),
+  })
+  .describe('A named query and its key.');
+
+export const segment = z
+  .strictObject({
+    model: text().describe('Name of the model to filter.'),
+    where: text().describe("SQL condition over the model's columns, such as `country = 'FR'`."),
+  })
+  .describe('A model with a filter.');

@@ -1,0 +1,78 @@
+import { type ErrorCode, type ErrorStage, SluiceError } from '../../errors.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import type { RunProgress } from '../../run/export-run.ts';
+import type { Preview } from '../../run/preview.ts';
+import type { Check, Validation } from '../../run/validation/validate.ts';
+import { unexpectedError } from '../../system-errors.ts';
+
+/** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
+export type ToRunProcess =
+  /** With the snapshot of what the activation needs of the configuration. */
+  | { readonly what: 'begin'; readonly job: Job; readonly snapshot: string }
+  /** Stop: what is not decided is dropped. */
+  | { readonly what: 'stop' };
+
+/** What a process is made for. */
+export type Job =
+  | { readonly kind: 'export'; readonly activation: string; readonly record: RunRecord }
+  /** Finishes what an earlier process has decided, and makes no run. */
+  | { readonly kind: 'recover'; readonly activation: string }
+  | { readonly kind: 'validate'; readonly activation: string }
+  | { readonly kind: 'preview'; readonly activation: string; readonly rows: number };
+
+export type FromRunProcess =
+  /** Comes every second, whatever the run does. */
+  | { readonly what: 'alive'; readonly residentBytes: number }
+  | { readonly what: 'progress'; readonly progress: RunProgress }
+  /** The last message. */
+  | { readonly what: 'done'; readonly result: JobResult }
+  | { readonly what: 'failed'; readonly error: PlainError };
+
+export type JobResult =
+  | {
+      readonly kind: 'export';
+      readonly record: RunRecord;
+      readonly recovered: readonly RunRecord[];
+      /** The chain of causes, for the log. */
+      readonly causes: readonly string[];
+    }
+  | { readonly kind: 'recover'; readonly recovered: readonly RunRecord[] }
+  | { readonly kind: 'validate'; readonly validation: PlainValidation }
+  | { readonly kind: 'preview'; readonly preview: Preview };
+
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly stage?: ErrorStage;
+}
+
+export interface PlainValidation extends Omit<Validation, 'checks'> {
+  readonly checks: readonly PlainCheck[];
+}
+type PlainCheck =
+  | Exclude<Check, { outcome: 'failed' }>
+  | (Omit<Extract<Check, { outcome: 'failed' }>, 'error'> & { readonly error: PlainError });
+
+export function toPlainError(error: unknown): PlainError {
+  const { code, message, hint, stage } = unexpectedError(error);
+  return { code, message, hint, ...(stage && { stage }) };
+}
+
+export function fromPlainError({ code, message, hint, stage }: PlainError): SluiceError {
+  return new SluiceError(code, message, { hint, ...(stage && { stage }) });
+}
+
+export function toPlainValidation({ checks, ...validation }: Validation): PlainValidation {
+  const plain = checks.map(check =>
+    check.outcome === 'failed' ? { ...check, error: toPlainError(check.error) } : check,
+  );
+  return { ...validation, checks: plain };
+}
+
+export function fromPlainValidation({ checks, ...validation }: PlainValidation): Validation {
+  const made = checks.map(check =>
+    check.outcome === 'failed' ? { ...check, error: fromPlainError(check.error) } : check,
+  );
+  return { ...validation, checks: made };
+}

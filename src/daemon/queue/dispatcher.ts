@@ -1,0 +1,472 @@
+import { runMemoryBytes } from '../../config/machine-memory.ts';
+import type { Secret } from '../../config/secrets.ts';
+import { SluiceError } from '../../errors.ts';
+import { isSuccess } from '../../history/history-limits.ts';
+import { isFullAsked, keptOf, toRunError } from '../../history/new-record.ts';
+import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../../history/run-record.ts';
+import type { RunProgress } from '../../run/export-run.ts';
+import { unexpectedError } from '../../system-errors.ts';
+import type { Configuration } from '../configuration.ts';
+import type { RunHistory } from '../history/run-history.ts';
+import type { DaemonClock, Log } from '../parts.ts';
+import type { Job } from '../processes/run-messages.ts';
+import { type ProcessOutcome, RunProcess, type RunProgram } from '../processes/run-process.ts';
+import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
+import type { AcceptedRun, RequestLog } from './request-log.ts';
+import { lockedDelayMs, retryDelayMs } from './retry-policy.ts';
+import type { LiveRun, RunQueue } from './run-queue.ts';
+
+export interface DispatcherOptions {
+  readonly configuration: Configuration;
+  readonly queue: RunQueue;
+  readonly requests: RequestLog;
+  readonly history: RunHistory;
+  readonly clock: DaemonClock;
+  readonly log: Log;
+  readonly program: RunProgram;
+  readonly random?: () => number;
+  isPaused(activation: string): boolean;
+  /** Whether a run waits for an activation that a reload took away: it may be back in a moment. */
+  mayReturn(activation: string): boolean;
+  /** The run has another state, or begins another attempt. */
+  onChange(record: RunRecord): void;
+  onProgress(record: RunRecord, progress: RunProgress): void;
+  /** An attempt came to nothing, and another follows. */
+  onAttemptFailed(record: RunRecord): void;
+  /** A decided run cannot be finished until somebody mends what is in its way. */
+  onUnfinished(record: RunRecord): void;
+  /** The run has ended, and is in the history. */
+  onEnd(record: RunRecord): void;
+}
+
+/** Of many attempts the record tells the last. */
+const ATTEMPTS_TOLD = 20;
+/** The history could not be written; the disk may have room again. */
+const KEEP_AGAIN_MS = 5_000;
+/** A reload may find a configuration that is just being written. A run that was accepted waits so long for its activation. */
+const MISSING_MS = 60_000;
+/** How long a run that was told to stop may take, where the daemon itself ends. */
+const LAST_PATIENCE_MS = 5_000;
+
+/**
+ * Takes runs out of the queue and makes them, each attempt in a process of its own, until they have ended.
+ *
+ *   queued ──▶ reading ──▶ publishing ──▶ succeeded, recovered
+ *     ▲           └────────────┴────────▶ failed, held, cancelled
+ *     └── waits for the next attempt ◀────┘  (what may pass, is decided already, or was cut short by the daemon's end)
+ *
+ * What is decided may be visible, so it has not failed whatever is in its way: it keeps its place and is tried again, until
+ * it is finished or somebody gives it up.
+ *
+ * A run leaves the log of requests only after its end is in the history, so that a daemon which is killed finds each run
+ * in one of the two.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  #isStopping = false;
+  #isForcing = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Begins what can begin. To be called whenever that may have changed. */
+  dispatch(): void {
+    const { queue, configuration, isPaused } = this.#options;
+    while (!this.#isStopping && queue.running < configuration.daemon.concurrency) {
+      const run = queue.next(isPaused);
+      if (run === undefined) return;
+      void this.#attempt(run);
+    }
+  }
+
+  /** Decided runs that wait, one line each. */
+  get problems(): readonly string[] {
+    return this.#options.queue.runs.flatMap(({ record: { run, activation }, unfinished }) =>
+      unfinished ? [unfinishedProblem([run], activation, unfinished)] : [],
+    );
+  }
+
+  /** A reload may bring back what decided runs, and runs without their activation, wait for: they are tried at once. */
+  retryBlocked(): void {
+    for (const run of this.#options.queue.runs)
+      if (run.unfinished || run.missingSince !== undefined) run.callOffRetry?.();
+    this.dispatch();
+  }
+
+  /** Somebody cares for the activation: what does not pass by itself may be mended. Other faults keep their pauses. */
+  retryDecidedOf(activation: string): void {
+    const [head] = this.#options.queue.waitingOf(activation);
+    if (head?.unfinished?.retryable === false) head.callOffRetry?.();
+    this.dispatch();
+  }
+
+  /** See `Operations.cancel`. */
+  async cancel(run: LiveRun): Promise<void> {
+    const { queue, requests, configuration } = this.#options;
+    const { run: id, activation } = run.record;
+    // It is finished whatever anybody wishes.
+    if (await this.#isDecided(run.record)) return;
+    if (run.cancelled || run.ending || queue.find(id) !== run) return;
+    if (queue.runningOf(activation) === run) {
+      run.cancelled = true;
+      run.process?.stop(configuration.daemon.gracePeriod, 'was cancelled');
+      await requests.put(toAccepted(run));
+      return;
+    }
+    run.cancelled = true;
+    run.ending = true;
+    run.callOffRetry?.();
+    // One that was decided had gone too far to be cancelled: since then it was finished, or given up.
+    await this.#end(run, run.decided ? this.#givenUp(run.record) : this.#cancelled(run.record));
+  }
+
+  /**
+   * Begins nothing more. What is under way may go on for `gracePeriodMs`; then it is told to stop, and what does not is
+   * ended. Resolves when no process is left. Runs that have not ended are still in the log of requests.
+   */
+  async stop(gracePeriodMs: number): Promise<void> {
+    const { queue, clock } = this.#options;
+    this.#isStopping = true;
+    for (const run of queue.runs) run.callOffRetry?.();
+    if (queue.running === 0) return;
+    const idle = new Promise<void>(resolve => this.#onIdle.push(resolve));
+    const callOff = clock.after(gracePeriodMs, () => this.#force());
+    await idle;
+    callOff();
+  }
+
+  #force(): void {
+    this.#isForcing = true;
+    for (const { process } of this.#options.queue.runs)
+      process?.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
+  }
+
+  async #attempt(run: LiveRun): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const outcome = await this.#carryOut(run);
+      await this.#settle(run, outcome);
+    } catch (error) {
+      // Nothing of ours may end the daemon; the run is tried again.
+      log.error(
+        { run: run.record.run, activation: run.record.activation, error },
+        'an attempt could not be made',
+      );
+      await this.#wait(run, toRunError(unexpectedError(error)), KEEP_AGAIN_MS);
+    } finally {
+      if (this.#options.queue.running === 0) for (const tell of this.#onIdle.splice(0)) tell();
+      this.dispatch();
+    }
+  }
+
+  async #carryOut(run: LiveRun): Promise<ProcessOutcome> {
+    const { configuration, requests, log } = this.#options;
+    const { activation } = run.record;
+    let snapshot: Secret;
+    try {
+      snapshot = configuration.snapshotOf(activation);
+    } catch (error) {
+      return { error: unexpectedError(error) };
+    }
+    delete run.missingSince;
+    const attempt = (run.record.attempt ?? 0) + 1;
+    run.attemptStartedAt = this.#now();
+    const startedAt = attempt === 1 ? run.attemptStartedAt : run.record.startedAt;
+    run.record = { ...blankOf(run.record), state: 'reading', attempt, startedAt };
+    // Before the attempt begins: block ids of two attempts must never be the same.
+    await requests.put(toAccepted(run));
+    const decided = await this.#lookForDecision(run);
+    if (run.decided && !decided) return { error: givenUpError(run.record.run) };
+    if (run.cancelled) return { error: cancelledError() };
+    this.#options.onChange(run.record);
+    const job: Job = { kind: 'export', activation, record: run.record };
+    run.process = this.#start(job, snapshot, progress => this.#onProgress(run, progress));
+    const { pid } = run.process;
+    log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
+    if (run.cancelled) run.process.stop(configuration.daemon.gracePeriod, 'was cancelled');
+    else if (this.#isForcing) run.process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
+    try {
+      return await run.process.ended;
+    } finally {
+      delete run.process;
+    }
+  }
+
+  #start(job: Job, snapshot: Secret, onProgress: (progress: RunProgress) => void): RunProcess {
+    const { configuration, program, clock, log } = this.#options;
+    const { daemon } = configuration;
+    return new RunProcess({
+      job,
+      snapshot,
+      program,
+      memoryBytes: runMemoryBytes(daemon),
+      heartbeatTimeoutMs: daemon.runHeartbeatTimeout,
+      clock,
+      log,
+      onProgress,
+    });
+  }
+
+  #onProgress(run: LiveRun, progress: RunProgress): void {
+    if (progress.phase === 'publishing' && run.record.state === 'reading') {
+      run.record = { ...run.record, state: 'publishing' };
+      this.#options.onChange(run.record);
+    }
+    this.#options.onProgress(run.record, progress);
+  }
+
+  async #settle(run: LiveRun, { result, error }: ProcessOutcome): Promise<void> {
+    if (result?.kind !== 'export')
+      return this.#fail(run, toRunError(error ?? new SluiceError('INTERNAL', 'no result')));
+    const { record, recovered, causes } = result;
+    for (const earlier of recovered) await this.onRecovered(earlier);
+    if (isSuccess(record)) return this.#end(run, record);
+    if (record.state === 'held') return this.#end(run, record);
+    const fields = { run: record.run, activation: record.activation, attempt: record.attempt, causes };
+    this.#options.log.warn(
+      { ...fields, code: record.error?.code },
+      record.error?.message ?? 'the attempt failed',
+    );
+    await this.#fail(run, record.error!, record);
+  }
+
+  /** Takes in a run that a later process has finished. */
+  async onRecovered(record: RunRecord): Promise<void> {
+    const { queue, history, onEnd, onChange, requests } = this.#options;
+    const live = queue.find(record.run);
+    history.add(record);
+    if (live) {
+      live.callOffRetry?.();
+      queue.remove(live);
+      await requests.drop(record.run);
+    }
+    onChange(record);
+    onEnd(record);
+  }
+
+  /** An attempt came to nothing: what now? `made` is the record as far as the process got with it. */
+  async #fail(run: LiveRun, error: RunError, made?: RunRecord): Promise<void> {
+    const { configuration, random } = this.#options;
+    const { retry } = configuration.daemon;
+    const success = await this.#successOf(run.record);
+    if (success) return this.#end(run, success);
+    const decided = await this.#lookForDecision(run);
+    if (error.code === 'STATE_LOCKED') {
+      if (run.cancelled) return this.#end(run, this.#cancelled(run.record));
+      // No failure of the run: whoever has the folder will be done. Nothing was staged under the attempt's number.
+      run.record = { ...run.record, attempt: (run.record.attempt ?? 1) - 1 };
+      return this.#wait(run, error, lockedDelayMs(++run.lockedAttempts, random));
+    }
+    run.lockedAttempts = 0;
+    const attempts = withAttempt(run, error, this.#now());
+    // A process that was told to stop because the daemon ends leaves its run for the next daemon.
+    if (this.#isForcing && !run.cancelled) {
+      const ending = toRunError(
+        new SluiceError('SHUTTING_DOWN', 'the daemon ended while the run was under way'),
+      );
+      const cut = withAttempt(run, ending, this.#now());
+      return this.#wait(run, undefined, 0, cut);
+    }
+    const failures = countedFailures(attempts);
+    const delayMs = retryDelayMs(error, failures, retry, random);
+    if (decided) {
+      run.unfinished = error;
+      await this.#wait(run, unfinishedError(error, run.record.activation), delayMs, attempts);
+      if (!error.retryable || failures >= retry.attempts) this.#tellUnfinished(run);
+      return;
+    }
+    if (error.code === 'NAME_UNKNOWN' && !run.cancelled && this.#options.mayReturn(run.record.activation)) {
+      const now = this.#options.clock.now().getTime();
+      run.missingSince ??= now;
+      const leftMs = Math.min(MISSING_MS, run.missingSince + MISSING_MS - now);
+      if (leftMs > 0) return this.#wait(run, missingError(error, now + leftMs), leftMs);
+    }
+    // Where its decision is gone, given up or withdrawn by its process, the next attempt finds that and ends the run.
+    delete run.unfinished;
+    if (error.retryable && (run.decided || failures < retry.attempts) && !run.cancelled) {
+      return this.#wait(run, error, delayMs, attempts);
+    }
+    if (run.cancelled) return this.#end(run, this.#cancelled(made ?? run.record));
+    const endedAt = this.#now();
+    await this.#end(run, { ...(made ?? blankOf(run.record)), state: 'failed', error, endedAt });
+  }
+
+  /** Puts the run back, for another attempt after a while. */
+  async #wait(
+    run: LiveRun,
+    error: RunError | undefined,
+    delayMs: number,
+    attempts = run.record.attempts,
+  ): Promise<void> {
+    const { queue, clock, requests, onChange, log } = this.#options;
+    const retryAt = new Date(clock.now().getTime() + delayMs).toISOString();
+    run.record = {
+      ...blankOf(run.record),
+      state: 'queued',
+      ...(attempts && { attempts }),
+      ...(error && { error }),
+      ...(delayMs > 0 && { retryAt }),
+    };
+    if (delayMs > 0 && !this.#isStopping) {
+      const callOff = clock.after(delayMs, () => {
+        delete run.callOffRetry;
+        this.dispatch();
+      });
+      run.callOffRetry = () => {
+        callOff();
+        delete run.callOffRetry;
+      };
+    }
+    delete run.attemptStartedAt;
+    queue.putBack(run);
+    onChange(run.record);
+    if (error) this.#options.onAttemptFailed(run.record);
+    // Without this line the next daemon begins the attempt at once, which is no loss.
+    await requests.put(toAccepted(run)).catch(cause => {
+      log.error(
+        { run: run.record.run, activation: run.record.activation, error: cause },
+        'the queue was not written',
+      );
+    });
+  }
+
+  /** The end is recorded, then the request is forgotten, then the next run may begin. */
+  async #end(run: LiveRun, seen: RunRecord): Promise<void> {
+    const { queue, history, requests, clock, log, onChange, onEnd } = this.#options;
+    const record = isSuccess(seen) ? seen : ((await this.#successOf(seen)) ?? seen);
+    const { run: id, activation, state, error, counts } = record;
+    try {
+      // What has succeeded was recorded by its process before anything else could happen.
+      if (isSuccess(record)) history.add(record);
+      else await history.keep(record);
+    } catch (cause) {
+      log.error(
+        { run: id, activation, error: cause },
+        'the end of a run was not recorded; it is tried again',
+      );
+      if (this.#isStopping) return queue.runningOf(activation) === run ? queue.putBack(run) : undefined;
+      await new Promise<void>(resolve => clock.after(KEEP_AGAIN_MS, resolve));
+      return this.#end(run, record);
+    }
+    run.record = record;
+    queue.remove(run);
+    await requests.drop(id).catch(cause => {
+      // The next start finds it in the history, and drops it then.
+      log.error({ run: id, activation, error: cause }, 'the queue was not written');
+    });
+    const { reason, release } = record;
+    const fields = {
+      run: id,
+      activation,
+      state,
+      ...(error && { code: error.code }),
+      ...(reason && { reason }),
+      read: counts.read,
+      written: counts.written,
+    };
+    const why = error?.message ?? release;
+    log[state === 'failed' ? 'error' : 'info'](fields, why ? `run ${state}: ${why}` : `run ${state}`);
+    onChange(record);
+    onEnd(record);
+    this.dispatch();
+  }
+
+  /** A process may have recorded its success, or a command finished the run, and the daemon was never told. */
+  async #successOf(record: RunRecord): Promise<RunRecord | undefined> {
+    const known = await this.#options.history.recall(record).catch(() => undefined);
+    return known && isSuccess(known) ? known : undefined;
+  }
+
+  #cancelled(record: RunRecord): RunRecord {
+    const error = toRunError(cancelledError());
+    return { ...blankOf(record), state: 'cancelled', error, endedAt: this.#now() };
+  }
+
+  #givenUp(record: RunRecord): RunRecord {
+    const error = toRunError(givenUpError(record.run));
+    return { ...blankOf(record), state: 'failed', error, endedAt: this.#now() };
+  }
+
+  #tellUnfinished({ record, unfinished }: LiveRun): void {
+    const { run, activation } = record;
+    const { code, message, hint } = unfinished!;
+    this.#options.log.error(
+      { run, activation, code },
+      unfinishedProblem([run], activation, { message, hint }),
+    );
+    this.#options.onUnfinished(record);
+  }
+
+  #isDecided(record: RunRecord): Promise<boolean> {
+    return isDecided(this.#options.configuration.dataDirectory, record);
+  }
+
+  /** Whether the run is decided, which `run.decided` remembers. A wish to cancel it came too late then. */
+  async #lookForDecision(run: LiveRun): Promise<boolean> {
+    const decided = await this.#isDecided(run.record);
+    if (!decided) return false;
+    run.decided = true;
+    run.cancelled = false;
+    return true;
+  }
+
+  #now(): string {
+    return this.#options.clock.now().toISOString();
+  }
+}
+
+/** The record without what came of an attempt. */
+export function blankOf(record: RunRecord): RunRecord {
+  const { activation, runType, syncMode } = record;
+  return {
+    run: record.run,
+    activation,
+    trigger: record.trigger,
+    state: 'queued',
+    runType,
+    syncMode,
+    full: isFullAsked(runType, record.asked?.full),
+    generation: 0,
+    previousGeneration: 0,
+    startedAt: record.startedAt,
+    counts: NO_COUNTS,
+    files: [],
+    warnings: [],
+    ...keptOf(record),
+  };
+}
+
+/** With one more attempt that came to nothing. */
+export function withAttempt(
+  { record, attemptStartedAt: startedAt = record.startedAt }: Pick<LiveRun, 'record' | 'attemptStartedAt'>,
+  error: RunError,
+  endedAt: string,
+): readonly RunAttempt[] {
+  return [...(record.attempts ?? []), { startedAt, endedAt, error }].slice(-ATTEMPTS_TOLD);
+}
+
+/** An end of the daemon is no failure of the run. */
+function countedFailures(attempts: readonly RunAttempt[]): number {
+  return attempts.filter(({ error }) => error.code !== 'SHUTTING_DOWN').length;
+}
+
+export function toAccepted({ record, cancelled, decided, attemptStartedAt }: LiveRun): AcceptedRun {
+  return {
+    record,
+    ...(cancelled && { cancelled: true as const }),
+    ...(decided && { decided }),
+    ...(attemptStartedAt !== undefined && { attemptStartedAt }),
+  };
+}
+
+function missingError(error: RunError, untilMs: number): RunError {
+  const until = new Date(untilMs).toISOString();
+  const message = `${error.message}; a reload took it away, and the run waits until ${until} for one that brings it back`;
+  return { ...error, message };
+}
+
+function cancelledError(): SluiceError {
+  return new SluiceError('CANCELLED', 'the run was cancelled', { stage: 'run' });
+}

@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+
+/**
+ * The paths below a data directory that belong to one activation:
+ *
+ *   activations/NAME/baseline/              hashes of the rows of the last success, a LevelDB
+ *   activations/NAME/history/RUN.json       records of runs
+ *   activations/NAME/lock/                  the process that has it open owns the folder NAME
+ *   activations/NAME/runs/RUN/commit.json   what a run decided, until all of it is published
+ */
+
+export function activationsFolder(dataDirectory: string): string {
+  return join(dataDirectory, 'activations');
+}
+
+export function activationFolder(dataDirectory: string, activation: string): string {
+  return join(activationsFolder(dataDirectory), activation);
+}
+
+export function baselineFolder(dataDirectory: string, activation: string): string {
+  return join(activationFolder(dataDirectory, activation), 'baseline');
+}
+
+export function historyFolder(dataDirectory: string, activation: string): string {
+  return join(activationFolder(dataDirectory, activation), 'history');
+}
+
+export function lockPath(dataDirectory: string, activation: string): string {
+  return join(activationFolder(dataDirectory, activation), 'lock');
+}
+
+/** Documents of runs that have not ended. */
+export function runsFolder(dataDirectory: string, activation: string): string {
+  return join(activationFolder(dataDirectory, activation), 'runs');
+}
+
+/** The file whose presence says that the run is decided. */
+export function decisionPath(dataDirectory: string, activation: string, run: string): string {
+  return join(runsFolder(dataDirectory, activation), run, 'commit.json');
+}

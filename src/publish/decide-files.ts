@@ -1,0 +1,146 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import { type FileChange, fileKind } from '../config/file-name.ts';
+import { SluiceError } from '../errors.ts';
+import type { RunFile } from '../history/run-record.ts';
+import { Change, type Column } from '../row-batch.ts';
+import type {
+  BlobProperties,
+  BlobStore,
+  BlobWriteProperties,
+  Precondition,
+  StagedFile,
+} from '../sinks/sink.ts';
+import {
+  BEGUN_ANEW,
+  COLUMNS_METADATA,
+  columnsText,
+  FORMAT_METADATA,
+  formatOptions,
+  isBare,
+  ROWS_BEFORE_METADATA,
+  ROWS_METADATA,
+  SINCE_METADATA,
+} from './append-metadata.ts';
+import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
+import type { DecidedFile } from './roll-forward.ts';
+
+/** What a `difference` file holds, by change; other files hold whatever the run writes. */
+export function changeName(change: Change | undefined): FileChange | undefined {
+  if (change === Change.added) return 'added';
+  if (change === Change.updated) return 'updated';
+  return change === Change.removed ? 'removed' : undefined;
+}
+
+export interface DecideFilesOptions {
+  readonly activation: ResolvedActivation;
+  readonly run: string;
+  readonly generation: number;
+  readonly full: boolean;
+  /** Is given what the files replace. */
+  readonly replaced: ReplacedFiles;
+  readonly staged: readonly StagedFile[];
+  readonly contentType: string;
+  readonly store: BlobStore;
+  readonly columns: readonly Pick<Column, 'name' | 'kind'>[];
+  /** The run that began the file that is appended to; absent where that is this one. */
+  readonly since?: string | undefined;
+}
+
+/** Looks at what each file will replace, so that its commit can insist that nothing else happened to it. */
+export async function decideFiles(options: DecideFilesOptions): Promise<DecidedFile[]> {
+  const { activation, staged, store, replaced } = options;
+  const files: DecidedFile[] = [];
+  for (const file of staged) {
+    const { name, blockIds, bytes, resumed } = file;
+    const there = resumed ? undefined : await store.head(name);
+    if (there !== undefined && activation.ifExists === 'fail') throw existsError(name);
+    if (there !== undefined) replaced.add(name, there);
+    const seen = resumed?.etag ?? there?.etag;
+    const condition: Precondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen };
+    const properties = propertiesOf(file, there, options);
+    files.push({ name, blockIds, bytes, condition, properties, ...undoOf(file, there, properties, options) });
+  }
+  return files;
+}
+
+export function existsError(name: string): SluiceError {
+  return new SluiceError('DESTINATION_EXISTS', `${name} exists, and ifExists is fail`, {
+    stage: 'destination',
+  });
+}
+
+/** What the run says of the file by itself; see `propertiesNow`. */
+function propertiesOf(
+  file: StagedFile,
+  there: BlobProperties | undefined,
+  options: DecideFilesOptions,
+): BlobWriteProperties {
+  const { activation, run, generation, full, contentType } = options;
+  const { encryptionScope } = activation.blob;
+  return {
+    contentType,
+    ...(file.resumed === undefined ? { contentMd5: file.md5.toString('base64') } : {}),
+    ...(encryptionScope === undefined ? {} : { encryptionScope }),
+    metadata: {
+      sluice: activation.name,
+      run,
+      generation: String(generation),
+      part: String(file.part),
+      [KIND_METADATA]: fileKind(full),
+      ...(activation.ifExists === 'append' ? appendMetadata(file, there, options) : {}),
+    },
+  };
+}
+
+/** Of a file that a later run may go on with. */
+function appendMetadata(
+  { rows, resumed }: StagedFile,
+  there: BlobProperties | undefined,
+  { activation, run, generation, columns, since = run }: DecideFilesOptions,
+): Record<string, string> {
+  const loses = losesRows(there, activation.name, generation);
+  return {
+    [SINCE_METADATA]: since,
+    [ROWS_METADATA]: String(rows),
+    [ROWS_BEFORE_METADATA]: loses ? BEGUN_ANEW : String(resumed?.rows ?? 0),
+    [FORMAT_METADATA]: formatOptions(activation.format),
+    [COLUMNS_METADATA]: columnsText(columns),
+  };
+}
+
+/** Whether published rows are overwritten, for good. */
+function losesRows(there: BlobProperties | undefined, activation: string, generation: number): boolean {
+  return there !== undefined && !isBare(there, activation, generation - 1);
+}
+
+/** How rows that were appended can be taken back, should the run never be published whole. */
+function undoOf(
+  { blockIds, rows, resumed }: StagedFile,
+  there: BlobProperties | undefined,
+  { metadata, contentMd5: _, ...properties }: BlobWriteProperties,
+  { activation, generation }: DecideFilesOptions,
+): Pick<DecidedFile, 'undo'> {
+  if (activation.ifExists !== 'append' || rows === resumed?.rows) return {};
+  if (losesRows(there, activation.name, generation)) return {};
+  const end = resumed?.hasEnd ? blockIds.slice(-1) : [];
+  return {
+    undo: {
+      blockIds: [...(resumed?.blockIds ?? []), ...end],
+      properties: { ...properties, metadata: { ...metadata, [ROWS_METADATA]: String(resumed?.rows ?? 0) } },
+    },
+  };
+}
+
+export function toRunFile({ name, change, part, rows, bytes, md5, sha256, resumed }: StagedFile): RunFile {
+  const named = changeName(change);
+  return {
+    name,
+    ...(named === undefined ? {} : { change: named }),
+    part,
+    rows,
+    bytes,
+    ...(resumed === undefined ? {} : { appended: { fromRow: resumed.rows, fromByte: resumed.bytes } }),
+    md5: md5.toString('hex'),
+    sha256: sha256.toString('hex'),
+  };
+}

@@ -1,0 +1,109 @@
+import * as z from 'zod';
+import type { ResolvedFormat } from '../config/activation.ts';
+import { type FileKind, MANIFEST_FOLDER } from '../config/file-name.ts';
+import { describeMisfit } from '../config/tree/describe-misfit.ts';
+import type { RunRecord } from '../history/run-record.ts';
+import type { Column } from '../row-batch.ts';
+import type { SourcePosition } from '../sources/source.ts';
+
+/** The small JSON blob, written last, that says what a run published. Consumers may rely on its shape. */
+export interface Manifest {
+  readonly version: 1;
+  readonly run: string;
+  readonly activation: string;
+  readonly generation: number;
+  readonly previousGeneration: number;
+  readonly runType: RunRecord['runType'];
+  readonly full: boolean;
+  /** The same as a word, as `{kind}` in file names has it. */
+  readonly kind: FileKind;
+  readonly syncMode: RunRecord['syncMode'];
+  readonly trigger: RunRecord['trigger'];
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly snapshotTime: string;
+  /** Where the source stood then, as far as it shows that. */
+  readonly position?: SourcePosition;
+  /** What the next delta is taken against: of this run, or of an earlier one where this one keeps no state. */
+  readonly baseline?: PublishedBaseline;
+  /** With every option, as the files were written. */
+  readonly format: ResolvedFormat;
+  readonly columns: readonly ManifestColumn[];
+  readonly files: RunRecord['files'];
+  readonly counts: RunRecord['counts'];
+  readonly warnings: RunRecord['warnings'];
+}
+
+/** What the destination knows of a baseline, should the machine that has it be lost. */
+export interface PublishedBaseline {
+  readonly generation: number;
+  readonly run: string;
+  readonly keys: number;
+}
+
+export interface ManifestColumn {
+  readonly name: string;
+  readonly source: string;
+  /** As the source names it, and as the format wrote it. */
+  readonly sourceType: string;
+  readonly kind: Column['kind'];
+}
+
+export function manifestNames(
+  folder: string,
+  activation: string,
+  run: string,
+): { run: string; latest: string } {
+  const prefix = `${folder}${MANIFEST_FOLDER}/${activation}/`;
+  return { run: `${prefix}${run}.json`, latest: `${prefix}latest.json` };
+}
+
+export function toManifestColumn({ name, source, sourceType, kind }: Column): ManifestColumn {
+  return { name, source, sourceType, kind };
+}
+
+/** No series of runs gets so far. A number near the limit of exact integers could not be counted on from. */
+const MAX_GENERATION = 2 ** 48;
+
+/** What later runs go by; the rest is for consumers, and `verify` checks it. */
+const keptManifest = z.looseObject({
+  version: z.literal(1),
+  run: z.string(),
+  generation: z.int().min(0).max(MAX_GENERATION),
+  files: z.array(
+    z.looseObject({
+      name: z.string(),
+      part: z.int(),
+      change: z.enum(['added', 'updated', 'removed']).exactOptional(),
+      etag: z.string().exactOptional(),
+    }),
+  ),
+  baseline: z
+    .looseObject({ generation: z.int().min(0).max(MAX_GENERATION), run: z.string(), keys: z.int().min(0) })
+    .exactOptional(),
+});
+
+export type ParsedManifest =
+  | { readonly manifest: Manifest; readonly damage?: undefined }
+  /** What is wrong with it, as in `files[0] is null; expected an object`. */
+  | { readonly manifest?: undefined; readonly damage: string };
+
+/** A manifest that some Sluice wrote, as far as a later run needs it. */
+export function parseManifest(bytes: Buffer): ParsedManifest {
+  let content: unknown;
+  try {
+    content = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return { damage: 'it is not JSON' };
+  }
+  const { error } = keptManifest.safeParse(content);
+  return error === undefined ? { manifest: content as Manifest } : { damage: describeMisfit(error) };
+}
+
+/** The baseline that was published last; `undefined` where none ever was. */
+export function publishedBaseline(latest: Manifest): PublishedBaseline | undefined {
+  const { baseline, runType, generation, run, counts } = latest;
+  // Earlier versions did not write it: the rows that were read are the keys that were there.
+  if (baseline !== undefined || runType !== 'full_then_delta') return baseline;
+  return { generation, run, keys: (counts?.read ?? 0) - (counts?.skipped ?? 0) };
+}

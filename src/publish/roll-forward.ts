@@ -1,0 +1,448 @@
+import type { BaselineState } from '../baseline/baseline.ts';
+import { SluiceError } from '../errors.ts';
+import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
+import type {
+  BlobStore,
+  BlobWriteProperties,
+  CommitOptions,
+  Precondition,
+  WriteOutcome,
+} from '../sinks/sink.ts';
+import { ROWS_METADATA } from './append-metadata.ts';
+import { type ConfiguredProperties, propertiesNow } from './configured-properties.ts';
+import type { Journal } from './journal.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import {
+  findCommitted,
+  findCommittedNames,
+  isFinalRefusal,
+  type RefusedFile,
+  unfinishedError,
+  unknownError,
+  unlistedError,
+  withdrawnError,
+} from './refused-commit.ts';
+import type { StalePart } from './stale-parts.ts';
+
+/**
+ * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
+ *
+ *   PREPARED    the decision is durable in the journal
+ *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated
+ *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap; without manifests, a note in the journal
+ *   APPLIED     the baseline is at the new generation
+ *   CLEAN       stale parts are deleted, the journal's folder is gone
+ *
+ * Every step may be repeated from the start after a crash: it looks whether it is done before it does it.
+ */
+
+/** Everything that finishing the run takes: it is read back by another process after a crash. */
+export interface Decision {
+  readonly version: 1;
+  /** The run as it will be recorded; its files have no ETags yet. */
+  readonly record: RunRecord;
+  /** Where the files go, to notice a changed configuration. */
+  readonly target: string;
+  readonly files: readonly DecidedFile[];
+  readonly manifest: DecidedManifest | undefined;
+  /** The baseline to come, where the activation has one. */
+  readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
+  /** Parts of an earlier run of the same name that this run no longer has. */
+  readonly stale: readonly StalePart[];
+}
+
+export interface DecidedFile {
+  readonly name: string;
+  readonly blockIds: readonly string[];
+  readonly bytes: number;
+  readonly condition: Precondition;
+  /** What the run itself says of the file; what the configuration says is added at each attempt. */
+  readonly properties: BlobWriteProperties;
+  /** What the file is committed as where the run is withdrawn: without the rows that were appended to it. */
+  readonly undo?: { readonly blockIds: readonly string[]; readonly properties: BlobWriteProperties };
+}
+
+export interface DecidedManifest {
+  readonly names: { readonly run: string; readonly latest: string };
+  /** The precondition of `latest.json`: the ETag that was seen when the run began. */
+  readonly latest: Precondition;
+  /** Complete but for the ETags of files and the end time. */
+  readonly content: Manifest;
+}
+
+/** The part of the baseline that the protocol needs. */
+export interface ApplicableBaseline {
+  readonly state: BaselineState | undefined;
+  apply(deltaLog: string, next: BaselineState, options: { readonly replace: boolean }): Promise<void>;
+}
+
+export interface CommitParts {
+  readonly store: BlobStore;
+  readonly journal: Journal;
+  readonly baseline: ApplicableBaseline;
+  readonly clock: Clock;
+  /**
+   * What the present configuration says of every file. It is not part of the decision: a tag or tier that the storage
+   * refuses can be taken out of the configuration, and the rest of the run is committed without it.
+   */
+  readonly configured: ConfiguredProperties;
+  /** Whether the present configuration wants manifests: without them, what keeps one from being written is not in the way. */
+  readonly manifests: boolean;
+}
+
+export interface RollForwardOptions {
+  /** Another process may have published some of it: look before each write, since a write may be refused that is done. */
+  readonly looksFirst: boolean;
+}
+
+export interface Clock {
+  now(): Date;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+export const DELTA_LOG = 'delta.log';
+
+/** An unanswered commit is looked up and repeated so often before the run is left for the next start. */
+const MAX_COMMIT_ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 200;
+const MAX_PAUSE_MS = 10_000;
+
+/**
+ * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects with a retryable error where
+ * the store cannot be reached: the decision stays, and the next start goes on. Rejects with DESTINATION_CONFLICT or
+ * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be. Where the store refuses a
+ * write for good, `settleRefusal` says what becomes of the run.
+ */
+export async function rollForward(
+  decision: Decision,
+  parts: CommitParts,
+  { looksFirst }: RollForwardOptions,
+): Promise<RunRecord> {
+  const { store, journal, baseline } = parts;
+  const { record } = decision;
+  const { run } = record;
+  const manifest = parts.manifests ? decision.manifest : undefined;
+  const warnings: RunWarning[] = [...record.warnings];
+  const endedAt = parts.clock.now().toISOString();
+  let files = record.files;
+  // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
+  if (decision.baseline === undefined || baseline.state?.run !== run) {
+    const publishing: Publishing = { ...parts, looksFirst };
+    files = manifest ? await publishFiles(decision, publishing) : await publishUnlisted(decision, publishing);
+    if (manifest)
+      warnings.push(...(await publishManifest(decision, manifest, { files, endedAt }, publishing)));
+    if (decision.baseline) {
+      const { next, replace } = decision.baseline;
+      await baseline.apply(journal.path(run, DELTA_LOG), next, { replace });
+    }
+  }
+  warnings.push(...(await deleteStale(decision.stale, store)));
+  return { ...record, state: 'succeeded', files, warnings, endedAt };
+}
+
+/**
+ * Of a run without a manifest, which could say that its files were in place: consumers may take one away as soon as all
+ * are there, and that must not be taken for a file that could not be published.
+ */
+async function publishUnlisted(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
+  const { run } = decision.record;
+  const noted = await parts.journal.read(run, 'published.json');
+  if (noted !== undefined) return noted as readonly RunFile[];
+  const files = await publishFiles(decision, parts);
+  await parts.journal.write(run, 'published.json', files);
+  return files;
+}
+
+type Publishing = CommitParts & RollForwardOptions;
+
+/** Commits all files, or finds that they have been committed. Where neither can be, withdraws the run and rejects. */
+async function publishFiles(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
+  const { run, files } = decision.record;
+  const etags: string[] = [];
+  for (const file of decision.files) {
+    let lost: SluiceError | undefined;
+    try {
+      const { etag, refusal } = await publishFile(file, run, parts);
+      if (etag !== undefined) {
+        etags.push(etag);
+        continue;
+      }
+      lost = lostError(file, refusal);
+    } catch (error) {
+      if (!isFinalRefusal(error)) throw error;
+      return await settleRefusal(decision, { file: file.name, error }, parts);
+    }
+    // What was published before a crash may have been taken away or replaced since.
+    const published = await findPublished(decision, parts.store);
+    if (published) return published;
+    throw await withdraw(decision, lost, parts);
+  }
+  return files.map((file, index): RunFile => ({ ...file, etag: etags[index]! }));
+}
+
+/**
+ * The storage refuses a file for good. Nothing of the run is published: it is forgotten, and the next run makes the same
+ * changes. Some of it is: it stays decided, and the next try has the properties of the configuration of then. What
+ * cannot be looked up may be published. Rejects, unless a manifest says that all files were in place.
+ */
+async function settleRefusal(
+  decision: Decision,
+  refused: RefusedFile,
+  { store, journal }: CommitParts,
+): Promise<readonly RunFile[]> {
+  const { run } = decision.record;
+  let committed: readonly string[];
+  try {
+    const published = await findPublished(decision, store);
+    if (published) return published;
+    committed = await findCommittedNames(decision, store);
+  } catch (cause) {
+    if (!(cause instanceof SluiceError) || cause.code === 'STATE_STALE') throw cause;
+    throw unknownError(run, refused, cause);
+  }
+  if (committed.length > 0) throw unfinishedError(decision, refused, committed);
+  await journal.remove(run);
+  throw withdrawnError(run, refused);
+}
+
+/** The files of the run, if a manifest says that they all were in place. */
+async function findPublished(
+  { manifest, record }: Decision,
+  store: BlobStore,
+): Promise<readonly RunFile[] | undefined> {
+  if (manifest === undefined) return undefined;
+  const { names } = manifest;
+  for (const name of [names.run, names.latest]) {
+    const there = await store.getBlob(name);
+    const found = there && parseManifest(there.bytes).manifest;
+    if (found?.run === record.run) return found.files;
+    if (found && found.generation >= record.generation) throw staleError(name);
+  }
+  return undefined;
+}
+
+/**
+ * Takes back what there is of a run that can never be published whole, and forgets it: the next run derives the same
+ * changes anew. Names that were there before stay, since that run writes them again. Returns the error to reject with.
+ */
+async function withdraw(
+  { files, record }: Decision,
+  reason: SluiceError,
+  parts: CommitParts,
+): Promise<SluiceError> {
+  const left: string[] = [];
+  for (const file of files) {
+    try {
+      if (file.undo) await undo(file, file.undo, record.run, parts);
+      else if ('ifAbsent' in file.condition) await removeCommitted(file, record.run, parts.store);
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.retryable) throw error;
+      left.push(file.name);
+    }
+  }
+  await parts.journal.remove(record.run);
+  if (left.length === 0) return reason;
+  const message = `${reason.message}; the run was dropped, and its rows in ${left.join(', ')} could not be taken back`;
+  return new SluiceError(reason.code, message, { cause: reason, stage: 'destination', hint: reason.hint });
+}
+
+async function removeCommitted(file: DecidedFile, run: string, store: BlobStore): Promise<void> {
+  const etag = await findCommitted(file, run, store);
+  if (etag !== undefined) await remove(file.name, etag, store);
+}
+
+async function remove(name: string, etag: string, store: BlobStore): Promise<void> {
+  if ((await store.deleteBlob(name, etag)) !== 'unknown') return;
+  throw new SluiceError('DESTINATION_TIMEOUT', `deleting ${name} was not answered`, {
+    stage: 'destination',
+    hint: 'the next start goes on with it',
+  });
+}
+
+/**
+ * Commits the file without the rows of the run. Also where they are not there: a commit of them may still be under way,
+ * and finds another file then, or its blocks gone.
+ */
+async function undo(
+  file: DecidedFile,
+  taken: NonNullable<DecidedFile['undo']>,
+  run: string,
+  parts: CommitParts,
+): Promise<void> {
+  const { blockIds } = taken;
+  const properties = propertiesNow(taken.properties, parts.configured);
+  const { store, clock } = parts;
+  const { name } = file;
+  const committed = await findCommitted(file, run, store);
+  const condition = committed === undefined ? file.condition : { ifMatch: committed };
+  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(name, blockIds, { condition, properties });
+  const isUndone = async (): Promise<string | undefined> => {
+    const there = await store.head(name);
+    const isOurs = there?.metadata['run'] === run;
+    return isOurs && there.metadata[ROWS_METADATA] === properties.metadata?.[ROWS_METADATA]
+      ? there.etag
+      : undefined;
+  };
+  const { etag } = await writeOnce(attempt, isUndone, { clock, name, looksFirst: false });
+  if (etag === undefined) {
+    // Another writer has the name, or what was under way has arrived since it was looked for.
+    const isLate = committed === undefined && (await findCommitted(file, run, store)) !== undefined;
+    return isLate ? undo(file, taken, run, parts) : undefined;
+  }
+  if (!('ifAbsent' in file.condition)) return;
+  try {
+    await remove(name, etag, store);
+  } catch (error) {
+    // An empty file that may not be deleted: the next run writes it.
+    if (!(error instanceof SluiceError) || error.retryable) throw error;
+  }
+}
+
+/** Commits one file, or finds that it has been committed. */
+function publishFile(file: DecidedFile, run: string, parts: Publishing): Promise<Written> {
+  const { store, clock, configured, looksFirst } = parts;
+  const { name, blockIds, condition } = file;
+  const options = { condition, properties: propertiesNow(file.properties, configured) };
+  const attempt = (): Promise<WriteOutcome> => store.commitBlocks(name, blockIds, options);
+  const isOurs = async (): Promise<string | undefined> => findCommitted(file, run, store);
+  return writeOnce(attempt, isOurs, { clock, name, looksFirst });
+}
+
+/** Why the file can never be committed as it was decided. */
+function lostError({ name, condition }: DecidedFile, { reason }: Refusal): SluiceError {
+  if (reason === 'blocks missing') {
+    return new SluiceError('DESTINATION_CONFLICT', `${name}: the blocks that were staged for it are gone`, {
+      stage: 'destination',
+      hint: 'run again: the same changes are derived anew',
+    });
+  }
+  if ('ifAbsent' in condition) {
+    return new SluiceError('DESTINATION_EXISTS', `${name} came into being while the run was under way`, {
+      stage: 'destination',
+    });
+  }
+  return new SluiceError('DESTINATION_CONFLICT', `${name} was changed by another writer during the run`, {
+    stage: 'destination',
+    hint: 'let no other program write this name, then run again',
+  });
+}
+
+/** Writes both manifests, or finds them written. Returns warnings. */
+async function publishManifest(
+  decision: Decision,
+  { names, latest, content }: DecidedManifest,
+  ended: { readonly files: readonly RunFile[]; readonly endedAt: string },
+  parts: Publishing,
+): Promise<RunWarning[]> {
+  const { store } = parts;
+  const bytes = Buffer.from(JSON.stringify({ ...content, ...ended }, undefined, 2));
+  const warnings: RunWarning[] = [];
+  const write = async (name: string, condition: Precondition): Promise<void> => {
+    const options: CommitOptions = { condition, properties: { contentType: 'application/json' } };
+    let other: Manifest | undefined;
+    const isOurs = async (): Promise<string | undefined> => {
+      const there = await store.getBlob(name);
+      other = there && parseManifest(there.bytes).manifest;
+      return other?.run === content.run ? there?.etag : undefined;
+    };
+    const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, { ...parts, name });
+    if (etag !== undefined) return;
+    if (other && other.generation >= content.generation) throw staleError(name);
+    // Nobody but a person or another program does this. To write over it would hide a reset from the next run.
+    const message = `${name} was deleted or replaced by another writer while the run was under way`;
+    warnings.push({ code: 'DESTINATION_RESET', message });
+  };
+  const unlisted = (name: string, error: unknown): unknown =>
+    isFinalRefusal(error) && error.code !== 'STATE_STALE' ? unlistedError(content.run, name, error) : error;
+  await write(names.run, { ifAbsent: true }).catch(error => {
+    throw unlisted(names.run, error);
+  });
+  try {
+    await write(names.latest, latest);
+  } catch (error) {
+    // A run without a baseline does not go by it, and RUN.json names its files.
+    const isRefused = error instanceof SluiceError && error.code === 'DESTINATION_REFUSED';
+    if (decision.baseline || !isRefused) throw unlisted(names.latest, error);
+    const message = `${names.latest} still names an earlier run: ${error.message}; ${error.hint}`;
+    warnings.push({ code: 'RECORD_NOT_KEPT', message });
+  }
+  return warnings;
+}
+
+function staleError(name: string): SluiceError {
+  return new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
+    stage: 'destination',
+    hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, whatever of it is published',
+  });
+}
+
+type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
+type Written =
+  | { readonly etag: string; readonly refusal?: undefined }
+  | { readonly etag?: undefined; readonly refusal: Refusal };
+
+/**
+ * Sends a conditional write until it is known to have happened or to be refused. Whatever the answer, the blob is looked
+ * at before the write is sent again, and it is sent with the same precondition: a delayed first request can never take
+ * effect a second time.
+ */
+async function writeOnce(
+  attempt: () => Promise<WriteOutcome>,
+  isOurs: () => Promise<string | undefined>,
+  { clock, name, looksFirst }: { readonly clock: Clock; readonly name: string } & RollForwardOptions,
+): Promise<Written> {
+  const there = looksFirst ? await isOurs() : undefined;
+  if (there !== undefined) return { etag: there };
+  for (let attempts = 1; ; attempts++) {
+    let outcome: WriteOutcome;
+    try {
+      outcome = await attempt();
+    } catch (error) {
+      // An attempt before this one may have taken effect.
+      const etag = isFinalRefusal(error) ? await isOurs().catch(() => undefined) : undefined;
+      if (etag !== undefined) return { etag };
+      throw error;
+    }
+    if (outcome.outcome === 'written') return { etag: outcome.etag };
+    const etag = await isOurs();
+    if (etag !== undefined) return { etag };
+    if (outcome.outcome === 'refused') return { refusal: outcome };
+    if (attempts === MAX_COMMIT_ATTEMPTS) {
+      const message = `publishing ${name} was not answered ${attempts} times: ${outcome.message}`;
+      throw new SluiceError('DESTINATION_TIMEOUT', message, {
+        stage: 'destination',
+        hint: 'the run is decided; the next start finishes it',
+      });
+    }
+    await clock.sleep(Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)));
+  }
+}
+
+/** Deletes each as long as nobody has changed it. Returns warnings of those that are still there. */
+async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promise<RunWarning[]> {
+  const warnings: RunWarning[] = [];
+  const given = new Set<string>();
+  for (const { name, etag, series } of stale) {
+    const failure = given.has(series)
+      ? 'a later part could not be deleted'
+      : await deletePart(name, etag, store);
+    if (failure === undefined) continue;
+    if (failure !== CHANGED) given.add(series);
+    warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${failure}` });
+  }
+  return warnings;
+}
+
+const CHANGED = 'another writer has changed it';
+
+/** Returns why the part is still there, or undefined. */
+async function deletePart(name: string, etag: string, store: BlobStore): Promise<string | undefined> {
+  try {
+    const outcome = await store.deleteBlob(name, etag);
+    if (outcome === 'changed') return CHANGED;
+    return outcome === 'unknown' ? 'the delete was not answered' : undefined;
+  } catch (error) {
+    if (error instanceof SluiceError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,216 @@
+import { createSource, loadEncoder } from '../../assemble.ts';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { fileKinds } from '../../config/file-name.ts';
+import type { Note } from '../../config/schema/note-kinds.ts';
+import { SluiceError } from '../../errors.ts';
+import { newRunId } from '../../history/run-id.ts';
+import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
+import { AzureBlobStore } from '../../sinks/azure/azure-blob-store.ts';
+import { permissionName, type SasDescription } from '../../sinks/azure/sas.ts';
+import { checkDataDirectory } from '../../state/state-folder.ts';
+import { planMapping } from '../../transforms/map-columns.ts';
+import { concealed } from '../concealed.ts';
+import { lookBeforeReading } from '../look-before.ts';
+import { RunFiles } from '../run-files.ts';
+import { activationNotes } from './notes/activation-notes.ts';
+
+/** What is looked at, in this order. A check whose ground is missing is left out. */
+export type CheckName = 'names' | 'state' | 'source' | 'mapping' | 'key' | 'format' | 'destination' | 'sas';
+
+export type Check =
+  | { readonly check: CheckName; readonly outcome: 'passed'; readonly message: string }
+  /** The run would work, but somebody should know. */
+  | { readonly check: CheckName; readonly outcome: 'warned'; readonly message: string }
+  /** The run would fail. */
+  | { readonly check: CheckName; readonly outcome: 'failed'; readonly error: SluiceError };
+
+export interface Validation {
+  readonly activation: string;
+  readonly checks: readonly Check[];
+  /** What files would hold; empty where it could not be found out. */
+  readonly columns: readonly ShownColumn[];
+  /** Full names of the blobs that a run now would write first; parts of a split file come on top. */
+  readonly names: readonly string[];
+  /** What works and causes trouble later, without what `notes.ignore` names. */
+  readonly notes: readonly Note[];
+}
+
+export interface ValidationRequest {
+  readonly activation: ResolvedActivation;
+  /** Makes no connection. */
+  readonly offline: boolean;
+  readonly signal: AbortSignal;
+  /** The instant that file names are made of; default now. */
+  readonly now?: Date;
+}
+
+/** Somebody waits for the answer, so a destination that does not answer is given up sooner than in a run. */
+const DESTINATION_PATIENCE_MS = 5_000;
+
+/** Finds out whether a run would work, without reading a row or writing anything. Rejects for defects only. */
+export async function validateActivation(request: ValidationRequest): Promise<Validation> {
+  const { activation, offline, signal, now = new Date() } = request;
+  const checks: Check[] = [];
+  let names: readonly string[] = [];
+  await attempt(checks, 'names', signal, () => {
+    names = namesOf(activation, now);
+    return names.join(', ');
+  });
+  const { name } = activation;
+  if (offline) {
+    return { activation: name, checks, columns: [], names, notes: activationNotes(activation, []) };
+  }
+  await attempt(checks, 'state', signal, async () => {
+    await checkDataDirectory(activation.dataDirectory, name);
+    return `${activation.dataDirectory} can be written`;
+  });
+  const [{ found, columns }, destination] = await Promise.all([
+    checkSource(activation, signal),
+    checkDestination(activation, { signal, now, names }),
+  ]);
+  const notes = activationNotes(activation, columns);
+  const all = [...checks, ...found, ...destination].map(check =>
+    check.outcome === 'failed' ? { ...check, error: concealed(check.error, activation) } : check,
+  );
+  return {
+    activation: name,
+    checks: all,
+    columns: columns.map(shownColumn),
+    names,
+    notes,
+  };
+}
+
+/** Where the name says what a run exports, both of a full run and of a delta. */
+function namesOf(activation: ResolvedActivation, now: Date): string[] {
+  const record = { run: newRunId(now), startedAt: now.toISOString() };
+  const names = fileKinds(activation.runType).flatMap(
+    kind => new RunFiles(activation, record, kind).firstNames,
+  );
+  return [...new Set(names)];
+}
+
+async function checkSource(
+  activation: ResolvedActivation,
+  signal: AbortSignal,
+): Promise<{ found: Check[]; columns: readonly Column[] }> {
+  const { model, mapping, where } = activation;
+  const found: Check[] = [];
+  let known: readonly Column[] | undefined;
+  await attempt(found, 'source', signal, async () => {
+    const source = createSource(activation);
+    const stop = (): void => void source.close();
+    signal.addEventListener('abort', stop);
+    try {
+      const { columns, dialect, connection } = await source.describe();
+      known = columns;
+      const filter = where === undefined ? '' : ', filter accepted';
+      const place = connection === undefined ? '' : ` at ${connection}`;
+      return `${activation.source.name} is ${withoutSettings(dialect)}${place}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      await source.close();
+    }
+  });
+  if (known === undefined) return { found, columns: [] };
+
+  // Mapping and key each on their own, so that a mistake in one does not hide one in the other.
+  const plan = { modelName: model.name, columns: known };
+  let written: readonly Column[] = [];
+  await attempt(found, 'mapping', signal, () => {
+    written = planMapping({ ...plan, mapping, primaryKey: [] }).written;
+    return `${counted(written, 'column')} written`;
+  });
+  await attempt(found, 'key', signal, () => {
+    planMapping({ ...plan, mapping: [], primaryKey: model.primaryKey });
+    return model.primaryKey.length === 0 ? 'none, and none is needed' : model.primaryKey.join(', ');
+  });
+  if (written.length > 0) {
+    await attempt(found, 'format', signal, async () => {
+      const { format } = activation;
+      const createEncoder = await loadEncoder(activation);
+      createEncoder(written);
+      return `${format.type}, engine ${format.engine}`;
+    });
+  }
+  return { found, columns: written };
+}
+
+async function checkDestination(
+  activation: ResolvedActivation,
+  {
+    signal,
+    now,
+    names,
+  }: { readonly signal: AbortSignal; readonly now: Date; readonly names: readonly string[] },
+): Promise<Check[]> {
+  const { destination } = activation;
+  const found: Check[] = [];
+  let sas: SasDescription | undefined;
+  await attempt(found, 'destination', signal, async () => {
+    const store = new AzureBlobStore({ ...destination, signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
+    sas = store.sas;
+    await store.checkAccess();
+    if (activation.ifExists !== 'skip') await lookBeforeReading(store, names);
+    return `container ${destination.container} of ${destination.name} answers`;
+  });
+  if (sas !== undefined) checkSasRights(found, sas, activation, now);
+  return found;
+}
+
+/** Beyond what makes every run fail: rights and time that this activation will miss. */
+function checkSasRights(
+  found: Check[],
+  { permissions, expiresOn }: SasDescription,
+  { blob, warnings }: ResolvedActivation,
+  now: Date,
+): void {
+  const lacks = (letter: string): boolean => permissions !== undefined && !permissions.includes(letter);
+  const fail = (letter: string, why: string): void => {
+    const message = `the SAS token lacks ${permissionName(letter)}, ${why}; it has \`${permissions}\``;
+    const error = new SluiceError('DESTINATION_PERMISSION', message, { stage: 'destination' });
+    found.push({ check: 'sas', outcome: 'failed', error });
+  };
+  const warn = (message: string): void => void found.push({ check: 'sas', outcome: 'warned', message });
+  if (lacks('t') && Object.keys(blob.tags ?? {}).length > 0) fail('t', 'which blob.tags take');
+  if (lacks('d')) {
+    warn(`the SAS token lacks ${permissionName('d')}: parts of an earlier, larger run cannot be deleted`);
+  }
+  const left = expiresOn && expiresOn.getTime() - now.getTime();
+  if (left !== undefined && left > 0 && left < warnings.sasExpiresWithinMs) {
+    warn(`the SAS token expires at ${expiresOn!.toISOString()}`);
+  } else if (left !== undefined && left > 0 && !found.some(({ outcome }) => outcome === 'failed')) {
+    const message = `permissions ${permissions ?? 'of its policy'}, expires at ${expiresOn!.toISOString()}`;
+    found.push({ check: 'sas', outcome: 'passed', message });
+  }
+}
+
+async function attempt(
+  found: Check[],
+  check: CheckName,
+  signal: AbortSignal,
+  act: () => string | Promise<string>,
+): Promise<void> {
+  try {
+    signal.throwIfAborted();
+    found.push({ check, outcome: 'passed', message: await act() });
+  } catch (cause) {
+    if (signal.aborted) {
+      const error = new SluiceError('CANCELLED', 'the check was cancelled', { cause });
+      found.push({ check, outcome: 'failed', error });
+    } else if (cause instanceof SluiceError) {
+      found.push({ check, outcome: 'failed', error: cause });
+    } else {
+      throw cause;
+    }
+  }
+}
+
+/** What the text of values depends on has a number, which says nothing to people. */
+function withoutSettings(dialect: string): string {
+  return dialect.replace(/, settings \d+$/, '');
+}
+
+function counted(things: readonly unknown[], name: string): string {
+  return `${things.length} ${name}${things.length === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,52 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import { SluiceError } from '../errors.ts';
+import { readLatest } from '../publish/latest-manifest.ts';
+import { readDecision } from '../publish/read-decision.ts';
+import { findCommittedNames } from '../publish/refused-commit.ts';
+import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
+import type { StateFolder } from './state-folder.ts';
+
+/** A decided run that was given up, and what is left of it where everybody can see it. */
+export interface AbandonedRun {
+  readonly run: string;
+  /** Its files that are published, which stay; absent where that could not be looked up. */
+  readonly visible?: readonly string[];
+  readonly notLookedUp?: string;
+  /** `latest.json` names it: the baseline is behind the destination, and only a full run can follow. */
+  readonly isLatest?: true;
+}
+
+/** A person waits for the answer. */
+const PATIENCE_MS = 10_000;
+
+/** Forgets decided runs. What is published of them stays, and is looked up first. */
+export async function abandonRuns(
+  folder: StateFolder,
+  runs: readonly string[],
+  activation: ResolvedActivation,
+): Promise<readonly AbandonedRun[]> {
+  const abandoned: AbandonedRun[] = [];
+  for (const run of runs) {
+    abandoned.push({ run, ...(await lookUp(folder, run, activation)) });
+    await folder.journal.remove(run);
+  }
+  return abandoned;
+}
+
+async function lookUp(
+  folder: StateFolder,
+  run: string,
+  activation: ResolvedActivation,
+): Promise<Omit<AbandonedRun, 'run'>> {
+  try {
+    const store = new AzureBlobStore({ ...activation.destination, retryBudgetMs: PATIENCE_MS });
+    const { manifest } = await readLatest(activation, store);
+    const isLatest = manifest?.run === run && { isLatest: true as const };
+    if (isLatest) return { ...isLatest, visible: manifest.files.map(({ name }) => name) };
+    const decision = await readDecision(folder.journal, run);
+    return { visible: decision ? await findCommittedNames(decision, store) : [] };
+  } catch (error) {
+    if (error instanceof SluiceError) return { notLookedUp: error.message };
+    throw error;
+  }
+}

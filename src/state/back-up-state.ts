@@ -1,0 +1,176 @@
+import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Baseline, type BaselineState } from '../baseline/baseline.ts';
+import { hashingText } from '../baseline/row-hashing.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import { MANIFEST_FOLDER } from '../config/file-name.ts';
+import { SluiceError } from '../errors.ts';
+import { newRunId } from '../history/run-id.ts';
+import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
+import { stateError } from '../system-errors.ts';
+import { uploadBackup } from './backup-files.ts';
+import { hexDigest } from './describe-state.ts';
+import { pendingError, StateFolder } from './state-folder.ts';
+
+export interface BackupRequest {
+  readonly activation: ResolvedActivation;
+  /** Make this the latest backup, though there is one of a later generation. */
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface BackupReport {
+  readonly activation: string;
+  readonly backup: string;
+  readonly generation: number;
+  readonly run: string;
+  readonly keys: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** What was not in the destination yet. */
+  readonly filesUploaded: number;
+  readonly bytesUploaded: number;
+}
+
+/**
+ * Backs the baseline up to the destination. The state is locked only while links to its files are made; what is checked
+ * and sent then is that snapshot, which nobody else knows of.
+ */
+export async function backupState({ activation, force, signal }: BackupRequest): Promise<BackupReport> {
+  const { name, destination, blob } = activation;
+  const store = new AzureBlobStore({ ...destination, signal });
+  await store.checkAccess();
+  const snapshot = await takeSnapshot(activation);
+  try {
+    await checkSnapshot(snapshot.directory, snapshot.state);
+    signal.throwIfAborted();
+    const now = new Date();
+    const { state } = snapshot;
+    const { descriptor, filesUploaded, bytesUploaded } = await uploadBackup({
+      store,
+      prefix: backupPrefix(activation),
+      directory: snapshot.directory,
+      backup: newRunId(now),
+      activation: name,
+      state,
+      now,
+      replaceLater: force,
+      encryptionScope: blob.encryptionScope,
+    });
+    const { files, backup } = descriptor;
+    return {
+      activation: name,
+      backup,
+      generation: state.generation,
+      run: state.run,
+      keys: state.count,
+      files: files.length,
+      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      filesUploaded,
+      bytesUploaded,
+    };
+  } finally {
+    await rm(snapshot.directory, { recursive: true, force: true });
+  }
+}
+
+export function backupPrefix({ name, destination }: ResolvedActivation): string {
+  return `${destination.folder}${MANIFEST_FOLDER}/${name}/state/`;
+}
+
+interface Snapshot {
+  readonly directory: string;
+  readonly state: BaselineState;
+}
+
+async function takeSnapshot({ name, dataDirectory }: ResolvedActivation): Promise<Snapshot> {
+  const folder = await StateFolder.open(dataDirectory, name, '`sluice state backup`');
+  try {
+    const decided = await folder.decidedRuns();
+    if (decided.length > 0) throw pendingError('backed up', name, decided);
+    const baseline = await folder.openBaseline();
+    const { state } = baseline;
+    try {
+      if (state !== undefined) await baseline.flush();
+    } finally {
+      await baseline.close();
+    }
+    if (state === undefined) {
+      throw new SluiceError('USAGE', `${name} has no baseline to back up`, {
+        hint: 'a run of type full_then_delta makes one',
+      });
+    }
+    await removeAbandoned(folder.path);
+    const directory = join(folder.path, `${SNAPSHOT}${process.pid}-${newRunId(new Date())}`);
+    await copyFiles(folder.baselinePath, directory);
+    return { directory, state };
+  } finally {
+    await folder.close();
+  }
+}
+
+const SNAPSHOT = 'snapshot-';
+
+/** LevelDB never changes a file with rows once it is written, so a link to it is a copy; the others are small. */
+async function copyFiles(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(to, { mode: 0o700 });
+    for (const name of await readdir(from)) {
+      if (/^(?:LOCK|LOG.*)$/.test(name)) continue;
+      const paths = [join(from, name), join(to, name)] as const;
+      // Not every file system has links.
+      if (name.endsWith('.ldb')) await link(...paths).catch(() => copyFile(...paths));
+      else await copyFile(...paths);
+    }
+  } catch (cause) {
+    await rm(to, { recursive: true, force: true });
+    throw stateError(cause, 'copying the baseline failed');
+  }
+}
+
+/** Of backups whose process has ended without tidying up. */
+async function removeAbandoned(path: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    const pid = name.startsWith(SNAPSHOT) ? Number.parseInt(name.slice(SNAPSHOT.length), 10) : undefined;
+    if (pid !== undefined && !isRunning(pid)) await rm(join(path, name), { recursive: true, force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Makes sure that the files are the whole baseline of that state: a copy that somebody wrote to meanwhile, or a
+ * damaged baseline, must not become a backup. Rejects with STATE_DAMAGED.
+ */
+export async function checkSnapshot(directory: string, expected: BaselineState): Promise<void> {
+  const baseline = await Baseline.open(directory);
+  try {
+    const found = baseline.state;
+    if (found === undefined) throw mismatch('it has no state');
+    if (found.generation !== expected.generation || found.run !== expected.run) {
+      const seen = `generation ${found.generation} by run ${found.run}`;
+      throw mismatch(`it is at ${seen}, not at ${expected.generation} by run ${expected.run}`);
+    }
+    if (found.identity !== expected.identity || hashingText(found) !== hashingText(expected))
+      throw mismatch('its columns or hashes are not those that were noted');
+    const { count, digest } = await baseline.measure();
+    for (const { count: wantedCount, digest: wanted } of [found, expected]) {
+      if (count !== wantedCount) throw mismatch(`it has ${count} keys, not ${wantedCount}`);
+      if (digest.low !== wanted.low || digest.high !== wanted.high)
+        throw mismatch(`its rows have the digest ${hexDigest(digest)}, not ${hexDigest(wanted)}`);
+    }
+  } finally {
+    await baseline.close();
+  }
+}
+
+function mismatch(what: string): SluiceError {
+  return new SluiceError('STATE_DAMAGED', `the copy of the baseline is damaged: ${what}`, { stage: 'state' });
+}

@@ -1,0 +1,33 @@
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
+import type { CsvFormat } from '../../config/schema/schema-formats.ts';
+import { ColumnCheck } from './column-check.ts';
+import type { ExpectedFile, FileContents } from './file-reader.ts';
+
+export async function readCsv(
+  bytes: AsyncIterable<Buffer>,
+  { format, columns }: ExpectedFile<Readonly<CsvFormat>>,
+): Promise<FileContents> {
+  const check = new ColumnCheck(columns, { mayOmit: false });
+  let records = 0;
+  const parser = parse({
+    delimiter: format.delimiter,
+    quote: format.quoteChar,
+    escape: format.escapeChar,
+    record_delimiter: format.lineEnding === 'crlf' ? '\r\n' : '\n',
+    bom: format.bom,
+    // Records are looked at here and go no further: a stream of them would take most of the time.
+    on_record: (record: string[]) => {
+      if (records++ === 0 && format.header) {
+        for (const name of record) check.take(name, 'the header');
+        check.end('the header');
+      } else {
+        check.count(record.length, `row ${format.header ? records - 1 : records}`);
+      }
+      return null;
+    },
+  });
+  await pipeline(bytes, parser.resume());
+  if (format.header && records === 0) throw new Error('there is no header');
+  return { rows: format.header ? records - 1 : records, columnProblem: check.problem };
+}
