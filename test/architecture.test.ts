@@ -60,6 +60,37 @@ test('imports go down, never up', () => {
   assert.deepEqual(upward, []);
 });
 
+test('no file imports itself, directly or through others', () => {
+  const importsOf = new Map(files.map(({ path, imports }) => [path, imports]));
+  const settled = new Set<string>();
+  const circles: string[] = [];
+  const follow = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(' > '));
+    if (way.includes(path) || settled.has(path)) return;
+    for (const next of importsOf.get(path) ?? []) follow(next, [...way, path]);
+    settled.add(path);
+  };
+  for (const { path } of files) follow(path, []);
+  assert.deepEqual(circles, []);
+});
+
+test('the daemon knows nothing of the command line', () => {
+  const strays = files
+    .filter(({ path, imports }) => path.startsWith('daemon/') && imports.some(to => to.startsWith('cli/')))
+    .map(({ path }) => path);
+  assert.deepEqual(strays, []);
+});
+
+test('no folder holds more than eighteen files beside its subfolders', () => {
+  const counts = new Map<string, number>();
+  for (const { path } of files) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1);
+  counts.delete('cli');
+  assert.deepEqual(
+    [...counts].filter(([, count]) => count > 18),
+    [],
+  );
+});
+
 test('a part knows no part of another kind', () => {
   const kindOf = (path: string): string => path.split('/')[0]!;
   const parts = LAYERS.findIndex(([name]) => name === 'parts');

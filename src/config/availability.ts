@@ -1,11 +1,14 @@
 /** Parts that the configuration knows but that are not built yet. Delete a line when its part works. */
 
-import type { ResolvedActivation } from './activation.ts';
+/** What decides whether a part is used. */
+interface Choices {
+  readonly parallel: number;
+}
 
 interface MissingPart {
   /** As the user wrote it: key and value. */
   readonly part: string;
-  readonly usedBy: (activation: ResolvedActivation) => boolean;
+  readonly usedBy: (choices: Choices) => boolean;
 }
 
 export const NOT_AVAILABLE: readonly MissingPart[] = [
@@ -13,6 +16,6 @@ export const NOT_AVAILABLE: readonly MissingPart[] = [
 ];
 
 /** Names of the parts that an activation uses and that are not built yet. */
-export function unavailableParts(activation: ResolvedActivation): string[] {
-  return NOT_AVAILABLE.filter(({ usedBy }) => usedBy(activation)).map(({ part }) => part);
+export function unavailableParts(choices: Choices): string[] {
+  return NOT_AVAILABLE.filter(({ usedBy }) => usedBy(choices)).map(({ part }) => part);
 }

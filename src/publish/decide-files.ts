@@ -21,8 +21,8 @@ import {
   ROWS_METADATA,
   SINCE_METADATA,
 } from './append-metadata.ts';
+import type { DecidedFile } from './decision.ts';
 import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
-import type { DecidedFile } from './roll-forward.ts';
 
 /** What a `difference` file holds, by change; other files hold whatever the run writes. */
 export function changeName(change: Change | undefined): FileChange | undefined {

@@ -7,12 +7,13 @@ import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { decideFiles, toRunFile } from './decide-files.ts';
+import type { Decision } from './decision.ts';
 import type { Journal } from './journal.ts';
 import { type LatestManifest, readLatest } from './latest-manifest.ts';
 import { type Manifest, type ManifestColumn, manifestNames, publishedBaseline } from './manifest.ts';
 import { readDecision } from './read-decision.ts';
 import { ReplacedFiles } from './replaced-files.ts';
-import { type ApplicableBaseline, type CommitParts, type Decision, rollForward } from './roll-forward.ts';
+import { type ApplicableBaseline, type CommitParts, rollForward } from './roll-forward.ts';
 import { findStaleParts } from './stale-parts.ts';
 
 /**

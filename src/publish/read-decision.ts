@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { describeMisfit } from '../config/tree/describe-misfit.ts';
 import { SluiceError } from '../errors.ts';
+import type { Decision } from './decision.ts';
 import type { Journal } from './journal.ts';
-import type { Decision } from './roll-forward.ts';
 
 /** What is acted on of a decision. Its checksum shows that it was written so; this, that this version can act on it. */
 const keptDecision = z.looseObject({

@@ -1,6 +1,6 @@
 import { type ErrorCode, SluiceError } from '../errors.ts';
 import type { BlobStore } from '../sinks/sink.ts';
-import type { DecidedFile, Decision } from './roll-forward.ts';
+import type { DecidedFile, Decision } from './decision.ts';
 
 /** What there is to find out and to say of a decided run whose file the storage refuses. */
 

@@ -1,15 +1,10 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
-import type {
-  BlobStore,
-  BlobWriteProperties,
-  CommitOptions,
-  Precondition,
-  WriteOutcome,
-} from '../sinks/sink.ts';
+import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
 import { ROWS_METADATA } from './append-metadata.ts';
 import { type ConfiguredProperties, propertiesNow } from './configured-properties.ts';
+import type { DecidedFile, DecidedManifest, Decision, StalePart } from './decision.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import {
@@ -22,7 +17,6 @@ import {
   unlistedError,
   withdrawnError,
 } from './refused-commit.ts';
-import type { StalePart } from './stale-parts.ts';
 
 /**
  * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
@@ -35,40 +29,6 @@ import type { StalePart } from './stale-parts.ts';
  *
  * Every step may be repeated from the start after a crash: it looks whether it is done before it does it.
  */
-
-/** Everything that finishing the run takes: it is read back by another process after a crash. */
-export interface Decision {
-  readonly version: 1;
-  /** The run as it will be recorded; its files have no ETags yet. */
-  readonly record: RunRecord;
-  /** Where the files go, to notice a changed configuration. */
-  readonly target: string;
-  readonly files: readonly DecidedFile[];
-  readonly manifest: DecidedManifest | undefined;
-  /** The baseline to come, where the activation has one. */
-  readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
-  /** Parts of an earlier run of the same name that this run no longer has. */
-  readonly stale: readonly StalePart[];
-}
-
-export interface DecidedFile {
-  readonly name: string;
-  readonly blockIds: readonly string[];
-  readonly bytes: number;
-  readonly condition: Precondition;
-  /** What the run itself says of the file; what the configuration says is added at each attempt. */
-  readonly properties: BlobWriteProperties;
-  /** What the file is committed as where the run is withdrawn: without the rows that were appended to it. */
-  readonly undo?: { readonly blockIds: readonly string[]; readonly properties: BlobWriteProperties };
-}
-
-export interface DecidedManifest {
-  readonly names: { readonly run: string; readonly latest: string };
-  /** The precondition of `latest.json`: the ETag that was seen when the run began. */
-  readonly latest: Precondition;
-  /** Complete but for the ETags of files and the end time. */
-  readonly content: Manifest;
-}
 
 /** The part of the baseline that the protocol needs. */
 export interface ApplicableBaseline {

@@ -5,16 +5,9 @@ import type { BlobStore, StagedFile } from '../sinks/sink.ts';
 import { isOfOlderFile } from './append-metadata.ts';
 import { type AppendedParts, highestKnown } from './appended-parts.ts';
 import { changeName } from './decide-files.ts';
+import type { StalePart } from './decision.ts';
 import type { Manifest } from './manifest.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
-
-export interface StalePart {
-  readonly name: string;
-  /** It is deleted only as long as it has this one. */
-  readonly etag: string;
-  /** Name of its first part: what it is a part of. */
-  readonly series: string;
-}
 
 export interface StalePartsOptions {
   readonly activation: ResolvedActivation;

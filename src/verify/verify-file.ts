@@ -7,9 +7,9 @@ import { SluiceError } from '../errors.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { CONTENT_TYPES } from '../registry.ts';
 import type { BlobProperties, BlobReader, BlobStore } from '../sinks/sink.ts';
+import type { Finding, FindingCode } from './finding.ts';
 import type { FileContents } from './readers/file-reader.ts';
 import { readerOf } from './readers/reader-of.ts';
-import type { Finding, FindingCode } from './verify-run.ts';
 
 export interface FileVerification {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { ResolvedActivation, ResolvedFormat } from '../config/activation.ts
 import { format as formatSchema } from '../config/schema/schema-formats.ts';
 import type { RunFile, RunRecord } from '../history/run-record.ts';
 import type { Manifest } from '../publish/manifest.ts';
-import type { Finding } from './verify-run.ts';
+import type { Finding } from './finding.ts';
 
 export interface CheckedManifest {
   readonly findings: readonly Finding[];

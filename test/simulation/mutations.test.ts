@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SluiceError } from '../../src/errors.ts';
+import type { Decision } from '../../src/publish/decision.ts';
 import type { DocumentName, Journal } from '../../src/publish/journal.ts';
 import type { ProtocolParts } from '../../src/publish/protocol.ts';
-import type { Decision } from '../../src/publish/roll-forward.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../../src/sinks/sink.ts';
 import { type SimulationOptions, simulate, type VirtualParts } from './simulation.ts';
 

@@ -14,12 +14,8 @@ import type {
 } from '../sink.ts';
 import type { AzureAddress } from './azure-auth.ts';
 import { type AzureConnection, connectContainer } from './azure-connection.ts';
-import {
-  type AzureFailure,
-  describeFailure,
-  type FailureContext,
-  toDestinationError,
-} from './azure-errors.ts';
+import { describeFailure, toDestinationError } from './azure-errors.ts';
+import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { explainOwnBlob } from './own-blobs.ts';
 import { type Attempt, AttemptTimeout, type ReportProgress, type RetryClock, withRetries } from './retry.ts';
 import { checkSas, type SasDescription } from './sas.ts';

@@ -1,10 +1,9 @@
 import type { WebProxy } from '../../addresses/proxies.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
-import type { BlobWriteProperties } from '../sink.ts';
+import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import type { Redact } from './redaction.ts';
 import { lacksAccountPath, permissionsNeeded, propertyHint, refusesApiVersion } from './refusals.ts';
-import { AttemptTimeout, type AttemptVerdict } from './retry.ts';
-import type { SasDescription } from './sas.ts';
+import { AttemptTimeout } from './retry.ts';
 import { timeFault } from './sas-time.ts';
 
 interface Meaning {
@@ -180,18 +179,6 @@ const TLS_FAILURE =
   /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|EPROTO$)/;
 const MAX_MESSAGE_LENGTH = 2000;
 
-/** What can be told from an error of the SDK, whichever of its packages made it. */
-export interface AzureFailure extends AttemptVerdict {
-  readonly status?: number | undefined;
-  /** Azure's code, or that of the socket. */
-  readonly code?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** The clock of the service, as its answer gave it. */
-  readonly serviceTime?: Date | undefined;
-  /** The request cannot have had an effect, though it failed in a way that may be repeated. */
-  readonly neverDone: boolean;
-}
-
 /** The fields of the SDK's RestError that are looked at. */
 interface RestErrorLike {
   readonly name?: unknown;
@@ -243,21 +230,6 @@ function retryAfter(header: (name: string) => string | undefined): number | unde
   if (seconds >= 0) return seconds * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
-}
-
-export interface FailureContext {
-  /** What was being done, as in "staging a block of exports/a.csv". */
-  readonly doing: string;
-  /** The letter of the permission that it needs, beside what its properties need. */
-  readonly permission: string;
-  /** What the request gave the blob. */
-  readonly properties?: BlobWriteProperties | undefined;
-  readonly redact: Redact;
-  readonly sas?: SasDescription | undefined;
-  /** Of the container. */
-  readonly url?: string | undefined;
-  /** What the request went through. */
-  readonly proxy?: WebProxy | undefined;
 }
 
 /** Turns whatever the SDK reported into the project's error, without anything that could hold a credential. */

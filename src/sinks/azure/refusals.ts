@@ -1,5 +1,5 @@
 import type { BlobWriteProperties } from '../sink.ts';
-import type { AzureFailure, FailureContext } from './azure-errors.ts';
+import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { permissionName } from './sas.ts';
 
 /** What a refusal was about, told from what the request sent: the service names a header at best. */

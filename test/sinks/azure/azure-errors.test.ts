@@ -4,12 +4,8 @@ import { inspect } from 'node:util';
 import { RestError } from '@azure/storage-blob';
 import { parseSasToken } from '../../../src/addresses/sas-token.ts';
 import type { ErrorCode } from '../../../src/errors.ts';
-import {
-  BY_AZURE_CODE,
-  describeFailure,
-  type FailureContext,
-  toDestinationError,
-} from '../../../src/sinks/azure/azure-errors.ts';
+import { BY_AZURE_CODE, describeFailure, toDestinationError } from '../../../src/sinks/azure/azure-errors.ts';
+import type { FailureContext } from '../../../src/sinks/azure/azure-failure.ts';
 import { redactorOf } from '../../../src/sinks/azure/redaction.ts';
 import { AttemptTimeout } from '../../../src/sinks/azure/retry.ts';
 import { describeSas, type SasDescription } from '../../../src/sinks/azure/sas.ts';

@@ -5,19 +5,8 @@ import type { Column } from '../../../row-batch.ts';
 import { columnNameNotes } from './column-name-notes.ts';
 import { fileNameNotes } from './file-name-notes.ts';
 import { formatNotes } from './format-notes.ts';
+import type { NoteGround, NoteRule } from './note-rule.ts';
 import { repeatedNameNotes } from './repeated-name-notes.ts';
-
-/** What the notes of an activation follow from. */
-export interface NoteGround {
-  readonly activation: ResolvedActivation;
-  /** Columns of the files, where the source was asked. */
-  readonly columns: readonly Column[] | undefined;
-  /** Their names, which a mapping tells without the source; undefined where they are not known. */
-  readonly columnNames: readonly string[] | undefined;
-}
-
-/** Notes of one kind; pure, and quick. What is not known gives no note. */
-export type NoteRule = (ground: NoteGround) => readonly Note[];
 
 const NOTE_RULES: readonly NoteRule[] = [
   fileNameNotes,

@@ -1,5 +1,5 @@
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
-import type { NoteGround } from './activation-notes.ts';
+import type { NoteGround } from './note-rule.ts';
 
 /** What every reader takes as the name of a column without quotes or settings. */
 const PLAIN_NAME = /^[\p{L}_][\p{L}\p{N}\p{M}_]{0,127}$/u;

@@ -1,6 +1,6 @@
 import { extensionOf, parseTemplate, splitExtension } from '../../../config/file-name.ts';
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
-import type { NoteGround } from './activation-notes.ts';
+import type { NoteGround } from './note-rule.ts';
 
 /** Endings of formats and archives; `orders.v2` and `www.example.com` have none of them. */
 const KNOWN_ENDING =

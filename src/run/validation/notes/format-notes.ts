@@ -1,6 +1,6 @@
 import type { ResolvedFormat } from '../../../config/activation.ts';
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
-import type { NoteGround } from './activation-notes.ts';
+import type { NoteGround } from './note-rule.ts';
 
 export function formatNotes(ground: NoteGround): Note[] {
   const { format } = ground.activation;

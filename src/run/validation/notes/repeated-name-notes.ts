@@ -3,7 +3,7 @@ import { type Placeholder, parseTemplate } from '../../../config/file-name.ts';
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
 import { RunFiles } from '../../run-files.ts';
 import { inUnits } from '../../warnings/outcome-warnings.ts';
-import type { NoteGround } from './activation-notes.ts';
+import type { NoteGround } from './note-rule.ts';
 
 /** Runs of an interval whose names are compared, each with the next. */
 const COMPARED_RUNS = 10;
