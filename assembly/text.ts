@@ -1,7 +1,7 @@
 import { copyBytes } from './copy';
 import { RowForm } from './row-form';
 
-/** Of an escape: its value counts as written as something else. */
+/** Flag of an escape: its value counts as written as something else. */
 const COERCES: u64 = 0x80;
 const C2: u32 = 0xc2;
 const END_OF_CONTROLS: u32 = 0xa0;
@@ -20,7 +20,7 @@ export function specialBits(bytes: v128, low: v128, high: v128): u32 {
   return i8x16.bitmask(i8x16.eq(v128.and(lower, upper), i8x16.splat(0))) ^ 0xffff;
 }
 
-/** Of the bits of 16 bytes those of the first `left`. */
+/** The bits of 16 bytes that belong to the first `left`. */
 // @ts-ignore: decorator
 @inline
 export function firstBits(bits: u32, left: u32): u32 {

@@ -67,7 +67,7 @@ export interface PeerCase {
   readonly against: string;
   /** Lowest ratio of rows per second, of the case to the peer. */
   readonly bar?: number;
-  /** Of the rows, by which slow programs are measured; at least `MIN_PEER_ROWS` where there are so many. */
+  /** Share of the rows that slow programs are measured with; at least `MIN_PEER_ROWS` where there are as many. */
   readonly share: number;
 }
 

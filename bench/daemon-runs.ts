@@ -75,7 +75,7 @@ async function timedRun(daemon: ServeProcess, key: string): Promise<{ beginMs: n
   return { beginMs, endMs };
 }
 
-/** Of the daemon's own process, and of those of its runs that have ended; in steps of 10 ms. */
+/** CPU of the daemon's own process, and of its ended runs' processes; in steps of 10 ms. */
 function usage({ command }: ServeProcess): { ownMs: number; childrenMs: number; residentMiB: number } {
   const fields = readFileSync(`/proc/${command.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').map(Number);
   const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15) as [

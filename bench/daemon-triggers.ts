@@ -79,7 +79,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Of sorted values. */
+/** The value at a share of sorted ones. */
 function at(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }

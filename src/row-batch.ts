@@ -47,7 +47,7 @@ export interface Column {
   /** Digits and scale of `numeric(p,s)`; absent for unconstrained numerics and other kinds. */
   readonly precision?: number;
   readonly scale?: number;
-  /** Of an array, which is `text`: what the text between its braces is. */
+  /** For an array, which is `text`: what the text between its braces is. */
   readonly element?: ElementFacts;
   /** The text is one of a signed quantity, as of an interval, and not what somebody may have typed. */
   readonly isQuantity?: true;

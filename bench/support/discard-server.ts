@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { StoreCounts } from './discard-store.ts';
 
 export interface DiscardCounts extends StoreCounts {
-  /** Of the endpoint's own process, since its start. */
+  /** CPU of the endpoint's own process since its start. */
   readonly userMs: number;
   readonly systemMs: number;
   readonly peakRssBytes: number;

@@ -27,7 +27,7 @@ scrape_configs:
 ${rows.join('\n')}
 
 Beside them stand the usual \`process_…\` and \`nodejs_…\` metrics of the daemon's own process; runs are processes of their own and
-not in them. Of \`nodejs_active_…\` there is the number by \`type\`, not the sum.
+not in them. \`nodejs_active_…\` is a number by \`type\`, without a sum.
 
 \`activation\` takes the names of the configuration only; series of an activation that is removed are dropped at the reload.
 \`code\` takes the [codes of warnings](../guide/warnings.md). Counters begin at 0 when the daemon starts.

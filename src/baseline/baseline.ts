@@ -50,7 +50,7 @@ export interface BaselineState extends HashedState {
 
 /** What was published in a file that runs append to, whatever has become of it since. */
 export interface AppendedFile {
-  /** Of its first part. */
+  /** Name of its first part. */
   readonly name: string;
   /** The run that began it. */
   readonly since: string;
@@ -392,7 +392,7 @@ export class Baseline {
       return await act();
     } catch (cause) {
       const message = `writing the baseline failed: ${(cause as Error).message}`;
-      // Of a table that was to be merged.
+      // A table that was to be merged is damaged.
       if (/Corruption/.test(message)) throw damaged(message, cause);
       throw stateError(cause, 'writing the baseline failed');
     }

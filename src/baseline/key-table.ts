@@ -372,7 +372,7 @@ export class KeyTable {
     return slots;
   }
 
-  /** Of all slots that have a record; as large as the slots may ask for. */
+  /** An index of all slots that have a record, as large as the slots may need. */
   #buildIndex(bucket: number): Int32Array {
     const slots = this.#slots[bucket]!;
     const index = new Int32Array(Math.ceil(slots.length / SLOT_WORDS / MAX_LOAD));

@@ -20,7 +20,7 @@ export interface RowHashing {
 export interface HashedState {
   /** Absent where an older version made the baseline. */
   readonly hashing?: RowHashing | undefined;
-  /** Of MurmurHash3, by which older versions hashed. */
+  /** Seed of MurmurHash3, which older versions used. */
   readonly seed?: HashSeed | undefined;
 }
 

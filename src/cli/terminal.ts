@@ -151,7 +151,7 @@ export function escaped(text: string): string {
   });
 }
 
-/** Of a line without colours. */
+/** Takes a line without colours. */
 function cut(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
 }

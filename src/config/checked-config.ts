@@ -39,7 +39,7 @@ export interface CheckedConfig {
 export interface ConfigTrees extends ReferenceContext {
   /** As they were written, one a file. */
   readonly roots: readonly LocatedMap[];
-  /** Of the first file, as it is shown in problems. */
+  /** The first file, as problems show it. */
   readonly file: string;
   /** What is known to be wrong. */
   readonly problems: readonly ConfigProblem[];

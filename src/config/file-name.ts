@@ -228,9 +228,9 @@ export function resolveFileName(options: FileNameOptions): FileName {
 }
 
 export interface PartNameOptions {
-  /** Of a `difference` file. */
+  /** Only for a `difference` file. */
   readonly change?: FileChange;
-  /** Of the destination, as in the configuration. */
+  /** The destination's, as in the configuration. */
   readonly folder?: string;
 }
 

@@ -19,7 +19,7 @@ export interface SnapshotContent {
   readonly root: LocatedMap;
 }
 
-/** Of the other sections an activation needs one entry or none; settings of the daemon are the daemon's. */
+/** An activation needs at most one entry of each other section; settings of the daemon stay with it. */
 const SHARED_KEYS = ['version', 'dataDirectory', 'notes'];
 /** The daemon alone tells people of runs: a process that makes one needs no webhook, and no mail server. */
 const DAEMONS_KEYS = ['notify'];

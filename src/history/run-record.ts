@@ -13,7 +13,7 @@ export interface RunRecord {
   /** The generation that the run made, and the one it was taken against; 0 is none. */
   readonly generation: number;
   readonly previousGeneration: number;
-  /** ISO 8601, UTC. Of a run that is made in several attempts the first one's; before it, when the run was asked for. */
+  /** ISO 8601, UTC. A run made in several attempts keeps the first one's. Until it begins this is when it was requested. */
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly snapshotTime?: string;
@@ -26,7 +26,7 @@ export interface RunRecord {
   readonly reason?: HeldReason;
   readonly release?: string;
 
-  // Of runs that a daemon makes; all instants ISO 8601, UTC.
+  // Only in runs that a daemon makes; all instants are ISO 8601, UTC.
   readonly requestedAt?: string;
   /** What was asked for, beside the activation. */
   readonly asked?: RunOptions;

@@ -132,7 +132,7 @@ function sinceOf(parts: readonly SeenPart[], activation: string, generation: num
 /** What the next run is to know of the files, once the run that is described has been published. */
 export function rememberParts(options: {
   readonly state: BaselineState | undefined;
-  /** Of the file, as it was found; absent where the run begins it anew. */
+  /** Parts of the file as they were found; absent where the run begins a new file. */
   readonly found: AppendedParts | undefined;
   readonly staged: readonly StagedFile[];
   readonly run: string;

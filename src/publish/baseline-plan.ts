@@ -17,7 +17,7 @@ export interface BaselinePlan {
   readonly known: number;
   readonly previousGeneration: number;
   readonly generation: number;
-  /** Of the baseline that the run makes. */
+  /** Hashing of the baseline that the run makes. */
   readonly hashing: RowHashing;
   /** Whether the run writes all of that baseline, rather than how it differs from the present one. */
   readonly replacesBaseline: boolean;

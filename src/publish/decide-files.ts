@@ -92,7 +92,7 @@ function propertiesOf(
   };
 }
 
-/** Of a file that a later run may go on with. */
+/** Metadata of a file that a later run may append to. */
 function appendMetadata(
   { rows, resumed }: StagedFile,
   there: BlobProperties | undefined,

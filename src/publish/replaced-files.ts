@@ -116,7 +116,7 @@ function isUnreadDelta(
   return activation.ifExists !== 'append' && !(Number(metadata['generation']) > previousGeneration);
 }
 
-/** Of a file that an older version wrote, as well as its generation tells. */
+/** The kind of a file that an older version wrote, as well as its generation shows it. */
 function kindOf(metadata: Metadata, { runType }: ResolvedActivation): string {
   const isFirst = runType === 'full_only' || metadata['generation'] === '1';
   return metadata[KIND_METADATA] ?? fileKind(isFirst);

@@ -101,7 +101,7 @@ export async function rollForward(
 }
 
 /**
- * Of a run without a manifest, which could say that its files were in place: consumers may take one away as soon as all
+ * Notes the files of a run without a manifest to show they were in place: consumers may take one away as soon as all
  * are there, and that must not be taken for a file that could not be published.
  */
 async function publishUnlisted(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {

@@ -34,7 +34,7 @@ export interface RollingBlobSinkOptions extends RollOptions {
   /** Default 0; see `blockIds`. */
   readonly attempt?: number | undefined;
   readonly compression: 'none' | 'gzip';
-  /** Of gzip: 0-9, zlib's default otherwise. */
+  /** Compression level of gzip, 0 to 9; zlib's default where it is absent. */
   readonly level?: number | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;

@@ -117,7 +117,7 @@ export interface StagedFile {
   readonly rows: number;
   /** As stored, after compression. */
   readonly bytes: number;
-  /** Of the bytes that the run staged. */
+  /** Digests of the bytes that the run staged. */
   readonly md5: Buffer;
   readonly sha256: Buffer;
   /** Present where the file was there already and was gone on with. `rows` and `bytes` count the whole file. */

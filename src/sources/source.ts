@@ -39,7 +39,7 @@ export interface SourceDescription {
 
 /** A place in the history of a server's data; each part as far as it is known. */
 export interface SourcePosition {
-  /** Of the data, and so of all copies that follow each other: a dump that was restored has another. */
+  /** Identifies the data, so all replicas share it; a restored dump has another. */
   readonly system?: string;
   /** Grows when a standby takes over. */
   readonly timeline?: number;

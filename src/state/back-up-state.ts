@@ -128,7 +128,7 @@ async function copyFiles(from: string, to: string): Promise<void> {
   }
 }
 
-/** Of backups whose process has ended without tidying up. */
+/** Removes what backups left whose process ended without tidying up. */
 async function removeAbandoned(path: string): Promise<void> {
   for (const name of await readdir(path)) {
     const pid = name.startsWith(SNAPSHOT) ? Number.parseInt(name.slice(SNAPSHOT.length), 10) : undefined;

@@ -60,7 +60,7 @@ const latestSchema = z.object({
   generation: whole,
   run: z.string(),
   createdAt: z.string(),
-  /** Of the descriptor. */
+  /** Checksum of the descriptor. */
   sha256,
 });
 export type LatestBackup = Readonly<z.output<typeof latestSchema>>;

@@ -24,7 +24,7 @@ export interface StateDescription {
   readonly lastKnown?: Pick<BaselineDescription, 'generation' | 'run' | 'savedAt'>;
   /** Decided runs that the next start finishes. */
   readonly pending: readonly string[];
-  /** Of the baseline's files. */
+  /** Size and number of the baseline's files. */
   readonly bytes: number;
   readonly files: number;
 }

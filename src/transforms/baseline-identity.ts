@@ -168,7 +168,7 @@ function rankOf({ sourceType }: IdentityColumn): number {
   return ['smallint', 'int16', 'integer', 'int32', 'bigint', 'int64'].indexOf(sourceType);
 }
 
-/** Of a numeric: digits before the point, and after it. */
+/** The digits of a numeric before the point, and after it. */
 function digitsOf({ sourceType }: IdentityColumn): readonly [number, number] {
   const [, precision, scale = 0] = /^numeric\((\d+)(?:,(-?\d+))?\)$/.exec(sourceType) ?? [];
   if (precision === undefined) return [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];

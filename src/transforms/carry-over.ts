@@ -18,7 +18,7 @@ export class CarryOver {
     this.#deltaLog = deltaLog;
   }
 
-  /** Of the new baseline. */
+  /** The digest of the new baseline. */
   get digest(): Digest {
     return this.#digest;
   }

@@ -60,7 +60,7 @@ export interface KeySample {
 }
 const MAX_SAMPLES = 100;
 const BATCH_BYTES = 256 * 1024;
-/** Of the table, where all keys had to be looked up. */
+/** What the table takes where all keys had to be looked up. */
 const TABLE_BYTES_PER_KEY = 35;
 /** Buckets that are set aside at once when the table has outgrown its memory. */
 const EVICTED_TOGETHER = 16;
@@ -92,7 +92,7 @@ export class HashDiff {
   readonly #table = new KeyTable();
   readonly #keyFields: KeyFields;
   readonly #hasher: RowHasher;
-  /** Of a baseline that is carried over, or knows some keys by their former hash. */
+  /** Set where a baseline is carried over, or knows some keys by their former hash. */
   readonly #formerHasher: FormerHasher | undefined;
   readonly #carryOver: CarryOver | undefined;
   readonly #formerKeys: FormerKeys | undefined;
@@ -119,12 +119,12 @@ export class HashDiff {
     this.#formerKeys = new FormerKeys({ count, hasher, table: this.#table, deltaLog, spill });
   }
 
-  /** Of the rows as they now are; final when `transform` has ended. */
+  /** The digest of the rows as they now are; final when `transform` has ended. */
   get digest(): Digest {
     return this.#carryOver?.digest ?? this.#table.digest;
   }
 
-  /** Of the baseline to come; final when `transform` has ended. */
+  /** The hashing of the baseline to come; final when `transform` has ended. */
   get hashing(): RowHashing {
     const { baseline, hashing } = this.#options;
     const { state } = baseline ?? {};

@@ -130,7 +130,7 @@ function isReplaced(error: unknown): boolean {
   );
 }
 
-/** Of an empty file nothing is left to decompress: also that is no gzip file. */
+/** An empty file is not a gzip file either. */
 function gunzipped(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const gunzip = createGunzip();
   // The reader sees the failure of either where it reads.

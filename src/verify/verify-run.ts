@@ -15,7 +15,7 @@ export interface Verification {
   readonly generation: number;
   /** Name of the blob; absent for an activation without manifests, whose files the local history tells. */
   readonly manifest?: string;
-  /** Of the manifest. */
+  /** What is wrong with the manifest. */
   readonly findings: readonly Finding[];
   readonly files: readonly FileVerification[];
   readonly ok: boolean;

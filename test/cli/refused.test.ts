@@ -13,7 +13,7 @@ const unlessRoot = { skip: isRoot ? false : 'takes root, to run the command as a
 
 interface As {
   readonly stranger?: boolean;
-  /** Of the shell, in front of the command. */
+  /** What the shell runs before the command. */
   readonly limits?: string;
   /** Behind it. */
   readonly redirection?: string;

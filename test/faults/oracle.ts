@@ -136,7 +136,7 @@ export class Oracle {
     if (runType === 'full_then_delta') await this.#checkBaseline(last.manifest);
   }
 
-  /** Of what is given too: records, errors, output. */
+  /** Also looks at what is given: records, errors, output. */
   checkText(text: string, where: string): void {
     for (const secret of this.#subject.secrets) assert.ok(!text.includes(secret), `a secret is in ${where}`);
   }

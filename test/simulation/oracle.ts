@@ -534,7 +534,7 @@ export class Oracle {
   }
 }
 
-/** Of `_sluice/ACTIVATION/RUN.json`. */
+/** The run of `_sluice/ACTIVATION/RUN.json`. */
 function runOfName(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1, -'.json'.length);
 }

@@ -27,7 +27,7 @@ export class Refusals {
   /** To be called before each start. */
   begin(): void {
     this.#refusesTags = this.#random.chance(0.7);
-    // Of a write to come, whichever it is.
+    // The number of a write to come.
     if (this.#random.chance(this.#leases)) this.#writesUntilLease = 1 + this.#random.below(8);
   }
 

@@ -338,7 +338,7 @@ test('reads files by the options that they were written with, whatever the confi
     const { record } = await exported(exporter, { format: written });
     const now = exporter.activation({ format: { type: 'csv' } });
     assert.deepEqual(codes(await verify(record.run, now)), [[], []]);
-    // Of a manifest that does not tell, the configuration is all that there is.
+    // Where a manifest does not say it, only the configuration does.
     const name = `_sluice/exported/${record.run}.json`;
     const { format, ...older } = (await exporter.manifest('exported', record.run)) as {
       format: { type: string };

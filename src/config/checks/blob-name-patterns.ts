@@ -133,7 +133,7 @@ function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
 }
 
 export interface NamedFiles {
-  /** Of the container; names in two of them never meet. */
+  /** Identity of the container: names in two containers never collide. */
   readonly container: string;
   readonly patterns: NamePatterns;
 }

@@ -336,7 +336,7 @@ class Checker {
 /** What an activation may write, to be compared with the others. */
 interface WrittenFiles extends NamedFiles {
   readonly path: readonly string[];
-  /** Of what else is in the names. */
+  /** Keys that the rest of the names come from. */
   readonly folderPath: readonly string[];
 }
 

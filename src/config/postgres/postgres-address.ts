@@ -58,7 +58,7 @@ export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
     : valueFaults(values, key => (source.url === undefined ? key : 'url'));
 }
 
-/** Of a source without faults: where it is, and the settings that a URL brings along where no key says otherwise. */
+/** Where a source without faults is, and the settings that its URL brings where no key says otherwise. */
 export function postgresAddress(
   source: PostgresConfig,
   { environment, directory }: ReferenceContext,

@@ -13,7 +13,7 @@ export type KeyPath = readonly (string | number)[];
 
 export interface LocatedScalar {
   readonly kind: 'scalar';
-  /** Of the key when there is one, else of the value. */
+  /** The key's place where there is a key, else the value's. */
   readonly place: Place;
   readonly value: string | number | boolean | null;
   /** Whether text came from a reference, so that it is not to be shown. */

@@ -25,7 +25,7 @@ export interface AnswerShape {
   readonly schema?: z.ZodType;
   /** Headers that always come with it, and what they say. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of an event stream: the shape of each event's data, by the event's name. */
+  /** The shape of each event's data by the event's name, for an event stream. */
   readonly events?: Readonly<Record<string, z.ZodType>>;
 }
 

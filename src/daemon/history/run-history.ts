@@ -23,7 +23,7 @@ interface ActivationHistory {
   entries: HistoryEntry[];
   readonly byKey: Map<string, string>;
   readonly index: HistoryIndex;
-  /** Of the folder when it was last looked through: a command beside the daemon writes records too. */
+  /** The folder's change time when it was last read: a command beside the daemon writes records too. */
   seenChange: number;
   /** When that was. */
   lookedMs: number;

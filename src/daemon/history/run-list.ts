@@ -7,7 +7,7 @@ import type { RunHistory } from './run-history.ts';
 
 interface Candidate {
   readonly run: string;
-  /** Of a run that has not ended. */
+  /** The record of a run that has not ended. */
   readonly record?: RunRecord;
 }
 

@@ -73,7 +73,7 @@ interface ErrorLine {
   readonly message: string;
   readonly hint?: string;
   readonly causes?: readonly string[];
-  /** Of defects only: what the world causes says enough by itself. */
+  /** Only for defects: what the world causes says enough by itself. */
   readonly stack?: string;
 }
 

@@ -108,7 +108,7 @@ function failure(cause: unknown): DeliveryError {
   const { code, responseCode, message } = cause as { code?: string; responseCode?: number; message?: string };
   const about = message?.replace(/\s+/g, ' ').slice(0, MAX_ANSWER_SHOWN) ?? 'no reason given';
   if (responseCode !== undefined) {
-    // Of a 5xx to the envelope or the message; one to the login says nothing of the message.
+    // Only a 5xx to the envelope or the message is a refusal; one to the login says nothing of the message.
     const isRefusal = responseCode >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE');
     return new DeliveryError(`answered ${responseCode}: ${about}`, { cause, isRefusal });
   }

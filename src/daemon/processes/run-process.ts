@@ -43,7 +43,7 @@ const MAX_LINE = 8_192;
 /** The daemon itself may have been stopped for a while: signs of life that came meanwhile are read first. */
 const SECOND_LOOK_MS = 1_000;
 
-/** Of the processes of runs: with as much to do as one of them, the daemon gets nine times its share. */
+/** Niceness of run processes: a busy daemon gets nine times the CPU of one of them. */
 const NICENESS = 10;
 
 const V8_OUT_OF_MEMORY =

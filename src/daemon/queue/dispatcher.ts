@@ -39,7 +39,7 @@ export interface DispatcherOptions {
   onEnd(record: RunRecord): void;
 }
 
-/** Of many attempts the record tells the last. */
+/** A record keeps at most this many attempts, the newest. */
 const ATTEMPTS_TOLD = 20;
 /** The history could not be written; the disk may have room again. */
 const KEEP_AGAIN_MS = 5_000;

@@ -8,7 +8,7 @@ export interface DueTimes {
   readonly key: string;
   /** The first due instant after that one, the last that was attended to. Undefined where there is none for years. */
   nextAfter(attended: Date): Date | undefined;
-  /** Of the instants that are due by `now`, at least one of which is, the one to call the run by. */
+  /** The latest instant that is due by `now` (there must be one); it names the run. */
   latest(attended: Date, now: Date): Date;
   /** Where to count from after the run for `due` began at `now`. */
   attendedAfter(due: Date, now: Date): Date;

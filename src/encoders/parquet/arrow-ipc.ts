@@ -24,7 +24,7 @@ const Type = {
   fixedSizeBinary: 15,
 } as const;
 const MICROSECOND = 2;
-/** Of every buffer in the body, as Arrow recommends; decimals need 16. */
+/** Alignment of every buffer in the body, as Arrow recommends; decimals need 16. */
 const ALIGNMENT = 64;
 
 /** Names are the columns' positions: the real ones are written in the file's footer. */

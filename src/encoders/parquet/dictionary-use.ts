@@ -39,7 +39,7 @@ export function isWorthDictionary(column: ColumnBuffer, rows: number): boolean {
   }
   const values = rows - column.nullCount;
   if (samples === 0) return true;
-  // Of n samples out of D values that are equally frequent, n²/2D meet one that was there before.
+  // Among n samples of D equally frequent values, n²/2D repeat an earlier one.
   const repeated = samples - different;
   const estimate = repeated === 0 ? values : Math.max(different, (samples * samples) / (2 * repeated));
   const distinct = samples === values ? different : Math.min(values, estimate);

@@ -8,10 +8,10 @@ export type ParquetKind = Exclude<ColumnKind, 'numeric'> | 'decimal' | 'array';
 export interface ParquetColumn {
   readonly name: string;
   readonly kind: ParquetKind;
-  /** Of `decimal`: 1 to 38 digits, of which 0 to all are behind the point. */
+  /** For `decimal`: 1 to 38 digits, of which 0 to all are behind the point. */
   readonly precision: number;
   readonly scale: number;
-  /** Of `array`. */
+  /** For `array`. */
   readonly element?: ElementFacts;
   /** Bytes of a value that are the same for every value; 0 where they are not, 1/8 rounded up for `boolean`. */
   readonly width: number;

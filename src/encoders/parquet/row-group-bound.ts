@@ -5,11 +5,11 @@ import type { ParquetColumn } from './parquet-column.ts';
  * what it adds to the footer. Measured against both writers by a property test.
  */
 export interface RowGroupBound {
-  /** Of a row group without rows. */
+  /** Bytes of a row group without rows. */
   readonly perGroup: number;
-  /** Of each row, besides its data. */
+  /** Bytes of each row beside its data. */
   readonly perRow: number;
-  /** Of each byte of text, JSON and bytes. */
+  /** Bytes per byte of text, JSON and bytes. */
   readonly perDataByte: number;
 }
 
@@ -19,7 +19,7 @@ const ROW_GROUP_BYTES = 64;
 /** Snappy makes n + n/6 bytes of what it cannot compress, and the others fewer. */
 const EXPANSION = 7 / 6;
 /**
- * Of a value: its place in the dictionary, where it stands beside the value itself, its definition level, and its
+ * What a value takes: its place in the dictionary beside the value itself, its definition level, and its
  * share of page headers.
  */
 const VALUE_BYTES = 5;

@@ -30,7 +30,7 @@ export interface FieldForm {
   readonly close: Buffer;
   /** Stands for NULL, with all that precedes and follows it. */
   readonly null: Buffer;
-  /** Of `boolean`. */
+  /** How a `boolean` is written. */
   readonly yes?: Buffer;
   readonly no?: Buffer;
 }
@@ -58,7 +58,7 @@ export interface RowForm {
   readonly compactsDocuments?: boolean;
 }
 
-/** Of `text`. */
+/** How `text` is escaped. */
 export interface Escapes {
   /** What is written for a byte of ASCII, and for U+0080 to U+009F; at most 7 bytes. */
   readonly texts: readonly (Buffer | undefined)[];
@@ -69,7 +69,7 @@ export interface Escapes {
   readonly replacesNoncharacters: boolean;
 }
 
-/** Of `scan`, `scanFormula` and `quote`. */
+/** What `scan`, `scanFormula` and `quote` go by. */
 export interface Quotes {
   readonly quote: number;
   /** Bytes that are, or begin, what needs quotes. */

@@ -13,7 +13,7 @@ export interface XmlOptions {
 }
 
 export const XML_DECLARATION = { version: '1.0', encoding: 'UTF-8' } as const;
-/** Of the attribute `xsi:nil` (XML Schema Part 1, 2.6.2). */
+/** Namespace of the attribute `xsi:nil` (XML Schema Part 1, 2.6.2). */
 export const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 export const INDENT = '  ';
 

@@ -29,7 +29,7 @@ export interface AppendOptions extends LookOptions {
   readonly format: ResolvedFormat;
   /** Whether the format's documents end with something, which is then the last block. */
   readonly hasEnd: boolean;
-  /** Of the rows that are to be appended. */
+  /** Columns of the rows to append. */
   readonly columns: readonly Pick<Column, 'name' | 'kind'>[];
   /** Whether the last run had the same: what is known of parts that do not say it. */
   readonly hasSameColumns: boolean;
@@ -48,7 +48,7 @@ export interface AppendPlan {
 
 export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, firstPart: 1, mustWrite: false };
 
-/** Of a run that begins the file anew: none of the rows that are there may stay. */
+/** The plan of a run that rewrites the file: none of the existing rows may stay. */
 export async function planAnew({
   store,
   activation,

@@ -8,7 +8,7 @@ import { DELTA_LOG } from '../../publish/roll-forward.ts';
 import { HashDiff } from '../../transforms/hash-diff.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
 
-/** Of rows with the baseline. Whoever has opened it closes the log and removes the spill. */
+/** Compares rows with the baseline. Whoever opens it closes the log and removes the spill. */
 export interface Comparison {
   readonly diff: HashDiff;
   readonly deltaLog: DeltaLogWriter;

@@ -41,7 +41,7 @@ export function removalsOver(
   return `${removed} of ${known} rows (${((100 * removed) / known).toFixed(1)} %)`;
 }
 
-/** Of rows dropped or spiked, against the last run that read everything. */
+/** Rows dropped or spiked against the last run that read everything. */
 export function rowsChangedWarning(
   { warnings }: ResolvedActivation,
   read: number,

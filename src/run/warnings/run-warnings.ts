@@ -2,7 +2,7 @@ import type { ResolvedFormat } from '../../config/activation.ts';
 import type { RunWarning } from '../../history/run-record.ts';
 import type { HashDiff } from '../../transforms/hash-diff.ts';
 
-/** Of null and repeated keys, with the samples that were kept. */
+/** Null and repeated keys, with the samples that were kept. */
 export function keyWarnings({ counts, samples }: HashDiff): RunWarning[] {
   const shown = (problem: 'null' | 'duplicate'): string =>
     samples
@@ -30,7 +30,7 @@ const COERCIONS: { readonly [Type in ResolvedFormat['type']]?: string } = {
   xml: 'XML cannot hold some characters, which were replaced by U+FFFD',
 };
 
-/** Of values that the format could hold only as something else, by column. */
+/** Values that the format could hold only as something else, by column. */
 export function coercionWarnings(
   coerced: ReadonlyMap<string, number>,
   format: ResolvedFormat['type'],

@@ -14,7 +14,7 @@ import { describeSas, type SasDescription } from './sas.ts';
 
 export interface AzureConnection {
   readonly client: ContainerClient;
-  /** Of the container, without credentials. */
+  /** URL of the container, without credentials. */
   readonly url: string;
   readonly sas: SasDescription | undefined;
   readonly redact: Redact;

@@ -171,10 +171,10 @@ const MAY_BE_TIME = new Set([
 const RETRYABLE_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 /** Failures of a connection that was never made: the request has not been sent. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-/** Of the connection, or of an answer that was cut short. Misuse of Node (`ERR_…`) does not get better. */
+/** The connection failed, or an answer was cut short. Misuse of Node (`ERR_…`) does not get better. */
 const CONNECTION_FAILURE =
   /^(?:E(?!PROTO$|RR_)[A-Z_]+|REQUEST_SEND_ERROR|PARSE_ERROR|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE)$/;
-/** Of the service's certificate, or of a service that does not speak TLS: neither gets better by itself. */
+/** The service's certificate is refused, or it does not speak TLS: neither gets better by itself. */
 const TLS_FAILURE =
   /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|EPROTO$)/;
 const MAX_MESSAGE_LENGTH = 2000;
@@ -324,7 +324,7 @@ function isConnectionFailure(error: unknown, code: string | undefined): boolean 
   return ((error ?? {}) as RestErrorLike).name === 'AbortError';
 }
 
-/** Of @azure/identity. */
+/** Whether @azure/identity failed. */
 function isIdentityError(error: unknown): boolean {
   const { name } = (error ?? {}) as RestErrorLike;
   return /^(?:CredentialUnavailable|AggregateAuthentication|Authentication(?:Required)?)Error$/.test(

@@ -25,7 +25,7 @@ export interface FailureContext {
   readonly properties?: BlobWriteProperties | undefined;
   readonly redact: Redact;
   readonly sas?: SasDescription | undefined;
-  /** Of the container. */
+  /** URL of the container. */
   readonly url?: string | undefined;
   /** What the request went through. */
   readonly proxy?: WebProxy | undefined;

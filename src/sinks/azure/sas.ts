@@ -14,7 +14,7 @@ export interface SasDescription {
   readonly ipRange: string | undefined;
   /** What it is for. */
   readonly resource: 'container' | 'blob' | 'directory' | 'account' | 'other';
-  /** Of an account's signature: services (`b` is blobs) and types (`o` is objects). */
+  /** Only in an account's signature: services (`b` is blobs) and types (`o` is objects). */
   readonly services: string | undefined;
   readonly resourceTypes: string | undefined;
   /** The stored access policy that completes it. */

@@ -274,7 +274,7 @@ export class DataRowStream extends Readable implements SocketReader {
       // What the rows were converted from is filled anew.
       this.#spare(buffer, rowBounds);
     }
-    // Of a row that is too large one buffer is filled, to see which column makes it so.
+    // One buffer of a row that is too large is filled, to see which column makes it so.
     const needed = Math.max(BATCH_BYTES, tooLarge ? 0 : begunBytes);
     const spare = needed === BATCH_BYTES ? this.#spares.pop() : undefined;
     this.#buffer = spare?.bytes ?? Buffer.allocUnsafeSlow(needed);

@@ -47,7 +47,7 @@ const MAX_ROW_BYTES = 512 * 1024 * 1024;
 
 const BEGIN = 'begin isolation level repeatable read read only;';
 
-/** Of the texts of values: another would make rows differ that are the same. */
+/** Version of the texts of values: with another text, equal rows would differ. */
 const DIALECT_VERSION = 1;
 
 /**

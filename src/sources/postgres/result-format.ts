@@ -48,7 +48,7 @@ const NESTED: Readonly<Record<string, (partOf: PartOf, part: number) => ValueTex
 /** What a type's text depends on, all that it can hold included. */
 interface Dependence {
   readonly settings: ReadonlySet<Converted>;
-  /** Of types that name objects, their output functions. */
+  /** Output functions of types that name objects. */
   readonly objects: ReadonlySet<string>;
   /** Whether there is a type in it whose binary form is not known here. */
   readonly hasUnknown: boolean;

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import QueryStream from 'pg-query-stream';
 
 const BIND = 0x42;
-/** Of a message that begins with a length, what is in front of it. */
+/** What stands before the length of a message. */
 const TYPE_BYTES = 1;
 
 interface BindingConnection {

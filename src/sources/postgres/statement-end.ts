@@ -65,7 +65,7 @@ function endOfToken(sql: string, at: number, settings: LexerSettings): number {
   const word = endOf(WORD, sql, at);
   if (word !== undefined) return word;
   const opened = endOf(DOLLAR_QUOTE, sql, at);
-  // Of an operator one character, so that a comment may begin within it.
+  // An operator is passed one character at a time, since a comment may begin within it.
   if (opened === undefined) return at + 1;
   const delimiter = sql.slice(at, opened);
   const closed = sql.indexOf(delimiter, opened);

@@ -33,7 +33,7 @@ export interface DaemonSettings {
   readonly activations?: Readonly<Record<string, Settings>>;
   /** Another URL of the database than its own, as a proxy has. */
   readonly url?: string;
-  /** Of the destination. */
+  /** Settings of the destination. */
   readonly destination?: Settings;
 }
 

@@ -130,7 +130,7 @@ function modelOf(bytes: Buffer, layout: File['layout']): Record<string, unknown>
   }
 }
 
-/** Of a JSON text without the digits that a double loses. */
+/** A JSON text's value without the digits that a double loses. */
 const rounded = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
 
 async function outcome(bytes: Buffer, { layout, gzip }: Omit<File, 'text'>): Promise<Contents | SluiceError> {

@@ -49,7 +49,7 @@ export class ArrayJson {
   static readonly #byElement = new WeakMap<ElementFacts, ArrayJson>();
   readonly #form: ElementForm;
   readonly #delimiter: number;
-  /** Of elements that are arrays themselves. */
+  /** For elements that are arrays themselves. */
   readonly #inner: ArrayJson | undefined;
   /** An element without its quotes and backslashes. */
   #element = Buffer.alloc(256);

@@ -18,7 +18,7 @@ const CRON_UNITS: readonly (readonly [unit: string, field: number, placeholder: 
 const WEEKDAY_FIELD = 4;
 const CLOCK: readonly string[] = ['YYYY', 'YY', 'MM', 'DD', 'HH', 'mm', 'ss', 'ms', 'X', 'x'];
 
-/** Of deltas that overwrite one another before anybody has read them. */
+/** Deltas that overwrite one another before anybody has read them. */
 export function repeatedNameNotes({ activation }: NoteGround): Note[] {
   const { runType, ifExists, fileName, schedule } = activation;
   if (runType !== 'full_then_delta' || ifExists !== 'overwrite') return [];

@@ -99,7 +99,7 @@ export interface Session {
   readonly snapshotTime: Date;
   /** Digits behind the point of an amount of money. */
   readonly moneyScale: number;
-  /** Of the settings that are converted: those under which texts are already as they are to be. */
+  /** The converted settings under which texts already have the right form. */
   readonly canonical: ReadonlySet<Converted>;
 }
 

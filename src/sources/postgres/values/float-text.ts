@@ -65,7 +65,7 @@ function shortestNearest(
   return nearestDecimal(magnitude, most);
 }
 
-/** Of two that are equally near the one with an even last digit, where `toExponential` takes the greater. */
+/** Takes the decimal with an even last digit where two are equally near; `toExponential` takes the greater. */
 function nearestDecimal(magnitude: number, digits: number): string {
   const nearest = magnitude.toExponential(digits - 1);
   if (!/[13579]e/.test(nearest)) return nearest;

@@ -21,7 +21,7 @@ export type Way = (typeof Way)[keyof typeof Way];
 
 export interface FieldFormat {
   readonly way: Way;
-  /** Of `money` the digits behind the point; of `interval` 1 where there are infinite ones. */
+  /** For `money` the digits behind the point; for `interval` 1 where there are infinite ones. */
   readonly parameter: number;
   readonly text: ValueText;
 }
@@ -178,7 +178,7 @@ export class RowConversion {
         throw new ConversionFault(this.#words[MALFORMED_WORD]!, 'its length is not that of its type');
       }
       if (count > 0) return this.#take(count, outputAt, spare);
-      // Of values that are left to `writeValue` the length is not known before.
+      // The length of values that are left to `writeValue` is not known before.
       if (outputBytes === most) this.#refuseLargest(bytes, start);
       outputBytes = Math.min(2 * outputBytes, most);
     }
