@@ -168,7 +168,7 @@ export class Baseline {
 
   /**
    * Brings the baseline to `next` by a sealed delta log. May be repeated after a crash; does nothing when the baseline is
-   * at `next.generation` already. `replace` starts anew instead of adding to what is there.
+   * at `next.generation` already. `replace` starts again instead of adding to what is there.
    */
   async apply(
     deltaLog: string,
@@ -403,7 +403,7 @@ function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', `the baseline is damaged: ${what}`, { cause, stage: 'state' });
 }
 
-/** Without its CURRENT file LevelDB would begin anew in the midst of the old tables, as if there had been nothing. */
+/** Without its CURRENT file LevelDB would begin again in the midst of the old tables, as if there had been nothing. */
 async function refuseHeadless(directory: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
   if (names.includes('CURRENT') || !names.some(name => /^\d+\.(?:ldb|sst|log)$/.test(name))) return;

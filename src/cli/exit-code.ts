@@ -3,7 +3,7 @@ import type { ExportResult } from '../run/export-run.ts';
 import { unexpectedError } from '../system-errors.ts';
 
 /**
- * From harmless to grave. What a repetition cannot mend outranks what it can, and a run that waits for a person comes
+ * From harmless to grave. What a repetition cannot fix outranks what it can, and a run that waits for a person comes
  * after one that only has to be repeated, so that a scheduler which repeats on 75 does so.
  */
 const BY_GRAVITY: readonly number[] = [

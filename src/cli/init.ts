@@ -98,7 +98,7 @@ activations:
       - { cron: "0 7 * * mon-fri", timezone: Europe/Paris }
       # - { every: 15m }
     overlap: skip                      # or queue: a scheduled run while another is under way waits
-    # notify:                          # who is told when a warning begins and ends
+    # notify:                          # who is notified when a warning begins and ends
     #   - { webhook: "\${OPS_WEBHOOK_URL}", secret: "\${OPS_WEBHOOK_SECRET}" }
     #   - { webhook: "\${SLACK_WEBHOOK_URL}", style: slack }
     #   - { email: [data@example.com] }    # needs daemon.smtp

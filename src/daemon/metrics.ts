@@ -225,7 +225,7 @@ export class Metrics {
     }
   }
 
-  /** Counters start at nought, so that the first run is an increase. */
+  /** Counters start at 0, so that the first run is an increase. */
   #begin(activation: string): void {
     for (const state of ENDED_STATES) this.#counter('sluice_runs_total').inc({ activation, state }, 0);
     for (const change of CHANGES) this.#counter('sluice_rows_total').inc({ activation, change }, 0);

@@ -76,7 +76,7 @@ export interface Warnings {
     record: RunRecord,
     previous: readonly RunRecord[],
   ): Promise<readonly ActiveWarning[]>;
-  /** A decided run cannot be finished until somebody mends what is in its way. */
+  /** A decided run cannot be finished until somebody fixes what is in its way. */
   unfinished(activation: ResolvedActivation, record: RunRecord): Promise<void>;
   paused(activation: ResolvedActivation, pause: Pause): Promise<void>;
   resumed(activation: ResolvedActivation): Promise<void>;

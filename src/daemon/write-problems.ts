@@ -26,7 +26,7 @@ export class WriteProblems implements WriteWatch {
     return Array.from(
       this.#problems,
       ([path, { what, since }]) =>
-        `${what} (${path}), since ${since}; free disk space or mend the data directory`,
+        `${what} (${path}), since ${since}; free disk space or fix the data directory`,
     );
   }
 
@@ -39,7 +39,7 @@ export class WriteProblems implements WriteWatch {
     this.#problems.set(path, { what, since });
   }
 
-  /** Finds out what can be written again: a daemon that has nothing to do would tell of a mended disk for ever. */
+  /** Finds out what can be written again: a daemon that has nothing to do would tell of a fixed disk forever. */
   async lookAgain(): Promise<void> {
     for (const [path, problem] of [...this.#problems]) {
       const isMended = await canBeWritten(path);

@@ -6,7 +6,7 @@
  * running @electric-sql/pglite 0.5.14 with pglite-socket 0.2.17, and held by embedded-postgres.test.ts:
  *   - A transaction has the backend for itself: other connections wait until it ends, those that connect too. So
  *     `parallel` readers, or anything else that needs a second connection while the first is in a transaction,
- *     wait for ever.
+ *     wait forever.
  *   - A portal read outside a transaction block makes the others wait as well, and is not safe from them.
  *   - Settings, temporary tables and prepared names are shared by all connections: pin with SET LOCAL.
  *   - User, database, `options` and `application_name` of the URL are ignored; the user is `postgres`.

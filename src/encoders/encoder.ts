@@ -12,7 +12,7 @@ export interface Encoder {
   begin(out: OutputBuffer): void;
   /**
    * Instead of `begin`: the part goes on with a document that has `rows` rows and whose end was cut off. Absent where a
-   * document cannot be gone on with.
+   * document cannot be continued.
    */
   resume?(rows: number): void;
   /**

@@ -6,7 +6,7 @@ import type { RunRecord } from './run-record.ts';
 
 export interface HistoryLimits {
   readonly keepRuns: number;
-  /** In milliseconds; 0 is for ever. */
+  /** In milliseconds; 0 is forever. */
   readonly keepFor: number;
 }
 

@@ -76,7 +76,7 @@ export function highestKnown(state: BaselineState | undefined, name: string): nu
   return state?.appended?.find(file => file.name === name)?.parts ?? 0;
 }
 
-/** Throws DESTINATION_REFUSED where a run that began the file anew has taken published rows with it. */
+/** Throws DESTINATION_REFUSED where a run that began the file again has taken published rows with it. */
 export async function lookAtParts(options: LookOptions): Promise<AppendedParts> {
   const { activation, state } = options;
   const { generation } = state;
@@ -189,7 +189,7 @@ export function firstFreePart({ last, highestGone }: AppendedParts): number {
 }
 
 function lostError(name: string): SluiceError {
-  const message = `a full run began ${name} anew and could not be finished: rows of earlier runs are gone from it`;
+  const message = `a full run began ${name} again and could not be finished: rows of earlier runs are gone from it`;
   return new SluiceError('DESTINATION_REFUSED', message, {
     stage: 'destination',
     hint: 'run with --full, which writes every row',

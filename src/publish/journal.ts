@@ -112,7 +112,7 @@ function damaged(path: string, how: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', message, {
     cause,
     stage: 'state',
-    hint: 'put the file back; or `sluice state reset NAME --abandon` gives the run up, whatever of it is published',
+    hint: 'put the file back; or `sluice state reset NAME --abandon` gives the run up, also where files of it are published already',
   });
 }
 

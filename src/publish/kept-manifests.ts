@@ -104,7 +104,7 @@ async function deleteManifest(
   }
 }
 
-/** A note that is not there or cannot be read is as good as none: what the history knows is noted anew. */
+/** A note that is not there or cannot be read is as good as none: what the history knows is noted again. */
 async function readNoted(path: string): Promise<Noted> {
   try {
     const { runs, isRefused } = JSON.parse(await readFile(path, 'utf8')) as Partial<Noted>;

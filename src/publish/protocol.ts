@@ -188,7 +188,7 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
       const message = `run ${run} was decided for ${decision.target}, but the destination now is ${target}`;
       throw new SluiceError('STATE_STALE', message, {
         stage: 'state',
-        hint: 'restore the destination until that run is finished; or `sluice state reset NAME --abandon` gives it up, whatever of it is published',
+        hint: 'restore the destination until that run is finished; or `sluice state reset NAME --abandon` gives it up, also where files of it are published already',
       });
     }
     // Its write may have failed after it took effect, before its folder was synced: what is published must outlive it.

@@ -69,7 +69,7 @@ const MAX_PAUSE_MS = 10_000;
 
 /**
  * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects with a retryable error where
- * the store cannot be reached: the decision stays, and the next start goes on. Rejects with DESTINATION_CONFLICT or
+ * the store cannot be reached: the decision stays, and the next start continues. Rejects with DESTINATION_CONFLICT or
  * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be. Where the store refuses a
  * write for good, `settleRefusal` says what becomes of the run.
  */
@@ -183,7 +183,7 @@ async function findPublished(
 
 /**
  * Takes back what there is of a run that can never be published whole, and forgets it: the next run derives the same
- * changes anew. Names that were there before stay, since that run writes them again. Returns the error to reject with.
+ * changes again. Names that were there before stay, since that run writes them again. Returns the error to reject with.
  */
 async function withdraw(
   { files, record }: Decision,
@@ -215,7 +215,7 @@ async function remove(name: string, etag: string, store: BlobStore): Promise<voi
   if ((await store.deleteBlob(name, etag)) !== 'unknown') return;
   throw new SluiceError('DESTINATION_TIMEOUT', `deleting ${name} was not answered`, {
     stage: 'destination',
-    hint: 'the next start goes on with it',
+    hint: 'the next start continues it',
   });
 }
 
@@ -273,7 +273,7 @@ function lostError({ name, condition }: DecidedFile, { reason }: Refusal): Sluic
   if (reason === 'blocks missing') {
     return new SluiceError('DESTINATION_CONFLICT', `${name}: the blocks that were staged for it are gone`, {
       stage: 'destination',
-      hint: 'run again: the same changes are derived anew',
+      hint: 'run again: the same changes are derived again',
     });
   }
   if ('ifAbsent' in condition) {
@@ -332,7 +332,7 @@ async function publishManifest(
 function staleError(name: string): SluiceError {
   return new SluiceError('STATE_STALE', `${name} was written by another run while this one was under way`, {
     stage: 'destination',
-    hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, whatever of it is published',
+    hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, also where files of it are published already',
   });
 }
 

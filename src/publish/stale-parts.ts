@@ -67,7 +67,7 @@ function partsOfPrevious(
   { previous, staged }: StalePartsOptions,
   nameOf: (change: FileChange | undefined, part: number) => string,
 ): (StalePart & { readonly part: number })[] {
-  // A name that this run did not begin anew keeps its parts: nothing was written to it, or rows were appended.
+  // A name that this run did not begin again keeps its parts: nothing was written to it, or rows were appended.
   const begun = new Set(
     staged.filter(file => file.part === 1 && !file.resumed).map(file => changeName(file.change)),
   );

@@ -32,7 +32,7 @@ export class PartWriter {
     this.rows = options.blob.resumed?.rows ?? 0;
   }
 
-  /** Whether the file was gone on with, got no row, and can stay as it is. */
+  /** Whether the file was continued, got no row, and can stay as it is. */
   get isUntouched(): boolean {
     const { resumed } = this.#options.blob;
     return this.rows === resumed?.rows && !resumed.mustWrite;
@@ -88,7 +88,7 @@ export class PartWriter {
     return this.#options.encoder.coerced ?? new Map();
   }
 
-  /** Leaves a file that was gone on with as it is. */
+  /** Leaves a file that was continued as it is. */
   abandon(): void {
     this.#options.body.abandon?.();
     this.discard();

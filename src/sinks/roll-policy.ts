@@ -17,7 +17,7 @@ export interface RollPolicy {
   readonly maxBlocks: number;
   /** Bytes of a block, unless a single row needs a larger one. */
   readonly blockBytes: number;
-  /** So that a later run can leave it out and go on with the file. */
+  /** So that a later run can leave it out and continue the file. */
   readonly endInBlockOfItsOwn: boolean;
 }
 

@@ -38,7 +38,7 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly level?: number | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;
-  /** Number of the part that is begun first where none is gone on with; default 1. */
+  /** Number of the part that is begun first where none is continued; default 1. */
   readonly firstPart?: number | undefined;
   /** Whether a series without rows gives a file, which holds what the format writes for no rows. */
   readonly emptyFiles: 'write' | 'skip';

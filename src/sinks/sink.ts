@@ -21,7 +21,7 @@ export interface BlobStore {
   deleteBlob(blob: string, ifMatch: string): Promise<'deleted' | 'absent' | 'changed' | 'unknown'>;
 }
 
-/** A store that can say what a blob is made of, so that a later run can go on with it. */
+/** A store that can say what a blob is made of, so that a later run can continue it. */
 export interface BlockLists {
   /** The committed blocks of a blob, in order; `undefined` where there is no such blob. */
   getBlocks(blob: string): Promise<BlobBlocks | undefined>;
@@ -89,7 +89,7 @@ export interface BlobBlocks extends BlobProperties {
   readonly blocks: readonly { readonly id: string; readonly bytes: number }[];
 }
 
-/** Where a file that is there already can be gone on with. */
+/** Where a file that is there already can be continued. */
 export interface ResumePoint {
   readonly name: string;
   readonly part: number;
@@ -120,6 +120,6 @@ export interface StagedFile {
   /** Digests of the bytes that the run staged. */
   readonly md5: Buffer;
   readonly sha256: Buffer;
-  /** Present where the file was there already and was gone on with. `rows` and `bytes` count the whole file. */
+  /** Present where the file was there already and was continued. `rows` and `bytes` count the whole file. */
   readonly resumed?: ResumePoint;
 }

@@ -112,7 +112,7 @@ async function readLatest(
   return there && parseManifest(there.bytes).manifest;
 }
 
-/** `undefined` where there is none that could be opened: to mend that is what restoring is for. */
+/** `undefined` where there is none that could be opened: to fix that is what restoring is for. */
 async function localState(folder: StateFolder): Promise<BaselineState | undefined> {
   if (!(await exists(folder.baselinePath))) return undefined;
   try {

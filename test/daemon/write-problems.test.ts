@@ -44,7 +44,7 @@ const WRITERS: Readonly<Record<string, Writer>> = {
     open: async (dataDirectory, watch) => {
       const log = await RequestLog.open(join(dataDirectory, 'daemon', 'queue.log'), watch);
       const queued = { record: record('queued') };
-      // So many that the log is written anew: a few would go to the file that is open.
+      // So many that the log is written again: a few would go to the file that is open.
       return async () => void (await Promise.all(Array.from({ length: 1_001 }, () => log.put(queued))));
     },
   },
@@ -98,11 +98,11 @@ for (const [name, { says, folderOf, open }] of Object.entries(WRITERS)) {
       const [line = '', ...others] = problems.lines;
       assert.match(line, says);
       assert.ok(line.includes(folder), line);
-      assert.ok(line.endsWith(`, since ${NOW}; free disk space or mend the data directory`), line);
+      assert.ok(line.endsWith(`, since ${NOW}; free disk space or fix the data directory`), line);
       assert.deepEqual(others, []);
     }
     await problems.lookAgain();
-    assert.equal(problems.lines.length, 1, 'a look mends nothing');
+    assert.equal(problems.lines.length, 1, 'a look fixes nothing');
 
     await rm(folder);
     await rename(`${folder}.aside`, folder);

@@ -121,7 +121,7 @@ for (const client of ORCHESTRATOR_CLIENTS) {
       assert.doesNotMatch(stderr, /Traceback/);
     });
 
-    test('refuses at once what no repetition mends', async () => {
+    test('refuses at once what no repetition fixes', async () => {
       const wrong: readonly Parameters<typeof call>[1][] = [
         { args: ['all customers', 'key'] },
         { args: ['all/../../x', 'key'] },

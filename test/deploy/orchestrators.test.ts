@@ -56,7 +56,7 @@ before(async () => {
       all: { source: 'db', sql: 'select id from t', primaryKey: ['id'] },
       wrong: { source: 'db', sql: 'select id from nowhere', primaryKey: ['id'] },
       slow: { source: 'db', sql: SLOW['sql'], primaryKey: ['id'] },
-      mended: { source: 'db', sql: 'select id from mended', primaryKey: ['id'] },
+      fixed: { source: 'db', sql: 'select id from fixed', primaryKey: ['id'] },
       unreachable: { source: 'gone', sql: 'select 1 as id', primaryKey: ['id'] },
       shrinking: { source: 'db', sql: 'select id from shrinking', primaryKey: ['id'] },
     },
@@ -64,7 +64,7 @@ before(async () => {
       all: { ...activation, model: 'all', fileName: 'all/{run}' },
       wrong: { ...activation, model: 'wrong', fileName: 'wrong' },
       slow: { ...activation, model: 'slow', mapping: SLOW['mapping'], fileName: 'slow/{run}' },
-      mended: { ...activation, model: 'mended', fileName: 'mended/{run}' },
+      fixed: { ...activation, model: 'fixed', fileName: 'fixed/{run}' },
       unreachable: { ...activation, model: 'unreachable', fileName: 'unreachable' },
       shrinking: {
         ...activation,
@@ -150,18 +150,18 @@ for (const client of ORCHESTRATOR_CLIENTS) {
     });
 
     test('makes another run when it is started again after one that failed, and none after one that succeeded', async () => {
-      await database.sql('drop table if exists mended');
-      const failed = await run('mended', 'task');
+      await database.sql('drop table if exists fixed');
+      const failed = await run('fixed', 'task');
       assert.equal(failed.code, EXIT.failed);
       assert.match(failed.stderr, /SOURCE_QUERY_INVALID/);
-      await database.sql('create table mended (id int primary key); insert into mended values (1)');
-      const { code, stdout } = await run('mended', 'task');
+      await database.sql('create table fixed (id int primary key); insert into fixed values (1)');
+      const { code, stdout } = await run('fixed', 'task');
       assert.equal(code, EXIT.done);
       const record = JSON.parse(stdout) as RunRecord;
       assert.equal(record.counts.written, 1);
-      const again = JSON.parse((await run('mended', 'task')).stdout) as RunRecord;
+      const again = JSON.parse((await run('fixed', 'task')).stdout) as RunRecord;
       assert.equal(again.run, record.run);
-      assert.deepEqual(await keysOf('mended', name), [`${name}.task`, `${name}.task.2`]);
+      assert.deepEqual(await keysOf('fixed', name), [`${name}.task`, `${name}.task.2`]);
     });
 
     test('does not repeat a run that somebody cancelled, until it is started again', async () => {

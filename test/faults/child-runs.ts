@@ -28,7 +28,7 @@ const NOT_BUNDLED = [
 
 /**
  * Runs in processes that may be killed. Each is loaded while the one before runs. The program is bundled once, with its
- * packages: finding and loading hundreds of files anew in each process would take longer than all the rest.
+ * packages: finding and loading hundreds of files again in each process would take longer than all the rest.
  */
 export class ChildRuns {
   readonly #folder: string;

@@ -28,7 +28,7 @@ const LONG = /^(?:journal\.(?:create|write|remove)|baseline\.apply)/;
 const ALL = process.env['SLUICE_FAULTS'] === 'all';
 
 for (const [what, settings] of CASES) {
-  test(`a process that is killed before or during any step leaves what the next run mends (${what})`, async t => {
+  test(`a process that is killed before or during any step leaves what the next run fixes (${what})`, async t => {
     await withCheckedExport({ settings }, async subject => {
       const random = new Random(1);
       await subject.succeed();
@@ -57,7 +57,7 @@ for (const [what, settings] of CASES) {
   });
 }
 
-test('a process that is killed while it finishes another, at any step, leaves what the next run mends', async t => {
+test('a process that is killed while it finishes another, at any step, leaves what the next run fixes', async t => {
   const settings = { ...DELTA, syncMode: 'upsert', maxFileRows: 2 };
   await withCheckedExport({ settings }, async subject => {
     const random = new Random(2);
@@ -84,7 +84,7 @@ test('a process that is killed while it finishes another, at any step, leaves wh
   });
 });
 
-test('a process that is killed while it carries the baseline of an older version over leaves what the next run mends', async t => {
+test('a process that is killed while it carries the baseline of an older version over leaves what the next run fixes', async t => {
   await withCheckedExport({ settings: { ...DELTA, syncMode: 'difference' } }, async subject => {
     const random = new Random(3);
     const becomeOlder = (): Promise<void> => {

@@ -44,7 +44,7 @@ const DAMAGES: [string, (folder: string, names: string[]) => void][] = [
 ];
 
 for (const [what, damage] of DAMAGES) {
-  test(`${what}: the run says so and publishes nothing, and a full run mends it`, async t => {
+  test(`${what}: the run says so and publishes nothing, and a full run fixes it`, async t => {
     await withCheckedExport({ settings: SETTINGS, rowCount: ROWS }, async subject => {
       const folder = join(subject.oracle.folder, 'baseline');
       await subject.succeed();
@@ -121,7 +121,7 @@ for (const [what, damage] of [
   ['has a wrong byte', (path: string) => flip(path, 40)],
   ['is gone', (path: string) => rmSync(path)],
 ] as const) {
-  test(`a delta log that ${what} after its run was published: said so, and a full run mends it`, async () => {
+  test(`a delta log that ${what} after its run was published: said so, and a full run fixes it`, async () => {
     await withCheckedExport({ settings: SETTINGS }, async subject => {
       await subject.succeed();
       await subject.source.change(new Random(1));

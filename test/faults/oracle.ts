@@ -208,7 +208,7 @@ export class Oracle {
       if (change === 'removed') held.delete(key);
       else held.set(key, value);
     }
-    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them anew when they return.
+    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them again when they return.
     if (syncMode === 'upsert') for (const key of held.keys()) if (!seen.has(key)) held.delete(key);
     if (syncMode !== 'insert')
       assert.deepEqual(sorted(held), sorted(seen), `${name}: folded, it is not the source`);

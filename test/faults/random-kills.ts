@@ -119,7 +119,7 @@ async function runAndKill(
     const isThere = (): boolean => subject.blobs.requests.length >= first + requests;
     void subject.blobs.seen(() => isThere()).then(() => (timer = setTimeout(() => kill(), delayMs)));
   }
-  // What waits for an answer to a delayed commit waits for ever.
+  // What waits for an answer to a delayed commit waits forever.
   const guard = setTimeout(() => kill(), 3000);
   const { done } = await subject.runChild(children, undefined, {
     onStarted: doKill => {

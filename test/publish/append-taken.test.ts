@@ -216,7 +216,7 @@ test('parts that an older version wrote are found behind a gap, and stay', () =>
     assert.deepEqual(Object.values(await there()).flat(), [2, 4, 5, 6, 7]);
   }));
 
-test('a name with the day in it begins anew without a word when the day is another', () =>
+test('a name with the day in it begins again without a word when the day is another', () =>
   withLog({ fileName: 'log-{YYYY}-{MM}-{DD}', maxFileRows: 2 }, async ({ exporter, activation, upTo }) => {
     await upTo(3);
     await exporter.database.sql('insert into t values (4)');

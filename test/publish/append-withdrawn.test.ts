@@ -199,7 +199,7 @@ test('a full run without a row leaves none of the old ones, also where onEmpty i
     assert.deepEqual(await exporter.lines('out.csv'), ['id,name', '1,again']);
   }));
 
-test('parts of an older file of the name that could not be deleted are not gone on with', () =>
+test('parts of an older file of the name that could not be deleted are not continued', () =>
   withExporter(async exporter => {
     const { accountUrl, container } = exporter.container;
     const destination = {

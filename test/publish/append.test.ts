@@ -165,7 +165,7 @@ test('a file that is full to the last row is left as it is', () =>
     assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '4,n4', '5,n5', '6,n6']);
   }));
 
-test('a full run begins the file anew and leaves none of its later parts', () =>
+test('a full run begins the file again and leaves none of its later parts', () =>
   withExporter(async exporter => {
     await runs(exporter, { maxFileRows: 2 });
     assert.equal((await exporter.files()).length, 3);
@@ -206,7 +206,7 @@ test('a file of other format options is refused, since its rows would not be of 
       assert.equal(record.error?.code, 'DESTINATION_REFUSED', blob);
       assert.match(record.error?.message ?? '', new RegExp(`^${blob} was written with other format options`));
       assert.deepEqual(await exporter.container.download(blob), before);
-      // Engine and level change no byte of the document, and with --full the file begins anew.
+      // Engine and level change no byte of the document, and with --full the file begins again.
       const level = 'compression' in format ? { level: 1 } : {};
       const other = exporter.activation({ ...settings, format: { ...format, ...level, engine: 'library' } });
       assert.equal((await exporter.run(other)).record.state, 'succeeded');

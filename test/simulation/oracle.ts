@@ -209,7 +209,7 @@ export class Oracle {
     if (facts === undefined) return;
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
-    // A run that was to begin the file anew cannot bring back what it has overwritten.
+    // A run that was to begin the file again cannot bring back what it has overwritten.
     else if (facts.decided && !facts.full) this.#checkFile(facts.chain);
   }
 
@@ -407,7 +407,7 @@ export class Oracle {
         else held.set(key, value);
       }
     }
-    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them anew when they return.
+    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them again when they return.
     if (subject.syncMode === 'upsert')
       for (const key of held.keys()) if (!facts.source.has(key)) held.delete(key);
     const expected =

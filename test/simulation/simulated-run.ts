@@ -197,7 +197,7 @@ async function stream(
     key,
     change === Change.removed ? undefined : value,
   ]);
-  // A baseline that is carried over is written anew. With `insert` a key stays as it came first.
+  // A baseline that is carried over is written again. With `insert` a key stays as it came first.
   const kept: Delta = [...rows, ...(keepsRemoved ? before : [])];
   await journal.write(run, DELTA_LOG, plan.replacesBaseline ? kept : delta);
   const added = changed.filter(({ change, key }) => change === Change.added && !before.has(key)).length;

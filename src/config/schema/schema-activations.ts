@@ -224,7 +224,7 @@ export const activation = z
       .describe('A scheduled run while one is running: leave it out, or run it afterwards.'),
     warnings: warnings.prefault({}).describe('When to warn.'),
     notes: notes.prefault({}),
-    notify: z.array(notification).prefault([]).describe('Who is told of failures and warnings.'),
+    notify: z.array(notification).prefault([]).describe('Who is notified of failures and warnings.'),
     blob: blob.exactOptional().describe('Properties of every file; they win over those of the destination.'),
     blockSize: size({ min: KIB, max: 4000 * MIB, bounds: '1KiB to 4000MiB' })
       .exactOptional()

@@ -85,7 +85,7 @@ export const daemon = z
       .strictObject({
         keepFor: duration()
           .prefault('90d')
-          .describe('How long runs stay in the history; 0 keeps them for ever.'),
+          .describe('How long runs stay in the history; 0 keeps them forever.'),
         keepRuns: z
           .int()
           .min(1)

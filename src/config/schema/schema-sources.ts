@@ -22,7 +22,7 @@ export const postgresSource = z
       .describe('How long connecting and logging in may take, for each host.'),
     inactivityTimeout: duration()
       .prefault('30m')
-      .describe('How long the source may send nothing before the run is given up; 0 waits for ever.'),
+      .describe('How long the source may send nothing before the run is given up; 0 waits forever.'),
     statementTimeout: durationOrNone()
       .prefault(0)
       .describe(

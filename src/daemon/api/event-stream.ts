@@ -115,7 +115,7 @@ class EventWriter {
     const response = this.#response;
     if (response.writableEnded) return;
     response.end();
-    // Who does not take what is left would keep its place until the network gives it up. Time begins anew with what it takes.
+    // Who does not take what is left would keep its place until the network gives it up. Time begins again with what it takes.
     response.setTimeout(this.#limits.keepAliveCommentMs, () => response.destroy());
   }
 

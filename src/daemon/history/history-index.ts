@@ -17,7 +17,7 @@ export interface HistoryEntry extends Pick<RunRecord, 'run' | 'activation' | 'st
 export interface FileMark {
   readonly changedMs: number;
   readonly bytes: number;
-  /** Another one each time that a record is written anew, be it in the same instant. */
+  /** Another one each time that a record is written again, be it in the same instant. */
   readonly inode: number;
 }
 
@@ -33,7 +33,7 @@ export interface IndexContent {
   readonly sealedMs: number | undefined;
 }
 
-/** The index is written anew when it has so many lines more than those that count: a start reads them all. */
+/** The index is written again when it has so many lines more than those that count: a start reads them all. */
 const SPARE_LINES = 500;
 
 /**

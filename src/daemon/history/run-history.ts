@@ -211,7 +211,7 @@ export class RunHistory {
       const isGone = await stat(join(folder, `${run}.json`)).then(() => false, isAbsent);
       if (entry && isGone) this.#forget(entry);
     }
-    // Somebody may mend what could not be read, or it can be read when fewer files are open.
+    // Somebody may fix what could not be read, or it can be read when fewer files are open.
     history.lookedMs = before;
     history.seenChange = read.length === fresh.length ? changed : UNREAD;
     const isStale = indexed.size > history.entries.length;

@@ -80,7 +80,7 @@ interface Delivery {
  *
  * What cannot be delivered is tried again with growing pauses until it is too old; what then is given up stays visible until
  * the target takes something again. URLs are never written: an item names its target by a fingerprint, and where it goes is
- * looked up in the configuration, so that one that was mistyped can be mended.
+ * looked up in the configuration, so that one that was mistyped can be fixed.
  */
 export class Outbox implements NotificationSink {
   readonly #options: OutboxOptions;
@@ -98,7 +98,7 @@ export class Outbox implements NotificationSink {
       store: options.documents,
       name: OUTBOX_DOCUMENT,
       schema: outboxDocument,
-      hint: 'it is written anew; notifications that it held are not delivered',
+      hint: 'it is written again; notifications that it held are not delivered',
     });
     this.#limits = { ...LIMITS, ...options.limits };
   }

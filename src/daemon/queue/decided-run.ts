@@ -30,7 +30,7 @@ export function unfinishedProblem(
 }
 
 function wayOut(activation: string): string {
-  return `If that can never be mended, \`sluice state reset ${activation} --abandon\` gives it up, and keeps the baseline`;
+  return `If that can never be fixed, \`sluice state reset ${activation} --abandon\` gives it up, and keeps the baseline`;
 }
 
 /** Its decision is gone, and it is not on record as finished: nobody can finish it any more. */

@@ -33,7 +33,7 @@ export interface DispatcherOptions {
   onProgress(record: RunRecord, progress: RunProgress): void;
   /** An attempt came to nothing, and another follows. */
   onAttemptFailed(record: RunRecord): void;
-  /** A decided run cannot be finished until somebody mends what is in its way. */
+  /** A decided run cannot be finished until somebody fixes what is in its way. */
   onUnfinished(record: RunRecord): void;
   /** The run has ended, and is in the history. */
   onEnd(record: RunRecord): void;
@@ -95,7 +95,7 @@ export class Dispatcher {
     this.dispatch();
   }
 
-  /** Somebody cares for the activation: what does not pass by itself may be mended. Other faults keep their pauses. */
+  /** Somebody cares for the activation: what does not pass by itself may be fixed. Other faults keep their pauses. */
   retryDecidedOf(activation: string): void {
     const [head] = this.#options.queue.waitingOf(activation);
     if (head?.unfinished?.retryable === false) head.callOffRetry?.();

@@ -15,7 +15,7 @@ import type { WriteWatch } from '../parts.ts';
 /** A run that was accepted and has not ended. */
 export interface AcceptedRun {
   readonly record: RunRecord;
-  /** It was asked to stop: another process must not begin it anew. */
+  /** It was asked to stop: another process must not begin it again. */
   readonly cancelled?: true;
   /** It can only be finished, unless somebody gives it up. */
   readonly decided?: true;
@@ -46,7 +46,7 @@ interface Pending {
 /** What is written is on disk when the write has ended: one step where writing and syncing would be two. */
 const DURABLE_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_DSYNC;
 
-/** The log is written anew when it has so many lines, and this many times the lines that count. */
+/** The log is written again when it has so many lines, and this many times the lines that count. */
 const REWRITE_LINES = 1_000;
 const REWRITE_FACTOR = 4;
 
@@ -123,7 +123,7 @@ export class RequestLog {
         this.#watch?.wrote(this.#path);
         for (const { done } of batch) done();
       } catch (error) {
-        // Nobody knows what is in the file now; the next write makes it anew.
+        // Nobody knows what is in the file now; the next write makes it again.
         await this.#file?.close().catch(() => {});
         this.#file = undefined;
         this.#watch?.failed(this.#path, error as Error);
@@ -207,7 +207,7 @@ function damaged(path: string, what: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', `the queue of the daemon in ${path} cannot be read: ${what}`, {
     cause,
     stage: 'state',
-    hint: 'move the file away and start again: runs that waited in it are then to be asked for anew',
+    hint: 'move the file away and start again: runs that waited in it must be requested again',
   });
 }
 

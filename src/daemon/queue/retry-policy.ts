@@ -14,7 +14,7 @@ const PATIENCE: Readonly<Record<ErrorCategory, number>> = {
   timeout: 1,
   // Coming back soon is what made it.
   'rate limit': 3,
-  // Codes of these that can be repeated are rare, and seldom mended within seconds.
+  // Codes of these that can be repeated are rare, and seldom fixed within seconds.
   credentials: 2,
   configuration: 2,
   'not found': 2,

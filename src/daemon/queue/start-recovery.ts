@@ -82,7 +82,7 @@ export class StartRecovery {
     return [...this.#problems.values()];
   }
 
-  /** To be called at the start and at each reload, which may have mended what was in the way. */
+  /** To be called at the start and at each reload, which may have fixed what was in the way. */
   async look(): Promise<void> {
     for (const name of await activationsIn(this.#options.configuration.dataDirectory)) {
       await this.#lookAt(name, 1);

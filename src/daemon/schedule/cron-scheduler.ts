@@ -72,7 +72,7 @@ export class CronScheduler implements Scheduler {
       store: options.documents,
       name: SCHEDULES_DOCUMENT,
       schema: schedulesDocument,
-      hint: 'it is written anew',
+      hint: 'it is written again',
     });
   }
 

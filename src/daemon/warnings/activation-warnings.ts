@@ -78,7 +78,7 @@ export class ActivationWarnings implements Warnings {
       store: options.documents,
       name: WARNINGS_DOCUMENT,
       schema: warningsDocument,
-      hint: 'it is written anew',
+      hint: 'it is written again',
     });
   }
 

@@ -110,7 +110,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
     code: 'RUN_UNFINISHED',
     severity: 'error',
     raised:
-      'a run is decided, parts of it may be visible, and it cannot be finished until what is in its way is mended',
+      'a run is decided, parts of it may be visible, and it cannot be finished until what is in its way is fixed',
     over: 'it is finished or given up',
     // Runs of the activation wait behind it: no other one succeeds or fails before it has ended.
     afterRun: ({ record }) => {

@@ -42,7 +42,7 @@ export interface AppendPlan {
   readonly firstPart: number;
   /** What is there holds rows that must go, so that the file is written even where the run has no row for it. */
   readonly mustWrite: boolean;
-  /** The parts as they were found; absent where the run begins the file anew. */
+  /** The parts as they were found; absent where the run begins the file again. */
   readonly found?: AppendedParts;
 }
 
@@ -67,7 +67,7 @@ export async function planAnew({
 
 /**
  * Where rows are appended: the last part of the file that holds something published, unless a later one is gone. Throws
- * DESTINATION_REFUSED for a file that was not written to be gone on with.
+ * DESTINATION_REFUSED for a file that was not written to be continued.
  */
 export async function planAppend(found: AppendedParts, options: AppendOptions): Promise<AppendPlan> {
   const { blockLists, nameOf } = options;

@@ -20,7 +20,7 @@ const WINDOW_BYTES = 32 * 1024;
  * are known and an upper bound for the others, so the limit of the file is never passed; near the limit
  * it waits for the exact sizes and goes on in smaller and smaller chunks.
  *
- * Where a later run may go on with the file, what ends its document is a second member in a block of its own: members
+ * Where a later run may continue the file, what ends its document is a second member in a block of its own: members
  * that follow each other are one text (RFC 1952, 2.2), and that block can be left out.
  */
 export class GzipBody implements PartBody {

@@ -20,6 +20,6 @@ export interface PartBody {
   fits(): Promise<boolean>;
   /** Writes the encoder's end and hands over all that is left. */
   finish(encoder: Encoder): Promise<void>;
-  /** Gives its buffers back instead, when nothing was written. Absent where no file can be gone on with. */
+  /** Gives its buffers back instead, when nothing was written. Absent where no file can be continued. */
   abandon?(): void;
 }

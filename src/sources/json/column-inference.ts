@@ -81,7 +81,7 @@ export function repeatedKey(name: string): RowFault {
   return new RowFault(
     'SOURCE_QUERY_FAILED',
     `the object has the key ${shown(JSON.stringify(name))} twice, and readers differ in which one counts`,
-    'mend the file: each key once in an object',
+    'fix the file: each key once in an object',
   );
 }
 

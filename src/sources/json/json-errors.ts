@@ -38,7 +38,7 @@ function describePlace({ file, row, line, offset }: Place): string {
 }
 
 export function badJson(message: string): RowFault {
-  return new RowFault('SOURCE_QUERY_FAILED', message, 'mend the file; nothing was published');
+  return new RowFault('SOURCE_QUERY_FAILED', message, 'fix the file; nothing was published');
 }
 
 export function endsEarly(what: string): RowFault {

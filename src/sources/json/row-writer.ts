@@ -146,7 +146,7 @@ export class RowWriter implements RowListener {
       throw new RowFault(
         'VALUE_NOT_EXPRESSIBLE',
         message,
-        'mend the file, or declare the column as json, which keeps the escape',
+        'fix the file, or declare the column as json, which keeps the escape',
       );
     }
     this.#valuesEnd += bytes;
@@ -155,7 +155,7 @@ export class RowWriter implements RowListener {
   #misfit({ source, kind }: Column, value: string): RowFault {
     const message = `column "${source}" is ${kind}, and ${shown(value)} does not fit`;
     const hint = this.#options.declared
-      ? 'mend the file, or declare another type in `columns`; text takes anything'
+      ? 'fix the file, or declare another type in `columns`; text takes anything'
       : 'the type was found in the first rows: declare `columns` of the source, or raise inferRows';
     return new RowFault('VALUE_NOT_EXPRESSIBLE', message, hint);
   }

@@ -18,7 +18,7 @@ export interface DataRowStreamOptions {
   readonly connection: DriverConnection;
   /** Rows asked for by one Execute; 0 asks for all, which lets the server plan parallel workers. */
   readonly fetchSize: number;
-  /** The socket may be silent for so long while it is being read; 0 is for ever. */
+  /** The socket may be silent for so long while it is being read; 0 is forever. */
   readonly inactivityTimeoutMs: number;
   /** PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on the row. */
   readonly maxRowBytes: number;
@@ -271,7 +271,7 @@ export class DataRowStream extends Readable implements SocketReader {
     const { conversion } = this.#options;
     if (rowCount > 0 && conversion) {
       if (!this.#pushConverted(conversion, { bytes: buffer, rowBounds, rowCount })) return;
-      // What the rows were converted from is filled anew.
+      // What the rows were converted from is filled again.
       this.#spare(buffer, rowBounds);
     }
     // One buffer of a row that is too large is filled, to see which column makes it so.

@@ -179,7 +179,7 @@ test('a file that others may read is closed to them', async () => {
   }
 });
 
-test('a file that somebody has moved away is begun anew', async () => {
+test('a file that somebody has moved away is begun again', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-audit-'));
   const path = join(folder, 'audit.ndjson');
   const audit = new AuditLog({ path, toJson: JSON.stringify, lookEveryMs: 0 });

@@ -110,7 +110,7 @@ test('previews that hang are bounded in number, and ended by closing', async () 
   assert.equal(served.operations.previewing, 0);
 });
 
-test('closing does not wait for ever for a request that does not end', async () => {
+test('closing does not wait forever for a request that does not end', async () => {
   const served = await Served.start({ limits: { closeTimeoutMs: 50 } });
   let begun: () => void = () => {};
   const began = new Promise<void>(resolve => {

@@ -88,7 +88,7 @@ test('a record that somebody removed takes its key with it, as soon as it is mis
   const { activation } = (await history.read(run))!;
   await rm(folder, { recursive: true });
   assert.equal(await history.read(run), undefined);
-  assert.equal(history.runOf(activation, KEY), undefined, 'asking again would fail for ever');
+  assert.equal(history.runOf(activation, KEY), undefined, 'asking again would fail forever');
 });
 
 /** Records of activation `a` in a data directory that a daemon has already served. */
@@ -159,7 +159,7 @@ test('an index that is damaged, or behind, costs no key', async t => {
     assert.deepEqual(
       await keysFound(),
       known.map(({ run }) => run),
-      `mended after ${bytes} bytes`,
+      `fixed after ${bytes} bytes`,
     );
   }
   await writeFile(path, whole.toString().replace('"two"', '"TWO"'));
@@ -186,7 +186,7 @@ test('the index does not bring back what was removed while nobody looked', async
   assert.equal(history.runOf('a', 'two'), left.run);
 });
 
-test('a record that a command has written anew is taken in, at once and by a start', async t => {
+test('a record that a command has written again is taken in, at once and by a start', async t => {
   const failed = record('failed', { idempotencyKey: 'one' });
   const { dataDirectory, folder } = await served(t, [failed]);
   const history = await RunHistory.open(dataDirectory);
@@ -212,7 +212,7 @@ test('a folder that was not changed since is believed without a look at its file
   await writeFile(path, 'written in place, as nobody does');
   assert.deepEqual(await keysOf(), [known[0]!.run, known[1]!.run, undefined]);
   await writeFile(path, whole);
-  // Written anew with another key, as no command does either.
+  // Written again with another key, as no command does either.
   await keepRecord(folder, { ...known[1]!, idempotencyKey: 'three' });
   assert.deepEqual(await keysOf(), [known[0]!.run, undefined, known[1]!.run]);
   // A line that was lost takes the seal with it.

@@ -109,7 +109,7 @@ test('what is added after everything was taken is sent at once', async () => {
   assert.deepEqual(world.ids, ['n0', 'n1', 'n2']);
 });
 
-test('what failed is sent again when its pause is over, and one that is taken lets the pauses begin anew', async () => {
+test('what failed is sent again when its pause is over, and one that is taken lets the pauses begin again', async () => {
   const world = new World();
   await world.add('n0', 'n1');
   for (const pauseMs of [5000, 10_000]) {

@@ -303,7 +303,7 @@ test('no more wait than may, and the oldest of the same target make room', () =>
     { limits: { maxItems: 10 } },
   ));
 
-test('a URL that was mistyped can be mended: what waits goes to where the new one points', () =>
+test('a URL that was mistyped can be fixed: what waits goes to where the new one points', () =>
   withWorld(async world => {
     const [wrong, right] = [await world.receiver(), await world.receiver()];
     wrong.answer = response => response.writeHead(404).end();

@@ -23,7 +23,7 @@ import { MemoryLog } from '../support/memory-log.ts';
 
 /** No attempt comes by itself: time passes when a test says so. */
 const DAEMON = { retry: { attempts: 2, minDelay: '10s', maxDelay: '15s' }, runHeartbeatTimeout: '1h' };
-/** After a fault that no repetition mends. */
+/** After a fault that no repetition fixes. */
 const LATER_MS = 30_000;
 
 const MISSING: BlobAction = { status: 404, headers: { 'x-ms-error-code': 'ContainerNotFound' } };
@@ -70,7 +70,7 @@ function abandon(world: DaemonWorld): Promise<unknown> {
 
 const ROWS = ['1,name 1', '2,name 2', '3,name 3'];
 
-test('a decided run whose fault does not pass by itself has not failed: it waits, and is finished at once when a reload mends it', () =>
+test('a decided run whose fault does not pass by itself has not failed: it waits, and is finished at once when a reload fixes it', () =>
   withStuckRun(async ({ world, daemon, clock, log, proxy, run }) => {
     const waiting = await daemon.run(run);
     assert.deepEqual([waiting.state, waiting.error?.code], ['queued', 'DESTINATION_NOT_FOUND']);

@@ -156,7 +156,7 @@ test('runs missed while the daemon was down are one run at its start, due at the
   assert.equal(world.target.asked.length, 2);
 });
 
-test('an interval that was missed begins anew with the run that makes up for it', async () => {
+test('an interval that was missed begins again with the run that makes up for it', async () => {
   const world = new World('2026-06-01T00:00:00Z');
   await world.schedule(every('1h'));
   await world.restart(5.5 * HOUR, every('1h'));

@@ -5,7 +5,7 @@ interface Timer {
   readonly act: () => void;
 }
 
-/** What goes on for ever at one instant is found out rather than waited for. */
+/** What goes on forever at one instant is found out rather than waited for. */
 const MOST_AT_ONE_INSTANT = 1000;
 
 /** Lets what was begun by a timer come to rest, whatever number of promises it takes. */

@@ -274,7 +274,7 @@ test('that no run succeeds is told in time though the clock was set back', async
   await passed();
   world.clock.set('2020-01-01T00:00:00Z');
   await passed('2026-06-09T00:00:00Z');
-  assert.deepEqual(world.active(), [], 'time counts anew');
+  assert.deepEqual(world.active(), [], 'time counts again');
   await world.clock.pass(DAY + 1000);
   await passed('2026-06-09T00:00:00Z');
   assert.deepEqual(world.active(), ['NO_SUCCESS']);

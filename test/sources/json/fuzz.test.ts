@@ -116,7 +116,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 /** What JSON.parse makes of a file: its rows, or undefined where it is none. */
 function modelOf(bytes: Buffer, layout: File['layout']): Record<string, unknown>[] | undefined {
   const text = bytes.toString().replace(/^\ufeff/, '');
-  // Decoding would mend what is not UTF-8.
+  // Decoding would fix what is not UTF-8.
   const mark = bytes.subarray(0, 3).toString('hex') === 'efbbbf' ? 3 : 0;
   if (!Buffer.from(text).equals(bytes.subarray(mark))) return undefined;
   try {

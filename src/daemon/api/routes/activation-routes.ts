@@ -112,7 +112,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
       'Reads from the source, and needs a token of `write`, as it shows rows. Nothing is compared or written. It is for people to look at: long values are cut, and past 2 MiB in all no more rows are shown, though more were asked for; `complete` is false then.',
     params: byName,
     query: z.strictObject({
-      rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most so many rows, up to 1000.'),
+      rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most this many rows, up to 1000.'),
     }),
     answers: { 200: { description: 'The rows.', schema: previewSchema } },
     errors: ['NAME_UNKNOWN', ...PROBE_ERRORS, ...PREVIEW_ERRORS],
@@ -161,7 +161,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
   }),
 ];
 
-/** Asks a source or destination something: few at a time, and none for ever. */
+/** Asks a source or destination something: few at a time, and none forever. */
 async function probe<T>(
   { signal, services }: Pick<Call<unknown>, 'signal' | 'services'>,
   act: (signal: AbortSignal) => Promise<T>,

@@ -99,7 +99,7 @@ export const RUN_ROUTES: readonly Route[] = [
     query: z.strictObject({
       activation: activationName.exactOptional().describe('Only runs of this activation.'),
       state: queryStates.exactOptional(),
-      limit: queryInteger({ min: 1, max: 200 }).default(50).describe('At most so many, up to 200.'),
+      limit: queryInteger({ min: 1, max: 200 }).default(50).describe('At most this many, up to 200.'),
       before: runId.exactOptional().describe('Only runs older than this one: `next` of the page before.'),
     }),
     answers: { 200: { description: 'A page of runs.', schema: runPageSchema } },
