@@ -1,7 +1,9 @@
 import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { Redactor, Secret } from '../config/secrets.ts';
+import type { Note } from '../config/note-kinds.ts';
 import { SluiceError } from '../errors.ts';
+import { configurationNotes } from '../run/notes/configuration-notes.ts';
 import type { ReloadOutcome } from './operations.ts';
 
 type DaemonConfig = LoadedConfig['config']['daemon'];
@@ -31,6 +33,11 @@ export class Configuration {
 
   get daemon(): LoadedConfig['config']['daemon'] {
     return this.#loaded.config.daemon;
+  }
+
+  /** What works and should be known, without what the configuration ignores. */
+  get notes(): readonly Note[] {
+    return configurationNotes(this.#loaded);
   }
 
   /** In order of their names. */

@@ -90,7 +90,8 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
     observer: {
       attemptFailed: ({ activation, error }) => error && metrics.runRetried(activation, error.category),
       runEnded: record => metrics.runEnded(record),
-      configured: ({ activations, daemon: config }) => {
+      configured: ({ activations, daemon: config, notes }) => {
+        for (const { code, message, hint } of notes) log.warn({ code }, `${message}; ${hint}`);
         metrics.setActivations(activations.map(({ name }) => name));
         http?.use(config);
       },

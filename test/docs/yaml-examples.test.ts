@@ -71,7 +71,7 @@ test('the pages have examples', () => {
   assert.ok(EXAMPLES.length >= 7, `${EXAMPLES.length} examples`);
 });
 
-const ajv = new Ajv({ strict: false, allErrors: true });
+const ajv = new Ajv({ strict: true, allErrors: true });
 addFormats.default(ajv);
 const fits = ajv.compile(configJsonSchema());
 

@@ -160,6 +160,34 @@ test('nothing to write gives a file with its header, no file, or a failed run, a
     assert.deepEqual(await exporter.files(), ['out.csv']);
   }));
 
+test('with onEmpty: skip a difference leaves out each file without a row, and the manifest lists the others', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const activation = exporter.activation({
+      runType: 'full_then_delta',
+      syncMode: 'difference',
+      onEmpty: 'skip',
+      fileName: '{run}',
+      manifest: true,
+    });
+    const published = async (): Promise<string[]> => {
+      const { run, files } = (await exporter.run(activation)).record;
+      const manifest = await exporter.container.download(`_sluice/exported/${run}.json`);
+      const names = files.map(({ name }) => name);
+      assert.deepEqual(
+        JSON.parse(manifest.toString()).files.map(({ name }: { name: string }) => name),
+        names,
+      );
+      return names.map(name => name.slice(run.length));
+    };
+    assert.deepEqual(await published(), ['_added.csv']);
+    assert.deepEqual(await published(), []);
+    await exporter.database.sql("insert into t values (5001, 'new')");
+    assert.deepEqual(await published(), ['_added.csv']);
+    await exporter.database.sql('delete from t where id = 5001');
+    assert.deepEqual(await published(), ['_removed.csv']);
+  }));
+
 test('an empty file without a header is a blob without bytes', () =>
   withExporter(async exporter => {
     await exporter.database.sql(EMPTY);
