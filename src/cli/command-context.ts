@@ -1,5 +1,5 @@
 import type { LoadedConfig, LoadOptions } from '../config/load.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 /** What every command is given: the terminal and the global options. */
 export interface CommandContext {

@@ -1,6 +1,6 @@
 import type { SluiceError } from '../errors.ts';
 import { unexpectedError } from '../system-errors.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export interface FailureOptions {
   /** What it happened to, such as the name of an activation. */

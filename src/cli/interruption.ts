@@ -1,5 +1,5 @@
 import { EXIT } from '../errors.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 export interface Interruption {
   /** Aborts with the first Ctrl-C, SIGTERM or SIGHUP. */

@@ -4,7 +4,7 @@ import { sluiceVersion } from '../run/version.ts';
 import type { CommandContext } from './command-context.ts';
 import { exitCodeOfError } from './exit-code.ts';
 import { noteFailure } from './failure.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 interface GlobalOptions {
   readonly config: string;
@@ -51,7 +51,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
   program
     .command('init')
     .description('write a commented sluice.yaml to start from')
-    .action(async () => onExit(await (await import('./init.ts')).init(context())));
+    .action(async () => onExit(await (await import('./commands/init.ts')).init(context())));
 
   program
     .command('demo')
@@ -66,7 +66,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--offline', 'check what can be checked without a connection')
     .option('--json', 'print what was found as one line of JSON')
     .action(async (names, options) =>
-      onExit(await (await import('./validate.ts')).validate(names, options, context())),
+      onExit(await (await import('./commands/validate.ts')).validate(names, options, context())),
     );
 
   program
@@ -75,7 +75,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .argument('<NAME>', 'activation')
     .option('--rows <count>', 'how many rows', parseRows, 10)
     .action(async (name, options) =>
-      onExit(await (await import('./preview.ts')).preview(name, options, context())),
+      onExit(await (await import('./commands/preview.ts')).preview(name, options, context())),
     );
 
   program
@@ -90,7 +90,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
       if (options.all && names.length > 0) command.error('--all stands beside names; give one of them');
       if (!options.all && names.length === 0)
         command.error("missing argument 'NAME': give names of activations, or --all");
-      onExit(await (await import('./run.ts')).run(names, options, context()));
+      onExit(await (await import('./commands/run.ts')).run(names, options, context()));
     });
 
   program
@@ -98,7 +98,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('list activations with source, destination, schedule and last run')
     .option('--json', 'print each as one line of JSON')
     .action(async options =>
-      onExit(await (await import('./activations.ts')).activations(options, context())),
+      onExit(await (await import('./commands/activations.ts')).activations(options, context())),
     );
 
   program
@@ -111,7 +111,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
         .choices(['pretty', 'json'])
         .default(undefined, 'pretty on a terminal'),
     )
-    .action(async options => onExit(await (await import('./serve.ts')).serve(options, context())));
+    .action(async options => onExit(await (await import('./commands/serve.ts')).serve(options, context())));
 
   program
     .command('runs')
@@ -120,7 +120,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--limit <count>', 'how many runs', parseRows, 20)
     .option('--json', 'print the record of each run as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./runs.ts')).runs(name, options, context())),
+      onExit(await (await import('./commands/runs.ts')).runs(name, options, context())),
     );
 
   program
@@ -128,7 +128,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('show one run')
     .argument('<RUN>', 'id of a run')
     .option('--json', 'print its record as one line of JSON')
-    .action(async (run, options) => onExit(await (await import('./show.ts')).show(run, options, context())));
+    .action(async (run, options) => onExit(await (await import('./commands/show.ts')).show(run, options, context())));
 
   const state = program
     .command('state')
@@ -140,7 +140,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .argument('<NAME>', 'activation')
     .option('--json', 'print it as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./state.ts')).showState(name, options, context())),
+      onExit(await (await import('./commands/state.ts')).showState(name, options, context())),
     );
   state
     .command('reset')
@@ -150,7 +150,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--abandon', 'give up a run that is decided and cannot be finished, and keep the baseline')
     .option('--json', 'print what was removed as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./state.ts')).resetStateOf(name, options, context())),
+      onExit(await (await import('./commands/state.ts')).resetStateOf(name, options, context())),
     );
   state
     .command('backup')
@@ -159,7 +159,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--force', 'though there is a backup of a later generation')
     .option('--json', 'print what was done as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./state.ts')).backupStateOf(name, options, context())),
+      onExit(await (await import('./commands/state.ts')).backupStateOf(name, options, context())),
     );
   state
     .command('backups')
@@ -167,7 +167,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .argument('<NAME>', 'activation')
     .option('--json', 'print each as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./state.ts')).listBackupsOf(name, options, context())),
+      onExit(await (await import('./commands/state.ts')).listBackupsOf(name, options, context())),
     );
   state
     .command('restore')
@@ -177,7 +177,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .option('--force', 'though the destination or the local state is ahead of it')
     .option('--json', 'print what was done as one line of JSON')
     .action(async (name, options) =>
-      onExit(await (await import('./state.ts')).restoreStateOf(name, options, context())),
+      onExit(await (await import('./commands/state.ts')).restoreStateOf(name, options, context())),
     );
 
   program
@@ -187,13 +187,13 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .argument('[NAME]', 'its activation; found out without a name')
     .option('--json', 'print what was found as one line of JSON')
     .action(async (run, name, options) =>
-      onExit(await (await import('./verify.ts')).verify(run, name, options, context())),
+      onExit(await (await import('./commands/verify.ts')).verify(run, name, options, context())),
     );
 
   program
     .command('schema')
     .description('print the JSON Schema of sluice.yaml')
-    .action(async () => onExit(await (await import('./schema.ts')).schema(context())));
+    .action(async () => onExit(await (await import('./commands/schema.ts')).schema(context())));
 
   program
     .command('help')

@@ -3,7 +3,7 @@ import { SluiceError } from '../errors.ts';
 import { exitCodeOfError, gravest } from './exit-code.ts';
 import { noteFailure } from './failure.ts';
 import { runCommandLine } from './program.ts';
-import { Terminal } from './terminal.ts';
+import { Terminal } from './terminal/terminal.ts';
 
 /** The command `sluice`. Ends the process itself: idle connections of drivers would keep it for seconds more. */
 

@@ -1,9 +1,9 @@
 import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { Redactor, Secret } from '../config/secrets.ts';
-import type { Note } from '../config/note-kinds.ts';
+import type { Note } from '../config/schema/note-kinds.ts';
 import { SluiceError } from '../errors.ts';
-import { configurationNotes } from '../run/notes/configuration-notes.ts';
+import { configurationNotes } from '../run/validation/notes/configuration-notes.ts';
 import type { ReloadOutcome } from './operations.ts';
 
 type DaemonConfig = LoadedConfig['config']['daemon'];

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gravest } from '../../src/cli/exit-code.ts';
 import { describeFailure } from '../../src/cli/failure.ts';
-import { displayProgress, liveLine } from '../../src/cli/progress.ts';
-import { formatBytes, formatCount, formatDuration } from '../../src/cli/quantities.ts';
-import { cutToWidth, displayWidth, fittedTableLines, tableLines } from '../../src/cli/table.ts';
-import { Terminal, type TerminalStream } from '../../src/cli/terminal.ts';
-import { shortTypeName } from '../../src/cli/type-name.ts';
+import { displayProgress, liveLine } from '../../src/cli/terminal/progress.ts';
+import { formatBytes, formatCount, formatDuration } from '../../src/cli/terminal/quantities.ts';
+import { cutToWidth, displayWidth, fittedTableLines, tableLines } from '../../src/cli/terminal/table.ts';
+import { Terminal, type TerminalStream } from '../../src/cli/terminal/terminal.ts';
+import { shortTypeName } from '../../src/cli/terminal/type-name.ts';
 import { Redactor } from '../../src/config/secrets.ts';
 import { SluiceError } from '../../src/errors.ts';
 

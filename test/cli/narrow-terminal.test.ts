@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { runCommandLine } from '../../src/cli/program.ts';
-import { displayWidth } from '../../src/cli/table.ts';
-import { Terminal, type TerminalStream } from '../../src/cli/terminal.ts';
+import { displayWidth } from '../../src/cli/terminal/table.ts';
+import { Terminal, type TerminalStream } from '../../src/cli/terminal/terminal.ts';
 import { createProject, type TestProject } from './support.ts';
 
 /** One terminal for standard output and standard error, without colours. */

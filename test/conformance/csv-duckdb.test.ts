@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { csvFormat } from '../../src/config/schema-formats.ts';
-import { CsvEncoder } from '../../src/encoders/csv.ts';
-import { CsvLibraryEncoder } from '../../src/encoders/library/csv.ts';
+import { csvFormat } from '../../src/config/schema/schema-formats.ts';
+import { CsvEncoder } from '../../src/encoders/csv/csv.ts';
+import { CsvLibraryEncoder } from '../../src/encoders/csv/csv-library.ts';
 import { batchOf, column, encodePart } from './encoding.ts';
 import { duckQuery } from './parquet-readers.ts';
 

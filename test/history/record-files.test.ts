@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { runCommandLine } from '../../src/cli/program.ts';
-import { Terminal } from '../../src/cli/terminal.ts';
+import { Terminal } from '../../src/cli/terminal/terminal.ts';
 import { findRun, listRuns } from '../../src/history/record-files.ts';
 import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';

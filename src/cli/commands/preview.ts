@@ -1,12 +1,12 @@
-import { resolveActivation } from '../config/activation.ts';
-import { EXIT } from '../errors.ts';
-import type { Preview } from '../run/preview.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
-import { watchSignals } from './interruption.ts';
-import { formatCount } from './quantities.ts';
-import { cutToWidth, displayWidth, tableLines, widestOf } from './table.ts';
-import { escaped, type Terminal } from './terminal.ts';
-import { shortTypeName } from './type-name.ts';
+import { resolveActivation } from '../../config/activation.ts';
+import { EXIT } from '../../errors.ts';
+import type { Preview } from '../../run/preview.ts';
+import { type CommandContext, openConfig } from '../command-context.ts';
+import { watchSignals } from '../interruption.ts';
+import { formatCount } from '../terminal/quantities.ts';
+import { cutToWidth, displayWidth, tableLines, widestOf } from '../terminal/table.ts';
+import { escaped, type Terminal } from '../terminal/terminal.ts';
+import { shortTypeName } from '../terminal/type-name.ts';
 
 export interface PreviewOptions {
   readonly rows: number;
@@ -25,7 +25,7 @@ export async function preview(
   const { terminal } = context;
   const { config } = await openConfig(context);
   const activation = resolveActivation(config, name);
-  const { previewActivation } = await import('../run/preview.ts');
+  const { previewActivation } = await import('../../run/preview.ts');
   const { signal, release } = watchSignals(terminal);
   try {
     const clean = (text: string): string => terminal.clean(text);

@@ -1,4 +1,4 @@
-import type { RunProgress } from '../run/export-run.ts';
+import type { RunProgress } from '../../run/export-run.ts';
 import { formatBytes, formatCount } from './quantities.ts';
 import { cutToWidth } from './table.ts';
 import type { Terminal } from './terminal.ts';

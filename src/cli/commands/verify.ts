@@ -1,14 +1,14 @@
-import { resolveActivation } from '../config/activation.ts';
-import type { Config } from '../config/schema/schema.ts';
-import { EXIT, SluiceError } from '../errors.ts';
-import { RUN_ID } from '../history/run-id.ts';
-import type { Finding } from '../verify/finding.ts';
-import type { FileVerification } from '../verify/verify-file.ts';
-import type { Verification } from '../verify/verify-run.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
-import { watchSignals } from './interruption.ts';
-import { formatBytes, formatCount } from './quantities.ts';
-import { escaped, type Terminal } from './terminal.ts';
+import { resolveActivation } from '../../config/activation.ts';
+import type { Config } from '../../config/schema/schema.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import { RUN_ID } from '../../history/run-id.ts';
+import type { Finding } from '../../verify/finding.ts';
+import type { FileVerification } from '../../verify/verify-file.ts';
+import type { Verification } from '../../verify/verify-run.ts';
+import { type CommandContext, openConfig } from '../command-context.ts';
+import { watchSignals } from '../interruption.ts';
+import { formatBytes, formatCount } from '../terminal/quantities.ts';
+import { escaped, type Terminal } from '../terminal/terminal.ts';
 
 export interface VerifyOptions {
   readonly json?: boolean;
@@ -32,7 +32,7 @@ export async function verify(
   const activations = names.flatMap(each =>
     name === undefined ? ifAvailable(config, each) : [resolveActivation(config, each)],
   );
-  const { verifyRun } = await import('../verify/verify-run.ts');
+  const { verifyRun } = await import('../../verify/verify-run.ts');
   const interruption = watchSignals(terminal);
   try {
     const onFile = (file: FileVerification): void => terminal.print(fileLine(file, terminal));

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import type { LoadedConfig } from '../config/load.ts';
-import type { ServingDaemon } from '../daemon/serve-daemon.ts';
-import { EXIT, SluiceError } from '../errors.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { ServingDaemon } from '../../daemon/serve-daemon.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import { type CommandContext, openConfig } from '../command-context.ts';
 
 export interface ServeCommandOptions {
   readonly host?: string;
@@ -50,8 +50,8 @@ async function start(
   signal: AbortSignal,
 ): Promise<ServingDaemon> {
   let opened: LoadedConfig | undefined = await openConfig(context);
-  const { loadConfig } = await import('../config/load.ts');
-  const { serveDaemon } = await import('../daemon/serve-daemon.ts');
+  const { loadConfig } = await import('../../config/load.ts');
+  const { serveDaemon } = await import('../../daemon/serve-daemon.ts');
   const { stdout } = process;
   const format = log ?? (stdout.isTTY ? 'pretty' : 'json');
   return serveDaemon({

@@ -1,8 +1,8 @@
-import { EXIT, SluiceError } from '../errors.ts';
-import type { RunRecord } from '../history/run-record.ts';
-import { type CommandContext, openHistoryConfig } from './command-context.ts';
-import { runSummary } from './run-summary.ts';
-import { escaped, type Terminal } from './terminal.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import { type CommandContext, openHistoryConfig } from '../command-context.ts';
+import { runSummary } from '../terminal/run-summary.ts';
+import { escaped, type Terminal } from '../terminal/terminal.ts';
 
 export interface ShowOptions {
   readonly json?: boolean;
@@ -12,8 +12,8 @@ export interface ShowOptions {
 export async function show(run: string, { json }: ShowOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
   const { config } = await openHistoryConfig(context);
-  const { findRun } = await import('../history/record-files.ts');
-  const { acceptedRuns } = await import('../daemon/queue/request-log.ts');
+  const { findRun } = await import('../../history/record-files.ts');
+  const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   const { dataDirectory } = config;
   // In this order: a run that ends meanwhile is in the history before it leaves the queue.
   const queue = await acceptedRuns(dataDirectory).catch((error: unknown) => ({ error }));

@@ -1,11 +1,11 @@
-import { knownNames } from '../config/checks/nearest-name.ts';
-import { EXIT, SluiceError } from '../errors.ts';
-import type { RunRecord } from '../history/run-record.ts';
-import { type CommandContext, openHistoryConfig } from './command-context.ts';
-import { formatBytes, formatCount, formatDuration } from './quantities.ts';
-import { elapsedMs } from './run-summary.ts';
-import { fittedTableLines } from './table.ts';
-import type { Style, Terminal } from './terminal.ts';
+import { knownNames } from '../../config/checks/nearest-name.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import { type CommandContext, openHistoryConfig } from '../command-context.ts';
+import { formatBytes, formatCount, formatDuration } from '../terminal/quantities.ts';
+import { elapsedMs } from '../terminal/run-summary.ts';
+import { fittedTableLines } from '../terminal/table.ts';
+import type { Style, Terminal } from '../terminal/terminal.ts';
 
 export interface RunsOptions {
   readonly limit: number;
@@ -20,7 +20,7 @@ export async function runs(
 ): Promise<number> {
   const { terminal } = context;
   const { config } = await openHistoryConfig(context);
-  const { activationsIn, listRuns } = await import('../history/record-files.ts');
+  const { activationsIn, listRuns } = await import('../../history/record-files.ts');
   const { dataDirectory } = config;
   // Before the history: a run that ends meanwhile is in that before it leaves the queue.
   const live = await liveRecords(dataDirectory, terminal);
@@ -54,7 +54,7 @@ export async function runs(
 }
 
 async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<readonly RunRecord[]> {
-  const { acceptedRuns } = await import('../daemon/queue/request-log.ts');
+  const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   try {
     return (await acceptedRuns(dataDirectory)).map(({ record }) => record);
   } catch (error) {

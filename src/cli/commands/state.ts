@@ -1,16 +1,16 @@
 import { createInterface } from 'node:readline/promises';
-import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
-import { EXIT, SluiceError } from '../errors.ts';
-import type { AbandonedRun } from '../state/abandon-runs.ts';
-import type { BackupReport } from '../state/back-up-state.ts';
-import type { BaselineDescription, StateDescription } from '../state/describe-state.ts';
-import type { BackupSummary } from '../state/list-backups.ts';
-import type { RestoreReport } from '../state/restore-state.ts';
-import { type CommandContext, openConfig, openHistoryConfig } from './command-context.ts';
-import { watchSignals } from './interruption.ts';
-import { formatBytes, formatCount } from './quantities.ts';
-import { tableLines } from './table.ts';
-import { escaped, type Terminal } from './terminal.ts';
+import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import type { AbandonedRun } from '../../state/abandon-runs.ts';
+import type { BackupReport } from '../../state/back-up-state.ts';
+import type { BaselineDescription, StateDescription } from '../../state/describe-state.ts';
+import type { BackupSummary } from '../../state/list-backups.ts';
+import type { RestoreReport } from '../../state/restore-state.ts';
+import { type CommandContext, openConfig, openHistoryConfig } from '../command-context.ts';
+import { watchSignals } from '../interruption.ts';
+import { formatBytes, formatCount } from '../terminal/quantities.ts';
+import { tableLines } from '../terminal/table.ts';
+import { escaped, type Terminal } from '../terminal/terminal.ts';
 
 export interface StateShowOptions {
   readonly json?: boolean;
@@ -24,7 +24,7 @@ export async function showState(
 ): Promise<number> {
   const { config } = await openHistoryConfig(context);
   const activation = resolveActivation(config, name);
-  const { describeState } = await import('../state/describe-state.ts');
+  const { describeState } = await import('../../state/describe-state.ts');
   const state = await describeState(activation);
   if (json) context.terminal.printJson(state);
   else context.terminal.print(stateText(state, context.terminal));
@@ -51,7 +51,7 @@ export async function resetStateOf(
     terminal.note('nothing was removed');
     return EXIT.cancelled;
   }
-  const { resetState } = await import('../state/describe-state.ts');
+  const { resetState } = await import('../../state/describe-state.ts');
   const report = await resetState({ activation, abandonDecided: abandon === true });
   if (json) {
     terminal.printJson(report);
@@ -102,7 +102,7 @@ export async function backupStateOf(
   context: CommandContext,
 ): Promise<number> {
   const activation = await openActivation(name, context);
-  const { backupState } = await import('../state/back-up-state.ts');
+  const { backupState } = await import('../../state/back-up-state.ts');
   const report = await interruptible(context, 'the backup', signal =>
     backupState({ activation, force: force === true, signal }),
   );
@@ -119,7 +119,7 @@ export async function listBackupsOf(
 ): Promise<number> {
   const { terminal } = context;
   const activation = await openActivation(name, context);
-  const { listBackups } = await import('../state/list-backups.ts');
+  const { listBackups } = await import('../../state/list-backups.ts');
   const { backups, complete } = await interruptible(context, 'listing backups', signal =>
     listBackups({ activation, signal }),
   );
@@ -142,7 +142,7 @@ export async function restoreStateOf(
   context: CommandContext,
 ): Promise<number> {
   const activation = await openActivation(name, context);
-  const { restoreState } = await import('../state/restore-state.ts');
+  const { restoreState } = await import('../../state/restore-state.ts');
   const report = await interruptible(context, 'restoring', signal =>
     restoreState({ activation, backup, force: force === true, signal }),
   );

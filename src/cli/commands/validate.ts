@@ -1,16 +1,16 @@
-import { resolveActivation } from '../config/activation.ts';
-import { ConfigInvalidError } from '../config/checks/problems.ts';
-import type { LoadedConfig } from '../config/load.ts';
-import type { Note } from '../config/schema/note-kinds.ts';
-import { EXIT, type SluiceError } from '../errors.ts';
-import type { Check, Validation } from '../run/validation/validate.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
-import { exitCodeOfError, gravest } from './exit-code.ts';
-import { describeFailure, noteFailure } from './failure.ts';
-import { watchSignals } from './interruption.ts';
-import { tableLines } from './table.ts';
-import type { Terminal } from './terminal.ts';
-import { shortTypeName } from './type-name.ts';
+import { resolveActivation } from '../../config/activation.ts';
+import { ConfigInvalidError } from '../../config/checks/problems.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { Note } from '../../config/schema/note-kinds.ts';
+import { EXIT, type SluiceError } from '../../errors.ts';
+import type { Check, Validation } from '../../run/validation/validate.ts';
+import { type CommandContext, openConfig } from '../command-context.ts';
+import { exitCodeOfError, gravest } from '../exit-code.ts';
+import { describeFailure, noteFailure } from '../failure.ts';
+import { watchSignals } from '../interruption.ts';
+import { tableLines } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { shortTypeName } from '../terminal/type-name.ts';
 
 export interface ValidateOptions {
   readonly offline?: boolean;
@@ -29,11 +29,11 @@ export async function validate(
     throw error;
   });
   const { config } = loaded;
-  const { configurationNotes } = await import('../run/validation/notes/configuration-notes.ts');
+  const { configurationNotes } = await import('../../run/validation/notes/configuration-notes.ts');
   const notes = configurationNotes(loaded);
-  const { validateActivation } = await import('../run/validation/validate.ts');
-  const { validationReport } = await import('../run/validation/validation-report.ts');
-  const { toRunError } = await import('../history/new-record.ts');
+  const { validateActivation } = await import('../../run/validation/validate.ts');
+  const { validationReport } = await import('../../run/validation/validation-report.ts');
+  const { toRunError } = await import('../../history/new-record.ts');
   const text = new ValidationText(context);
   if (!json) text.printConfiguration(loaded, notes);
   const interruption = watchSignals(terminal);

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../history/run-record.ts';
+import type { RunRecord } from '../../history/run-record.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
 import { tableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';

@@ -1,12 +1,12 @@
-import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
-import { EXIT } from '../errors.ts';
-import type { ExportResult } from '../run/export-run.ts';
-import { type CommandContext, openConfig } from './command-context.ts';
-import { exitCodeOf, exitCodeOfError, gravest } from './exit-code.ts';
-import { noteFailure } from './failure.ts';
-import { watchSignals } from './interruption.ts';
-import { displayProgress } from './progress.ts';
-import { runSummary } from './run-summary.ts';
+import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
+import { EXIT } from '../../errors.ts';
+import type { ExportResult } from '../../run/export-run.ts';
+import { type CommandContext, openConfig } from '../command-context.ts';
+import { exitCodeOf, exitCodeOfError, gravest } from '../exit-code.ts';
+import { noteFailure } from '../failure.ts';
+import { watchSignals } from '../interruption.ts';
+import { displayProgress } from '../terminal/progress.ts';
+import { runSummary } from '../terminal/run-summary.ts';
 
 export interface RunOptions {
   readonly all?: boolean;
@@ -62,7 +62,7 @@ async function runOne(
 ): Promise<ExportResult> {
   const display = json ? undefined : displayProgress({ activation: activation.name, terminal });
   try {
-    const { exportRun } = await import('../run/export-run.ts');
+    const { exportRun } = await import('../../run/export-run.ts');
     return await exportRun({
       activation,
       trigger: 'command',

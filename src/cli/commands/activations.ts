@@ -1,11 +1,11 @@
-import type { LoadedConfig } from '../config/load.ts';
-import { EXIT } from '../errors.ts';
-import type { RunRecord } from '../history/run-record.ts';
-import { type CommandContext, openHistoryConfig } from './command-context.ts';
-import { formatInterval } from './quantities.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { EXIT } from '../../errors.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import { type CommandContext, openHistoryConfig } from '../command-context.ts';
+import { formatInterval } from '../terminal/quantities.ts';
 import { STATE_STYLES } from './runs.ts';
-import { fittedTableLines } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import { fittedTableLines } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export interface ActivationsOptions {
   readonly json?: boolean;
@@ -29,7 +29,7 @@ interface ListedActivation {
 export async function activations({ json }: ActivationsOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
   const { config } = await openHistoryConfig(context);
-  const { listRuns } = await import('../history/record-files.ts');
+  const { listRuns } = await import('../../history/record-files.ts');
   const { dataDirectory } = config;
   const listed: ListedActivation[] = [];
   for (const name of Object.keys(config.activations)) {

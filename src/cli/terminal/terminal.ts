@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { Redactor } from '../config/secrets.ts';
+import { Redactor } from '../../config/secrets.ts';
 import { wrapped } from './wrap.ts';
 
 /** What is used of `process.stdout` and `process.stderr`. */

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { EXIT, SluiceError } from '../errors.ts';
-import type { CommandContext } from './command-context.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
+import type { CommandContext } from '../command-context.ts';
 
 /** `sluice init`: a configuration to start from, where there is none yet. */
 export async function init({ terminal, configPath }: CommandContext): Promise<number> {
