@@ -36,7 +36,7 @@ export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   AuthorizationFailure: meaning(
     'DESTINATION_PERMISSION',
     "not authorized: a right is missing, or the storage account's firewall refuses this network",
-    'grant the permission that the message names, and check the network rules of the storage account',
+    'grant the permission that the message names, and check the network rules of the storage account; an emulator says the same of a wrong key',
   ),
   AuthorizationPermissionMismatch: meaning('DESTINATION_PERMISSION', 'the credentials lack a permission'),
   InsufficientAccountPermissions: meaning('DESTINATION_PERMISSION', 'the credentials lack a permission'),
