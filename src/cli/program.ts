@@ -128,7 +128,9 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
     .description('show one run')
     .argument('<RUN>', 'id of a run')
     .option('--json', 'print its record as one line of JSON')
-    .action(async (run, options) => onExit(await (await import('./commands/show.ts')).show(run, options, context())));
+    .action(async (run, options) =>
+      onExit(await (await import('./commands/show.ts')).show(run, options, context())),
+    );
 
   const state = program
     .command('state')

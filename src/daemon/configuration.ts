@@ -1,7 +1,7 @@
 import { type ResolvedActivation, resolveActivation } from '../config/activation.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { Redactor, Secret } from '../config/secrets.ts';
 import type { Note } from '../config/schema/note-kinds.ts';
+import { Redactor, Secret } from '../config/secrets.ts';
 import { SluiceError } from '../errors.ts';
 import { configurationNotes } from '../run/validation/notes/configuration-notes.ts';
 import type { ReloadOutcome } from './operations.ts';

@@ -73,7 +73,8 @@ after(() => rm(folder, { recursive: true }));
 
 async function readBack(options: object, settings: string, engine: 'fast' | 'library'): Promise<unknown[][]> {
   const format = csvFormat.parse({ type: 'csv', engine, ...options });
-  const encoder = engine === 'fast' ? new CsvEncoder(COLUMNS, format) : new CsvLibraryEncoder(COLUMNS, format);
+  const encoder =
+    engine === 'fast' ? new CsvEncoder(COLUMNS, format) : new CsvLibraryEncoder(COLUMNS, format);
   const bytes = encodePart(encoder, [batchOf(ROWS)]);
   const isGzip = format.compression === 'gzip';
   const path = join(folder, isGzip ? 'rows.csv.gz' : 'rows.csv');

@@ -3,9 +3,9 @@ import { EXIT } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
 import { formatInterval } from '../terminal/quantities.ts';
-import { STATE_STYLES } from './runs.ts';
 import { fittedTableLines } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
+import { STATE_STYLES } from './runs.ts';
 
 export interface ActivationsOptions {
   readonly json?: boolean;

@@ -171,7 +171,9 @@ export const activation = z
     onEmpty: z
       .enum(['write', 'skip', 'fail'])
       .default('write')
-      .describe('A file without rows: write it as a valid empty file, or leave it out; `fail` fails a run without any row.'),
+      .describe(
+        'A file without rows: write it as a valid empty file, or leave it out; `fail` fails a run without any row.',
+      ),
     onDuplicateKey: z
       .enum(['fail', 'first'])
       .default('fail')
