@@ -1,15 +1,17 @@
-import type { ResolvedActivation, ResolvedFormat } from './config/activation.ts';
+import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './config/activation.ts';
 import { containerKey } from './config/checks/rules.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import {
   DESTINATIONS,
-  type Destination,
   type DestinationOptions,
+  type DestinationPart,
   FORMATS,
   type FormatPart,
   SOURCES,
+  type SourcePart,
 } from './registry.ts';
 import type { Column } from './row-batch.ts';
+import type { Destination } from './sinks/sink.ts';
 import type { RowSource } from './sources/source.ts';
 
 /** The parts that an activation names, made but not opened. */
@@ -29,8 +31,8 @@ export async function assemble(
 ): Promise<Assembly> {
   const { destination, format } = activation;
   return {
-    source: createSource(activation),
-    store: DESTINATIONS[destination.type](destination, options),
+    source: await createSource(activation),
+    store: await openDestination(destination, options),
     target: containerKey(destination) ?? destination.container,
     contentType: contentTypeOf(format),
     createEncoder: await loadEncoder(activation),
@@ -52,7 +54,26 @@ export async function loadEncoder({
 }
 
 /** The source of an activation alone. */
-export function createSource({ source, model, where }: ResolvedActivation): RowSource {
-  const create = SOURCES[source.type] as (request: object) => RowSource;
+export async function createSource({ source, model, where }: ResolvedActivation): Promise<RowSource> {
+  const part = SOURCES[source.type] as SourcePart<typeof source>;
+  const create = await part();
   return create({ source, model, where });
+}
+
+/** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
+export async function openDestination(
+  destination: ResolvedDestination,
+  options: DestinationOptions = {},
+): Promise<Destination> {
+  const create = await partOf(destination).open();
+  return create(destination, options);
+}
+
+/** When the credentials of a destination expire, where they say so. */
+export function credentialsExpireOn(destination: ResolvedDestination): Date | undefined {
+  return partOf(destination).expiresOn(destination);
+}
+
+function partOf(destination: ResolvedDestination): DestinationPart<typeof destination> {
+  return DESTINATIONS[destination.type] as DestinationPart<typeof destination>;
 }

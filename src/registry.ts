@@ -6,10 +6,8 @@ import type {
 } from './config/activation.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { Column } from './row-batch.ts';
-import { AzureBlobStore, type Waiting } from './sinks/azure/azure-blob-store.ts';
-import type { BlobStore, BlockLists } from './sinks/sink.ts';
-import { JsonSource } from './sources/json/json-source.ts';
-import { PostgresSource } from './sources/postgres/postgres-source.ts';
+import { sasExpiry } from './sinks/azure/azure-auth.ts';
+import type { Destination, Waiting } from './sinks/sink.ts';
 import type { RowSource } from './sources/source.ts';
 
 /** Every kind of part, one entry each: the only place that names them all. */
@@ -25,6 +23,9 @@ export interface SourceRequest<Source> {
   readonly where: string | undefined;
 }
 
+/** Loaded when an activation reads from it. */
+export type SourcePart<Source> = () => Promise<(request: SourceRequest<Source>) => RowSource>;
+
 /** An engine is loaded when an activation asks for it: some bring large packages. */
 export interface FormatPart<Format> {
   readonly contentType: (format: Format) => string;
@@ -33,29 +34,30 @@ export interface FormatPart<Format> {
 }
 type CreateEncoder<Format> = (columns: readonly Column[], format: Format) => Encoder;
 
-export interface Destination extends BlobStore, BlockLists {
-  /** Makes sure, without writing, that files can be written. */
-  checkAccess(): Promise<void>;
-  /** For how long requests that begin from now on are tried again; `undefined` for the usual time. */
-  patienceMs: number | undefined;
-}
-
 export interface DestinationOptions {
-  readonly signal: AbortSignal;
+  /** Stops everything. */
+  readonly signal?: AbortSignal | undefined;
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
+  /** For how long a request is tried again, in milliseconds; the destination's usual time without it. */
+  readonly retryBudgetMs?: number | undefined;
 }
 
-export const SOURCES: {
-  readonly [Type in SourceType]: (request: SourceRequest<Of<ResolvedSource, Type>>) => RowSource;
-} = {
-  postgres: ({ source, model, where }) =>
-    new PostgresSource({
-      ...source,
-      modelName: model.name,
-      sql: model.sql,
-      where,
-    }),
-  json: ({ source }) => new JsonSource(source),
+export interface DestinationPart<Place> {
+  readonly open: () => Promise<(destination: Place, options: DestinationOptions) => Destination>;
+  /** When its credentials expire, where they say so. */
+  readonly expiresOn: (destination: Place) => Date | undefined;
+}
+
+export const SOURCES: { readonly [Type in SourceType]: SourcePart<Of<ResolvedSource, Type>> } = {
+  postgres: async () => {
+    const { PostgresSource } = await import('./sources/postgres/postgres-source.ts');
+    return ({ source, model, where }) =>
+      new PostgresSource({ ...source, modelName: model.name, sql: model.sql, where });
+  },
+  json: async () => {
+    const { JsonSource } = await import('./sources/json/json-source.ts');
+    return ({ source }) => new JsonSource(source);
+  },
 };
 
 /** What files of ours are called unless the configuration says otherwise. */
@@ -122,10 +124,13 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
 };
 
 export const DESTINATIONS: {
-  readonly [Type in DestinationType]: (
-    destination: Of<ResolvedDestination, Type>,
-    options: DestinationOptions,
-  ) => Destination;
+  readonly [Type in DestinationType]: DestinationPart<Of<ResolvedDestination, Type>>;
 } = {
-  'azure-blob': (destination, options) => new AzureBlobStore({ ...destination, ...options }),
+  'azure-blob': {
+    open: async () => {
+      const { AzureBlobStore } = await import('./sinks/azure/azure-blob-store.ts');
+      return (destination, options) => new AzureBlobStore({ ...destination, ...options });
+    },
+    expiresOn: sasExpiry,
+  },
 };

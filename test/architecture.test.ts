@@ -91,6 +91,15 @@ test('no folder holds more than eighteen files beside its subfolders', () => {
   );
 });
 
+test('only the registry names a kind of source, format or destination', () => {
+  const above = LAYERS.findIndex(([name]) => name === 'parts') + 1;
+  const kinds = /^(sinks\/azure|sources\/(postgres|json)|encoders\/(csv|json|xml|parquet))\//;
+  const strays = files
+    .filter(({ path }) => layerOf(path) >= above && path !== 'registry.ts')
+    .flatMap(({ path, imports }) => imports.filter(to => kinds.test(to)).map(to => `${path} imports ${to}`));
+  assert.deepEqual(strays, []);
+});
+
 test('a part knows no part of another kind', () => {
   const kindOf = (path: string): string => path.split('/')[0]!;
   const parts = LAYERS.findIndex(([name]) => name === 'parts');

@@ -44,7 +44,7 @@ export async function previewActivation({
   signal,
   clean = text => text,
 }: PreviewRequest): Promise<Preview> {
-  const source = createSource(activation);
+  const source = await createSource(activation);
   const stop = (): void => void source.close();
   signal.addEventListener('abort', stop);
   try {

@@ -1,3 +1,4 @@
+import type { SluiceError } from '../errors.ts';
 import type { Change } from '../row-batch.ts';
 
 /**
@@ -34,6 +35,41 @@ export interface BlobReader {
    * retried by itself. Rejects with DESTINATION_CONFLICT or DESTINATION_NOT_FOUND where the blob is no longer that one.
    */
   readBlob(blob: string, described: Pick<BlobProperties, 'etag' | 'bytes'>): AsyncIterable<Buffer>;
+}
+
+/** All that Sluice asks of a place for files; each kind of destination makes one. */
+export interface Destination extends BlobStore, BlockLists, BlobReader {
+  /** For how long requests that begin from now on are tried again; `undefined` for the usual time. */
+  patienceMs: number | undefined;
+  /** Makes sure, without writing, that files can be written. */
+  checkAccess(): Promise<void>;
+  /** Names of all blobs that begin so, in order. Needs the right to list, which runs do not. */
+  listBlobs(prefix: string): Promise<string[]>;
+  /**
+   * What the credentials say of themselves, without a request: which rights they lack for that use, beyond those that
+   * every run needs, and when they expire. Empty where they say nothing.
+   */
+  reviewCredentials(use: CredentialUse): readonly CredentialFinding[];
+}
+
+export interface CredentialUse {
+  readonly setsTags: boolean;
+  /** From this long before they expire that is a warning, in milliseconds. */
+  readonly warnsBeforeExpiryMs: number;
+  readonly now: Date;
+}
+
+export type CredentialFinding =
+  | { readonly outcome: 'passed' | 'warned'; readonly message: string }
+  /** The use will fail. */
+  | { readonly outcome: 'failed'; readonly error: SluiceError };
+
+/** A failed request is to be made again. */
+export interface Waiting {
+  /** As in `the storage account does not answer (ECONNREFUSED)`. */
+  readonly reason: string;
+  /** For how long it is tried again, in milliseconds. */
+  readonly leftMs: number;
 }
 
 export interface StageOptions {

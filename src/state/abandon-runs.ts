@@ -1,9 +1,9 @@
+import { openDestination } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { readLatest } from '../publish/latest-manifest.ts';
 import { readDecision } from '../publish/read-decision.ts';
 import { findCommittedNames } from '../publish/refused-commit.ts';
-import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import type { StateFolder } from './state-folder.ts';
 
 /** A decided run that was given up, and what is left of it where everybody can see it. */
@@ -39,7 +39,7 @@ async function lookUp(
   activation: ResolvedActivation,
 ): Promise<Omit<AbandonedRun, 'run'>> {
   try {
-    const store = new AzureBlobStore({ ...activation.destination, retryBudgetMs: PATIENCE_MS });
+    const store = await openDestination(activation.destination, { retryBudgetMs: PATIENCE_MS });
     const { manifest } = await readLatest(activation, store);
     const isLatest = manifest?.run === run && { isLatest: true as const };
     if (isLatest) return { ...isLatest, visible: manifest.files.map(({ name }) => name) };

@@ -1,12 +1,12 @@
 import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openDestination } from '../assemble.ts';
 import { Baseline, type BaselineState } from '../baseline/baseline.ts';
 import { hashingText } from '../baseline/row-hashing.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { newRunId } from '../history/run-id.ts';
-import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import { stateError } from '../system-errors.ts';
 import { uploadBackup } from './backup-files.ts';
 import { hexDigest } from './describe-state.ts';
@@ -38,7 +38,7 @@ export interface BackupReport {
  */
 export async function backupState({ activation, force, signal }: BackupRequest): Promise<BackupReport> {
   const { name, destination, blob } = activation;
-  const store = new AzureBlobStore({ ...destination, signal });
+  const store = await openDestination(destination, { signal });
   await store.checkAccess();
   const snapshot = await takeSnapshot(activation);
   try {

@@ -1,6 +1,7 @@
+import { openDestination } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
-import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
+import type { Destination } from '../sinks/sink.ts';
 import { backupPrefix } from './back-up-state.ts';
 import { type BackupDescriptor, backupsAmong, descriptorFolder, findBackup } from './backup-files.ts';
 
@@ -28,7 +29,7 @@ export interface BackupListRequest {
 
 /** What `state restore --backup` can restore. Rejects with STATE_DAMAGED where the latest is not what was written. */
 export async function listBackups({ activation, signal }: BackupListRequest): Promise<BackupList> {
-  const store = new AzureBlobStore({ ...activation.destination, signal });
+  const store = await openDestination(activation.destination, { signal });
   await store.checkAccess();
   const prefix = backupPrefix(activation);
   const find = (backup?: string) => findBackup(store, prefix, { activation: activation.name, backup });
@@ -46,7 +47,7 @@ export async function listBackups({ activation, signal }: BackupListRequest): Pr
 }
 
 /** The newest first; `undefined` where they cannot be listed. */
-export async function backupIds(store: AzureBlobStore, prefix: string): Promise<string[] | undefined> {
+export async function backupIds(store: Destination, prefix: string): Promise<string[] | undefined> {
   try {
     return backupsAmong(await store.listBlobs(descriptorFolder(prefix)), prefix);
   } catch (error) {

@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
+import { openDestination } from '../assemble.ts';
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from '../history/run-id.ts';
 import { type Manifest, manifestNames, parseManifest } from '../publish/manifest.ts';
-import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
+import type { Destination } from '../sinks/sink.ts';
 import { backupPrefix, checkSnapshot } from './back-up-state.ts';
 import { type BackupDescriptor, downloadBackup, findBackup } from './backup-files.ts';
 import { backupIds } from './list-backups.ts';
@@ -42,7 +43,7 @@ export interface RestoreReport {
 export async function restoreState(request: RestoreRequest): Promise<RestoreReport> {
   const { activation, backup, force, signal } = request;
   const { name, destination, dataDirectory } = activation;
-  const store = new AzureBlobStore({ ...destination, signal });
+  const store = await openDestination(destination, { signal });
   await store.checkAccess();
   const prefix = backupPrefix(activation);
   const isId = backup === undefined || RUN_ID.test(backup);
@@ -88,7 +89,7 @@ export async function restoreState(request: RestoreRequest): Promise<RestoreRepo
 const MAX_LISTED = 5;
 
 async function unknownBackup(
-  store: AzureBlobStore,
+  store: Destination,
   prefix: string,
   { name, backup }: { readonly name: string; readonly backup: string | undefined },
 ): Promise<SluiceError> {
@@ -105,7 +106,7 @@ async function unknownBackup(
 }
 
 async function readLatest(
-  store: AzureBlobStore,
+  store: Destination,
   { name, destination }: ResolvedActivation,
 ): Promise<Manifest | undefined> {
   const there = await store.getBlob(manifestNames(destination.folder, name, '').latest);

@@ -1,9 +1,9 @@
+import { openDestination } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { findRun } from '../history/record-files.ts';
 import type { RunFile, RunRecord } from '../history/run-record.ts';
 import { type Manifest, manifestNames, parseManifest } from '../publish/manifest.ts';
-import { AzureBlobStore } from '../sinks/azure/azure-blob-store.ts';
 import type { BlobReader, BlobStore } from '../sinks/sink.ts';
 import type { Finding } from './finding.ts';
 import { type FileVerification, verifyFile } from './verify-file.ts';
@@ -97,7 +97,7 @@ async function locate(
     const { destination } = activation;
     const { run: name } = manifestNames(destination.folder, activation.name, run);
     try {
-      const store = new AzureBlobStore({ ...destination, signal });
+      const store = await openDestination(destination, { signal });
       const there = await store.getBlob(name);
       if (there !== undefined)
         return { activation, store, name, manifest: parseManifest(there.bytes).manifest };
@@ -139,7 +139,7 @@ async function verifyWithoutManifest({
       record === undefined ? '' : '; files are checked against the local history, without columns';
     findings.push({ code: 'MANIFEST_MISSING', message: `${name} is not there${known}` });
   }
-  const store = new AzureBlobStore({ ...activation.destination, signal });
+  const store = await openDestination(activation.destination, { signal });
   const files: FileVerification[] = [];
   for (const file of (record?.files ?? []) as readonly RunFile[]) {
     const result = await verifyFile({

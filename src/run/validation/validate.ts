@@ -1,12 +1,11 @@
-import { createSource, loadEncoder } from '../../assemble.ts';
+import { createSource, loadEncoder, openDestination } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileKinds } from '../../config/file-name.ts';
 import type { Note } from '../../config/schema/note-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { newRunId } from '../../history/run-id.ts';
 import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
-import { AzureBlobStore } from '../../sinks/azure/azure-blob-store.ts';
-import { permissionName, type SasDescription } from '../../sinks/azure/sas.ts';
+import type { CredentialFinding } from '../../sinks/sink.ts';
 import { checkDataDirectory } from '../../state/state-folder.ts';
 import { planMapping } from '../../transforms/map-columns.ts';
 import { concealed } from '../concealed.ts';
@@ -98,7 +97,7 @@ async function checkSource(
   const found: Check[] = [];
   let known: readonly Column[] | undefined;
   await attempt(found, 'source', signal, async () => {
-    const source = createSource(activation);
+    const source = await createSource(activation);
     const stop = (): void => void source.close();
     signal.addEventListener('abort', stop);
     try {
@@ -144,45 +143,24 @@ async function checkDestination(
     names,
   }: { readonly signal: AbortSignal; readonly now: Date; readonly names: readonly string[] },
 ): Promise<Check[]> {
-  const { destination } = activation;
+  const { destination, blob, warnings } = activation;
   const found: Check[] = [];
-  let sas: SasDescription | undefined;
+  let reviewed: readonly CredentialFinding[] = [];
   await attempt(found, 'destination', signal, async () => {
-    const store = new AzureBlobStore({ ...destination, signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
-    sas = store.sas;
+    const store = await openDestination(destination, { signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
+    reviewed = store.reviewCredentials({
+      setsTags: Object.keys(blob.tags ?? {}).length > 0,
+      warnsBeforeExpiryMs: warnings.sasExpiresWithinMs,
+      now,
+    });
     await store.checkAccess();
     if (activation.ifExists !== 'skip') await lookBeforeReading(store, names);
     return `container ${destination.container} of ${destination.name} answers`;
   });
-  if (sas !== undefined) checkSasRights(found, sas, activation, now);
-  return found;
-}
-
-/** Beyond what makes every run fail: rights and time that this activation will miss. */
-function checkSasRights(
-  found: Check[],
-  { permissions, expiresOn }: SasDescription,
-  { blob, warnings }: ResolvedActivation,
-  now: Date,
-): void {
-  const lacks = (letter: string): boolean => permissions !== undefined && !permissions.includes(letter);
-  const fail = (letter: string, why: string): void => {
-    const message = `the SAS token lacks ${permissionName(letter)}, ${why}; it has \`${permissions}\``;
-    const error = new SluiceError('DESTINATION_PERMISSION', message, { stage: 'destination' });
-    found.push({ check: 'sas', outcome: 'failed', error });
-  };
-  const warn = (message: string): void => void found.push({ check: 'sas', outcome: 'warned', message });
-  if (lacks('t') && Object.keys(blob.tags ?? {}).length > 0) fail('t', 'which blob.tags take');
-  if (lacks('d')) {
-    warn(`the SAS token lacks ${permissionName('d')}: parts of an earlier, larger run cannot be deleted`);
-  }
-  const left = expiresOn && expiresOn.getTime() - now.getTime();
-  if (left !== undefined && left > 0 && left < warnings.sasExpiresWithinMs) {
-    warn(`the SAS token expires at ${expiresOn!.toISOString()}`);
-  } else if (left !== undefined && left > 0 && !found.some(({ outcome }) => outcome === 'failed')) {
-    const message = `permissions ${permissions ?? 'of its policy'}, expires at ${expiresOn!.toISOString()}`;
-    found.push({ check: 'sas', outcome: 'passed', message });
-  }
+  const isRefused = found.some(({ outcome }) => outcome === 'failed');
+  // That they are good says nothing where the destination refused them.
+  const worthSaying = reviewed.filter(({ outcome }) => !isRefused || outcome !== 'passed');
+  return [...found, ...worthSaying.map(finding => ({ check: 'sas' as const, ...finding }))];
 }
 
 async function attempt(

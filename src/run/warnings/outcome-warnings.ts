@@ -1,7 +1,6 @@
+import { credentialsExpireOn } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { SluiceError } from '../../errors.ts';
 import type { RunCounts, RunRecord, RunWarning } from '../../history/run-record.ts';
-import { type AzureAddress, sasOf } from '../../sinks/azure/azure-auth.ts';
 
 /**
  * What is worth a warning about a run that works: pure rules, each over what it is given, for a run that warns of itself
@@ -72,22 +71,11 @@ export function sasExpiresWarning(
   { warnings, destination }: Pick<ResolvedActivation, 'warnings' | 'destination'>,
   now: Date,
 ): RunWarning | undefined {
-  const expiresOn = warnings.sasExpiresWithinMs > 0 ? sasExpiry(destination) : undefined;
+  const expiresOn = warnings.sasExpiresWithinMs > 0 ? credentialsExpireOn(destination) : undefined;
   const left = expiresOn === undefined ? Number.POSITIVE_INFINITY : expiresOn.getTime() - now.getTime();
   if (left >= warnings.sasExpiresWithinMs) return undefined;
   const when = left > 0 ? `expires at ${expiresOn!.toISOString()}` : `expired at ${expiresOn!.toISOString()}`;
   return { code: 'SAS_EXPIRES', message: `the SAS token of ${destination.name} ${when}` };
-}
-
-/** When the SAS token of a destination expires, where it has one that says so. */
-export function sasExpiry(destination: AzureAddress): Date | undefined {
-  try {
-    return sasOf(destination)?.expiresOn;
-  } catch (error) {
-    // Credentials that cannot be read fail the run, which says more.
-    if (error instanceof SluiceError) return undefined;
-    throw error;
-  }
 }
 
 const UNITS: readonly (readonly [name: string, ms: number])[] = [

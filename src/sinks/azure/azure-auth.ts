@@ -57,3 +57,14 @@ export function sasOf(address: AzureAddress): SasDescription | undefined {
   const { credentials } = accountOf(address);
   return 'sas' in credentials ? describeSas(credentials.sas) : undefined;
 }
+
+/** When the SAS token of a destination expires, where it has one that says so. */
+export function sasExpiry(address: AzureAddress): Date | undefined {
+  try {
+    return sasOf(address)?.expiresOn;
+  } catch (error) {
+    // Credentials that cannot be read fail the run, which says more.
+    if (error instanceof SluiceError) return undefined;
+    throw error;
+  }
+}

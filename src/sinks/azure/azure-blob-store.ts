@@ -5,11 +5,13 @@ import { SluiceError } from '../../errors.ts';
 import type {
   BlobBlocks,
   BlobProperties,
-  BlobStore,
   BlobWriteProperties,
-  BlockLists,
   CommitOptions,
+  CredentialFinding,
+  CredentialUse,
+  Destination,
   StageOptions,
+  Waiting,
   WriteOutcome,
 } from '../sink.ts';
 import type { AzureAddress } from './azure-auth.ts';
@@ -18,7 +20,8 @@ import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { explainOwnBlob } from './own-blobs.ts';
 import { type Attempt, AttemptTimeout, type ReportProgress, type RetryClock, withRetries } from './retry.ts';
-import { checkSas, type SasDescription } from './sas.ts';
+import { reviewSas } from './review-sas.ts';
+import { checkSas } from './sas.ts';
 import { writeOptions } from './write-options.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -42,14 +45,6 @@ export interface Throttling {
   readonly status: number | undefined;
   /** Time until the request is repeated. */
   readonly delayMs: number;
-}
-
-/** A request that failed is to be made again. */
-export interface Waiting {
-  /** As in `the storage account does not answer (ECONNREFUSED)`. */
-  readonly reason: string;
-  /** How long it is tried again. */
-  readonly leftMs: number;
 }
 
 export interface AzureBlobStoreOptions extends AzureAddress {
@@ -83,7 +78,7 @@ interface Request<T> {
 }
 
 /** A container of Azure Blob Storage. */
-export class AzureBlobStore implements BlobStore, BlockLists {
+export class AzureBlobStore implements Destination {
   readonly #options: AzureBlobStoreOptions;
   readonly #connection: AzureConnection;
   #patienceMs: number;
@@ -104,9 +99,9 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     this.#patienceMs = patienceMs ?? this.#options.retryBudgetMs ?? DEFAULT_RETRY_BUDGET_MS;
   }
 
-  /** What the SAS token says of itself, where there is one. */
-  get sas(): SasDescription | undefined {
-    return this.#connection.sas;
+  reviewCredentials(use: CredentialUse): CredentialFinding[] {
+    const { sas } = this.#connection;
+    return sas === undefined ? [] : reviewSas(sas, use);
   }
 
   /**
@@ -198,7 +193,6 @@ export class AzureBlobStore implements BlobStore, BlockLists {
     });
   }
 
-  /** Names of all blobs that begin so, in order. Needs the permission to list, which runs do not. */
   async listBlobs(prefix: string): Promise<string[]> {
     const request: Request<string[]> = {
       doing: `listing blobs below ${prefix}`,

@@ -5,7 +5,8 @@ import test from 'node:test';
 import { historyFolder } from '../../../src/disk/data-directory.ts';
 import { keepRecord } from '../../../src/history/record-files.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
-import { inUnits, rowsChangedWarning, sasExpiry } from '../../../src/run/warnings/outcome-warnings.ts';
+import { inUnits, rowsChangedWarning } from '../../../src/run/warnings/outcome-warnings.ts';
+import { sasExpiry } from '../../../src/sinks/azure/azure-auth.ts';
 import { activation } from '../../daemon/support/activations.ts';
 import { type Exporter, withExporter } from '../../support/exporter.ts';
 
