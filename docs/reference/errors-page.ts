@@ -121,6 +121,7 @@ const WARNINGS: Readonly<Record<ActivationWarningCode, string>> = {
   FOREIGN_BLOB_OVERWRITTEN: 'Change `fileName`, or set `ifExists: fail`.',
   DELTA_OVERWRITTEN: 'Give each delta a name of its own, as by `{run}` in `fileName`.',
   STALE_PARTS_LEFT: 'Delete the parts that it names, and grant delete (`d`).',
+  COMPLETION_STOOD: 'Grant delete (`d`); until then, go by manifests rather than by the completion file.',
   MANIFESTS_LEFT: 'Grant delete (`d`), or set `manifest: true`.',
   APPEND_PART_MISSING: 'Nothing where a consumer took the part.',
   EXISTS_SKIPPED: 'Nothing: `ifExists: skip` says so.',

@@ -48,6 +48,7 @@ const described = z.object({
     )
     .describe('Columns of the files, in order.'),
   files: shape.files,
+  completion: shape.completion,
   counts: shape.counts,
   warnings: shape.warnings,
 });

@@ -198,17 +198,14 @@ function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, 
   };
 }
 
-/**
- * The name of a run's files. Everything but `{part}` is resolved, once.
- *
- * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name breaks a rule.
- */
-export function resolveFileName(options: FileNameOptions): FileName {
+/** What each placeholder stands for in a run; `{part}` stands for itself. */
+export function placeholderValues(
+  options: Omit<FileNameOptions, 'template' | 'extension'>,
+): Record<Placeholder, string> {
   const instant = new Date(options.instant.getTime() + (options.timestampOffset ?? 0));
   if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is no valid date');
-  const clock = clockValues(instant, options.timezone ?? 'UTC');
-  const values: Record<Placeholder, string> = {
-    ...clock,
+  return {
+    ...clockValues(instant, options.timezone ?? 'UTC'),
     run: options.run,
     activation: options.activation,
     model: options.model,
@@ -216,6 +213,15 @@ export function resolveFileName(options: FileNameOptions): FileName {
     kind: options.kind,
     part: '{part}',
   };
+}
+
+/**
+ * The name of a run's files. Everything but `{part}` is resolved, once.
+ *
+ * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name breaks a rule.
+ */
+export function resolveFileName(options: FileNameOptions): FileName {
+  const values = placeholderValues(options);
   const resolved = parseTemplate(options.template)
     .map(token => ('literal' in token ? token.literal : values[token.placeholder]))
     .join('');

@@ -19,6 +19,8 @@ export interface RunRecord {
   readonly snapshotTime?: string;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
+  /** Names of the completion files that were written after them. */
+  readonly completion?: readonly string[];
   readonly warnings: readonly RunWarning[];
   /** Why the run failed; while it waits for its next attempt, why the last one did. */
   readonly error?: RunError;
@@ -107,6 +109,7 @@ export type WarningCode =
   | 'DELTA_OVERWRITTEN'
   | 'MANIFESTS_LEFT'
   | 'STALE_PARTS_LEFT'
+  | 'COMPLETION_STOOD'
   | 'APPEND_PART_MISSING'
   | 'EXISTS_SKIPPED'
   | 'VALUE_COERCED'

@@ -12,6 +12,7 @@ export interface Decision {
   readonly target: string;
   readonly files: readonly DecidedFile[];
   readonly manifest: DecidedManifest | undefined;
+  readonly completion?: DecidedCompletion | undefined;
   /** The baseline to come, where the activation has one. */
   readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
   /** Parts of an earlier run of the same name that this run no longer has. */
@@ -35,6 +36,19 @@ export interface DecidedManifest {
   readonly latest: Precondition;
   /** Complete but for the ETags of files and the end time. */
   readonly content: Manifest;
+}
+
+/** Blobs that say that all files of the run are in place. */
+export interface DecidedCompletion {
+  /** Those of earlier runs, as they were seen; each is deleted only as long as it has this ETag. */
+  readonly standing: readonly { readonly name: string; readonly etag: string }[];
+  readonly files: readonly CompletionFile[];
+}
+
+export interface CompletionFile {
+  readonly name: string;
+  readonly content: string;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 export interface StalePart {

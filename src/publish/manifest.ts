@@ -30,6 +30,8 @@ export interface Manifest {
   readonly format: ResolvedFormat;
   readonly columns: readonly ManifestColumn[];
   readonly files: RunRecord['files'];
+  /** Names of the completion files, where the activation has any. */
+  readonly completion?: readonly string[];
   readonly counts: RunRecord['counts'];
   readonly warnings: RunRecord['warnings'];
 }

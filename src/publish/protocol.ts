@@ -6,6 +6,7 @@ import type { RunCounts, RunRecord, RunWarning } from '../history/run-record.ts'
 import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
+import { decideCompletion } from './completion.ts';
 import { decideFiles, toRunFile } from './decide-files.ts';
 import type { Decision } from './decision.ts';
 import type { Journal } from './journal.ts';
@@ -24,7 +25,7 @@ import { findStaleParts } from './stale-parts.ts';
  *   STREAMING    staged blocks, delta.log; the baseline is only read         drops the run
  *   SEALED       the end of data is proven, delta.log is on disk             drops the run
  *   PREPARED     commit.json                                                 rolls forward, from here on
- *   PUBLISHING   each file by one conditional commit                         looks each one up, commits the rest
+ *   PUBLISHING   each file by one conditional commit, completion files       looks each one up, commits the rest
  *   PUBLISHED    manifest, then latest.json by compare-and-swap              looks, writes what is missing
  *   APPLIED      the baseline at the new generation                          does nothing, it is there
  *   CLEAN        stale parts deleted, the journal's folder removed
@@ -120,8 +121,7 @@ export async function exportOnce(
       state: baseline.state,
       replaced,
     });
-    replaced.refuse();
-    const record: RunRecord = {
+    const made: RunRecord = {
       ...steps.record,
       state: 'publishing',
       full,
@@ -130,7 +130,21 @@ export async function exportOnce(
       snapshotTime,
       counts: sealed.counts,
       files: sealed.staged.map(toRunFile),
-      warnings: [...plan.warnings, ...sealed.warnings, ...replaced.warnings],
+      warnings: [...plan.warnings, ...sealed.warnings],
+    };
+    const completion = await decideCompletion({
+      activation,
+      record: made,
+      fileName,
+      stale: stale.map(({ name }) => name),
+      replaced,
+      store,
+    });
+    replaced.refuse();
+    const record: RunRecord = {
+      ...made,
+      ...(completion && { completion: completion.files.map(({ name }) => name) }),
+      warnings: [...made.warnings, ...replaced.warnings],
     };
     const baselineKnown = sealed.baseline
       ? { generation, run, keys: sealed.baseline.count }
@@ -147,6 +161,7 @@ export async function exportOnce(
             content: manifestOf(record, activation.format, plan, baselineKnown),
           }
         : undefined,
+      ...(completion && { completion }),
       baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
       stale,
     };
@@ -225,7 +240,7 @@ function manifestOf(
 ): Manifest {
   // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
-  const { startedAt, counts, files, warnings } = record;
+  const { startedAt, counts, files, completion, warnings } = record;
   return {
     version: 1,
     run,
@@ -240,6 +255,7 @@ function manifestOf(
     startedAt,
     counts,
     files,
+    ...(completion && { completion }),
     warnings,
     snapshotTime,
     endedAt: snapshotTime,

@@ -21,6 +21,18 @@ const keptDecision = z.looseObject({
       properties: z.looseObject({}),
     }),
   ),
+  completion: z
+    .looseObject({
+      standing: z.array(z.looseObject({ name: z.string(), etag: z.string() })),
+      files: z.array(
+        z.looseObject({
+          name: z.string(),
+          content: z.string(),
+          metadata: z.looseObject({ run: z.string() }),
+        }),
+      ),
+    })
+    .exactOptional(),
   stale: z.array(z.looseObject({ name: z.string(), etag: z.string(), series: z.string() })),
 });
 

@@ -69,9 +69,9 @@ export function unknownError(run: string, { error }: RefusedFile, cause: SluiceE
 }
 
 /** All files are in place, and `name`, which says so, is not. */
-export function unlistedError(run: string, name: string, error: SluiceError): SluiceError {
+export function unlistedError(run: string, name: string, error: SluiceError, hint = error.hint): SluiceError {
   const message = `run ${run} is decided and unfinished, its files are in place and ${name} is not: ${error.message}`;
-  return refusalError(error, message, error.hint);
+  return refusalError(error, message, hint);
 }
 
 function refusalError(error: SluiceError, message: string, hint: string): SluiceError {

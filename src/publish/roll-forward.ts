@@ -3,8 +3,9 @@ import { SluiceError } from '../errors.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
 import { ROWS_METADATA } from './append-metadata.ts';
+import { findCompletionFile, putCompletionFile, removeStanding } from './completion.ts';
 import { type ConfiguredProperties, propertiesNow } from './configured-properties.ts';
-import type { DecidedFile, DecidedManifest, Decision, StalePart } from './decision.ts';
+import type { DecidedCompletion, DecidedFile, DecidedManifest, Decision, StalePart } from './decision.ts';
 import type { Journal } from './journal.ts';
 import { type Manifest, parseManifest } from './manifest.ts';
 import {
@@ -22,7 +23,8 @@ import {
  * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
  *
  *   PREPARED    the decision is durable in the journal
- *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated
+ *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated;
+ *               completion files of earlier runs go before the first, those of this run come after the last
  *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap; without manifests, a note in the journal
  *   APPLIED     the baseline is at the new generation
  *   CLEAN       stale parts are deleted, the journal's folder is gone
@@ -48,6 +50,8 @@ export interface CommitParts {
   readonly configured: ConfiguredProperties;
   /** Whether the present configuration wants manifests: without them, what keeps one from being written is not in the way. */
   readonly manifests: boolean;
+  /** The same of completion files. */
+  readonly completes: boolean;
 }
 
 export interface RollForwardOptions {
@@ -74,10 +78,11 @@ const MAX_PAUSE_MS = 10_000;
  * write for good, `settleRefusal` says what becomes of the run.
  */
 export async function rollForward(
-  decision: Decision,
+  decided: Decision,
   parts: CommitParts,
   { looksFirst }: RollForwardOptions,
 ): Promise<RunRecord> {
+  const decision = parts.completes ? decided : withoutCompletion(decided);
   const { store, journal, baseline } = parts;
   const { record } = decision;
   const { run } = record;
@@ -88,7 +93,9 @@ export async function rollForward(
   // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
   if (decision.baseline === undefined || baseline.state?.run !== run) {
     const publishing: Publishing = { ...parts, looksFirst };
-    files = manifest ? await publishFiles(decision, publishing) : await publishUnlisted(decision, publishing);
+    files = manifest
+      ? await publishListed(decision, publishing, warnings)
+      : await publishUnlisted(decision, publishing, warnings);
     if (manifest)
       warnings.push(...(await publishManifest(decision, manifest, { files, endedAt }, publishing)));
     if (decision.baseline) {
@@ -100,17 +107,78 @@ export async function rollForward(
   return { ...record, state: 'succeeded', files, warnings, endedAt };
 }
 
+function withoutCompletion({ completion: _, record, manifest, ...rest }: Decision): Decision {
+  const { completion: _names, ...made } = record;
+  if (manifest === undefined) return { ...rest, record: made, manifest };
+  const { completion: _listed, ...content } = manifest.content;
+  return { ...rest, record: made, manifest: { ...manifest, content } };
+}
+
 /**
  * Notes the files of a run without a manifest to show they were in place: consumers may take one away as soon as all
  * are there, and that must not be taken for a file that could not be published.
  */
-async function publishUnlisted(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
+async function publishUnlisted(
+  decision: Decision,
+  parts: Publishing,
+  warnings: RunWarning[],
+): Promise<readonly RunFile[]> {
   const { run } = decision.record;
   const noted = await parts.journal.read(run, 'published.json');
   if (noted !== undefined) return noted as readonly RunFile[];
-  const files = await publishFiles(decision, parts);
+  const files = await publishWhole(decision, parts, warnings);
   await parts.journal.write(run, 'published.json', files);
   return files;
+}
+
+/** Whoever has read the files may have deleted what told of them, which must not be told again. */
+async function publishListed(
+  decision: Decision,
+  parts: Publishing,
+  warnings: RunWarning[],
+): Promise<readonly RunFile[]> {
+  const looks = parts.looksFirst && decision.completion !== undefined;
+  const published = looks ? await findPublished(decision, parts.store) : undefined;
+  return published ?? publishWhole(decision, parts, warnings);
+}
+
+/** All files of the run between the end of earlier completion files and its own. */
+async function publishWhole(
+  decision: Decision,
+  parts: Publishing,
+  warnings: RunWarning[],
+): Promise<readonly RunFile[]> {
+  const { store } = parts;
+  const { completion } = decision;
+  if (completion) warnings.push(...(await removeStanding(completion, store)));
+  const files = await publishFiles(decision, parts);
+  if (completion) await publishCompletion(decision.record.run, completion, parts);
+  return files;
+}
+
+async function publishCompletion(
+  run: string,
+  { files }: DecidedCompletion,
+  { store, clock }: Publishing,
+): Promise<void> {
+  for (const file of files) {
+    const { name } = file;
+    const attempt = (): Promise<WriteOutcome> => putCompletionFile(file, store);
+    const isOurs = (): Promise<string | undefined> => findCompletionFile(file, store);
+    try {
+      const { refusal } = await writeOnce(attempt, isOurs, { clock, name, looksFirst: false });
+      if (refusal === undefined) continue;
+      const message = `another writer changes ${name} over and over`;
+      throw new SluiceError('DESTINATION_CONFLICT', message, {
+        stage: 'destination',
+        hint: 'let no other program write this name',
+      });
+    } catch (error) {
+      if (!isFinalRefusal(error)) throw error;
+      const hint = `${error.hint}; or take completion out of the configuration: the next run then finishes this one without it`;
+      throw unlistedError(run, name, error, hint);
+    }
+  }
 }
 
 type Publishing = CommitParts & RollForwardOptions;

@@ -18,6 +18,7 @@ import type { BaselinePlan } from '../publish/baseline-plan.ts';
 import { configuredProperties } from '../publish/configured-properties.ts';
 import { existsError } from '../publish/decide-files.ts';
 import type { LatestManifest } from '../publish/latest-manifest.ts';
+import { lookBeforeReading } from '../publish/look-before.ts';
 import { type Manifest, toManifestColumn } from '../publish/manifest.ts';
 import {
   exportOnce,
@@ -36,7 +37,6 @@ import { concealed } from './concealed.ts';
 import { createSink } from './create-sink.ts';
 import type { Held } from './held.ts';
 import { keepHouse } from './keep-house.ts';
-import { lookBeforeReading } from './look-before.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './planning/append.ts';
 import { backupThatMayHelp } from './planning/backup-that-may-help.ts';
 import { type Comparison, openComparison } from './planning/comparison.ts';
@@ -192,6 +192,7 @@ class ExportRun {
       target,
       configured: configuredProperties(activation),
       manifests: activation.manifest,
+      completes: activation.completion !== undefined,
     };
     const parts = this.#request.intercept?.(made) ?? made;
     this.#parts = parts;

@@ -25,7 +25,8 @@ export async function recoverActivation({
     const { journal, baseline } = workspace;
     const configured = configuredProperties(activation);
     const { manifest: manifests } = activation;
-    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target, configured, manifests };
+    const completes = activation.completion !== undefined;
+    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target, configured, manifests, completes };
     return await recover(parts, record => workspace.remember(record));
   } finally {
     await workspace.close();

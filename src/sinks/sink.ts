@@ -54,6 +54,8 @@ export interface Destination extends BlobStore, BlockLists, BlobReader {
 
 export interface CredentialUse {
   readonly setsTags: boolean;
+  /** Completion files of the run before are to go before files are published. */
+  readonly deletesCompletion: boolean;
   /** From this long before they expire that is a warning, in milliseconds. */
   readonly warnsBeforeExpiryMs: number;
   readonly now: Date;

@@ -1,6 +1,7 @@
 import { openDestination } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
+import { findCompletionFile } from '../publish/completion.ts';
 import { readLatest } from '../publish/latest-manifest.ts';
 import { readDecision } from '../publish/read-decision.ts';
 import { findCommittedNames } from '../publish/refused-commit.ts';
@@ -42,9 +43,17 @@ async function lookUp(
     const store = await openDestination(activation.destination, { retryBudgetMs: PATIENCE_MS });
     const { manifest } = await readLatest(activation, store);
     const isLatest = manifest?.run === run && { isLatest: true as const };
-    if (isLatest) return { ...isLatest, visible: manifest.files.map(({ name }) => name) };
+    if (isLatest) {
+      const { files, completion = [] } = manifest;
+      return { ...isLatest, visible: [...files.map(({ name }) => name), ...completion] };
+    }
     const decision = await readDecision(folder.journal, run);
-    return { visible: decision ? await findCommittedNames(decision, store) : [] };
+    if (decision === undefined) return { visible: [] };
+    const visible = [...(await findCommittedNames(decision, store))];
+    for (const file of decision.completion?.files ?? []) {
+      if ((await findCompletionFile(file, store)) !== undefined) visible.push(file.name);
+    }
+    return { visible };
   } catch (error) {
     if (error instanceof SluiceError) return { notLookedUp: error.message };
     throw error;

@@ -19,9 +19,10 @@ Error.stackTraceLimit = 0;
 /** The first seed that shows the mutation, and what the oracle says of it. */
 async function firstViolation(
   mutate: SimulationOptions['mutate'],
+  options: SimulationOptions = {},
 ): Promise<{ seed: number; violation: string }> {
   for (let seed = 1; seed <= MAX_SEEDS; seed++) {
-    const { violation } = await simulate(seed, { mutate });
+    const { violation } = await simulate(seed, { ...options, mutate });
     if (violation !== undefined) return { seed, violation };
   }
   throw assert.fail(`no seed up to ${MAX_SEEDS} shows it`);
@@ -126,6 +127,39 @@ test('catches a decided run that is tried again with the properties that were re
   }));
   t.diagnostic(`seed ${found.seed}: ${found.violation}`);
   assertMeant(found, /lacks no right|does not succeed/);
+});
+
+test('catches a completion file that stands while files are published', async t => {
+  const mutate: SimulationOptions['mutate'] = ({ journal }) => ({
+    journal: decidingOtherwise(journal, ({ completion }) => ({
+      completion: completion && { ...completion, standing: [] },
+    })),
+  });
+  const found = await firstViolation(mutate, { completes: true });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /publishes a file, and .* stands/);
+});
+
+test('catches a completion file that is written before the last file', async t => {
+  const mutate: SimulationOptions['mutate'] = parts => ({
+    store: storeWith(parts, async (blob, write, { properties }) => {
+      const { run } = properties.metadata ?? {};
+      if (blob.endsWith('.csv') && run !== undefined) {
+        const options = { condition: { ifAbsent: true }, properties: { metadata: { run } } } as const;
+        await parts.store.putBlob('crm/_SUCCESS-a', Buffer.alloc(0), options);
+      }
+      return write();
+    }),
+  });
+  const found = await firstViolation(mutate, { completes: true });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /says that .* is complete, without/);
+});
+
+test('catches a run that leaves its completion file out', async t => {
+  const found = await firstViolation(() => ({ completes: false }), { completes: true });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /never was called complete/);
 });
 
 test('catches a run that takes published parts for stale', async t => {

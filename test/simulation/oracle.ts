@@ -27,6 +27,7 @@ export class Oracle {
   readonly #runs = new Map<string, RunFacts>();
   readonly #chains = new Map<string, Chain>();
   readonly #chainOfLatest = new Map<string, Chain>();
+  readonly #completions = new Set<string>();
   /** Changes of a blob, newest last, by name. */
   readonly #history = new Map<
     string,
@@ -54,6 +55,7 @@ export class Oracle {
         taken: [],
       };
       this.#chains.set(subject.name, chain);
+      if (subject.completion !== undefined) this.#completions.add(subject.completion);
       if (subject.manifest) this.#chainOfLatest.set(subject.latest, chain);
     }
   }
@@ -190,6 +192,9 @@ export class Oracle {
     if (replaced !== undefined && !warnings.some(({ code }) => code === 'DELTA_OVERWRITTEN'))
       this.violate(`${run} replaced ${replaced} without a word`);
     if (!facts.published) this.violate(`${run} is called finished, and was not published`);
+    const { completion } = subject;
+    if (completion && !this.#history.get(completion)?.some(({ by }) => by === run))
+      this.violate(`${run} is called finished, and never was called complete`);
     if (subject.keepsState && disk.baseline?.state.run !== run) {
       this.violate(`${run} is called finished, and the baseline is of ${disk.baseline?.state.run}`);
     }
@@ -224,6 +229,10 @@ export class Oracle {
     const writer = by === 'sluice' ? (run ?? before?.metadata['run'] ?? by) : by;
     changes.push({ step: this.#world.step, by: writer, before });
 
+    if (this.#completions.has(name)) {
+      if (by === 'sluice' && after !== undefined) this.#completed(after);
+      return;
+    }
     const chain = this.#chainOfLatest.get(name);
     this.#noteSpoiled(event);
     if (by === 'foreign') {
@@ -295,8 +304,30 @@ export class Oracle {
     });
   }
 
+  /** A run says that all of its files are in place. */
+  #completed(after: Version): void {
+    const facts = this.#runs.get(after.metadata['run'] ?? '');
+    if (facts === undefined) this.violate(`${after.name} was written by a run that nobody started`);
+    // Nobody can stop a late request of a run that is over.
+    else if (!this.cameLate(after)) {
+      const missing = facts.names.find(name => !facts.committed.has(name));
+      if (missing) this.violate(`${after.name} says that ${facts.run} is complete, without ${missing}`);
+    }
+  }
+
+  /** No file of a run is published while an earlier one is said to be complete. */
+  #checkIncomplete({ run, chain, published, removedStep, forgotten }: RunFacts): void {
+    const { completion, surelyDeletes } = chain.subject;
+    const there = this.#container!.blobs.get(completion ?? '');
+    if (there?.by !== 'sluice' || !surelyDeletes || published || removedStep !== undefined || forgotten)
+      return;
+    if (there.metadata['run'] !== run && !this.cameLate(there))
+      this.violate(`${run} publishes a file, and ${completion} of ${there.metadata['run']} stands`);
+  }
+
   #committed(facts: RunFacts, after: Version): void {
     facts.committed.set(after.name, after);
+    this.#checkIncomplete(facts);
     const staged = facts.staged.get(after.name);
     if (staged === undefined) this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
     else if (staged.bytes !== after.bytes.length) this.#takenBack(facts, after);

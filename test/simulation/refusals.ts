@@ -24,6 +24,11 @@ export class Refusals {
     this.#leases = random.chance(0.2) ? often : 0;
   }
 
+  /** Whether a blob may ever be leased by somebody else. */
+  get mayLease(): boolean {
+    return this.#leases > 0;
+  }
+
   /** To be called before each start. */
   begin(): void {
     this.#refusesTags = this.#random.chance(0.7);

@@ -28,6 +28,10 @@ export interface Subject {
   readonly appends: boolean;
   /** All runs write to one file: where they append, it must hold what a consumer holds. */
   readonly hasOneFile: boolean;
+  /** Name of the blob that says that all files of a run are in place. */
+  readonly completion?: string;
+  /** Nothing keeps a run from deleting. */
+  readonly surelyDeletes: boolean;
 }
 
 /** What a run is going to publish. */

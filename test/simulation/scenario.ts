@@ -42,7 +42,7 @@ const KINDS = [
 const NAMES = ['export-{activation}', 'export-{activation}-{run}', 'export-{activation}-{part}'] as const;
 
 /** `consumers` are chosen for by themselves. */
-export function chooseScenario(random: Random, consumers: Random): Scenario {
+export function chooseScenario(random: Random, consumers: Random, completes = false): Scenario {
   const names = random.chance(0.1) ? ['a', 'b'] : ['a'];
   // Half of the seeds have few faults, since many of them hide one another.
   const often = random.chance(0.5) ? 1 : 0.25;
@@ -52,7 +52,7 @@ export function chooseScenario(random: Random, consumers: Random): Scenario {
   const restores = manifest ? sometimes(0.15, 0.3) : 0;
   // Without manifests nothing tells of an old disk or of files that were taken away too early.
   return {
-    activations: names.map(name => chooseActivation(name, manifest, random, consumers)),
+    activations: names.map(name => chooseActivation(name, { manifest, completes }, random, consumers)),
     // An old state is something only after a while.
     starts: 1 + random.below(4) + (restores > 0 ? 4 : 0),
     network: { writes: sometimes(0.7, 0.2), reads: sometimes(0.3, 0.04) },
@@ -71,7 +71,7 @@ export function chooseScenario(random: Random, consumers: Random): Scenario {
 
 function chooseActivation(
   name: string,
-  manifest: boolean,
+  { manifest, completes }: { readonly manifest: boolean; readonly completes: boolean },
   random: Random,
   consumers: Random,
 ): ResolvedActivation {
@@ -83,6 +83,7 @@ function chooseActivation(
     syncMode,
     fileName,
     manifest,
+    ...(completes && { completion: { success: `_SUCCESS-${name}` } }),
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
     ifExists: chooseIfExists(fileName, syncMode, random),
     onDestinationReset: onSurprise,

@@ -4,6 +4,7 @@ import { simulate, type Tally } from './simulation.ts';
 
 /** `npm run simulate` goes through as many as one likes. */
 const SEEDS = 4000;
+const COMPLETING_SEEDS = 1000;
 
 Error.stackTraceLimit = 0;
 
@@ -36,6 +37,16 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'STATE_WRITE_FAILED',
   ];
   for (const code of codes) assert.ok((total.failed[code] ?? 0) > 10, code);
+});
+
+test('calls a run complete once all of its files are in place, and no earlier one while they are published', async () => {
+  let recovered = 0;
+  for (let seed = 1; seed <= COMPLETING_SEEDS; seed++) {
+    const { violation, tally } = await simulate(seed, { completes: true });
+    recovered += tally.recovered;
+    if (violation !== undefined) assert.fail(`seed ${seed}: ${violation}`);
+  }
+  assert.ok(recovered > COMPLETING_SEEDS / 10);
 });
 
 test('repeats a seed exactly', async () => {

@@ -27,6 +27,8 @@ export interface VirtualParts {
 export interface SimulationOptions {
   /** Puts something else in the place of parts: how mutations of the protocol are made. */
   readonly mutate?: ((parts: VirtualParts) => Partial<ProtocolParts>) | undefined;
+  /** Whether runs write completion files. */
+  readonly completes?: boolean;
   /** Whether to keep what happened, step by step. */
   readonly traced?: boolean;
 }
@@ -110,7 +112,7 @@ class Simulation {
     this.#random = new Random(seed);
     this.#world = new World(this.#random, options.traced ? [] : undefined);
     this.#consumers = new Random(seed + CONSUMERS);
-    this.#scenario = chooseScenario(this.#random, this.#consumers);
+    this.#scenario = chooseScenario(this.#random, this.#consumers, options.completes);
     this.#oracle = new Oracle(this.#world);
     this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
     this.#refusals = new Refusals(new Random(seed + REFUSALS), run => this.#oracle.refused(run));
@@ -128,7 +130,7 @@ class Simulation {
     this.#oracle.watch(
       this.#container,
       this.#scenario.activations.map(
-        ({ name, syncMode, runType, manifest, destination, ifExists, fileName }) => ({
+        ({ name, syncMode, runType, manifest, destination, ifExists, fileName, completion }) => ({
           name,
           syncMode,
           keepsState: runType === 'full_then_delta',
@@ -137,6 +139,8 @@ class Simulation {
           mayDelete: this.#scenario.mayDelete,
           appends: ifExists === 'append',
           hasOneFile: !fileName.includes('{run}'),
+          ...(completion && { completion: `${destination.folder}${completion.success}` }),
+          surelyDeletes: this.#scenario.mayDelete && !this.#refusals.mayLease,
         }),
       ),
     );
@@ -248,6 +252,7 @@ class Simulation {
       target: TARGET,
       configured: site.tags ? TAGS : {},
       manifests: activation.manifest,
+      completes: activation.completion !== undefined,
       ...mutated,
     };
     try {
@@ -452,7 +457,8 @@ class Simulation {
       if (!this.#oracle.mayBeTaken(metadata['run'] ?? '') || !random.chance(0.4)) continue;
       const site = this.#sites.find(({ activation }) => activation.name === metadata['sluice']);
       // Nothing can be written over what is archived.
-      if (site?.activation.ifExists === 'append' && !site.full && random.chance(0.2)) {
+      const isFile = name.endsWith('.csv');
+      if (isFile && site?.activation.ifExists === 'append' && !site.full && random.chance(0.2)) {
         blob.isArchived = true;
         this.#world.note(`  ${name} is archived`);
       } else {

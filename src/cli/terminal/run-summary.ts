@@ -31,6 +31,8 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
       ),
     );
   }
+  if (record.completion !== undefined)
+    lines.push(`  then ${record.completion.map(terminal.clean).join(', ')}`);
   return lines.join('\n');
 }
 

@@ -13,10 +13,11 @@ import {
   type Placeholder,
   parseTemplate,
   splitExtension,
+  type TemplateToken,
 } from '../file-name.ts';
 
 /** One step of a pattern: the characters it takes, and whether it may take more of them. */
-interface Step {
+export interface Step {
   readonly characters: string;
   readonly repeats: boolean;
 }
@@ -64,7 +65,7 @@ export interface NameSource {
   readonly kinds?: readonly FileKind[];
 }
 
-function literal(text: string): Step[] {
+export function literal(text: string): Step[] {
   return [...text].map(characters => ({ characters, repeats: false }));
 }
 
@@ -98,44 +99,48 @@ function beginningOf(stem: readonly Step[]): string {
   return fixed.map(({ characters }) => characters).join('');
 }
 
+/** The steps that a token of a template stands for. */
+export function stepsOf(token: TemplateToken, source: NameSource, kind: FileKind): readonly Step[] {
+  if ('literal' in token) return literal(token.literal);
+  const { placeholder } = token;
+  if (placeholder === 'run') return [{ characters: RUN_ID_CHARACTERS, repeats: true }];
+  if (placeholder === 'part') return PART_NUMBER;
+  const count = CLOCK_DIGITS[placeholder];
+  if (count !== undefined) return digits(count);
+  return literal(placeholder === 'kind' ? kind : source[placeholder as 'activation' | 'model' | 'mode']);
+}
+
+/** What follows the id of the run has no place of its own; nor has an id that follows a number of parts. */
+function runOffsetOf(steps: readonly Step[]): number | undefined {
+  const first = steps.findIndex(({ repeats }) => repeats);
+  return steps[first]?.characters === RUN_ID_CHARACTERS ? first : undefined;
+}
+
+/** Patterns of one kind of name, with what all of them begin with. */
+export function patternsFrom(stem: readonly Step[], names: readonly (readonly Step[])[]): NamePatterns {
+  const patterns = names.map(steps => ({ steps, runOffset: runOffsetOf(steps) }));
+  return { stem, beginning: beginningOf(stem), patterns };
+}
+
 function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
   const { stem, extension } = splitExtension(source.template, source.extension);
   const tokens = parseTemplate(stem);
-  const steps: Step[] = literal(source.folder);
-  let runOffset: number | undefined;
-  let fixedLength = true;
-  for (const token of tokens) {
-    if ('literal' in token) steps.push(...literal(token.literal));
-    else if (token.placeholder === 'run') {
-      if (fixedLength) runOffset ??= steps.length;
-      fixedLength = false;
-      steps.push({ characters: RUN_ID_CHARACTERS, repeats: true });
-    } else if (token.placeholder === 'part') {
-      fixedLength = false;
-      steps.push(...PART_NUMBER);
-    } else {
-      const count = CLOCK_DIGITS[token.placeholder];
-      if (count !== undefined) steps.push(...digits(count));
-      else if (token.placeholder === 'kind') steps.push(...literal(kind));
-      else steps.push(...literal(source[token.placeholder as 'activation' | 'model' | 'mode']));
-    }
-  }
+  const steps = [...literal(source.folder), ...tokens.flatMap(token => stepsOf(token, source, kind))];
   const numbered = tokens.some(token => 'placeholder' in token && token.placeholder === 'part');
   const changes = source.mode === 'difference' ? CHANGES.map(change => `_${change}`) : [''];
   const partSuffixes = numbered ? [[]] : [[], [...literal('_part'), ...PART_NUMBER]];
-  const patterns = changes.flatMap(change =>
-    partSuffixes.map(part => ({
-      steps: [...steps, ...literal(change), ...part, ...literal(extension)],
-      runOffset,
-    })),
+  const names = changes.flatMap(change =>
+    partSuffixes.map(part => [...steps, ...literal(change), ...part, ...literal(extension)]),
   );
-  return { stem: steps, beginning: beginningOf(steps), patterns };
+  return patternsFrom(steps, names);
 }
 
 export interface NamedFiles {
   /** Identity of the container: names in two containers never collide. */
   readonly container: string;
   readonly patterns: NamePatterns;
+  /** Whose they are: one run may write both of two that have the same, and then with one id. */
+  readonly owner?: string;
 }
 
 function commonCharacter(a: Step, b: Step): string | undefined {
@@ -161,20 +166,21 @@ function partEarly(a: readonly Step[], b: readonly Step[]): boolean {
 }
 
 /** A name that both could give, or undefined when there is none. */
-function commonName(some: NamePatterns, others: NamePatterns): string | undefined {
-  if (partEarly(some.stem, others.stem)) return undefined;
-  for (const a of some.patterns) {
-    for (const b of others.patterns) {
-      const common = commonNameOf(a, b);
+function commonName(some: NamedFiles, others: NamedFiles): string | undefined {
+  if (partEarly(some.patterns.stem, others.patterns.stem)) return undefined;
+  const isOneRun = some.owner !== undefined && some.owner === others.owner;
+  for (const a of some.patterns.patterns) {
+    for (const b of others.patterns.patterns) {
+      const common = commonNameOf(a, b, isOneRun);
       if (common !== undefined) return common;
     }
   }
   return undefined;
 }
 
-function commonNameOf(a: NamePattern, b: NamePattern): string | undefined {
+function commonNameOf(a: NamePattern, b: NamePattern, isOneRun: boolean): string | undefined {
   // Ids of runs are unique and of one length: at the same place they make the names differ.
-  if (a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
+  if (!isOneRun && a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
 
   const width = b.steps.length + 1;
   const visited = new Set<number>();
@@ -216,7 +222,7 @@ export function meetings<Files extends NamedFiles>(named: readonly Files[]): Mee
     for (let after = index + 1; places[after]?.text.startsWith(text); after++) {
       const other = places[after]!.place;
       const [a, b] = place < other ? [place, other] : [other, place];
-      const example = commonName(named[a]!.patterns, named[b]!.patterns);
+      const example = commonName(named[a]!, named[b]!);
       if (example !== undefined) found.push({ a, b, example });
     }
   }

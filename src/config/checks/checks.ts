@@ -6,7 +6,8 @@
  */
 
 import type * as z from 'zod';
-import { extensionOf, fileKinds, normalizeFolder } from '../file-name.ts';
+import { FILE } from '../completion.ts';
+import { extensionOf, fileKinds, normalizeFolder, parseTemplate } from '../file-name.ts';
 import { addressFaults } from '../postgres/postgres-address.ts';
 import {
   type ActivationConfig,
@@ -26,6 +27,7 @@ import {
   toValue,
 } from '../tree/located-tree.ts';
 import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
+import { controlPatterns, successPatterns } from './completion-patterns.ts';
 import { knownNames } from './nearest-name.ts';
 import { describeAllowed, type ProblemWriter } from './problems.ts';
 import {
@@ -283,16 +285,14 @@ class Checker {
   }
 
   #checkFileNames(): void {
-    const named = [...this.#sections.activations].flatMap(
-      ([name, entry]) => this.#filesOf(name, entry) ?? [],
-    );
+    const named = [...this.#sections.activations].flatMap(([name, entry]) => this.#filesOf(name, entry));
     for (const { first, second, example } of meetings(named)) this.#reportMeeting(first, second, example);
   }
 
   /** The names that an activation may write, unless they are refused or cannot be known. */
-  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles | undefined {
+  #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles[] {
     const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
-    if (fileName === undefined || !sound.has('fileName')) return undefined;
+    if (fileName === undefined || !sound.has('fileName')) return [];
     const destination = this.#sections.destinations.get(value.destination ?? '');
     const folder = this.#soundFolder(destination);
     const extension = value.format === undefined ? '.csv' : extensionOf(value.format);
@@ -302,7 +302,7 @@ class Checker {
     const fault = fileNameFault({ ...shared, timezone, timestampOffset, folder });
     if (fault !== undefined) {
       this.#report(namePath, `is ${this.#writer.show(namePath, fileName)}; a file name ${fault}`);
-      return undefined;
+      return [];
     }
     const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
     if (
@@ -311,10 +311,22 @@ class Checker {
       !sound.has('format') ||
       !sound.has('syncMode')
     )
-      return undefined;
+      return [];
     const kinds = fileKinds((sound.has('runType') && value.runType) || 'full_then_delta');
-    const patterns = namePatterns({ ...shared, folder: normalizeFolder(folder), kinds });
-    return { path: namePath, container, patterns, folderPath: [...destination.path, 'folder'] };
+    const source = { ...shared, folder: normalizeFolder(folder), kinds };
+    const place = { container, owner: name, folderPath: [...destination.path, 'folder'] };
+    const named = [{ ...place, path: namePath, patterns: namePatterns(source) }];
+    const { success, control } = (sound.has('completion') && value.completion) || {};
+    const isSound = (template: string): boolean => nameFault(() => parseTemplate(template)) === undefined;
+    if (success !== undefined && isSound(success)) {
+      const patterns = successPatterns(source, success);
+      named.push({ ...place, path: [...path, 'completion', 'success'], patterns });
+    }
+    if (control !== undefined && isSound(control.name.replaceAll(FILE, ''))) {
+      const patterns = controlPatterns(source, control.name);
+      named.push({ ...place, path: [...path, 'completion', 'control', 'name'], patterns });
+    }
+    return named;
   }
 
   #soundFolder(destination: Entry<DestinationConfig> | undefined): string {

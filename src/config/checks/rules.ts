@@ -5,11 +5,13 @@
  */
 
 import { AddressFault } from '../../addresses/address-fault.ts';
+import { contentFault, FILE, resolveCompletionName } from '../completion.ts';
 import {
   FileNameInvalidError,
   type FileNameOptions,
   normalizeFolder,
   partName,
+  placeholderValues,
   resolveFileName,
 } from '../file-name.ts';
 import type { ActivationConfig, DaemonConfig, DestinationConfig, ModelConfig } from '../schema/schema.ts';
@@ -45,6 +47,32 @@ function firstRepeated(values: readonly string[]): number {
 }
 
 const LONGEST_RUN_ID = 'r'.repeat(40);
+const TRIAL_INSTANT = new Date('2025-04-14T12:34:56.789Z');
+const TRIAL_VALUES = placeholderValues({
+  instant: TRIAL_INSTANT,
+  run: LONGEST_RUN_ID,
+  activation: 'activation',
+  model: 'model',
+  mode: 'difference',
+  kind: 'delta',
+});
+
+function formatFindings(format: ActivationConfig['format']): Finding[] {
+  const found: Finding[] = [];
+  if (format.type !== 'parquet' && format.level !== undefined && format.compression !== 'gzip') {
+    found.push(
+      finding(
+        ['format', 'level'],
+        `is set with compression ${format.compression}; it needs compression gzip`,
+      ),
+    );
+  }
+  if (format.type !== 'csv') return found;
+  for (const { option, reason } of csvAmbiguities(format)) {
+    found.push(finding(['format', option], reason));
+  }
+  return found;
+}
 
 /** Why a name is refused, without the name itself; undefined when it is not. */
 export function nameFault(resolve: () => unknown): string | undefined {
@@ -64,8 +92,7 @@ interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run' | 'kind'> {
 /** Why the names that an activation would give are refused, tried with the longest values that a run can bring. */
 export function fileNameFault({ folder, ...options }: NameTrial): string | undefined {
   return nameFault(() => {
-    const instant = new Date('2025-04-14T12:34:56.789Z');
-    const name = resolveFileName({ ...options, instant, run: LONGEST_RUN_ID, kind: 'delta' });
+    const name = resolveFileName({ ...options, instant: TRIAL_INSTANT, run: LONGEST_RUN_ID, kind: 'delta' });
     const change = options.mode === 'difference' ? ({ change: 'removed' } as const) : {};
     partName(name, 100_000, { ...change, folder });
   });
@@ -173,21 +200,40 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
     },
   },
   { reads: ['format'], check: ({ format }) => formatFindings(format) },
+  { reads: ['completion', 'ifExists'], check: completionFindings },
 ];
 
-function formatFindings(format: ActivationConfig['format']): Finding[] {
+function completionFindings({ completion = {}, ifExists }: ActivationConfig, { show }: Writing): Finding[] {
+  const { success, control } = completion;
+  if (success === undefined && control === undefined)
+    return [finding(['completion'], 'has neither success nor control; expected at least one of them')];
   const found: Finding[] = [];
-  if (format.type !== 'parquet' && format.level !== undefined && format.compression !== 'gzip') {
-    found.push(
-      finding(
-        ['format', 'level'],
-        `is set with compression ${format.compression}; it needs compression gzip`,
-      ),
-    );
+  const checkName = (path: KeyPath, name: string, rule: () => unknown): void => {
+    const fault = nameFault(rule);
+    if (fault !== undefined)
+      found.push(finding(path, `is ${show(path, name)}; the name of a completion file ${fault}`));
+  };
+  if (success !== undefined) {
+    const path = ['completion', 'success'];
+    if (success.includes('/'))
+      found.push(
+        finding(
+          path,
+          `is ${show(path, success)}; it lies in the folder of the files, so it must not name one`,
+        ),
+      );
+    else checkName(path, success, () => resolveCompletionName(success, TRIAL_VALUES));
+    if (success.includes(FILE)) {
+      found.push(
+        finding(path, 'holds {file}; there is one for all files, and completion.control has one for each'),
+      );
+    }
   }
-  if (format.type !== 'csv') return found;
-  for (const { option, reason } of csvAmbiguities(format)) {
-    found.push(finding(['format', option], reason));
+  if (control !== undefined) {
+    const path = ['completion', 'control', 'name'];
+    checkName(path, control.name, () => resolveCompletionName(control.name, TRIAL_VALUES, 'file'));
+    const fault = contentFault(control, ifExists === 'append');
+    if (fault !== undefined) found.push(finding(['completion', 'control', 'content'], fault));
   }
   return found;
 }

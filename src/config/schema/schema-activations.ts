@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { cronFault } from './cron.ts';
+import { completion } from './schema-completion.ts';
 import { blob } from './schema-destinations.ts';
 import { format } from './schema-formats.ts';
 import { notes } from './schema-notes.ts';
@@ -219,6 +220,7 @@ export const activation = z
       .union([z.boolean(), keepingManifests], { error: 'true, false or { keep: all, a count or an age }' })
       .prefault(true)
       .describe('Whether a manifest is written after the files, and how many of earlier runs are kept.'),
+    completion: completion.exactOptional(),
     schedule: z.array(scheduleEntry).prefault([]).describe('When the daemon runs the activation by itself.'),
     overlap: z
       .enum(['skip', 'queue'])

@@ -241,6 +241,13 @@ export const WARNING_RULES: readonly WarningRule[] = [
     afterRun: inRecord('STALE_PARTS_LEFT', 'no stale parts were left'),
   },
   {
+    code: 'COMPLETION_STOOD',
+    severity: 'warning',
+    raised: 'completion files of an earlier run could not be deleted before files were published',
+    over: 'a run deletes them',
+    afterRun: inRecord('COMPLETION_STOOD', 'no completion file stood while files were published'),
+  },
+  {
     code: 'MANIFESTS_LEFT',
     severity: 'warning',
     raised: 'manifests of earlier runs, which `manifest.keep` no longer keeps, may not be deleted',

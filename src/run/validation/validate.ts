@@ -4,12 +4,13 @@ import { fileKinds } from '../../config/file-name.ts';
 import type { Note } from '../../config/schema/note-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { newRunId } from '../../history/run-id.ts';
+import { completionNames } from '../../publish/completion.ts';
+import { lookBeforeReading } from '../../publish/look-before.ts';
 import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
 import type { CredentialFinding } from '../../sinks/sink.ts';
 import { checkDataDirectory } from '../../state/state-folder.ts';
 import { planMapping } from '../../transforms/map-columns.ts';
 import { concealed } from '../concealed.ts';
-import { lookBeforeReading } from '../look-before.ts';
 import { RunFiles } from '../run-files.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 
@@ -83,9 +84,10 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
 /** Where the name says what a run exports, both of a full run and of a delta. */
 function namesOf(activation: ResolvedActivation, now: Date): string[] {
   const record = { run: newRunId(now), startedAt: now.toISOString() };
-  const names = fileKinds(activation.runType).flatMap(
-    kind => new RunFiles(activation, record, kind).firstNames,
-  );
+  const names = fileKinds(activation.runType).flatMap(kind => {
+    const { firstNames } = new RunFiles(activation, record, kind);
+    return [...firstNames, ...completionNames(activation, { ...record, full: kind === 'full' }, firstNames)];
+  });
   return [...new Set(names)];
 }
 
@@ -143,13 +145,14 @@ async function checkDestination(
     names,
   }: { readonly signal: AbortSignal; readonly now: Date; readonly names: readonly string[] },
 ): Promise<Check[]> {
-  const { destination, blob, warnings } = activation;
+  const { destination, blob, warnings, completion } = activation;
   const found: Check[] = [];
   let reviewed: readonly CredentialFinding[] = [];
   await attempt(found, 'destination', signal, async () => {
     const store = await openDestination(destination, { signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
     reviewed = store.reviewCredentials({
       setsTags: Object.keys(blob.tags ?? {}).length > 0,
+      deletesCompletion: completion !== undefined,
       warnsBeforeExpiryMs: warnings.sasExpiresWithinMs,
       now,
     });

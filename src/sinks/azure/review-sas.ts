@@ -5,7 +5,7 @@ import { permissionName, type SasDescription } from './sas.ts';
 /** Rights and time that a use will miss, beyond what makes every run fail. */
 export function reviewSas(
   { permissions, expiresOn }: SasDescription,
-  { setsTags, warnsBeforeExpiryMs, now }: CredentialUse,
+  { setsTags, deletesCompletion, warnsBeforeExpiryMs, now }: CredentialUse,
 ): CredentialFinding[] {
   const found: CredentialFinding[] = [];
   const lacks = (letter: string): boolean => permissions !== undefined && !permissions.includes(letter);
@@ -15,7 +15,8 @@ export function reviewSas(
     found.push({ outcome: 'failed', error });
   }
   if (lacks('d')) {
-    const message = `the SAS token lacks ${permissionName('d')}: parts of an earlier, larger run cannot be deleted`;
+    const more = deletesCompletion ? ', and completion files of the run before,' : '';
+    const message = `the SAS token lacks ${permissionName('d')}: parts of an earlier, larger run${more} cannot be deleted`;
     found.push({ outcome: 'warned', message });
   }
   const left = expiresOn && expiresOn.getTime() - now.getTime();

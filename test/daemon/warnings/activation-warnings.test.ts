@@ -153,6 +153,7 @@ const IN_RECORD: readonly (readonly [RunWarning['code'], told: boolean])[] = [
   ['SLOW_RUN', true],
   ['VALUE_COERCED', true],
   ['STALE_PARTS_LEFT', true],
+  ['COMPLETION_STOOD', true],
   ['RECORD_NOT_KEPT', true],
   ['REMOVALS_OVER', false],
   ['FOREIGN_BLOB_OVERWRITTEN', false],

@@ -146,6 +146,10 @@ export const runSchema = component(
       snapshotTime: instant().exactOptional().describe('Instant of the source that the rows are from.'),
       counts: runCounts,
       files: z.array(runFile).describe('What was published.'),
+      completion: z
+        .array(z.string())
+        .exactOptional()
+        .describe('Names of the completion files that were written after the files.'),
       warnings: z.array(runWarning),
       error: errorSchema
         .exactOptional()

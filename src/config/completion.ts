@@ -1,0 +1,76 @@
+/** Names and content of completion files, and the rules that they keep. */
+
+import type { DeepReadonly } from './deep-freeze.ts';
+import {
+  checkBlobName,
+  FileNameInvalidError,
+  PLACEHOLDERS,
+  type Placeholder,
+  parseTemplate,
+} from './file-name.ts';
+import type { CompletionConfig } from './schema/schema-completion.ts';
+
+export type Control = DeepReadonly<NonNullable<CompletionConfig['control']>>;
+type Values = Readonly<Record<Placeholder, string>>;
+
+/** Stands for the name of a file, in the name of its control file and in its content. */
+export const FILE = '{file}';
+
+/** What the content of a control file may name beside the placeholders of names. */
+const OF_A_FILE = ['file', 'rows', 'bytes', 'sha256', 'md5'] as const;
+const OF_A_RUN = ['files', 'rows', 'bytes'] as const;
+/** There is one for each file that the run stages, which of a file that is appended to is not the whole. */
+const CHECKSUMS: readonly string[] = ['sha256', 'md5'];
+
+/** Braces that hold anything but a word are text, so that the content may be JSON. */
+const WORD = /\{(\w+)\}/g;
+
+export function isPerFile({ name }: Pick<Control, 'name'>): boolean {
+  return name.includes(FILE);
+}
+
+/** A name below the folder of the destination, without `{part}`. Throws FILE_NAME_INVALID. */
+export function resolveCompletionName(template: string, values: Values, file?: string): string {
+  const name = template
+    .split(FILE)
+    .map(piece => resolved(piece, values))
+    .join(file ?? FILE);
+  checkBlobName(name);
+  return name;
+}
+
+function resolved(template: string, values: Values): string {
+  return parseTemplate(template)
+    .map(token => {
+      if ('literal' in token) return token.literal;
+      if (token.placeholder !== 'part') return values[token.placeholder];
+      throw new FileNameInvalidError(template, 'must not hold {part}; {file} has the number of a part');
+    })
+    .join('');
+}
+
+/** `own` are the values of a file or of the run. */
+export function resolveContent(
+  content: string,
+  values: Values,
+  own: Readonly<Record<string, string | number>>,
+): string {
+  const all: Readonly<Record<string, string | number>> = { ...values, ...own };
+  return content.replace(WORD, (_, word: string) => String(all[word]));
+}
+
+/** What is wrong with the content, as it follows the key. */
+export function contentFault(control: Control, appends: boolean): string | undefined {
+  const own: readonly string[] = isPerFile(control) ? OF_A_FILE : OF_A_RUN;
+  const general = Object.keys(PLACEHOLDERS).filter(word => word !== 'part');
+  for (const [placeholder, word = ''] of control.content.matchAll(WORD)) {
+    if (CHECKSUMS.includes(word) && appends)
+      return `holds ${placeholder}, and with ifExists append no checksum of the whole file is made; leave it out`;
+    if (own.includes(word) || general.includes(word)) continue;
+    if ((OF_A_FILE as readonly string[]).includes(word))
+      return `holds ${placeholder}, which is of one file; expected a name with {file}, so that each file has a control file`;
+    const known = [...own, ...general].map(name => `{${name}}`).join(' ');
+    return `holds the unknown placeholder ${placeholder}; there are ${known}`;
+  }
+  return undefined;
+}
