@@ -35,10 +35,10 @@ export type {
   RunError,
   RunFile,
   RunRecord,
-  RunState,
   RunWarning,
   WarningCode,
 } from './history/run-record.ts';
+export type { RunState } from './history/run-state.ts';
 export type { Manifest, ManifestColumn } from './publish/manifest.ts';
 export type { Clock } from './publish/roll-forward.ts';
 export type { Column, ColumnKind } from './row-batch.ts';

@@ -4,6 +4,7 @@ import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from '../history/run-id.ts';
 import type { RunRecord } from '../history/run-record.ts';
+import { hasEnded } from '../history/run-state.ts';
 import type { Preview } from '../run/preview.ts';
 import type { Validation } from '../run/validation/validate.ts';
 import { activationStatus } from './activation-status.ts';
@@ -34,7 +35,7 @@ import { Dispatcher } from './queue/dispatcher.ts';
 import { queuePath, RequestLog } from './queue/request-log.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { requeueAccepted, StartRecovery } from './queue/start-recovery.ts';
-import { hasEnded, RunEvents } from './run-events.ts';
+import { RunEvents } from './run-events.ts';
 import type { WriteProblems } from './write-problems.ts';
 
 export interface DaemonOptions {

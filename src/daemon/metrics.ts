@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { ERROR_CATEGORIES, type ErrorCategory } from '../errors.ts';
 import type { RunRecord } from '../history/run-record.ts';
+import { ENDED_STATES } from '../history/run-state.ts';
 import type { DeliveryOutcome } from './notify/outbox.ts';
 import type { ActivationStatus, Health } from './operations.ts';
 
@@ -123,7 +124,6 @@ const MISNAMED = [
 type MetricName = keyof typeof METRICS;
 
 const DURATION_BUCKETS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
-const ENDED_STATES = ['succeeded', 'failed', 'held', 'cancelled', 'recovered'] as const;
 const TIMED_STATES: ReadonlySet<string> = new Set(['succeeded', 'failed', 'held']);
 const CHANGES = ['added', 'updated', 'removed', 'unchanged'] as const;
 

@@ -1,4 +1,5 @@
-import type { RunRecord, RunState } from '../history/run-record.ts';
+import type { RunRecord } from '../history/run-record.ts';
+import type { RunState } from '../history/run-state.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { Preview } from '../run/preview.ts';
 import type { Validation } from '../run/validation/validate.ts';

@@ -1,11 +1,5 @@
-import type { RunRecord, RunState } from '../history/run-record.ts';
+import { hasEnded } from '../history/run-state.ts';
 import type { RunEvent } from './operations.ts';
-
-const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'held', 'cancelled', 'recovered']);
-
-export function hasEnded({ state }: Pick<RunRecord, 'state'>): boolean {
-  return ENDED.has(state);
-}
 
 /** Who listens to which run. */
 export class RunEvents {

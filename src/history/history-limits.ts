@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { recallRecord, runsIn } from './record-files.ts';
 import { stampOf } from './run-id.ts';
 import type { RunRecord } from './run-record.ts';
+import { isSuccess } from './run-state.ts';
 
 export interface HistoryLimits {
   readonly keepRuns: number;
@@ -31,10 +32,6 @@ export function inOrderMade<T extends Pick<RunRecord, 'run'>>(runs: readonly T[]
   let end = runs.length;
   while (end > 0 && runs[end - 1]!.run > latest) end--;
   return end === runs.length ? runs : [...runs.slice(end), ...runs.slice(0, end)];
-}
-
-export function isSuccess({ state }: Pick<RunRecord, 'state'>): boolean {
-  return state === 'succeeded' || state === 'recovered';
 }
 
 /**

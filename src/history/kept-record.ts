@@ -1,15 +1,6 @@
 import * as z from 'zod';
+import { RUN_STATES } from './run-state.ts';
 
-const STATES = [
-  'queued',
-  'reading',
-  'publishing',
-  'succeeded',
-  'failed',
-  'held',
-  'cancelled',
-  'recovered',
-] as const;
 const problem = z.looseObject({ code: z.string(), message: z.string() });
 
 /**
@@ -19,7 +10,7 @@ const problem = z.looseObject({ code: z.string(), message: z.string() });
 export const keptRecord = z.looseObject({
   run: z.string(),
   activation: z.string().exactOptional(),
-  state: z.enum(STATES).exactOptional(),
+  state: z.enum(RUN_STATES).exactOptional(),
   startedAt: z.string().exactOptional(),
   endedAt: z.string().exactOptional(),
   generation: z.number().exactOptional(),

@@ -1,4 +1,5 @@
 import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
+import type { RunState } from './run-state.ts';
 
 /** What is known of a run; the same for logs, history, HTTP and the console. Plain data. */
 export interface RunRecord {
@@ -56,16 +57,6 @@ export interface RunAttempt {
 
 /** The first two are released by allowing removals, the others by a full run. Never changed. */
 export type HeldReason = 'SOURCE_EMPTY' | 'REMOVALS_OVER' | 'STATE_LOST' | 'SOURCE_MOVED';
-
-export type RunState =
-  | 'queued'
-  | 'reading'
-  | 'publishing'
-  | 'succeeded'
-  | 'failed'
-  | 'held'
-  | 'cancelled'
-  | 'recovered';
 
 export interface RunCounts {
   readonly read: number;

@@ -4,10 +4,10 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { activationFolder, historyFolder } from '../disk/data-directory.ts';
 import { writeDurably } from '../disk/durable-file.ts';
 import { SluiceError } from '../errors.ts';
-import { isSuccess } from '../history/history-limits.ts';
 import { recallRecord, runsIn } from '../history/record-files.ts';
 import { RUN_ID, stampOf } from '../history/run-id.ts';
 import type { RunRecord, RunWarning } from '../history/run-record.ts';
+import { isSuccess } from '../history/run-state.ts';
 import type { BlobStore } from '../sinks/sink.ts';
 import { manifestNames } from './manifest.ts';
 

@@ -2,9 +2,9 @@ import { type Assembly, assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import { isSuccess } from '../history/history-limits.ts';
 import { keptOf, newRecord } from '../history/new-record.ts';
 import type { RunRecord, RunWarning } from '../history/run-record.ts';
+import { isSuccess } from '../history/run-state.ts';
 import { flow } from '../pipeline.ts';
 import {
   type AppendedParts,
@@ -201,7 +201,7 @@ class ExportRun {
       record => workspace.remember(record),
     );
     const done = this.#request.record && (await workspace.recall(this.#request.record.run));
-    if (done?.state === 'succeeded' || done?.state === 'recovered') {
+    if (done && isSuccess(done)) {
       this.recovered = this.recovered.filter(({ run }) => run !== done.run);
       return done;
     }

@@ -1,9 +1,9 @@
 import { runMemoryBytes } from '../../config/machine-memory.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
-import { isSuccess } from '../../history/history-limits.ts';
 import { isFullAsked, keptOf, toRunError } from '../../history/new-record.ts';
 import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../../history/run-record.ts';
+import { isSuccess } from '../../history/run-state.ts';
 import type { RunProgress } from '../../run/export-run.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import type { Configuration } from '../configuration.ts';

@@ -1,5 +1,6 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type { RunRecord, RunWarning } from '../../history/run-record.ts';
+import { isSuccess } from '../../history/run-state.ts';
 import {
   hasReadAll,
   inUnits,
@@ -44,10 +45,6 @@ export interface WarningRule {
 const holds = (message: string): Verdict => ({ holds: true, message });
 const isOver = (message: string): Verdict => ({ holds: false, message });
 
-function hasSucceeded({ state }: RunRecord): boolean {
-  return state === 'succeeded' || state === 'recovered';
-}
-
 const MESSAGES_SHOWN = 3;
 
 /** What the run says itself; over with the next run that reads everything and does not say it. */
@@ -58,7 +55,7 @@ function inRecord(code: RunWarning['code'], over: string): (ended: EndedRun) => 
       const rest = messages.length - MESSAGES_SHOWN;
       return holds(messages.slice(0, MESSAGES_SHOWN).join('; ') + (rest > 0 ? `; and ${rest} more` : ''));
     }
-    return hasSucceeded(record) && hasReadAll(record) ? isOver(over) : undefined;
+    return isSuccess(record) && hasReadAll(record) ? isOver(over) : undefined;
   };
 }
 
@@ -77,8 +74,8 @@ function inRecordOrError(
 
 function rowsChanged(code: 'ROWS_DROPPED' | 'ROWS_SPIKED'): (ended: EndedRun) => Verdict {
   return ({ activation, record, previous }) => {
-    if (!hasSucceeded(record) || !hasReadAll(record)) return undefined;
-    const compared = previous.find(earlier => hasSucceeded(earlier) && hasReadAll(earlier));
+    if (!isSuccess(record) || !hasReadAll(record)) return undefined;
+    const compared = previous.find(earlier => isSuccess(earlier) && hasReadAll(earlier));
     const { read } = record.counts;
     const warning = compared && rowsChangedWarning(activation, read, compared.counts.read);
     if (warning?.code === code) return holds(warning.message);
@@ -101,7 +98,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
     raised: 'a run failed, after its last attempt',
     over: 'a run succeeds',
     afterRun: ({ record }) => {
-      if (hasSucceeded(record)) return isOver('a run succeeded');
+      if (isSuccess(record)) return isOver('a run succeeded');
       if (record.state !== 'failed') return undefined;
       return holds(record.error ? `${record.error.code}: ${record.error.message}` : 'the run failed');
     },
@@ -114,7 +111,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
     over: 'it is finished or given up',
     // Runs of the activation wait behind it: no other one succeeds or fails before it has ended.
     afterRun: ({ record }) => {
-      if (hasSucceeded(record)) return isOver('the run is finished');
+      if (isSuccess(record)) return isOver('the run is finished');
       return record.state === 'failed' ? isOver('the run was given up') : undefined;
     },
   },
@@ -125,7 +122,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
       'a run was held: it would remove too much, the local state is lost, or the source is not where the baseline left it',
     over: 'a run succeeds',
     afterRun: ({ record }) => {
-      if (hasSucceeded(record)) return isOver('a run succeeded');
+      if (isSuccess(record)) return isOver('a run succeeded');
       if (record.state !== 'held') return undefined;
       const why = record.warnings.find(({ code }) => code === 'HELD')?.message ?? 'the run was held';
       return holds(record.release === undefined ? why : `${why}; ${record.release}`);
@@ -142,7 +139,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
     severity: 'error',
     raised: 'no run has succeeded for `warnings.noSuccessFor`',
     over: 'a run succeeds',
-    afterRun: ({ record }) => (hasSucceeded(record) ? isOver('a run succeeded') : undefined),
+    afterRun: ({ record }) => (isSuccess(record) ? isOver('a run succeeded') : undefined),
     afterTime: ({ activation, now, succeededAt }) => {
       const limit = activation.warnings.noSuccessForMs;
       if (limit === undefined || now.getTime() - succeededAt.getTime() <= limit)

@@ -2,6 +2,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { listRuns } from '../../history/record-files.ts';
 import type { RunRecord } from '../../history/run-record.ts';
+import { isSuccess } from '../../history/run-state.ts';
 import { hasReadAll } from './outcome-warnings.ts';
 
 /** What a run takes from the local history, which it can do without. */
@@ -13,9 +14,7 @@ const PREDECESSORS = 20;
 
 /** The generation of the newest run that published one; 0 where the history has none. */
 export async function rememberedGeneration(activation: Subject): Promise<number> {
-  const published = (await recordsOf(activation)).filter(
-    ({ state }) => state === 'succeeded' || state === 'recovered',
-  );
+  const published = (await recordsOf(activation)).filter(isSuccess);
   return Math.max(0, ...published.map(({ generation }) => generation));
 }
 

@@ -1,6 +1,7 @@
 import { credentialsExpireOn } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type { RunCounts, RunRecord, RunWarning } from '../../history/run-record.ts';
+import { isSuccess } from '../../history/run-state.ts';
 
 /**
  * What is worth a warning about a run that works: pure rules, each over what it is given, for a run that warns of itself
@@ -10,14 +11,11 @@ import type { RunCounts, RunRecord, RunWarning } from '../../history/run-record.
 const percentOf = (ratio: number): string => `${Number((100 * ratio).toFixed(1))} %`;
 
 /** Whether the run looked at every row of its source: only then its counts say something. */
-export function hasReadAll({
-  state,
-  reason,
-  warnings,
-}: Pick<RunRecord, 'state' | 'reason' | 'warnings'>): boolean {
+export function hasReadAll(record: Pick<RunRecord, 'state' | 'reason' | 'warnings'>): boolean {
+  const { state, reason, warnings } = record;
   // Held before it has read anything.
   if (reason === 'STATE_LOST' || reason === 'SOURCE_MOVED') return false;
-  const isWhole = state === 'succeeded' || state === 'recovered' || state === 'held';
+  const isWhole = isSuccess(record) || state === 'held';
   return isWhole && !warnings.some(({ code }) => code === 'EXISTS_SKIPPED');
 }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
+import { hasEnded } from '../../../history/run-state.ts';
 import { LAST_EVENT_ID, openEventStream } from '../event-stream.ts';
 import { type Route, route } from '../route.ts';
 import {
@@ -11,7 +12,7 @@ import {
   runId,
   triggerBody,
 } from '../schemas/request-schema.ts';
-import { hasEnded, RUN_EVENTS, type RunPageAnswer, runPageSchema, runSchema } from '../schemas/run-schema.ts';
+import { RUN_EVENTS, type RunPageAnswer, runPageSchema, runSchema } from '../schemas/run-schema.ts';
 
 const byId = z.strictObject({ id: runId });
 const aRun = { description: 'The run as it stands.', schema: runSchema };

@@ -3,8 +3,8 @@
 import * as z from 'zod';
 import { duration, NAME_PATTERN } from '../../../config/schema/values.ts';
 import { RUN_ID } from '../../../history/run-id.ts';
+import { RUN_STATES } from '../../../history/run-state.ts';
 import { MAX_WAIT_MS } from '../limits.ts';
-import { RUN_STATES } from './run-schema.ts';
 
 const NAME = 'a name of up to 100 letters, digits, _ and -, that starts with a letter or digit';
 

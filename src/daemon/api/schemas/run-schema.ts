@@ -1,27 +1,10 @@
 import * as z from 'zod';
-import type { HeldReason, RunRecord, RunState, WarningCode } from '../../../history/run-record.ts';
+import type { HeldReason, RunRecord, WarningCode } from '../../../history/run-record.ts';
+import { RUN_STATES } from '../../../history/run-state.ts';
 import type { RunProgress } from '../../../run/export-run.ts';
 import type { RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
-
-export const RUN_STATES = [
-  'queued',
-  'reading',
-  'publishing',
-  'succeeded',
-  'failed',
-  'held',
-  'cancelled',
-  'recovered',
-] as const satisfies readonly RunState[];
-
-/** No run leaves these. */
-const ENDED: ReadonlySet<RunState> = new Set(['succeeded', 'failed', 'held', 'cancelled', 'recovered']);
-
-export function hasEnded({ state }: { readonly state: RunState }): boolean {
-  return ENDED.has(state);
-}
 
 export const runType = z.enum(['full_only', 'full_then_delta']);
 export const syncMode = z.enum(['snapshot', 'upsert', 'insert', 'difference']);

@@ -13,7 +13,8 @@ import type {
 } from '../../../../src/daemon/operations.ts';
 import { SluiceError } from '../../../../src/errors.ts';
 import { newRunId } from '../../../../src/history/run-id.ts';
-import { NO_COUNTS, type RunRecord, type RunState } from '../../../../src/history/run-record.ts';
+import { NO_COUNTS, type RunRecord } from '../../../../src/history/run-record.ts';
+import type { RunState } from '../../../../src/history/run-state.ts';
 import type { RunProgress } from '../../../../src/run/export-run.ts';
 import type { Preview } from '../../../../src/run/preview.ts';
 import type { Validation } from '../../../../src/run/validation/validate.ts';
