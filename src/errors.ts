@@ -230,6 +230,12 @@ export const ERROR_KINDS = {
   OUTPUT_FAILED: transient('connection', 'make room where the output goes; what the command did is done'),
 
   // requests to the daemon
+  DAEMON_CONNECT_FAILED: transient(
+    'connection',
+    'check the URL of --on, and that `sluice serve` runs and can be reached there',
+  ),
+  DAEMON_ANSWER_INVALID: permanent('connection', 'check the URL of --on: something else answers there'),
+
   REQUEST_INVALID: permanent('configuration', 'see /openapi.json for what is allowed', 400),
   UNAUTHORIZED: permanent('credentials', 'send a token of the configuration as `Authorization: Bearer`', 401),
   FORBIDDEN: permanent('credentials', 'use a write token, or another Host or Origin', 403),

@@ -75,6 +75,9 @@ const ERRORS: Readonly<Record<ErrorCode, string>> = {
   LISTEN_FAILED: 'The daemon cannot listen on its address.',
   OUTPUT_FAILED: 'What the command prints cannot be written. What it did is done.',
 
+  DAEMON_CONNECT_FAILED: 'The daemon that `--on` names does not answer, or its name cannot be resolved.',
+  DAEMON_ANSWER_INVALID: 'What answers at the URL of `--on` does not answer as a daemon.',
+
   REQUEST_INVALID: 'Path, query, headers or body of a request are not what the API takes.',
   UNAUTHORIZED: 'The request has no valid token.',
   FORBIDDEN: 'The token lacks the right, or `Host` or `Origin` is not allowed.',

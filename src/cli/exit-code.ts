@@ -1,4 +1,5 @@
-import { EXIT } from '../errors.ts';
+import { ERROR_KINDS, type ErrorCode, EXIT, SluiceError } from '../errors.ts';
+import type { RunRecord } from '../history/run-record.ts';
 import type { ExportResult } from '../run/export-run.ts';
 import { unexpectedError } from '../system-errors.ts';
 
@@ -40,4 +41,17 @@ export function exitCodeOf({ record, error }: ExportResult): number {
 
 export function exitCodeOfError(error: unknown): number {
   return unexpectedError(error).exitCode;
+}
+
+/** The failure that the record of a run describes. */
+export function errorOfRecord({ error, state }: RunRecord): SluiceError | undefined {
+  if (error === undefined)
+    return state === 'cancelled' ? new SluiceError('CANCELLED', 'the run was cancelled') : undefined;
+  const { code, message, hint, retryable } = error;
+  const known = Object.hasOwn(ERROR_KINDS, code) ? (code as ErrorCode) : 'INTERNAL';
+  return new SluiceError(known, message, { hint, retryable });
+}
+
+export function exitCodeOfRecord(record: RunRecord): number {
+  return exitCodeOf({ record, error: errorOfRecord(record), recovered: [] });
 }

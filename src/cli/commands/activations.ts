@@ -2,10 +2,10 @@ import type { LoadedConfig } from '../../config/load.ts';
 import { EXIT } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
-import { formatInterval } from '../terminal/quantities.ts';
+import { formatInstant, formatInterval } from '../terminal/quantities.ts';
+import { STATE_STYLES } from '../terminal/runs-table.ts';
 import { fittedTableLines } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { STATE_STYLES } from './runs.ts';
 
 export interface ActivationsOptions {
   readonly json?: boolean;
@@ -98,5 +98,5 @@ function lastRunText(
 ): string {
   const style = STATE_STYLES[state];
   const shown = style === undefined ? state : terminal.paint(style, state);
-  return `${shown} ${startedAt.slice(0, 16).replace('T', ' ')}`;
+  return `${shown} ${formatInstant(startedAt)}`;
 }

@@ -6,13 +6,15 @@ import { exitCodeOf, exitCodeOfError, gravest } from '../exit-code.ts';
 import { noteFailure } from '../failure.ts';
 import { watchSignals } from '../interruption.ts';
 import { displayProgress } from '../terminal/progress.ts';
-import { runSummary } from '../terminal/run-summary.ts';
+import { reportRun } from '../terminal/report-run.ts';
 
 export interface RunOptions {
   readonly all?: boolean;
   readonly full?: boolean;
   readonly json?: boolean;
   readonly allowRemovals?: boolean;
+  /** URL of the daemon that is to make the runs. */
+  readonly on?: string;
 }
 
 /** `sluice run`: each activation in turn. Nothing is run where one of the names is wrong. */
@@ -22,6 +24,10 @@ export async function run(
   context: CommandContext,
 ): Promise<number> {
   const { terminal, verbose } = context;
+  if (options.on !== undefined) {
+    const { runOnDaemon } = await import('../daemon-client/run-on-daemon.ts');
+    return runOnDaemon(options.on, names, options, context);
+  }
   const { config } = await openConfig(context);
   const activations: ResolvedActivation[] = [];
   const refused: number[] = [];
@@ -45,7 +51,7 @@ export async function run(
         continue;
       }
       const result = await runOne(activation, options, interruption.signal, context);
-      report(result, options, context);
+      reportRun(result, options, context);
       codes.push(exitCodeOf(result));
     }
   } finally {
@@ -74,30 +80,4 @@ async function runOne(
   } finally {
     display?.stop();
   }
-}
-
-/** Outcome on standard output; errors, warnings and what else happened on standard error. */
-function report(
-  { record, error, recovered }: ExportResult,
-  options: RunOptions,
-  context: CommandContext,
-): void {
-  const { terminal, verbose } = context;
-  const { activation, state, warnings, release } = record;
-  for (const earlier of recovered) {
-    const count = earlier.files.length === 1 ? '1 file' : `${earlier.files.length} files`;
-    terminal.note(`${activation}: the earlier run ${earlier.run} was finished first (${count})`);
-  }
-  for (const { code, message } of warnings) {
-    if (code === 'HELD') {
-      terminal.note(`${terminal.paintNote('yellow', 'held')} ${activation}: ${message}; ${release}`);
-    } else {
-      terminal.note(`${terminal.paintNote('yellow', `warning ${code}`)}: ${activation}: ${message}`);
-    }
-  }
-  if (state === 'failed' || state === 'cancelled') {
-    noteFailure(terminal, error, { on: activation, verbose });
-  }
-  if (options.json) terminal.printJson(record);
-  else if (state === 'succeeded') terminal.print(runSummary(record, terminal), 4);
 }

@@ -2,22 +2,68 @@ import { knownNames } from '../../config/checks/nearest-name.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
-import { formatBytes, formatCount, formatDuration } from '../terminal/quantities.ts';
-import { elapsedMs } from '../terminal/run-summary.ts';
-import { fittedTableLines } from '../terminal/table.ts';
-import type { Style, Terminal } from '../terminal/terminal.ts';
+import { withDaemon } from '../daemon-client/connect-to-daemon.ts';
+import { runsTable } from '../terminal/runs-table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export interface RunsOptions {
   readonly limit: number;
+  /** URL of a daemon that is asked instead. */
+  readonly on?: string;
   readonly json?: boolean;
 }
 
-/** `sluice runs`: what this data directory remembers of runs, and those that its daemon has under way, the newest first. */
+interface FoundRuns {
+  readonly records: readonly RunRecord[];
+  readonly more: boolean;
+}
+
+/** `sluice runs`: those that a data directory or a daemon remembers, and those that are under way, the newest first. */
 export async function runs(
   name: string | undefined,
-  { limit, json }: RunsOptions,
+  { limit, on, json }: RunsOptions,
   context: CommandContext,
 ): Promise<number> {
+  const { terminal } = context;
+  const { records, more } =
+    on === undefined ? await runsHere(name, limit, context) : await runsOf(on, name, limit, context);
+  if (json) for (const record of records) terminal.printJson(record);
+  else if (records.length === 0) terminal.print('no runs yet');
+  else terminal.print(runsTable(records, terminal));
+  if (more && !json) terminal.note(`there are older ones; see them with --limit`);
+  return EXIT.done;
+}
+
+/** The most that the API gives in one answer. */
+const PAGE_RUNS = 200;
+
+function runsOf(
+  url: string,
+  name: string | undefined,
+  limit: number,
+  context: CommandContext,
+): Promise<FoundRuns> {
+  return withDaemon(url, context, async client => {
+    const records: RunRecord[] = [];
+    for (let more = true; more && records.length < limit; ) {
+      const page = await client.runs({
+        ...(name !== undefined && { activation: name }),
+        limit: Math.min(PAGE_RUNS, limit - records.length),
+        ...(records.length > 0 && { before: records.at(-1)!.run }),
+      });
+      records.push(...page.runs);
+      more = page.more && page.runs.length > 0;
+      if (!more) return { records, more };
+    }
+    return { records, more: true };
+  });
+}
+
+async function runsHere(
+  name: string | undefined,
+  limit: number,
+  context: CommandContext,
+): Promise<FoundRuns> {
   const { terminal } = context;
   const { config } = await openHistoryConfig(context);
   const { activationsIn, listRuns } = await import('../../history/record-files.ts');
@@ -43,17 +89,12 @@ export async function runs(
     ({ run, activation }) => !isEnded.has(run) && (name === undefined || activation === name),
   );
   const all = [...ended.records, ...waiting].sort((a, b) => (a.run < b.run ? 1 : -1));
-  const records = all.slice(0, limit);
-  const more = ended.more || all.length > limit;
   for (const path of unreadable) terminal.note(`${path} is no record of a run and was left out`);
-  if (json) for (const record of records) terminal.printJson(record);
-  else if (records.length === 0) terminal.print('no runs yet');
-  else terminal.print(runsTable(records, terminal));
-  if (more && !json) terminal.note(`there are older ones; see them with --limit`);
-  return EXIT.done;
+  return { records: all.slice(0, limit), more: ended.more || all.length > limit };
 }
 
-async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<readonly RunRecord[]> {
+/** Of runs that have not ended; a queue that cannot be read is said, and left out. */
+export async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<readonly RunRecord[]> {
   const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   try {
     return (await acceptedRuns(dataDirectory)).map(({ record }) => record);
@@ -62,45 +103,4 @@ async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<r
     terminal.note(`${error.message}; runs that have not ended are left out`);
     return [];
   }
-}
-
-export const STATE_STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {
-  succeeded: 'green',
-  recovered: 'green',
-  failed: 'red',
-  held: 'yellow',
-  cancelled: 'yellow',
-};
-
-function runsTable(records: readonly RunRecord[], terminal: Terminal): string {
-  const titles = [
-    { title: 'run' },
-    { title: 'activation', cut: true },
-    { title: 'state' },
-    { title: 'kind', leaveOut: 4 },
-    { title: 'generation', align: 'right', leaveOut: 1 },
-    { title: 'read', align: 'right', leaveOut: 3 },
-    { title: 'written', align: 'right', leaveOut: 6 },
-    { title: 'bytes', align: 'right', leaveOut: 2 },
-    { title: 'took', align: 'right', leaveOut: 5 },
-    { title: 'error' },
-  ] as const;
-  const rows = records.map(record => {
-    const { run, activation, state, full, generation, counts, error } = record;
-    const style = STATE_STYLES[state];
-    return [
-      run,
-      activation,
-      style === undefined ? state : terminal.paint(style, state),
-      full ? 'full' : 'delta',
-      generation > 0 ? formatCount(generation) : '',
-      formatCount(counts.read),
-      formatCount(counts.written),
-      formatBytes(counts.bytes),
-      record.endedAt === undefined ? '' : formatDuration(elapsedMs(record)),
-      error?.code ?? '',
-    ];
-  });
-  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
-  return [terminal.paint('dim', head), ...lines].join('\n');
 }

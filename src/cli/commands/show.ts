@@ -1,16 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
-import { runSummary } from '../terminal/run-summary.ts';
-import { escaped, type Terminal } from '../terminal/terminal.ts';
+import { withDaemon } from '../daemon-client/connect-to-daemon.ts';
+import { followRun } from '../daemon-client/follow-run.ts';
+import { exitCodeOfRecord } from '../exit-code.ts';
+import { withInterruption } from '../interruption.ts';
+import { runDescription } from '../terminal/run-description.ts';
 
 export interface ShowOptions {
+  readonly follow?: boolean;
+  /** URL of a daemon that is asked instead. */
+  readonly on?: string;
   readonly json?: boolean;
 }
 
-/** `sluice show`: one run of the local history, or of the daemon that has it under way. */
-export async function show(run: string, { json }: ShowOptions, context: CommandContext): Promise<number> {
+/** `sluice show`: one run of the local history, or of a daemon; with `--follow` once it has ended. */
+export async function show(run: string, options: ShowOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
+  const { follow, on, json } = options;
+  const record =
+    on === undefined ? await runHere(run, options, context) : await runOf(on, run, options, context);
+  if (json) terminal.printJson(record);
+  else terminal.print(runDescription(record, terminal), 4);
+  return follow ? exitCodeOfRecord(record) : EXIT.done;
+}
+
+function runOf(
+  url: string,
+  run: string,
+  { follow, json }: ShowOptions,
+  context: CommandContext,
+): Promise<RunRecord> {
+  const { terminal } = context;
+  return withDaemon(url, context, async (client, signal) => {
+    const record = await client.run(run);
+    return follow ? followRun(record, { client, terminal, signal, isSilent: json === true }) : record;
+  });
+}
+
+/** How long a run that is followed here is left alone between two looks. */
+const LOOK_EVERY_MS = 500;
+
+/** Nobody but a daemon tells the progress of a run: here it is looked for until it has ended. */
+async function runHere(
+  run: string,
+  { follow, json }: ShowOptions,
+  context: CommandContext,
+): Promise<RunRecord> {
+  const first = await findHere(run, context);
+  if (!follow || first.endedAt !== undefined) return first;
+  return withInterruption(context.terminal, 'no longer waiting; the run continues', async signal => {
+    let record = first;
+    let said = '';
+    while (record.endedAt === undefined) {
+      if (record.state !== said && !json) context.terminal.note(`${record.activation}: ${record.state}`);
+      said = record.state;
+      await sleep(LOOK_EVERY_MS, undefined, { signal });
+      record = await findHere(run, context);
+    }
+    return record;
+  });
+}
+
+async function findHere(run: string, context: CommandContext): Promise<RunRecord> {
   const { config } = await openHistoryConfig(context);
   const { findRun } = await import('../../history/record-files.ts');
   const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
@@ -28,31 +81,5 @@ export async function show(run: string, { json }: ShowOptions, context: CommandC
       hint: `\`sluice runs${isActivation ? ` ${run}` : ''}\` lists the ids of runs`,
     });
   }
-  if (json) terminal.printJson(record);
-  else terminal.print(description(record, terminal), 4);
-  return EXIT.done;
-}
-
-function description(record: RunRecord, terminal: Terminal): string {
-  const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
-  const { warnings, error, reason, release } = record;
-  const text = (value: string): string => escaped(terminal.clean(value));
-  const lines = [runSummary(record, terminal)];
-  const times = [
-    `started ${startedAt}`,
-    snapshotTime && `snapshot ${snapshotTime}`,
-    endedAt && `ended ${endedAt}`,
-    retryAt && `next attempt due ${retryAt}`,
-  ];
-  lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
-  if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
-  for (const { code, message } of warnings)
-    lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
-  if (reason !== undefined)
-    lines.push(`  ${terminal.paint('yellow', `held ${reason}`)}: ${text(release ?? '')}`);
-  if (error !== undefined)
-    lines.push(
-      `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,
-    );
-  return lines.join('\n');
+  return record;
 }

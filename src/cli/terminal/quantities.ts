@@ -42,3 +42,8 @@ export function formatInterval(milliseconds: number): string {
   const [unit, size] = INTERVAL_UNITS.find(([, size]) => milliseconds % size === 0) ?? ['ms', 1];
   return `${milliseconds / size}${unit}`;
 }
+
+/** `2025-04-14 07:00`, in UTC. */
+export function formatInstant(instant: string): string {
+  return instant.slice(0, 16).replace('T', ' ');
+}

@@ -35,6 +35,24 @@ const schedulesDocument = z.strictObject({
 });
 type SchedulesDocument = z.output<typeof schedulesDocument>;
 
+function keptDocument(store: DocumentStore): KeptDocument<SchedulesDocument> {
+  const hint = 'it is written again';
+  return new KeptDocument({ store, name: SCHEDULES_DOCUMENT, schema: schedulesDocument, hint });
+}
+
+/**
+ * When each entry of a schedule was last attended to, by activation and key of its `DueTimes`; nothing where that cannot
+ * be read.
+ */
+export async function keptAttendance(
+  documents: DocumentStore,
+): Promise<ReadonlyMap<string, ReadonlyMap<string, Date>>> {
+  const kept = await keptDocument(documents)
+    .read()
+    .catch(() => undefined);
+  return toKnown(kept).attended;
+}
+
 interface Entry {
   readonly times: DueTimes;
   /** The last instant that was attended to: by a run that is accepted, or by leaving one out on purpose. */
@@ -68,12 +86,7 @@ export class CronScheduler implements Scheduler {
 
   constructor(options: CronSchedulerOptions) {
     this.#options = options;
-    this.#document = new KeptDocument({
-      store: options.documents,
-      name: SCHEDULES_DOCUMENT,
-      schema: schedulesDocument,
-      hint: 'it is written again',
-    });
+    this.#document = keptDocument(options.documents);
   }
 
   async schedule(activations: readonly ResolvedActivation[]): Promise<void> {

@@ -54,6 +54,21 @@ const warningsDocument = z.strictObject({
 });
 type WarningsDocument = z.output<typeof warningsDocument>;
 
+function keptDocument(store: DocumentStore): KeptDocument<WarningsDocument> {
+  const hint = 'it is written again';
+  return new KeptDocument({ store, name: WARNINGS_DOCUMENT, schema: warningsDocument, hint });
+}
+
+/** The warnings that hold, by activation, as the daemon left them; none where they cannot be read. */
+export async function keptWarnings(
+  documents: DocumentStore,
+): Promise<ReadonlyMap<string, readonly ActiveWarning[]>> {
+  const kept = await keptDocument(documents)
+    .read()
+    .catch(() => undefined);
+  return new Map(Object.entries(kept?.activations ?? {}).map(([name, { active }]) => [name, active]));
+}
+
 interface Watched {
   /** ISO 8601, UTC. */
   since: string;
@@ -74,12 +89,7 @@ export class ActivationWarnings implements Warnings {
 
   constructor(options: ActivationWarningsOptions) {
     this.#options = options;
-    this.#document = new KeptDocument({
-      store: options.documents,
-      name: WARNINGS_DOCUMENT,
-      schema: warningsDocument,
-      hint: 'it is written again',
-    });
+    this.#document = keptDocument(options.documents);
   }
 
   async open(): Promise<void> {

@@ -1,0 +1,29 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+
+/** Carries a command out; its exit code is that of the program. */
+export type Act = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
+
+/** Adds commands to the program. What one does is imported only when it is called, so that each starts fast. */
+export type Definition = (program: Command, act: Act) => void;
+
+/** Lines that follow the help of a command, each of which works as it stands. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map(line => `  ${line}`).join('\n')}`;
+}
+
+export const ON_DAEMON = ['--on <url>', 'ask the daemon there; its token in SLUICE_TOKEN'] as const;
+
+const MAX_ROWS = 10_000;
+
+export function parseRows(text: string): number {
+  const rows = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (rows < 1 || rows > MAX_ROWS) throw new InvalidArgumentError(`Expected a number from 1 to ${MAX_ROWS}.`);
+  return rows;
+}
+
+export function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('Expected a number from 0 to 65535.');
+  return port;
+}

@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { type Act, examples } from './definition.ts';
+
+/** Commands that lead to a configuration that works. */
+export function defineSettingUp(program: Command, act: Act): void {
+  program
+    .command('init')
+    .description('write a commented sluice.yaml to start from')
+    .addHelpText('after', examples('sluice init', 'sluice --config export.yaml init'))
+    .action(() => act(async context => (await import('../commands/init.ts')).init(context)));
+
+  program
+    .command('demo')
+    .description('export sample data from an embedded PostgreSQL to an embedded blob emulator')
+    .option('--keep', 'leave both running and print how to use them')
+    .addHelpText('after', examples('sluice demo', 'sluice demo --keep'))
+    .action(options => act(async context => (await import('../demo/demo.ts')).demo(options, context)));
+
+  program
+    .command('validate')
+    .description('check the configuration, then sources and destinations')
+    .argument('[NAME...]', 'activations; all without a name')
+    .option('--offline', 'check what can be checked without a connection')
+    .option('--json', 'print what was found as one line of JSON')
+    .addHelpText('after', examples('sluice validate', 'sluice validate customers_to_lake --offline'))
+    .action((names, options) =>
+      act(async context => (await import('../commands/validate.ts')).validate(names, options, context)),
+    );
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of sluice.yaml')
+    .addHelpText('after', examples('sluice schema > sluice.schema.json'))
+    .action(() => act(async context => (await import('../commands/schema.ts')).schema(context)));
+}

@@ -1,0 +1,28 @@
+import type { RunRecord } from '../../history/run-record.ts';
+import { runSummary } from './run-summary.ts';
+import { escaped, type Terminal } from './terminal.ts';
+
+/** A run, for people: outcome, counts, files, times, and what went wrong. */
+export function runDescription(record: RunRecord, terminal: Terminal): string {
+  const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
+  const { warnings, error, reason, release } = record;
+  const text = (value: string): string => escaped(terminal.clean(value));
+  const lines = [runSummary(record, terminal)];
+  const times = [
+    `started ${startedAt}`,
+    snapshotTime && `snapshot ${snapshotTime}`,
+    endedAt && `ended ${endedAt}`,
+    retryAt && `next attempt due ${retryAt}`,
+  ];
+  lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
+  if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
+  for (const { code, message } of warnings)
+    lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
+  if (reason !== undefined)
+    lines.push(`  ${terminal.paint('yellow', `held ${reason}`)}: ${text(release ?? '')}`);
+  if (error !== undefined)
+    lines.push(
+      `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,
+    );
+  return lines.join('\n');
+}
