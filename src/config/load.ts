@@ -7,7 +7,13 @@ import { readTextFile, TextFileError } from '../text-file.ts';
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
 import type { Secret } from './secrets.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { type ConfigProblem, type KeyPath, mergeTrees } from './tree/located-tree.ts';
+import {
+  type ConfigProblem,
+  type KeyPath,
+  type LocatedNode,
+  mergeTrees,
+  nodeAt,
+} from './tree/located-tree.ts';
 import type { Environment, ReferenceContext } from './tree/references.ts';
 import { parseYaml } from './tree/yaml-tree.ts';
 
@@ -19,6 +25,8 @@ export interface LoadedConfig extends CheckedConfig {
    * secrets that stand in that part of them, no others.
    */
   readonly snapshotOf: (activation: string) => Secret;
+  /** What is written at a key, with its place and with references as they stand; absent where a default holds. */
+  readonly writtenAt: (path: KeyPath) => LocatedNode | undefined;
 }
 
 export interface LoadOptions {
@@ -125,5 +133,6 @@ function fromTexts(
     ...checked,
     files,
     snapshotOf: activation => takeSnapshot({ directory, root }, checked.config, activation),
+    writtenAt: path => nodeAt(root, path),
   };
 }

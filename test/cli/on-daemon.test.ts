@@ -130,10 +130,7 @@ test('runs, show and status say of the daemon what they say of its data director
 test('pause and resume hold an activation of the daemon, and status shows it here too', async () => {
   const paused = await on('pause', 'all', '--reason', 'load of the\u001b warehouse');
   assert.equal(paused.code, 0);
-  assert.match(
-    paused.out,
-    /^ {2}paused +by user since 20.*: load of the\\u001b warehouse$/m,
-  );
+  assert.match(paused.out, /^ {2}paused +by user since 20.*: load of the\\u001b warehouse$/m);
   const refused = await on('run', 'all');
   assert.equal(refused.code, 1);
   assert.match(refused.err, /^error ACTIVATION_PAUSED: /);

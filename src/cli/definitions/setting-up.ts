@@ -28,6 +28,32 @@ export function defineSettingUp(program: Command, act: Act): void {
     );
 
   program
+    .command('config')
+    .description('show what an activation is configured with, and where each value stands')
+    .argument('<NAME>', 'activation')
+    .option('--json', 'print it as one line of JSON')
+    .addHelpText('after', examples('sluice config customers_to_lake'))
+    .action((name, options) =>
+      act(async context => (await import('../commands/config.ts')).config(name, options, context)),
+    );
+
+  program
+    .command('doctor')
+    .description('check this machine: Node.js, data directory, memory, proxies, clocks, packages')
+    .option('--json', 'print what was found as one line of JSON')
+    .addHelpText('after', examples('sluice doctor', 'sluice doctor --json'))
+    .action(options =>
+      act(async context => (await import('../commands/doctor.ts')).doctor(options, context)),
+    );
+
+  program
+    .command('explain')
+    .description('say what a code means, and what to do')
+    .argument('<CODE>', 'code of an error, a warning, a note or a held run, or an exit code')
+    .addHelpText('after', examples('sluice explain STATE_LOST', 'sluice explain 75'))
+    .action(code => act(async context => (await import('../commands/explain.ts')).explain(code, context)));
+
+  program
     .command('schema')
     .description('print the JSON Schema of sluice.yaml')
     .addHelpText('after', examples('sluice schema > sluice.schema.json'))

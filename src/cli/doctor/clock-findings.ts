@@ -1,0 +1,84 @@
+import http from 'node:http';
+import https from 'node:https';
+import { routeTo } from '../../addresses/routes.ts';
+import {
+  type ResolvedActivation,
+  type ResolvedDestination,
+  resolveActivation,
+} from '../../config/activation.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { previewActivation } from '../../run/preview.ts';
+import { accountOf } from '../../sinks/azure/azure-auth.ts';
+import { unexpectedError } from '../../system-errors.ts';
+import type { Finding } from './finding.ts';
+
+/** Schedules and records that differ by more than this confuse whoever reads them. */
+const MUCH_MS = 30_000;
+/** Azure refuses requests that are signed with a time further away than this. */
+const TOO_MUCH_MS = 15 * 60_000;
+const TIMEOUT_MS = 15_000;
+
+const CLOCK_SQL = 'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now';
+
+/** The clock of this machine against that of each database and each storage account that an activation uses. */
+export async function clockFindings(config: LoadedConfig['config'], signal: AbortSignal): Promise<Finding[]> {
+  const activations = Object.keys(config.activations).map(name => resolveActivation(config, name));
+  const sources = new Map(activations.map(activation => [activation.source.name, activation]));
+  const destinations = new Map(activations.map(({ destination }) => [destination.name, destination]));
+  return Promise.all([
+    ...[...sources]
+      .filter(([, { source }]) => source.type === 'postgres')
+      .map(([name, activation]) => compare(`source ${name}`, () => timeOfSource(activation, signal))),
+    ...[...destinations].map(([name, destination]) =>
+      compare(`destination ${name}`, () => timeOfDestination(destination, signal)),
+    ),
+  ]);
+}
+
+async function compare(what: string, theirs: () => Promise<number>): Promise<Finding> {
+  const check = 'clock';
+  try {
+    const before = Date.now();
+    const there = await theirs();
+    const after = Date.now();
+    // Theirs is of some instant in between, and the header of HTTP has whole seconds.
+    const ahead = before - there - 1000;
+    const behind = there - after;
+    const offMs = Math.max(ahead, behind, 0);
+    if (offMs <= MUCH_MS) return { check, outcome: 'passed', message: `${what} has the same time` };
+    const seconds = Math.round(offMs / 1000).toLocaleString('en');
+    const side = ahead > behind ? 'ahead of' : 'behind';
+    const message = `this machine is ${seconds} s ${side} the clock of ${what}`;
+    const hint = 'set the clock by NTP';
+    return { check, outcome: offMs > TOO_MUCH_MS ? 'failed' : 'noted', message, hint };
+  } catch (error) {
+    const { code, message, hint } = unexpectedError(error);
+    return { check, outcome: 'failed', message: `${what}: ${code}: ${message}`, hint };
+  }
+}
+
+async function timeOfSource(activation: ResolvedActivation, signal: AbortSignal): Promise<number> {
+  const { where: _where, mapping: _mapping, ...rest } = activation;
+  const model = { name: 'clock', sql: CLOCK_SQL, primaryKey: [] };
+  const { rows } = await previewActivation({ activation: { ...rest, model }, rows: 1, signal });
+  return Number(rows[0]?.[0]);
+}
+
+/** Every answer of HTTP has the time, also one that refuses: no credentials are sent. */
+function timeOfDestination(destination: ResolvedDestination, signal: AbortSignal): Promise<number> {
+  const url = new URL(accountOf(destination).endpoint);
+  const { agent } = routeTo(url, destination.proxies);
+  const { request } = url.protocol === 'https:' ? https : http;
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  return new Promise((resolve, reject) => {
+    request(url, { method: 'HEAD', agent, signal: ended })
+      .on('response', answer => {
+        answer.resume();
+        const time = Date.parse(answer.headers.date ?? '');
+        if (Number.isNaN(time)) reject(new Error(`${url.host} gives no time in its answers`));
+        else resolve(time);
+      })
+      .on('error', reject)
+      .end();
+  });
+}
