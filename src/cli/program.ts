@@ -9,11 +9,14 @@ import { defineSettingUp } from './definitions/setting-up.ts';
 import { defineState } from './definitions/state.ts';
 import { exitCodeOfError } from './exit-code.ts';
 import { noteFailure } from './failure.ts';
+import { DEFAULT_CONFIG } from './terminal/next-command.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 interface GlobalOptions {
   readonly config: string;
   readonly verbose?: boolean;
+  readonly quiet?: boolean;
+  readonly color: boolean;
 }
 
 /** Runs one command line, without the program's own name. Returns the exit code; never rejects. */
@@ -36,13 +39,17 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
 function buildProgram(terminal: Terminal, onExit: (code: number) => void): Command {
   const program = new Command('sluice');
   const context = (): CommandContext => {
-    const { config, verbose } = program.opts<GlobalOptions>();
+    const { config, verbose, quiet, color } = program.opts<GlobalOptions>();
+    terminal.isQuiet = quiet === true;
+    terminal.mayColor = color;
     return { terminal, configPath: config, verbose: verbose === true };
   };
   program
     .description('Exports database queries to Azure Blob Storage, whole or as changes.')
-    .option('--config <path>', 'configuration file, or folder of them', 'sluice.yaml')
+    .option('--config <path>', 'configuration file, or folder of them', DEFAULT_CONFIG)
     .option('--verbose', 'print the causes of errors')
+    .option('--quiet', 'print no progress and no summary, only warnings and errors')
+    .option('--no-color', 'print without colours, as with NO_COLOR')
     .version(sluiceVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand(false)

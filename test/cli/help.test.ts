@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { commandLine } from './command-line.ts';
 import { sluice } from './support.ts';
 
 const cwd = tmpdir();
@@ -9,6 +10,12 @@ const BUILT = [
   'init',
   'demo',
   'validate',
+  'config',
+  'doctor',
+  'explain',
+  'status',
+  'pause',
+  'resume',
   'preview',
   'run',
   'activations',
@@ -67,6 +74,28 @@ test('help of a command, and of a command of a command, is its own', async () =>
     const { code, stdout } = await sluice(args, { cwd });
     assert.equal(code, 0);
     assert.match(stdout, usage);
+  }
+});
+
+test('help of each command ends with examples, whose commands and options there are', async () => {
+  const helpOf = async (words: readonly string[]): Promise<string> =>
+    (await commandLine(['help', ...words])).out;
+  const global = await helpOf([]);
+  const groups = BUILT.filter(name => name !== 'help').map(name => [name]);
+  const state = ['show', 'reset', 'backup', 'backups', 'restore'].map(name => ['state', name]);
+  for (const words of [...groups.filter(([name]) => name !== 'state'), ...state]) {
+    const help = await helpOf(words);
+    const [, examples = ''] = help.split('\nExamples:\n');
+    const lines = examples
+      .trim()
+      .split('\n')
+      .map(line => line.trim());
+    assert.ok(lines.length > 0 && lines[0] !== '', words.join(' '));
+    for (const line of lines) {
+      assert.match(line, new RegExp(`^sluice (?:--config \\S+ )?${words.join(' ')}(?: |$)`));
+      for (const [option] of line.matchAll(/--[a-z-]+/g))
+        assert.ok(help.includes(option) || global.includes(option), `${line}: ${option}`);
+    }
   }
 });
 

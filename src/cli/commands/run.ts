@@ -66,7 +66,8 @@ async function runOne(
   signal: AbortSignal,
   { terminal }: CommandContext,
 ): Promise<ExportResult> {
-  const display = json ? undefined : displayProgress({ activation: activation.name, terminal });
+  const display =
+    json || terminal.isQuiet ? undefined : displayProgress({ activation: activation.name, terminal });
   try {
     const { exportRun } = await import('../../run/export-run.ts');
     return await exportRun({

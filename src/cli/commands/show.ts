@@ -35,7 +35,9 @@ function runOf(
   const { terminal } = context;
   return withDaemon(url, context, async (client, signal) => {
     const record = await client.run(run);
-    return follow ? followRun(record, { client, terminal, signal, isSilent: json === true }) : record;
+    return follow
+      ? followRun(record, { client, terminal, signal, isSilent: json === true || terminal.isQuiet })
+      : record;
   });
 }
 

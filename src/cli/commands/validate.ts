@@ -8,6 +8,7 @@ import { type CommandContext, openConfig } from '../command-context.ts';
 import { exitCodeOfError, gravest } from '../exit-code.ts';
 import { describeFailure, noteFailure } from '../failure.ts';
 import { watchSignals } from '../interruption.ts';
+import { suggestNext } from '../terminal/next-command.ts';
 import { tableLines } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { shortTypeName } from '../terminal/type-name.ts';
@@ -62,6 +63,10 @@ export async function validate(
   if (json) {
     const configuration = { files: loaded.files, problems: [], notes };
     terminal.printJson({ passed: code === EXIT.done, configuration, activations: reports });
+  } else if (code === EXIT.done && codes.length > 0) {
+    const [only = '--all', ...others] = names.length > 0 ? names : Object.keys(config.activations);
+    const run = names.length === 0 && others.length > 0 ? 'run --all' : `run ${[only, ...others].join(' ')}`;
+    suggestNext(context, offline ? ['validate', ...names].join(' ') : run);
   }
   return code;
 }

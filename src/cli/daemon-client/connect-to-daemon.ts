@@ -11,7 +11,9 @@ function connectToDaemon(url: string, signal: AbortSignal, { terminal }: Command
   return new DaemonClient({
     connection: new DaemonConnection(url, token, process.env),
     signal,
-    onRetry: message => terminal.note(message),
+    onRetry: message => {
+      if (!terminal.isQuiet) terminal.note(message);
+    },
   });
 }
 

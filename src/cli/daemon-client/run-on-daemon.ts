@@ -23,10 +23,15 @@ export function runOnDaemon(
         const key = `sluice-run-${randomUUID()}`;
         const options = { full: full === true, allowRemovals: allowRemovals === true, key };
         const run = await client.trigger(name, options);
-        const record = await followRun(run, { client, terminal, signal, isSilent: json === true });
+        const record = await followRun(run, {
+          client,
+          terminal,
+          signal,
+          isSilent: json === true || terminal.isQuiet,
+        });
         const error = errorOfRecord(record);
         const result = { record, ...(error && { error }), recovered: [] };
-        reportRun(result, { ...(json && { json }) }, context);
+        reportRun(result, { ...(json && { json }), on: url }, context);
         codes.push(exitCodeOf(result));
       } catch (error) {
         signal.throwIfAborted();

@@ -12,6 +12,9 @@ export interface TerminalStream {
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
+/** Newer versions of Node would else look at standard output, whichever stream the text is for. */
+const DECIDED = { validateStream: false };
+
 const ERASE_LINE = '\r\u001b[2K';
 const DEFAULT_COLUMNS = 80;
 
@@ -22,6 +25,10 @@ const DEFAULT_COLUMNS = 80;
 export class Terminal {
   /** Until a configuration is loaded it knows no secret, only what secrets look like. */
   redactor = new Redactor();
+  /** Whether only results that were asked for, warnings and errors are printed (`--quiet`). */
+  isQuiet = false;
+  /** Whether streams that take colours get them (`--no-color`). */
+  mayColor = true;
   readonly #out: TerminalStream;
   readonly #err: TerminalStream;
   #status = '';
@@ -76,6 +83,11 @@ export class Terminal {
     this.status(status);
   }
 
+  /** What may be done next, for a person at the terminal. */
+  hint(text: string): void {
+    if (this.isLive && !this.isQuiet) this.note(this.paintNote('dim', text));
+  }
+
   /** Replaces the live line, where standard error is a terminal; '' takes it away. */
   status(text: string): void {
     if (!this.isLive) return;
@@ -89,14 +101,14 @@ export class Terminal {
     this.#statusColumns = line.length;
   }
 
-  /** Colours what `print` will write; plain where standard output takes no colours (no terminal, NO_COLOR). */
+  /** Colours what `print` will write; plain where standard output takes no colours (no terminal, NO_COLOR, --no-color). */
   paint(style: Style, text: string): string {
-    return hasColors(this.#out) ? styleText(style, text) : text;
+    return this.#hasColors(this.#out) ? styleText(style, text, DECIDED) : text;
   }
 
   /** As `paint`, for `note`. */
   paintNote(style: Style, text: string): string {
-    return hasColors(this.#err) ? styleText(style, text) : text;
+    return this.#hasColors(this.#err) ? styleText(style, text, DECIDED) : text;
   }
 
   /** For texts that are cut or aligned before they are printed: half a secret would not be found later. */
@@ -123,13 +135,13 @@ export class Terminal {
   }
 
   #safe(text: string, stream: TerminalStream): string {
-    return visible(this.redactor.clean(text), hasColors(stream));
+    return visible(this.redactor.clean(text), this.#hasColors(stream));
   }
-}
 
-function hasColors(stream: TerminalStream): boolean {
-  // Node looks at NO_COLOR, FORCE_COLOR and TERM for this.
-  return stream.isTTY === true && stream.hasColors?.() === true;
+  #hasColors(stream: TerminalStream): boolean {
+    // Node looks at NO_COLOR, FORCE_COLOR and TERM for this.
+    return this.mayColor && stream.isTTY === true && stream.hasColors?.() === true;
+  }
 }
 
 /** Control characters could move the cursor or rename the window; colours do no harm. */
