@@ -30,7 +30,7 @@ before(async () => {
   database = await postgres.createDatabase();
   container = await azurite.createContainer();
   folder = await mkdtemp(join(tmpdir(), 'sluice-on-daemon-'));
-  await database.sql('create table t (id int primary key); insert into t select generate_series(1, 7)');
+  await database.sql('create table t (id int primary key, name text); insert into t select generate_series(1, 7)');
   const { connectionString, container: name } = container;
   const activation = { destination: 'lake', format: { type: 'csv' } };
   const config = {
@@ -152,7 +152,7 @@ test('show --follow waits for the end of a run, with its progress, and has its e
   const silent = on('show', record.run, '--follow', '--json');
   await new Promise<void>(resolve => {
     const stop = serving.operations.observe(record.run, event => {
-      if (event.type !== 'progress' || event.progress.rowsRead === 0) return;
+      if (event.type !== 'progress' || event.progress.phase !== 'reading') return;
       stop();
       resolve();
     });
