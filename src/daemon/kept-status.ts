@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { LoadedConfig } from '../config/load.ts';
-import { isSuccess } from '../history/history-limits.ts';
 import { listRuns } from '../history/record-files.ts';
 import type { RunRecord } from '../history/run-record.ts';
+import { isSuccess } from '../history/run-state.ts';
 import { DocumentFolder } from './documents/document-folder.ts';
 import type { ActivationStatus } from './operations.ts';
 import { Pauses } from './pauses/pauses.ts';

@@ -30,7 +30,9 @@ before(async () => {
   database = await postgres.createDatabase();
   container = await azurite.createContainer();
   folder = await mkdtemp(join(tmpdir(), 'sluice-on-daemon-'));
-  await database.sql('create table t (id int primary key, name text); insert into t select generate_series(1, 7)');
+  await database.sql(
+    'create table t (id int primary key, name text); insert into t select generate_series(1, 7)',
+  );
   const { connectionString, container: name } = container;
   const activation = { destination: 'lake', format: { type: 'csv' } };
   const config = {

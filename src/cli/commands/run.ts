@@ -2,17 +2,14 @@ import { type ResolvedActivation, resolveActivation } from '../../config/activat
 import { EXIT } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
+import type { RunOnDaemonOptions } from '../daemon-client/run-on-daemon.ts';
 import { exitCodeOf, exitCodeOfError, gravest } from '../exit-code.ts';
 import { noteFailure } from '../failure.ts';
 import { watchSignals } from '../interruption.ts';
 import { displayProgress } from '../terminal/progress.ts';
 import { reportRun } from '../terminal/report-run.ts';
 
-export interface RunOptions {
-  readonly all?: boolean;
-  readonly full?: boolean;
-  readonly json?: boolean;
-  readonly allowRemovals?: boolean;
+export interface RunOptions extends RunOnDaemonOptions {
   /** URL of the daemon that is to make the runs. */
   readonly on?: string;
 }

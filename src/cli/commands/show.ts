@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
+import { hasEnded } from '../../history/run-state.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
 import { withDaemon } from '../daemon-client/connect-to-daemon.ts';
 import { followRun } from '../daemon-client/follow-run.ts';
@@ -51,11 +52,11 @@ async function runHere(
   context: CommandContext,
 ): Promise<RunRecord> {
   const first = await findHere(run, context);
-  if (!follow || first.endedAt !== undefined) return first;
+  if (!follow || hasEnded(first)) return first;
   return withInterruption(context.terminal, 'no longer waiting; the run continues', async signal => {
     let record = first;
     let said = '';
-    while (record.endedAt === undefined) {
+    while (!hasEnded(record)) {
       if (record.state !== said && !json) context.terminal.note(`${record.activation}: ${record.state}`);
       said = record.state;
       await sleep(LOOK_EVERY_MS, undefined, { signal });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActivationStatus, RunEvent } from '../../daemon/operations.ts';
 import { ERROR_KINDS, type ErrorCode, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
+import { hasEnded } from '../../history/run-state.ts';
 import type { Answer, DaemonConnection } from './daemon-connection.ts';
 import { serverSentEvents } from './server-sent-events.ts';
 
@@ -70,7 +71,7 @@ export class DaemonClient {
   /** The run once it has ended. `onState` is called with each state that is seen. */
   async waitForEnd(run: RunRecord, onState: (record: RunRecord) => void): Promise<RunRecord> {
     let record = run;
-    while (record.endedAt === undefined) {
+    while (!hasEnded(record)) {
       record = await this.#call('GET', `/v1/runs/${encodeURIComponent(run.run)}?wait=${WAIT}`);
       onState(record);
     }

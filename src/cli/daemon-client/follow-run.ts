@@ -1,4 +1,5 @@
 import type { RunRecord } from '../../history/run-record.ts';
+import { hasEnded } from '../../history/run-state.ts';
 import type { RunProgress } from '../../run/run-progress.ts';
 import { displayProgress, type ProgressDisplay } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -25,7 +26,7 @@ export async function followRun(run: RunRecord, options: FollowOptions): Promise
         for await (const event of client.events(run.run)) {
           if (event.type === 'progress') shown.move(event.progress);
           else shown.become(event.record);
-          if (shown.record.endedAt !== undefined) break;
+          if (hasEnded(shown.record)) break;
         }
       } catch {
         signal.throwIfAborted();
@@ -52,7 +53,7 @@ class FollowedRun {
   become(record: RunRecord): void {
     const isNews = record.state !== this.record.state || record.error?.message !== this.record.error?.message;
     this.record = record;
-    if (isNews && record.endedAt === undefined) this.#say();
+    if (isNews && !hasEnded(record)) this.#say();
   }
 
   move(progress: RunProgress): void {

@@ -1,17 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandContext } from '../command-context.ts';
-import type { RunOptions } from '../commands/run.ts';
 import { errorOfRecord, exitCodeOf, exitCodeOfError, gravest } from '../exit-code.ts';
 import { noteFailure } from '../failure.ts';
 import { reportRun } from '../terminal/report-run.ts';
 import { withDaemon } from './connect-to-daemon.ts';
 import { followRun } from './follow-run.ts';
 
+export interface RunOnDaemonOptions {
+  readonly all?: boolean;
+  readonly full?: boolean;
+  readonly json?: boolean;
+  readonly allowRemovals?: boolean;
+}
+
 /** `sluice run --on`: each activation in turn, as runs of the daemon. They continue there when this command is stopped. */
 export function runOnDaemon(
   url: string,
   names: readonly string[],
-  { all, full, allowRemovals, json }: RunOptions,
+  { all, full, allowRemovals, json }: RunOnDaemonOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal, verbose } = context;

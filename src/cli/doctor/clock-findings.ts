@@ -8,8 +8,8 @@ import {
 } from '../../config/activation.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { previewActivation } from '../../run/preview.ts';
-import { accountOf } from '../../sinks/azure/azure-auth.ts';
 import { unexpectedError } from '../../system-errors.ts';
+import { containerUrl, usedDestinations } from './destinations.ts';
 import type { Finding } from './finding.ts';
 
 /** Schedules and records that differ by more than this confuse whoever reads them. */
@@ -24,13 +24,12 @@ const CLOCK_SQL = 'select (extract(epoch from clock_timestamp()) * 1000)::bigint
 export async function clockFindings(config: LoadedConfig['config'], signal: AbortSignal): Promise<Finding[]> {
   const activations = Object.keys(config.activations).map(name => resolveActivation(config, name));
   const sources = new Map(activations.map(activation => [activation.source.name, activation]));
-  const destinations = new Map(activations.map(({ destination }) => [destination.name, destination]));
   return Promise.all([
     ...[...sources]
-      .filter(([, { source }]) => source.type === 'postgres')
+      .filter(([, { source }]) => 'address' in source)
       .map(([name, activation]) => compare(`source ${name}`, () => timeOfSource(activation, signal))),
-    ...[...destinations].map(([name, destination]) =>
-      compare(`destination ${name}`, () => timeOfDestination(destination, signal)),
+    ...usedDestinations(config).map(destination =>
+      compare(`destination ${destination.name}`, () => timeOfDestination(destination, signal)),
     ),
   ]);
 }
@@ -66,7 +65,7 @@ async function timeOfSource(activation: ResolvedActivation, signal: AbortSignal)
 
 /** Every answer of HTTP has the time, also one that refuses: no credentials are sent. */
 function timeOfDestination(destination: ResolvedDestination, signal: AbortSignal): Promise<number> {
-  const url = new URL(accountOf(destination).endpoint);
+  const url = containerUrl(destination);
   const { agent } = routeTo(url, destination.proxies);
   const { request } = url.protocol === 'https:' ? https : http;
   const ended = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);

@@ -1,4 +1,4 @@
-import { isSuccess } from '../../history/history-limits.ts';
+import { isSuccess } from '../../history/run-state.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import type { CommandContext } from '../command-context.ts';
 import { noteFailure } from '../failure.ts';
