@@ -54,10 +54,17 @@ export async function loadEncoder({
 }
 
 /** The source of an activation alone. */
-export async function createSource({ source, model, where }: ResolvedActivation): Promise<RowSource> {
+export async function createSource({
+  source,
+  model,
+  where,
+  changeDetection,
+  runType,
+}: ResolvedActivation): Promise<RowSource> {
   const part = SOURCES[source.type] as SourcePart<typeof source>;
   const create = await part();
-  return create({ source, model, where });
+  const findsChanges = changeDetection !== 'full' && runType === 'full_then_delta';
+  return create({ source, model, where, findsChanges });
 }
 
 /** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */

@@ -148,6 +148,11 @@ export const ERROR_KINDS = {
     'run with --full to start a new baseline, or set onSchemaChange: full',
   ),
   SOURCE_EMPTY: permanent('configuration', 'the source returned no rows and onEmpty is fail'),
+  CHANGE_DETECTION_MISMATCH: permanent(
+    'configuration',
+    'nothing was published, and the next run is a full one; should it come again, set changeDetection: full and report it',
+    500,
+  ),
 
   // encoding
   VALUE_NOT_EXPRESSIBLE: permanent(

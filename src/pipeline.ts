@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Column } from './row-batch.ts';
-import type { EndOfData, RowSource } from './sources/source.ts';
+import type { EndOfData, RowSource, SnapshotMark } from './sources/source.ts';
 import type { RowTransform } from './transforms/transform.ts';
 
 /** The stages of one export, opened and ready. */
@@ -9,6 +9,8 @@ export interface Pipeline {
   readonly source: RowSource;
   /** What the source is asked for. */
   readonly columns: readonly Column[];
+  /** Where only rows are wanted that were written since. */
+  readonly since?: SnapshotMark | undefined;
   /** Mapping, and for runs with a baseline the diff. */
   readonly transforms: readonly RowTransform[];
   /** Encodes rows into parts and stages them as blocks. */
@@ -27,8 +29,10 @@ export interface Pipeline {
  *
  * Resolved means: the source has proven its end, and every row has passed the sink. Nothing is visible yet.
  */
-export async function flow({ source, columns, transforms, sink, signal }: Pipeline): Promise<EndOfData> {
-  const stages: unknown[] = [source.read(columns), ...transforms, sink];
+export async function flow(stagesOf: Pipeline): Promise<EndOfData> {
+  const { source, columns, since, transforms, sink, signal } = stagesOf;
+  const rows = since === undefined ? source.read(columns) : source.changes!.readSince(since, columns);
+  const stages: unknown[] = [rows, ...transforms, sink];
   await pipeline(stages as NodeJS.ReadWriteStream[], { signal });
   return source.finish();
 }

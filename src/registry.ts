@@ -21,6 +21,8 @@ export interface SourceRequest<Source> {
   readonly source: Source;
   readonly model: ResolvedModel;
   readonly where: string | undefined;
+  /** Whether it is to be found out which rows have changed since an earlier snapshot. */
+  readonly findsChanges: boolean;
 }
 
 /** Loaded when an activation reads from it. */
@@ -51,8 +53,10 @@ export interface DestinationPart<Place> {
 export const SOURCES: { readonly [Type in SourceType]: SourcePart<Of<ResolvedSource, Type>> } = {
   postgres: async () => {
     const { PostgresSource } = await import('./sources/postgres/postgres-source.ts');
-    return ({ source, model, where }) =>
-      new PostgresSource({ ...source, modelName: model.name, sql: model.sql, where });
+    return ({ source, model, where, findsChanges }) => {
+      const { name: modelName, sql, table } = model;
+      return new PostgresSource({ ...source, modelName, sql, table, where, findsChanges });
+    };
   },
   json: async () => {
     const { JsonSource } = await import('./sources/json/json-source.ts');

@@ -50,6 +50,7 @@ const described = z.object({
   files: shape.files,
   completion: shape.completion,
   counts: shape.counts,
+  changeDetection: shape.changeDetection,
   warnings: shape.warnings,
 });
 true satisfies SameShape<typeof described, Omit<Manifest, 'format'>>;

@@ -3,7 +3,7 @@ import { Level } from 'level';
 import { openError } from '../disk/level-error.ts';
 import { syncFolder } from '../disk/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
-import type { SourcePosition } from '../sources/source.ts';
+import type { SnapshotMark, SourcePosition } from '../sources/source.ts';
 import { readError, stateError } from '../system-errors.ts';
 import {
   bucketOfKey,
@@ -46,6 +46,17 @@ export interface BaselineState extends HashedState {
   readonly appended?: readonly AppendedFile[];
   /** Where the source stood; absent where it does not show that, or an earlier version wrote the state. */
   readonly position?: SourcePosition | undefined;
+  /** What later runs need to read only rows that have changed; absent where that is not wanted, or cannot be done. */
+  readonly changes?: ChangesSince | undefined;
+  /** Why it may not be what it is said to be: the next run makes another one. */
+  readonly distrusted?: string;
+}
+
+export interface ChangesSince {
+  readonly mark: SnapshotMark;
+  /** The snapshot time of the last run that compared all rows, and how many runs since have not. */
+  readonly comparedAt: string;
+  readonly runsSince: number;
 }
 
 /** What was published in a file that runs append to, whatever has become of it since. */
@@ -195,6 +206,11 @@ export class Baseline {
     const distinctChunks = fresh ? chunk : (current.layout.distinctChunks ?? 0);
     await this.#advance({ ...next, layout: { epoch, chunks: chunk, records, distinctChunks } });
     if (fresh && current !== undefined) await this.#clearBefore(epoch);
+  }
+
+  /** Notes, durably, that the next run is not to go by it. */
+  async distrust(why: string): Promise<void> {
+    if (this.#state !== undefined) await this.#advance({ ...this.#state, distrusted: why });
   }
 
   /** Drops outdated records when there are many of them, or `always`. Changes nothing that a reader of the baseline can see. */

@@ -226,6 +226,45 @@ export class KeyTable {
   }
 
   /**
+   * Notes that the keys of rows were seen, which are all expected to be here as they are; `probe` has seen some already.
+   * Leaves rows `added` whose key is not here, and makes the others `unchanged` or, where they differ, `updated`.
+   * @returns how many are not as expected
+   */
+  mark(hashes: Int32Array, rowCount: number, changes: Uint8Array, { keysOnly }: ProbeOptions): number {
+    const expected = this.#expected;
+    let unexpected = 0;
+    for (let row = 0; row < rowCount; row++) {
+      if (changes[row] !== Change.added) continue;
+      const at = row * HASH_WORDS;
+      const bucket = hashes[at]! >>> 24;
+      const slots = this.#slots[bucket]!;
+      let slot = expected[bucket]!;
+      if (
+        slots[slot] !== hashes[at] ||
+        slots[slot + 1] !== hashes[at + 1] ||
+        slots[slot + 2] !== hashes[at + 2] ||
+        slots[slot + 3] !== hashes[at + 3] ||
+        slots[slot + REFERENCE] === 0
+      )
+        slot = this.#find(bucket, hashes, at);
+      const reference = slot < 0 ? 0 : slots[slot + REFERENCE]!;
+      if (reference === 0) {
+        unexpected++;
+        continue;
+      }
+      expected[bucket] = slot + SLOT_WORDS;
+      slots[slot + REFERENCE] = reference | SEEN;
+      if (keysOnly || (slots[slot + 4] === hashes[at + 4] && slots[slot + 5] === hashes[at + 5])) {
+        changes[row] = Change.unchanged;
+      } else {
+        changes[row] = Change.updated;
+        unexpected++;
+      }
+    }
+    return unexpected;
+  }
+
+  /**
    * `probe` where the records go by another hash than the rows will: `former` is that of the rows, by which they are
    * looked for, and `hashes` the one to come, by which they are told apart. The table's digest means nothing afterwards.
    */

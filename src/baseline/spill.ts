@@ -6,9 +6,10 @@ import type { Change, RowBatch } from '../row-batch.ts';
 import { stateError } from '../system-errors.ts';
 import { BUCKETS } from './key-table.ts';
 
-/** Rows wait for their bucket, or, with keys of a former hash, for the bucket of that. */
-const QUEUES = 2 * BUCKETS;
+/** Rows wait for their bucket, or, with keys of a former hash, for the bucket of that; others only to be seen in it. */
+const QUEUES = 3 * BUCKETS;
 export const formerQueue = (bucket: number): number => BUCKETS + bucket;
+export const seenQueue = (bucket: number): number => 2 * BUCKETS + bucket;
 const BUFFER_BYTES = 64 * 1024;
 const BATCH_BYTES = 256 * 1024;
 

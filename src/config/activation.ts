@@ -9,6 +9,7 @@ import { unavailableParts } from './availability.ts';
 import { knownNames } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
+import { parseTableName, type TableName } from './postgres/table-name.ts';
 import type {
   ActivationConfig,
   Config,
@@ -55,8 +56,17 @@ export type ResolvedDestination = Named<Omit<WithUnits<DestinationConfig>, 'blob
   readonly proxies: Proxies;
 };
 
-/** `sql` is '' where the source takes none. */
-export type ResolvedModel = Named<Required<Omit<ModelConfig, 'source'>>>;
+/** `sql` is '' where there is a table, or the source takes none. */
+export type ResolvedModel = Named<Pick<ModelConfig, 'primaryKey'> & { sql: string }> & {
+  readonly table?: ResolvedTable;
+};
+
+/** A table in the place of a query. */
+export interface ResolvedTable extends TableName {
+  /** Without it all of them. */
+  readonly columns?: readonly string[];
+  readonly where?: string;
+}
 
 export type ResolvedWarnings = DeepReadonly<WithUnits<ActivationConfig['warnings']>>;
 export type ResolvedScheduleEntry = DeepReadonly<WithUnits<ActivationConfig['schedule'][number]>>;
@@ -127,6 +137,20 @@ function blobProperties(
   return merged;
 }
 
+function resolvedModel(
+  name: string,
+  { sql = '', primaryKey, table, columns, where }: DeepReadonly<ModelConfig>,
+): ResolvedModel {
+  const tableName = table === undefined ? undefined : parseTableName(table);
+  if (tableName === undefined) return { name, sql, primaryKey };
+  return {
+    name,
+    sql,
+    primaryKey,
+    table: { ...tableName, ...(columns && { columns }), ...(where !== undefined && { where }) },
+  };
+}
+
 /** Without the check for parts that are not built yet. */
 function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = lookUp(config.activations, 'activation', name);
@@ -152,7 +176,7 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
       folder: normalizeFolder(destination.folder),
       proxies,
     },
-    model: { name: modelName, sql: model.sql ?? '', primaryKey: model.primaryKey },
+    model: resolvedModel(modelName, model),
     ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
     blob: blobProperties(destinationBlob, own.blob),
     manifest: own.manifest !== false,

@@ -37,6 +37,8 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
   KEY_NULL: 'A row has a null in its primary key.',
   KEY_DUPLICATE: 'Several rows have the same primary key.',
   SCHEMA_CHANGED: 'Columns, key or mapping are not those of the baseline, and `onSchemaChange` is `fail`.',
+  CHANGE_DETECTION_MISMATCH:
+    'Rows have changed that `changeDetection: xmin` did not find, as a comparison of every row or their number has shown.',
   SOURCE_EMPTY: 'There is nothing to write, and `onEmpty` is `fail`.',
 
   VALUE_NOT_EXPRESSIBLE: 'The format cannot hold a value. The message names column and row.',

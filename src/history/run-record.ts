@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly snapshotTime?: string;
+  /** How changes were found, where the activation has it that not every row need be read. */
+  readonly changeDetection?: ChangeDetection;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
   /** Names of the completion files that were written after them. */
@@ -42,6 +44,16 @@ export interface RunRecord {
   readonly attempts?: readonly RunAttempt[];
   /** When the next attempt is due, while the run waits for it. */
   readonly retryAt?: string;
+}
+
+/** How a run found what has changed. */
+export interface ChangeDetection {
+  /** `xmin`: only rows were read that were written since the baseline. */
+  readonly mode: 'full' | 'xmin';
+  /** Why all rows were read, although that is not what was asked for. */
+  readonly reason?: string;
+  /** Rows that were read, where not all were. */
+  readonly candidates?: number;
 }
 
 export interface RunOptions {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { ResolvedFormat } from '../config/activation.ts';
 import { type FileKind, MANIFEST_FOLDER } from '../config/file-name.ts';
 import { describeMisfit } from '../config/tree/describe-misfit.ts';
-import type { RunRecord } from '../history/run-record.ts';
+import type { ChangeDetection, RunRecord } from '../history/run-record.ts';
 import type { Column } from '../row-batch.ts';
 import type { SourcePosition } from '../sources/source.ts';
 
@@ -33,6 +33,8 @@ export interface Manifest {
   /** Names of the completion files, where the activation has any. */
   readonly completion?: readonly string[];
   readonly counts: RunRecord['counts'];
+  /** How changes were found, where the activation has it that not every row need be read. */
+  readonly changeDetection?: ChangeDetection;
   readonly warnings: RunRecord['warnings'];
 }
 

@@ -2,7 +2,7 @@ import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { type FileName, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import type { RunCounts, RunRecord, RunWarning } from '../history/run-record.ts';
+import type { ChangeDetection, RunCounts, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
@@ -72,6 +72,7 @@ export interface SealedRun {
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
+  readonly changeDetection?: ChangeDetection;
   /** The parts of the file that rows were appended to; absent where the run began its files. */
   readonly found?: AppendedParts | undefined;
 }
@@ -128,6 +129,7 @@ export async function exportOnce(
       generation,
       previousGeneration,
       snapshotTime,
+      ...(sealed.changeDetection && { changeDetection: sealed.changeDetection }),
       counts: sealed.counts,
       files: sealed.staged.map(toRunFile),
       warnings: [...plan.warnings, ...sealed.warnings],
@@ -240,7 +242,7 @@ function manifestOf(
 ): Manifest {
   // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
-  const { startedAt, counts, files, completion, warnings } = record;
+  const { startedAt, counts, changeDetection, files, completion, warnings } = record;
   return {
     version: 1,
     run,
@@ -253,6 +255,7 @@ function manifestOf(
     generation,
     previousGeneration,
     startedAt,
+    ...(changeDetection && { changeDetection }),
     counts,
     files,
     ...(completion && { completion }),

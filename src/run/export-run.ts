@@ -33,13 +33,16 @@ import type { BlobStore, BlockLists } from '../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../sources/source.ts';
 import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
+import type { RestOfRows } from '../transforms/rest-of-rows.ts';
 import { concealed } from './concealed.ts';
 import { createSink } from './create-sink.ts';
 import type { Held } from './held.ts';
 import { keepHouse } from './keep-house.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './planning/append.ts';
 import { backupThatMayHelp } from './planning/backup-that-may-help.ts';
+import { type Detection, planDetection, recordOfDetection, restOf } from './planning/change-detection.ts';
 import { type Comparison, openComparison } from './planning/comparison.ts';
+import { keyOf } from './planning/model-key.ts';
 import { planBaseline } from './planning/plan-baseline.ts';
 import { countsOf } from './run-counts.ts';
 import { endedRecord, toSluiceError } from './run-failure.ts';
@@ -119,6 +122,8 @@ interface Opened {
   /** The parts of the file that the run appends to; absent where it begins its files. */
   readonly found: AppendedParts | undefined;
   readonly latest: Manifest | undefined;
+  /** How changes are found; absent where nothing but reading every row was asked for. */
+  readonly detection: Detection | undefined;
 }
 
 class ExportRun {
@@ -248,7 +253,8 @@ class ExportRun {
     this.#request.observe?.(() => ({ ...NOT_READING, connectingTo: 'source' }));
     const description = await this.#describe(source);
     const { columns } = description;
-    const { name: modelName, primaryKey } = model;
+    const { name: modelName } = model;
+    const primaryKey = keyOf(activation, description);
     const mapping = planMapping({ modelName, columns, mapping: activation.mapping, primaryKey });
     const fullAsked = this.#request.full === true;
     const { baseline, wasReset } = this.#workspace!;
@@ -274,6 +280,14 @@ class ExportRun {
       gone,
     });
     const { full, generation, previousGeneration } = plan;
+    const detection = await planDetection({
+      activation,
+      source,
+      mapping,
+      plan,
+      local,
+      snapshotTime: description.snapshotTime,
+    });
     const snapshotTime = description.snapshotTime.toISOString();
     const warnings = [...present(sasExpiresWarning(activation, this.#clock.now())), ...plan.warnings];
     this.#record = { ...this.#record, full, generation, previousGeneration, snapshotTime, warnings };
@@ -285,7 +299,7 @@ class ExportRun {
       columns: mapping.written.map(toManifestColumn),
     };
     const found = full ? undefined : parts;
-    return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest };
+    return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest, detection };
   }
 
   /** A source that waits for a lock or an answer gives up only when it is closed. */
@@ -304,7 +318,7 @@ class ExportRun {
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
   async #stream(assembly: StreamParts, opened: Opened): Promise<SealedRun> {
     const { source } = assembly;
-    const { mapping, files, plan } = opened;
+    const { mapping, files, plan, detection } = opened;
     const append = await this.#planAppend(assembly, opened);
     const sink = createSink({
       ...assembly,
@@ -320,7 +334,9 @@ class ExportRun {
       rowsRead += count;
     };
     const transforms = [mapColumns(mapping.fields, mapping, countRows)];
-    const comparison = plan.keepsState ? await this.#openComparison(mapping, plan) : undefined;
+    const { signal } = this.#abort;
+    const rest = detection && restOf({ source, mapping }, detection, { signal, onRows: countRows });
+    const comparison = plan.keepsState ? await this.#openComparison(mapping, plan, rest) : undefined;
     if (comparison) transforms.push(batches => comparison.diff.transform(batches));
     // The query is sent now; its first row may take long.
     this.#request.observe?.(() => ({
@@ -331,7 +347,8 @@ class ExportRun {
       blocksStaged: sink.blocksStaged,
       part: sink.part,
     }));
-    const end = await flow({ source, columns: mapping.fields, transforms, sink, signal: this.#abort.signal });
+    const since = rest && detection.since;
+    const end = await flow({ source, columns: mapping.fields, since, transforms, sink, signal });
     this.#bePatient();
     if (end.rows !== rowsRead) {
       const message = `the source counted ${end.rows} rows, but ${rowsRead} passed the pipeline`;
@@ -346,13 +363,20 @@ class ExportRun {
       ...coercionWarnings(sink.coerced, this.#activation.format.type),
       ...present(emptyResultWarning(this.#activation, counts)),
     ];
-    this.#record = { ...this.#record, counts, warnings: [...this.#record.warnings, ...warnings] };
+    const changeDetection = detection && recordOfDetection(detection, comparison?.diff.candidates);
+    this.#record = {
+      ...this.#record,
+      ...(changeDetection && { changeDetection }),
+      counts,
+      warnings: [...this.#record.warnings, ...warnings],
+    };
     const { known, compares } = plan;
     const { full: fullAsked = false, allowRemovals = false } = this.#request;
     const gates = { known, compares, fullAsked, allowRemovals };
     warnings.push(...passGates({ activation: this.#activation, counts, ...gates }));
     const staged = sink.files;
-    if (!comparison) return { staged, counts, warnings, baseline: undefined };
+    const told = { staged, counts, warnings, ...(changeDetection && { changeDetection }) };
+    if (!comparison) return { ...told, baseline: undefined };
 
     const { digest, hashing } = comparison.diff;
     await comparison.deltaLog.seal({ counts, digest });
@@ -364,12 +388,22 @@ class ExportRun {
       this.#activation.ifExists === 'append'
         ? { appended: rememberParts({ state, found, staged, run, name: nameOf(1) }) }
         : {};
+    const changes = detection?.next && { changes: detection.next };
     return {
-      staged,
-      counts,
-      warnings,
+      ...told,
       found,
-      baseline: { generation, run, count, digest, hashing, identity, retained, position, ...appended },
+      baseline: {
+        generation,
+        run,
+        count,
+        digest,
+        hashing,
+        identity,
+        retained,
+        position,
+        ...changes,
+        ...appended,
+      },
     };
   }
 
@@ -388,7 +422,11 @@ class ExportRun {
     return planAppend(found, { ...file, store, blockLists, state, previous });
   }
 
-  async #openComparison(mapping: MappingPlan, plan: BaselinePlan): Promise<Comparison> {
+  async #openComparison(
+    mapping: MappingPlan,
+    plan: BaselinePlan,
+    rest: RestOfRows | undefined,
+  ): Promise<Comparison> {
     const { journal, baseline } = this.#workspace!;
     const { run } = this.#record;
     const comparison = await openComparison({
@@ -398,6 +436,7 @@ class ExportRun {
       baseline,
       mapping,
       plan,
+      rest,
     });
     this.#releases.push(
       () => comparison.deltaLog.close(),
@@ -465,6 +504,8 @@ class ExportRun {
     const slow = present(slowRunWarning(this.#activation, ended.getTime() - this.#beganAt.getTime()));
     const warnings: RunWarning[] = [...this.#record.warnings, ...slow];
     this.#record = endedRecord({ ...this.#record, warnings, endedAt }, error);
+    if (error instanceof SluiceError && error.code === 'CHANGE_DETECTION_MISMATCH')
+      await this.#workspace?.baseline.distrust(error.message).catch(() => {});
     // The run's own failure is what is reported, whether or not it can be kept.
     if (!this.#request.record) await this.#workspace?.remember(this.#record).catch(() => {});
     return this.#record;

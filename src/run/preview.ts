@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
 import { planMapping } from '../transforms/map-columns.ts';
 import { concealed } from './concealed.ts';
+import { keyOf } from './planning/model-key.ts';
 
 export interface PreviewRequest {
   readonly activation: ResolvedActivation;
@@ -49,12 +50,13 @@ export async function previewActivation({
   signal.addEventListener('abort', stop);
   try {
     signal.throwIfAborted();
-    const { columns } = await source.describe();
+    const description = await source.describe();
+    const { columns } = description;
     const { written } = planMapping({
       modelName: activation.model.name,
       columns,
       mapping: activation.mapping,
-      primaryKey: activation.model.primaryKey,
+      primaryKey: keyOf(activation, description),
     });
     signal.throwIfAborted();
     const shown = new ShownRows(written.length, limit, clean);

@@ -8,5 +8,14 @@ export function countsOf(read: number, diff: HashDiff | undefined, sink: Rolling
   const bytes = sink.files.reduce((sum, file) => sum + file.bytes - (file.resumed?.bytes ?? 0), 0);
   if (diff === undefined) return { ...NO_COUNTS, read, added: read, written, bytes };
   const { added, updated, removed, unchanged, nullKeys, duplicateKeys } = diff.counts;
-  return { read, added, updated, removed, unchanged, skipped: nullKeys + duplicateKeys, written, bytes };
+  return {
+    read: diff.candidates === undefined ? read : diff.counts.read,
+    added,
+    updated,
+    removed,
+    unchanged,
+    skipped: nullKeys + duplicateKeys,
+    written,
+    bytes,
+  };
 }

@@ -4,8 +4,8 @@ import type { Column } from '../row-batch.ts';
 /**
  * What every source promises.
  *
- * Calls come in this order, each once: `describe`, `read`, then, after the stream has ended without an error,
- * `finish`. `close` comes last, at any moment, and may be called twice.
+ * Calls come in this order, each once: `describe`, `read` (which may be repeated where there are `changes`), then, after
+ * the stream has ended without an error, `finish`. `close` comes last, at any moment, and may be called twice.
  *
  * A source never lets a failure look like the end of the data: a stream that ended is complete only when
  * `finish` has resolved.
@@ -22,6 +22,38 @@ export interface RowSource {
   finish(): Promise<EndOfData>;
   /** Releases everything. Never rejects. */
   close(): Promise<void>;
+  /** Finds rows by when they were written; absent where that was not asked for, or a source cannot. */
+  readonly changes?: ChangeFinder | undefined;
+}
+
+/**
+ * Of the snapshot that `read` sends, what has been written since an earlier one. `mark` comes after `describe`; `readSince`
+ * takes the place of `read`. When its rows have ended come `count` and further streams of `read`, one at a time.
+ */
+export interface ChangeFinder {
+  /** What a later run needs to know of this snapshot, where these fields of rows with this key are read. */
+  mark(wanted: { readonly fields: readonly Column[]; readonly key: readonly Column[] }): Promise<Marked>;
+  /** Why `readSince` would miss something; `undefined` where it would not. */
+  obstacle(before: SnapshotMark, now: SnapshotMark): string | undefined;
+  /** Every row that is not as it was at the mark, and perhaps others; no row that is gone. */
+  readSince(mark: SnapshotMark, columns: readonly Column[]): Readable;
+  /** How many rows there are. */
+  count(): Promise<number>;
+}
+
+export type Marked =
+  | { readonly mark: SnapshotMark; readonly unfit?: undefined }
+  /** What in the model or at the source is in the way, in any run. */
+  | { readonly mark?: undefined; readonly unfit: string };
+
+/** A snapshot, to be compared with later ones. */
+export interface SnapshotMark {
+  /** Every transaction before this one had ended. */
+  readonly horizon: string;
+  /** The first that had not begun. */
+  readonly next: string;
+  /** What must be as it was, so that rows change only by being written; the source alone understands it. */
+  readonly conditions: Readonly<Record<string, string>>;
 }
 
 export interface SourceDescription {
@@ -33,6 +65,8 @@ export interface SourceDescription {
   readonly snapshotTime: Date;
   /** What the source is connected to, and how it is protected, where it is connected to anything. */
   readonly connection?: string;
+  /** Columns of the primary key, in its order, where the model is a table whose key is known; none where it has no key. */
+  readonly primaryKey?: readonly string[];
   /** Where that snapshot stands in the source's history; absent where the source has none, or does not show it. */
   readonly position?: SourcePosition;
 }

@@ -2,7 +2,7 @@ import type { Baseline, Retained } from '../baseline/baseline.ts';
 import type { DeltaLogWriter } from '../baseline/delta-log.ts';
 import { BUCKETS, bucketOf, type Digest, EMPTY_DIGEST, HASH_WORDS, KeyTable } from '../baseline/key-table.ts';
 import type { RowHashing } from '../baseline/row-hashing.ts';
-import { batchOf, formerQueue, type Spill } from '../baseline/spill.ts';
+import { batchOf, formerQueue, type Spill, seenQueue } from '../baseline/spill.ts';
 import { SluiceError } from '../errors.ts';
 import { Change, type RowBatch } from '../row-batch.ts';
 import { CarryOver } from './carry-over.ts';
@@ -10,6 +10,7 @@ import { FormerHasher } from './former-hasher.ts';
 import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
 import { rowOfFields } from './removed-rows.ts';
+import { Contradictions, type RestOfRows } from './rest-of-rows.ts';
 import { RowHasher } from './row-hasher.ts';
 
 export interface HashDiffOptions {
@@ -33,6 +34,8 @@ export interface HashDiffOptions {
    * the baseline has and did not come is removed all the same.
    */
   readonly everyRow?: boolean;
+  /** Only rows come that may have changed since the baseline; what of it did not come is unchanged unless it is gone. */
+  readonly rest?: RestOfRows | undefined;
   /** Send removed rows on, with what the baseline retained of them. */
   readonly sendsRemoved: boolean;
   /** Where each of their fields stands in what was retained; without it they are retained as `retained` says. */
@@ -87,15 +90,24 @@ export class HashDiff {
     duplicateKeys: 0,
   };
   readonly samples: KeySample[] = [];
+  /** Rows that came, where those came alone that may have changed. */
+  candidates: number | undefined;
 
   readonly #options: HashDiffOptions;
   readonly #table = new KeyTable();
   readonly #keyFields: KeyFields;
   readonly #hasher: RowHasher;
+  /** Where keys come alone. */
+  readonly #alone: { readonly keyFields: KeyFields; readonly hasher: RowHasher } | undefined;
   /** Set where a baseline is carried over, or knows some keys by their former hash. */
   readonly #formerHasher: FormerHasher | undefined;
   readonly #carryOver: CarryOver | undefined;
   readonly #formerKeys: FormerKeys | undefined;
+  readonly #contradictions = new Contradictions();
+  /** Whether the baseline is being compared with. */
+  #isOpen = false;
+  /** Whether what did not come is gone. */
+  #seesAll = true;
   /** Whether all buckets are in memory and have been since the start. */
   #isWhole = false;
   #loaded: Digest = EMPTY_DIGEST;
@@ -106,6 +118,9 @@ export class HashDiff {
     this.#keyFields = new KeyFields(options.keyFields);
     const { baseline, hashing, deltaLog, spill } = options;
     this.#hasher = new RowHasher(hashing, options.keyFields);
+    const places = options.keyFields.map((_, place) => place);
+    if (options.rest !== undefined)
+      this.#alone = { keyFields: new KeyFields(places), hasher: new RowHasher(hashing, places) };
     const former = baseline?.state?.hashing?.former;
     const seed = baseline?.state?.seed ?? former?.seed;
     if (seed === undefined) return;
@@ -121,6 +136,7 @@ export class HashDiff {
 
   /** The digest of the rows as they now are; final when `transform` has ended. */
   get digest(): Digest {
+    if (!this.#isOpen) return this.#options.baseline?.state?.digest ?? EMPTY_DIGEST;
     return this.#carryOver?.digest ?? this.#table.digest;
   }
 
@@ -134,13 +150,26 @@ export class HashDiff {
   }
 
   async *transform(batches: AsyncIterable<RowBatch>): AsyncGenerator<RowBatch> {
-    await this.#openTable();
+    const { rest, deltaLog } = this.#options;
+    if (rest === undefined) await this.#openTable();
     for await (const batch of batches) {
+      if (!this.#isOpen) await this.#openTable();
       this.counts.read += batch.rowCount;
       if (await this.#compare(batch)) yield batch;
       else batch.release?.();
       if (this.#table.bytes > this.#options.stateMemoryBytes) await this.#setAside();
     }
+    const total = await rest?.count();
+    if (rest !== undefined && total !== undefined) await this.#seeRest(rest, total);
+    if (this.#isOpen) yield* this.#changesOfBuckets();
+    if (total !== undefined) this.#countRest(total);
+    this.#checkKeys();
+    await deltaLog.flush();
+  }
+
+  /** What is left when all rows have come: those that are gone, and those that wait. */
+  async *#changesOfBuckets(): AsyncGenerator<RowBatch> {
+    const { spill } = this.#options;
     const waiting: number[] = [];
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
       if (this.#table.isResident(bucket)) yield* this.#removed(bucket);
@@ -148,17 +177,62 @@ export class HashDiff {
     }
     for (const bucket of waiting) {
       await this.#reopen(bucket);
-      for await (const batch of this.#options.spill.rowsOf(bucket))
-        if (await this.#compare(batch)) yield batch;
+      for await (const batch of spill.rowsOf(bucket)) if (await this.#compare(batch)) yield batch;
+      for await (const batch of spill.rowsOf(seenQueue(bucket))) await this.#see(batch);
       yield* this.#removed(bucket);
     }
     if (this.#formerKeys) yield* this.#compareFormer(this.#formerKeys);
     this.#checkBaseline();
-    this.#checkKeys();
-    await this.#options.deltaLog.flush();
+  }
+
+  /** Where only some rows came: looks at all of them, or at their keys, unless it is known that none is gone. */
+  async #seeRest(rest: RestOfRows, total: number): Promise<void> {
+    const { baseline, keysOnly } = this.#options;
+    const known = baseline?.state?.count ?? 0;
+    this.#seesAll = rest.rows !== undefined;
+    if (!this.#isOpen) {
+      if (!this.#seesAll && (keysOnly || total === known)) return;
+      await this.#openTable();
+    }
+    // Of rows that wait it is not known yet how many are new.
+    if (!keysOnly) this.#seesAll ||= !this.#isWhole || total !== known + this.counts.added;
+    if (!this.#seesAll) return;
+    for await (const batch of rest.rows?.() ?? rest.keys()) {
+      await this.#see(batch);
+      batch.release?.();
+    }
+  }
+
+  /** Rows, or keys, that are all as the baseline and what came have them. */
+  async #see(batch: RowBatch): Promise<void> {
+    const { rest, keysOnly, spill } = this.#options;
+    const isRow = rest?.rows !== undefined;
+    const { hasher, keyFields } = isRow ? { hasher: this.#hasher, keyFields: this.#keyFields } : this.#alone!;
+    const { hashes, changes } = this.#hash(batch, hasher);
+    const deferred = this.#isWhole ? 0 : this.#defer(batch, hashes, changes, seenQueue);
+    const unexpected = this.#table.mark(hashes, batch.rowCount, changes, { keysOnly: keysOnly || !isRow });
+    if (unexpected > 0) this.#contradictions.add(batch, changes, keyFields);
+    if (deferred > 0) await spill.drain();
+  }
+
+  /** Counts as if all rows had come. Throws CHANGE_DETECTION_MISMATCH where that cannot be. */
+  #countRest(total: number): void {
+    const { baseline, keysOnly } = this.#options;
+    const { counts } = this;
+    this.candidates = counts.read;
+    counts.read = total;
+    counts.unchanged = total - counts.added - counts.updated;
+    const expected = (baseline?.state?.count ?? 0) + counts.added - counts.removed;
+    if (this.#contradictions.count === 0 && (keysOnly || total === expected)) return;
+    const message =
+      this.#contradictions.count > 0
+        ? String(this.#contradictions)
+        : `the source has ${total} rows, and ${expected} follow from the baseline and the changes that were found by xmin`;
+    throw new SluiceError('CHANGE_DETECTION_MISMATCH', message, { stage: 'diff' });
   }
 
   async #openTable(): Promise<void> {
+    this.#isOpen = true;
     const { baseline, stateMemoryBytes } = this.#options;
     const count = baseline?.state?.count ?? 0;
     const share = Math.min(1, stateMemoryBytes / (count * TABLE_BYTES_PER_KEY + 1));
@@ -191,12 +265,15 @@ export class HashDiff {
   }
 
   /** Hashes all rows in a loop of its own, so that the table's cache misses overlap in the next. */
-  #hash(batch: RowBatch): { readonly hashes: Int32Array; readonly changes: Uint8Array } {
+  #hash(
+    batch: RowBatch,
+    hasher = this.#hasher,
+  ): { readonly hashes: Int32Array; readonly changes: Uint8Array } {
     const { rowCount } = batch;
     const changes = new Uint8Array(rowCount);
     batch.changes = changes;
     if (this.#hashes.length < rowCount * HASH_WORDS) this.#hashes = new Int32Array(rowCount * 2 * HASH_WORDS);
-    const nulls = this.#hasher.hash(batch, this.#hashes, changes);
+    const nulls = hasher.hash(batch, this.#hashes, changes);
     if (nulls > 0) {
       this.counts.nullKeys += nulls;
       this.#sampleSkipped('null', batch, changes);
@@ -205,14 +282,19 @@ export class HashDiff {
   }
 
   /** Sets rows aside whose bucket is not in memory; returns how many. */
-  #defer({ bytes, rowBounds, rowCount }: RowBatch, hashes: Int32Array, changes: Uint8Array): number {
+  #defer(
+    { bytes, rowBounds, rowCount }: RowBatch,
+    hashes: Int32Array,
+    changes: Uint8Array,
+    queueOf = (bucket: number): number => bucket,
+  ): number {
     let deferred = 0;
     for (let row = 0; row < rowCount; row++) {
       if (changes[row] !== Change.added) continue;
       const bucket = bucketOf(hashes[row * HASH_WORDS]!);
       if (this.#table.isResident(bucket)) continue;
       changes[row] = Change.deferred;
-      this.#options.spill.append(bucket, bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
+      this.#options.spill.append(queueOf(bucket), bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
       deferred++;
     }
     return deferred;
@@ -301,6 +383,10 @@ export class HashDiff {
   /** Rows of the baseline that did not come; the bucket is closed. */
   async *#removed(bucket: number): AsyncGenerator<RowBatch> {
     const { baseline, deltaLog, spill, keysOnly, everyRow, sendsRemoved } = this.#options;
+    if (!this.#seesAll) {
+      this.#table.close(bucket);
+      return;
+    }
     if (baseline === undefined || (keysOnly && !this.#carryOver)) {
       // What is left of its former keys is looked at once more.
       if (this.#formerKeys && !this.#isWhole) await spill.setAside(bucket, this.#table.slotsOf(bucket));

@@ -33,6 +33,8 @@ export class Exporter {
     settings: Settings & {
       sql?: string;
       primaryKey?: string[];
+      /** In the place of `sql` and `primaryKey`: a table, and what belongs to it. */
+      model?: Settings;
       where?: string;
       source?: Settings;
       destination?: Settings;
@@ -42,6 +44,7 @@ export class Exporter {
     const {
       sql = 'select * from t',
       primaryKey = ['id'],
+      model = { sql, primaryKey },
       where,
       source,
       destination,
@@ -55,7 +58,7 @@ export class Exporter {
       dataDirectory: this.dataDirectory,
       sources: { db: { type: 'postgres', url: this.database.url, ...source } },
       destinations: { lake: { type: 'azure-blob', container, auth: { connectionString }, ...destination } },
-      models: { m: { source: 'db', sql, primaryKey } },
+      models: { m: { source: 'db', ...model } },
       ...(daemon === undefined ? {} : { daemon }),
       ...(where === undefined ? {} : { segments: { s: { model: 'm', where } } }),
       activations: {

@@ -1,11 +1,12 @@
-import type { RunRecord } from '../../history/run-record.ts';
+import type { ChangeDetection, RunRecord } from '../../history/run-record.ts';
+import { formatCount } from './quantities.ts';
 import { runSummary } from './run-summary.ts';
 import { escaped, type Terminal } from './terminal.ts';
 
 /** A run, for people: outcome, counts, files, times, and what went wrong. */
 export function runDescription(record: RunRecord, terminal: Terminal): string {
   const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
-  const { warnings, error, reason, release } = record;
+  const { changeDetection, warnings, error, reason, release } = record;
   const text = (value: string): string => escaped(terminal.clean(value));
   const lines = [runSummary(record, terminal)];
   const times = [
@@ -15,6 +16,7 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
     retryAt && `next attempt due ${retryAt}`,
   ];
   lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
+  if (changeDetection !== undefined) lines.push(`  ${text(describeDetection(changeDetection))}`);
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
   for (const { code, message } of warnings)
     lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
@@ -25,4 +27,10 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
       `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,
     );
   return lines.join('\n');
+}
+
+function describeDetection({ mode, reason, candidates = 0 }: ChangeDetection): string {
+  if (mode === 'xmin')
+    return `changes found by xmin: ${formatCount(candidates)} ${candidates === 1 ? 'row' : 'rows'} read of those written since the baseline`;
+  return `all rows compared${reason === undefined ? '' : `: ${reason}`}`;
 }

@@ -143,6 +143,7 @@ class Checker {
     this.#checkNames();
     this.#checkModels();
     this.#checkKeys();
+    this.#checkDetection();
     this.#checkMail();
     this.#checkSpelling();
     this.#checkFileNames();
@@ -220,16 +221,25 @@ class Checker {
     const { models, segments, sources } = this.#sections;
     for (const model of models.values()) {
       const type = sources.get(model.value.source ?? '')?.value.type;
-      if (!model.sound.has('sql') || type === undefined) continue;
-      const sqlPath = [...model.path, 'sql'];
-      if (type === 'postgres' && model.value.sql === undefined) {
+      if (!model.sound.has('sql') || !model.sound.has('table') || type === undefined) continue;
+      const { sql, table } = model.value;
+      if (type === 'postgres' && sql === undefined && table === undefined) {
         this.#report(
-          sqlPath,
-          'is required, since the source is postgres; expected one SQL statement that reads',
+          [...model.path, 'sql'],
+          'is required, since the source is postgres; expected one SQL statement that reads, or a table',
         );
       }
-      if (type === 'json' && model.value.sql !== undefined) {
-        this.#report(sqlPath, 'is set, but the source is json, which takes no SQL; leave it out');
+      if (type === 'json' && sql !== undefined) {
+        this.#report(
+          [...model.path, 'sql'],
+          'is set, but the source is json, which takes no SQL; leave it out',
+        );
+      }
+      if (type === 'json' && table !== undefined) {
+        this.#report(
+          [...model.path, 'table'],
+          'is set, but the source is json, which has none; leave it out',
+        );
       }
     }
     for (const { path, value } of segments.values()) {
@@ -245,6 +255,18 @@ class Checker {
     return this.#sections.segments.get(activation.segment)?.value.model;
   }
 
+  /** What `xmin` needs of a model, as far as the configuration shows it. */
+  #checkDetection(): void {
+    for (const { path, value, sound } of this.#sections.activations.values()) {
+      if (!sound.has('changeDetection') || value.changeDetection !== 'xmin') continue;
+      const modelName = this.#modelOf(value);
+      const model = this.#sections.models.get(modelName ?? '');
+      if (!model?.sound.has('table') || model.given.has('table')) continue;
+      const message = `is xmin, but models.${modelName} is not a table; expected a model with table in the place of sql, or changeDetection auto or full`;
+      this.#report([...path, 'changeDetection'], message);
+    }
+  }
+
   #checkKeys(): void {
     for (const { path, value, sound } of this.#sections.activations.values()) {
       const modelName = this.#modelOf(value);
@@ -252,6 +274,8 @@ class Checker {
       if (!sound.has('runType') || value.runType !== 'full_then_delta') continue;
       if (model === undefined || !model.sound.has('primaryKey') || model.value.primaryKey?.length !== 0)
         continue;
+      // The catalogue knows its key.
+      if (model.given.has('table')) continue;
       const message = `is full_then_delta, but models.${modelName} has no primaryKey to tell rows apart by; expected one`;
       this.#report([...path, 'runType'], message);
     }
@@ -364,6 +388,10 @@ const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'blob',
   'accountUrl',
   'accountName',
+  'sql',
+  'table',
+  'columns',
+  'where',
 ]);
 
 function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {

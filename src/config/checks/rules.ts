@@ -172,6 +172,26 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
         : undefined,
   },
   {
+    reads: ['changeDetection', 'runType'],
+    check: ({ changeDetection, runType }) =>
+      changeDetection !== 'full' && runType === 'full_only'
+        ? finding(
+            ['changeDetection'],
+            `is ${changeDetection} with runType full_only, which looks for no changes; expected full_then_delta`,
+          )
+        : undefined,
+  },
+  {
+    reads: ['changeDetection', 'fullCompareEvery'],
+    check: ({ changeDetection }, { given }) =>
+      given.has('fullCompareEvery') && changeDetection === 'full'
+        ? finding(
+            ['fullCompareEvery'],
+            'is set with changeDetection full, which compares every row in every run; expected xmin or auto',
+          )
+        : undefined,
+  },
+  {
     reads: ['removedRows', 'syncMode'],
     check: ({ syncMode }, { given }) =>
       given.has('removedRows') && syncMode !== 'difference'
@@ -275,6 +295,30 @@ export const DESTINATION_RULES: readonly Rule<DestinationConfig>[] = [
 ];
 
 export const MODEL_RULES: readonly Rule<ModelConfig>[] = [
+  {
+    reads: ['sql', 'table'],
+    check: ({ sql, table }) =>
+      sql !== undefined && table !== undefined
+        ? finding(['table'], 'stands beside sql; expected one of sql and table')
+        : undefined,
+  },
+  {
+    reads: ['table', 'columns', 'where'],
+    check: ({ table }, { given }) =>
+      ['columns', 'where']
+        .filter(key => given.has(key) && table === undefined)
+        .map(key => finding([key], 'is set without table; what a query reads and where, its SQL says')),
+  },
+  {
+    reads: ['columns'],
+    check: ({ columns = [] }, { show }) => {
+      const repeated = firstRepeated(columns);
+      const path = ['columns', repeated];
+      return repeated < 0
+        ? undefined
+        : finding(path, `names ${show(path, columns[repeated] ?? '')} again; each column once`);
+    },
+  },
   {
     reads: ['primaryKey'],
     check: ({ primaryKey }, { show }) => {

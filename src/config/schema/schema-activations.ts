@@ -209,6 +209,21 @@ export const activation = z
       .describe(
         'The run would replace a delta that an earlier run wrote under the same name, or a file of another activation: warn, or refuse before anything is published.',
       ),
+    changeDetection: z
+      .enum(['full', 'xmin', 'auto'])
+      .default('full')
+      .describe(
+        'How a delta finds what has changed: `full` reads and compares every row; `xmin` reads rows that were written since the last success, of a model that is a `table`; `auto` does that where it can. See docs/guide/deltas.md.',
+      ),
+    fullCompareEvery: z
+      .strictObject({
+        runs: z.int().min(1).default(50).describe('After so many runs.'),
+        every: duration({ min: 1000, bounds: 'at least 1s' })
+          .prefault('24h')
+          .describe('After so long, if that is sooner.'),
+      })
+      .prefault({})
+      .describe('When `xmin` and `auto` compare every row all the same, and prove what xmin has found.'),
     removedRows: z
       .enum(['values', 'keys'])
       .default('values')

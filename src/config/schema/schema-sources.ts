@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { ColumnKind } from '../../row-batch.ts';
+import { parseTableName } from '../postgres/table-name.ts';
 import { postgresAddressKeys } from './schema-postgres.ts';
 import { secret } from './secret-schema.ts';
 import { duration, durationOrNone, text, timezone } from './values.ts';
@@ -125,13 +126,33 @@ export const model = z
     source: text().describe('Name of the source that the rows come from.'),
     sql: text()
       .exactOptional()
-      .describe('One SQL statement that reads. Required for a postgres source; a json source takes none.'),
+      .describe(
+        'One SQL statement that reads. A postgres source needs it or `table`; a json source takes neither.',
+      ),
+    table: text()
+      .refine(name => parseTableName(name) !== undefined, {
+        error: 'a table with its schema, such as sales.orders; names in quotes keep upper case',
+      })
+      .exactOptional()
+      .describe(
+        'A table with its schema, such as `sales.orders`, in the place of `sql`. The primary key is that of the catalogue where `primaryKey` names none.',
+      ),
+    columns: z
+      .array(text())
+      .min(1, { error: 'at least one column' })
+      .exactOptional()
+      .describe('Columns of `table`, in order; without it all of them.'),
+    where: text()
+      .exactOptional()
+      .describe("SQL condition over the columns of `table`, such as `country = 'FR'`."),
     primaryKey: z
       .array(text())
       .default([])
-      .describe('Columns that identify a row. Required by `runType: full_then_delta`.'),
+      .describe(
+        'Columns that identify a row. Required by `runType: full_then_delta`, except of a `table` that has a primary key.',
+      ),
   })
-  .describe('A named query and its key.');
+  .describe('A named query or table, and its key.');
 
 export const segment = z
   .strictObject({

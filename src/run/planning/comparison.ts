@@ -7,6 +7,7 @@ import type { Journal } from '../../publish/journal.ts';
 import { DELTA_LOG } from '../../publish/roll-forward.ts';
 import { HashDiff } from '../../transforms/hash-diff.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
+import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
 
 /** Compares rows with the baseline. Whoever opens it closes the log and removes the spill. */
 export interface Comparison {
@@ -22,11 +23,13 @@ export interface ComparisonOptions {
   readonly baseline: Baseline;
   readonly mapping: MappingPlan;
   readonly plan: BaselinePlan;
+  /** Where only rows come that may have changed. */
+  readonly rest?: RestOfRows | undefined;
 }
 
 export async function openComparison(options: ComparisonOptions): Promise<Comparison> {
-  const { activation, run, journal, baseline, mapping, plan } = options;
-  const { syncMode, model, onNullKey, onDuplicateKey, stateMemoryBytes } = activation;
+  const { activation, run, journal, baseline, mapping, plan, rest } = options;
+  const { syncMode, onNullKey, onDuplicateKey, stateMemoryBytes } = activation;
   const { full, compares, retained, removedPlaces, hashing } = plan;
   const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
     keepsValues: retained !== 'nothing',
@@ -37,8 +40,9 @@ export async function openComparison(options: ComparisonOptions): Promise<Compar
     deltaLog,
     spill,
     hashing,
+    rest,
     keyFields: mapping.keyFields,
-    keyNames: model.primaryKey,
+    keyNames: mapping.keyFields.map(place => mapping.fields[place]!.source),
     fieldCount: mapping.fields.length,
     retained,
     keysOnly: syncMode === 'insert',

@@ -127,7 +127,10 @@ function planAgainst(
   const warnings: RunWarning[] = [...published, ...damaged, ...moved];
   // Whatever source `insert` reads, it knows the keys that it has exported.
   let full =
-    fullAsked || published.length > 0 || (!isInsert && moved.some(({ code }) => code === 'SOURCE_MOVED'));
+    fullAsked ||
+    local.distrusted !== undefined ||
+    published.length > 0 ||
+    (!isInsert && moved.some(({ code }) => code === 'SOURCE_MOVED'));
 
   const isOther = !isComparable || !hasSameColumns(before, identity);
   const isShort = !retainsEnough(local.retained, wanted) || (before?.keysOnly === true && !isInsert);

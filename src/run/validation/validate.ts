@@ -8,14 +8,26 @@ import { completionNames } from '../../publish/completion.ts';
 import { lookBeforeReading } from '../../publish/look-before.ts';
 import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
 import type { CredentialFinding } from '../../sinks/sink.ts';
+import type { RowSource, SourceDescription } from '../../sources/source.ts';
 import { checkDataDirectory } from '../../state/state-folder.ts';
-import { planMapping } from '../../transforms/map-columns.ts';
+import { type MappingPlan, planMapping } from '../../transforms/map-columns.ts';
 import { concealed } from '../concealed.ts';
+import { markSnapshot, unfitError } from '../planning/change-detection.ts';
+import { keyOf } from '../planning/model-key.ts';
 import { RunFiles } from '../run-files.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 
 /** What is looked at, in this order. A check whose ground is missing is left out. */
-export type CheckName = 'names' | 'state' | 'source' | 'mapping' | 'key' | 'format' | 'destination' | 'sas';
+export type CheckName =
+  | 'names'
+  | 'state'
+  | 'source'
+  | 'mapping'
+  | 'key'
+  | 'changes'
+  | 'format'
+  | 'destination'
+  | 'sas';
 
 export type Check =
   | { readonly check: CheckName; readonly outcome: 'passed'; readonly message: string }
@@ -95,37 +107,62 @@ async function checkSource(
   activation: ResolvedActivation,
   signal: AbortSignal,
 ): Promise<{ found: Check[]; columns: readonly Column[] }> {
-  const { model, mapping, where } = activation;
+  const { model, where } = activation;
   const found: Check[] = [];
-  let known: readonly Column[] | undefined;
-  await attempt(found, 'source', signal, async () => {
-    const source = await createSource(activation);
-    const stop = (): void => void source.close();
-    signal.addEventListener('abort', stop);
-    try {
-      const { columns, dialect, connection } = await source.describe();
-      known = columns;
+  let source: RowSource | undefined;
+  const stop = (): void => void source?.close();
+  signal.addEventListener('abort', stop);
+  try {
+    let known: SourceDescription | undefined;
+    await attempt(found, 'source', signal, async () => {
+      source = await createSource(activation);
+      known = await source.describe();
+      const { columns, dialect, connection } = known;
       const filter = where === undefined ? '' : ', filter accepted';
       const place = connection === undefined ? '' : ` at ${connection}`;
       return `${activation.source.name} is ${withoutSettings(dialect)}${place}; model ${model.name} has ${counted(columns, 'column')}${filter}`;
-    } finally {
-      signal.removeEventListener('abort', stop);
-      await source.close();
-    }
-  });
-  if (known === undefined) return { found, columns: [] };
+    });
+    if (source === undefined || known === undefined) return { found, columns: [] };
+    return await checkColumns(activation, { source, description: known, found, signal });
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await source?.close();
+  }
+}
 
+async function checkColumns(
+  activation: ResolvedActivation,
+  {
+    source,
+    description,
+    found,
+    signal,
+  }: {
+    readonly source: RowSource;
+    readonly description: SourceDescription;
+    readonly found: Check[];
+    readonly signal: AbortSignal;
+  },
+): Promise<{ found: Check[]; columns: readonly Column[] }> {
+  const { model, mapping } = activation;
   // Mapping and key each on their own, so that a mistake in one does not hide one in the other.
-  const plan = { modelName: model.name, columns: known };
+  const plan = { modelName: model.name, columns: description.columns };
   let written: readonly Column[] = [];
   await attempt(found, 'mapping', signal, () => {
     written = planMapping({ ...plan, mapping, primaryKey: [] }).written;
     return `${counted(written, 'column')} written`;
   });
+  let key: readonly string[] | undefined;
   await attempt(found, 'key', signal, () => {
-    planMapping({ ...plan, mapping: [], primaryKey: model.primaryKey });
-    return model.primaryKey.length === 0 ? 'none, and none is needed' : model.primaryKey.join(', ');
+    const names = keyOf(activation, description);
+    planMapping({ ...plan, mapping: [], primaryKey: names });
+    key = names;
+    return names.length === 0 ? 'none, and none is needed' : names.join(', ');
   });
+  if (activation.changeDetection !== 'full' && written.length > 0 && key !== undefined) {
+    const mapped = planMapping({ ...plan, mapping, primaryKey: key });
+    await attempt(found, 'changes', signal, () => describeDetection(activation, source, mapped));
+  }
   if (written.length > 0) {
     await attempt(found, 'format', signal, async () => {
       const { format } = activation;
@@ -135,6 +172,17 @@ async function checkSource(
     });
   }
   return { found, columns: written };
+}
+
+async function describeDetection(
+  activation: ResolvedActivation,
+  source: RowSource,
+  mapping: MappingPlan,
+): Promise<string> {
+  const found = await markSnapshot({ source, mapping });
+  if (!('unfit' in found)) return 'found by xmin: a run reads rows that were written since the last success';
+  if (activation.changeDetection === 'xmin') throw unfitError(activation, found.unfit);
+  return `every run reads and compares all rows: ${found.unfit}`;
 }
 
 async function checkDestination(

@@ -21,30 +21,70 @@ export interface Place {
   readonly column: number;
 }
 
+/** A table in the place of a query. */
+export interface ModelTable {
+  readonly schema: string;
+  readonly name: string;
+  /** Without it all of them. */
+  readonly columns?: readonly string[];
+  readonly where?: string;
+}
+
 /** The model as the user wrote it, only without a closing semicolon. */
 export function modelQuery(sql: string, settings: LexerSettings): ModelQuery {
   const text = withoutClosingSemicolon(sql, settings);
   return { text, userTexts: [{ name: 'the model', text, start: 0 }] };
 }
 
+/** The transaction that has written a row, as a further column of a table. */
+const WRITTEN_BY = '"sluice xmin"';
+
+/** The query that a table stands for; `withWriter` adds who has written each row. */
+export function tableQuery(table: ModelTable, { withWriter = false } = {}): ModelQuery {
+  const wanted = table.columns?.map(quoteIdentifier).join(', ') ?? '*';
+  const columns = withWriter ? `${wanted}, xmin as ${WRITTEN_BY}` : wanted;
+  const unfiltered: ModelQuery = { text: `select ${columns} from ${quotedTable(table)}`, userTexts: [] };
+  return table.where === undefined ? unfiltered : filtered(unfiltered, table.where);
+}
+
+export function quotedTable({ schema, name }: ModelTable): string {
+  return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+}
+
 /**
- * The statement that a run sends: the wanted columns, and no others, of the model, where the segment's filter
- * holds. The line breaks keep a `--` comment at the end of the user's text from swallowing what follows.
+ * The statement that a run sends: the wanted columns, and no others, of the model, where the segment's filter holds. With
+ * `horizon` only rows that were written by that transaction or a later one; the model has to say who wrote them then.
  */
 export function exportQuery(
-  sql: string,
+  model: ModelQuery,
   columns: readonly Column[],
   where: string | undefined,
-  settings: LexerSettings,
+  horizon?: string,
 ): ModelQuery {
-  const model = withoutClosingSemicolon(sql, settings);
   const head = `select ${columns.map(column => quoteIdentifier(column.source)).join(', ')} from (\n`;
-  const unfiltered = `${head}${model}\n) as model`;
-  const userTexts: UserText[] = [{ name: 'the model', text: model, start: head.length }];
-  if (where === undefined) return { text: unfiltered, userTexts };
-  const filtered = `${unfiltered} where (\n`;
-  userTexts.push({ name: 'the filter', text: where, start: filtered.length });
-  return { text: `${filtered}${where}\n)`, userTexts };
+  const unfiltered: ModelQuery = {
+    text: `${head}${model.text}\n) as model`,
+    userTexts: model.userTexts.map(user => ({ ...user, start: user.start + head.length })),
+  };
+  const query = where === undefined ? unfiltered : filtered(unfiltered, where);
+  if (horizon === undefined) return query;
+  const joined = where === undefined ? 'where' : 'and';
+  return { ...query, text: `${query.text} ${joined} ${writtenSince(horizon)}` };
+}
+
+/** Ages are compared, since numbers of transactions go round in a circle. */
+function writtenSince(horizon: string): string {
+  const inCircle = BigInt.asUintN(32, BigInt(horizon));
+  return `pg_catalog.age(${WRITTEN_BY}) operator(pg_catalog.<=) pg_catalog.age('${inCircle}'::pg_catalog.xid)`;
+}
+
+/** The line breaks keep a `--` comment at the end of the user's text from swallowing what follows. */
+function filtered({ text, userTexts }: ModelQuery, where: string): ModelQuery {
+  const head = `${text} where (\n`;
+  return {
+    text: `${head}${where}\n)`,
+    userTexts: [...userTexts, { name: 'the filter', text: where, start: head.length }],
+  };
 }
 
 /**

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
-import type { EndOfData, RowSource, SourceDescription, SourcePosition } from '../source.ts';
+import type { ChangeFinder, EndOfData, RowSource, SourceDescription, SourcePosition } from '../source.ts';
+import { PostgresChanges } from './changes/postgres-changes.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
 import { PostgresConnection, type PostgresConnectionOptions } from './connection/postgres-connection.ts';
 import {
@@ -14,9 +15,18 @@ import {
   sessionOf,
 } from './connection/settings.ts';
 import { DataRowStream } from './data-row-stream.ts';
-import { exportQuery, findPlace, type ModelQuery, modelQuery } from './model-query.ts';
+import {
+  exportQuery,
+  findPlace,
+  type ModelQuery,
+  type ModelTable,
+  modelQuery,
+  quotedTable,
+  tableQuery,
+} from './model-query.ts';
 import { objectNamesOf, objectNamesQuery } from './object-names.ts';
 import { toSourceError } from './postgres-errors.ts';
+import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 import { ResultPortal } from './result-portal.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
@@ -28,6 +38,8 @@ export interface PostgresSourceOptions extends PostgresConnectionOptions {
   readonly name: string;
   readonly modelName: string;
   readonly sql: string;
+  /** In the place of the query. */
+  readonly table?: ModelTable | undefined;
   readonly where?: string | undefined;
   readonly inactivityTimeoutMs: number;
   /** 0 keeps what the server or the role has set. */
@@ -39,6 +51,8 @@ export interface PostgresSourceOptions extends PostgresConnectionOptions {
   readonly timezone?: string | undefined;
   /** Rows of one Execute; 0 is all. */
   readonly fetchSize: number;
+  /** Whether it is to be found out which rows have changed since an earlier snapshot. */
+  readonly findsChanges?: boolean;
   /** Rows above it are refused; at least 256 KiB. */
   readonly maxRowBytes?: number;
 }
@@ -59,6 +73,8 @@ const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interv
 interface Snapshot {
   readonly session: Session;
   readonly position: SourcePosition | undefined;
+  /** Why the table that is to be searched for changes is not locked. */
+  readonly lockRefusal?: string | undefined;
 }
 
 /** One model on one PostgreSQL connection, read in one read-only snapshot. */
@@ -74,6 +90,9 @@ export class PostgresSource implements RowSource {
   #formats: ResultFormats | undefined;
   #reliedOn: ReadonlySet<Converted> = new Set();
   #rows: DataRowStream | undefined;
+  /** Rows of streams that have ended before that one. */
+  #rowsBefore = 0;
+  #changes: PostgresChanges | undefined;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
@@ -81,14 +100,12 @@ export class PostgresSource implements RowSource {
   }
 
   async describe(): Promise<SourceDescription> {
-    const { name, modelName, sql, where } = this.#options;
+    const { name, modelName, table, where } = this.#options;
     await this.#attempt(`connecting to source ${name}`, () => this.#connection.connect());
-    const { session, position } = await this.#attempt(`opening a snapshot of source ${name}`, () =>
-      this.#openSnapshot(),
-    );
+    const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
+    const { session, position } = snapshot;
 
-    const lexer = this.#connection.lexer;
-    const query = modelQuery(sql, lexer);
+    const query = this.#model();
     const doing = `preparing model ${modelName}`;
     const columns = await this.#attempt(
       doing,
@@ -101,7 +118,7 @@ export class PostgresSource implements RowSource {
       query,
     );
 
-    const exported = exportQuery(sql, columns, where, lexer);
+    const exported = exportQuery(query, columns, where);
     try {
       await this.#attempt(
         `preparing the export of model ${modelName}`,
@@ -112,15 +129,32 @@ export class PostgresSource implements RowSource {
       throw notExportable(error as SluiceError, exported, columns);
     }
     await this.#attempt(doing, () => this.#nameObjects());
+    const primaryKey = table && (await this.#attempt(doing, () => this.#primaryKeyOf(table)));
+    if (this.#options.findsChanges === true && table) this.#changes = this.#createChanges(table, snapshot);
     const dialect = `postgres ${session.version}, settings ${DIALECT_VERSION}`;
     const { snapshotTime } = session;
     const { description: connection } = this.#connection;
-    return { columns, dialect, snapshotTime, connection, ...(position && { position }) };
+    return {
+      columns,
+      dialect,
+      snapshotTime,
+      connection,
+      ...(position && { position }),
+      ...(primaryKey && { primaryKey }),
+    };
+  }
+
+  get changes(): ChangeFinder | undefined {
+    return this.#changes;
   }
 
   read(columns: readonly Column[]): Readable {
-    const { sql, where, modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
-    const query = exportQuery(sql, columns, where, this.#connection.lexer);
+    return this.#open(exportQuery(this.#model(), columns, this.#options.where), columns);
+  }
+
+  #open(query: ModelQuery, columns: readonly Column[]): Readable {
+    const { modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
+    this.#rowsBefore += this.#rows?.rows ?? 0;
     const types = columns.map(column => this.#types.get(column.source)!);
     const formats = types.map(type => this.#formats!.formatOf(type));
     this.#reliedOn = this.#formats!.reliedOn(types);
@@ -150,12 +184,13 @@ export class PostgresSource implements RowSource {
     const doing = `ending the snapshot of model ${this.#options.modelName}`;
     await this.#attempt(doing, async () => {
       await this.#checkSettings();
+      await this.#changes?.check();
       const { command } = await this.#connection.client.query('commit');
       if (command === 'COMMIT') return;
       const message = `${doing}: the server answered ${command} to commit`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     });
-    return { rows: rows.rows };
+    return { rows: this.#rowsBefore + rows.rows };
   }
 
   /** A function of the user may have changed, for the transaction, what texts were relied on for. */
@@ -174,6 +209,30 @@ export class PostgresSource implements RowSource {
     this.#rows?.destroy(); // abandons what is under way
     if (this.#pending > 0) this.#connection.abandon();
     await this.#connection.close();
+  }
+
+  #model(): ModelQuery {
+    const { sql, table } = this.#options;
+    return table ? tableQuery(table) : modelQuery(sql, this.#connection.lexer);
+  }
+
+  #createChanges(table: ModelTable, { session, position, lockRefusal }: Snapshot): PostgresChanges {
+    const { where, modelName } = this.#options;
+    const model = tableQuery(table, { withWriter: true });
+    const doing = `finding changes of model ${modelName}`;
+    return new PostgresChanges({
+      table,
+      version: session.version,
+      position,
+      lockRefusal,
+      formats: this.#formats!,
+      typeOf: column => this.#types.get(column.source)!,
+      queryOf: (columns, horizon) =>
+        exportQuery(horizon === undefined ? this.#model() : model, columns, where, horizon),
+      read: (query, columns) => this.#open(query, columns),
+      look: statements => this.#attempt(doing, () => this.#look(statements)),
+      literal: text => this.#connection.client.escapeLiteral(text),
+    });
   }
 
   async #openSnapshot(): Promise<Snapshot> {
@@ -207,10 +266,27 @@ export class PostgresSource implements RowSource {
         throw error;
       });
     });
+    const { sql, table, where = '', findsChanges } = this.#options;
+    // Before the snapshot: what is known of the table then is what is read.
+    const lockRefusal = findsChanges === true && table ? await this.#lock(table) : undefined;
     const { rows } = await client.query<SessionRow & PositionRow>(SESSION_QUERY + position);
-    const { sql, where = '' } = this.#options;
-    const mayChange = /set_config/i.test(sql + where);
-    return { session: sessionOf(rows[0]!, mayChange), position: toPosition(rows[0]!) };
+    const mayChange = /set_config/i.test(sql + (table?.where ?? '') + where);
+    return { session: sessionOf(rows[0]!, mayChange), position: toPosition(rows[0]!), lockRefusal };
+  }
+
+  /** Keeps the definition of the table as it is until the end; what is refused is said when it is used. */
+  async #lock(table: ModelTable): Promise<string | undefined> {
+    const { client } = this.#connection;
+    await client.query('savepoint sluice_lock');
+    try {
+      await client.query(`lock table ${quotedTable(table)} in access share mode`);
+      return undefined;
+    } catch (error) {
+      const { code = '', message } = error as Partial<pg.DatabaseError>;
+      if (!code.startsWith('42')) throw error;
+      await client.query('rollback to savepoint sluice_lock');
+      return `the table cannot be locked for reading: ${message}`;
+    }
   }
 
   /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */
@@ -247,6 +323,11 @@ export class PostgresSource implements RowSource {
     });
   }
 
+  async #primaryKeyOf(table: ModelTable): Promise<readonly string[]> {
+    const name = this.#connection.client.escapeLiteral(quotedTable(table));
+    return this.#look<string[][]>(primaryKeyQuery(name)).then(([names]) => names!);
+  }
+
   /** Values that name objects come as oids. */
   async #nameObjects(): Promise<void> {
     const outputs = this.#formats!.objectsIn([...this.#types.values()]);
@@ -257,10 +338,8 @@ export class PostgresSource implements RowSource {
 
   /** What the selects among several statements found, which is one value each. */
   async #look<Found extends unknown[]>(statements: string): Promise<Found> {
-    const results = (await this.#connection.client.query(statements)) as unknown as pg.QueryResult<{
-      found: unknown;
-    }>[];
-    return results.flatMap(({ rows }) => rows.map(({ found }) => found)) as Found;
+    const results = [await this.#connection.client.query<[unknown]>({ text: statements, rowMode: 'array' })];
+    return results.flat().flatMap(({ rows }) => rows.map(([found]) => found)) as Found;
   }
 
   /** Every failure of `act`, a lost connection and, once connected, silence: as the project's error. */

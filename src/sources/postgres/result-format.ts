@@ -52,6 +52,8 @@ interface Dependence {
   readonly objects: ReadonlySet<string>;
   /** Whether there is a type in it whose binary form is not known here. */
   readonly hasUnknown: boolean;
+  /** All types that values can hold. */
+  readonly reached: ReadonlySet<number>;
 }
 
 /** In which form values of each type come, and how their text is made of it. */
@@ -77,6 +79,22 @@ export class ResultFormats {
     const wrong = this.#wrongSettings(oid);
     if (wrong.length === 0 || !this.#dependenceOf(oid).hasUnknown) return undefined;
     return `holds values whose text depends on ${wrong.join(' and ')}, beside others whose binary form is not known`;
+  }
+
+  /** What the text of a value depends on beside its bytes and the labels of enums; `undefined` where on nothing. */
+  dependsOn(oid: number): string | undefined {
+    const { objects, hasUnknown, reached } = this.#dependenceOf(oid);
+    const outputs = new Set([...reached].map(type => this.#factsOf(type).output));
+    if (objects.size > 0) return 'names of objects in the catalogue';
+    if (outputs.has('record_out')) return 'the columns of a composite type';
+    if (outputs.has('cash_out')) return 'a currency';
+    return hasUnknown ? 'a type that is not known here' : undefined;
+  }
+
+  /** Enums among the types that values can hold. */
+  enumsIn(oids: readonly number[]): number[] {
+    const reached = new Set(oids.flatMap(oid => [...this.#dependenceOf(oid).reached]));
+    return [...reached].filter(oid => this.#factsOf(oid).type === 'e').sort((a, b) => a - b);
   }
 
   /** The server's text costs nothing here, where the session's settings make it the right one. */
@@ -128,7 +146,7 @@ export class ResultFormats {
       if (!sends) hasUnknown = true;
     };
     visit(oid);
-    return { settings, objects, hasUnknown };
+    return { settings, objects, hasUnknown, reached: seen };
   }
 
   #factsOf(oid: number): TypeFacts {

@@ -57,6 +57,21 @@ test('a delta needs a primary key', () => {
   assert.match(one(text), /models\.customers has no primaryKey/);
 });
 
+test('a model is a query or a table with its schema, and the key of a table may be left to the catalogue', () => {
+  const model = (keys: string): string =>
+    yaml(DELTA).replace(/customers: \{ source: warehouse.*\}/, `customers: { source: warehouse, ${keys} }`);
+  parse(model('table: sales.orders'));
+  parse(model(`table: '"Sales"."My ""table"""', columns: [id], where: id > 0`));
+  assert.match(one(model('table: orders')), /expected a table with its schema, such as sales\.orders/);
+  assert.match(one(model('table: sales.orders, sql: select 1 as id')), /table stands beside sql/);
+  assert.match(
+    one(model('sql: select 1 as id, primaryKey: [id], where: id > 0')),
+    /where is set without table/,
+  );
+  assert.match(one(model('table: sales.orders, columns: [id, id]')), /names "id" again/);
+  assert.match(one(model('primaryKey: [id]')), /expected one SQL statement that reads, or a table/);
+});
+
 test('settings that could have no effect are refused', () => {
   assert.match(one(yaml({ ...DELTA, removedRows: 'keys' })), /only difference writes removed rows/);
   assert.match(one(yaml({ warnings: { removedRowsOver: '5%' } })), /no row is ever removed/);

@@ -100,6 +100,7 @@ const checkName = z.enum([
   'source',
   'mapping',
   'key',
+  'changes',
   'format',
   'destination',
   'sas',

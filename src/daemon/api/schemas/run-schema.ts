@@ -53,6 +53,19 @@ const runWarning = component(
     .describe('What somebody should know of a run.'),
 );
 
+const changeDetection = component(
+  'ChangeDetection',
+  z
+    .object({
+      mode: z
+        .enum(['full', 'xmin'])
+        .describe('`xmin`: only rows were read that were written since the baseline. `full`: all of them.'),
+      reason: z.string().exactOptional().describe('Why all rows were read all the same.'),
+      candidates: count().exactOptional().describe('Rows that were read and compared with `xmin`.'),
+    })
+    .describe('How a run found what has changed.'),
+);
+
 const runAttempt = component(
   'RunAttempt',
   z
@@ -127,6 +140,9 @@ export const runSchema = component(
       startedAt: instant().describe('Begin of the first attempt; before it, when the run was asked for.'),
       endedAt: instant().exactOptional(),
       snapshotTime: instant().exactOptional().describe('Instant of the source that the rows are from.'),
+      changeDetection: changeDetection
+        .exactOptional()
+        .describe('Present where the activation has it that not every row need be read.'),
       counts: runCounts,
       files: z.array(runFile).describe('What was published.'),
       completion: z
