@@ -22,8 +22,8 @@ export interface Detection {
 }
 
 export interface DetectionOptions {
-  readonly activation: ResolvedActivation;
-  readonly source: RowSource;
+  readonly activation: Pick<ResolvedActivation, 'name' | 'changeDetection' | 'fullCompareEvery'>;
+  readonly source: Pick<RowSource, 'changes'>;
   readonly mapping: MappingPlan;
   readonly plan: Pick<BaselinePlan, 'full' | 'keepsState' | 'compares'>;
   readonly local: BaselineState | undefined;
@@ -79,7 +79,7 @@ export function unfitError({ name }: Pick<ResolvedActivation, 'name'>, unfit: st
 
 /** What else the diff may ask of the source, where only rows come that were written since the baseline. */
 export function restOf(
-  { source, mapping: { fields, keyFields } }: Pick<DetectionOptions, 'source' | 'mapping'>,
+  { source, mapping: { fields, keyFields } }: { readonly source: RowSource; readonly mapping: MappingPlan },
   { mode, since }: Detection,
   { signal, onRows }: { readonly signal: AbortSignal; readonly onRows: (count: number) => void },
 ): RestOfRows | undefined {

@@ -1,0 +1,61 @@
+/** `npm run histories -- --count N --seed S`: random histories, each of whose runs has to find what has changed. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { PostgresServer } from '../support/postgres-server.ts';
+import { type HistoryResult, playHistory } from './history.ts';
+
+export interface PlayOptions {
+  readonly count: number;
+  /** Of the first history; each next one has the next. */
+  readonly seed: number;
+  /** Histories under way at a time, so that the transactions of one are old ones to others. */
+  readonly together?: number;
+}
+
+const WRITERS = 3;
+
+/** On a server of their own, since they prepare transactions. */
+export async function playHistories({ count, seed, together = 3 }: PlayOptions): Promise<HistoryResult> {
+  const server = await PostgresServer.start({ settings: { max_prepared_transactions: '100' } });
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-histories-'));
+  const clients: pg.Client[] = [];
+  const connect = async (): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: server.url });
+    client.on('error', () => {});
+    await client.connect();
+    clients.push(client);
+    await client.query(`set lock_timeout = '1ms'; set client_min_messages = error`);
+    return client;
+  };
+  const sum = { runs: 0, xminRuns: 0 };
+  let next = seed;
+  const play = async (): Promise<void> => {
+    const writers = await Promise.all(Array.from({ length: WRITERS }, connect));
+    const sessions = { url: server.url, writers, admin: await connect() };
+    while (next < seed + count) {
+      const { runs, xminRuns } = await playHistory(next++, sessions, folder);
+      sum.runs += runs;
+      sum.xminRuns += xminRuns;
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: together }, play));
+    return sum;
+  } finally {
+    await Promise.all(clients.map(client => client.end().catch(() => {})));
+    await server.dispose();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({ options: { count: { type: 'string' }, seed: { type: 'string' } } });
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6) * 1000);
+  const begin = performance.now();
+  const { runs, xminRuns } = await playHistories({ count: Number(values.count ?? 3000), seed });
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  console.log(`${runs} runs, ${xminRuns} of them by xmin, from seed ${seed} on, in ${seconds} s`);
+}
