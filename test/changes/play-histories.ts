@@ -57,5 +57,5 @@ if (process.argv[1] === import.meta.filename) {
   const begin = performance.now();
   const { runs, xminRuns } = await playHistories({ count: Number(values.count ?? 3000), seed });
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  console.log(`${runs} runs, ${xminRuns} of them by xmin, from seed ${seed} on, in ${seconds} s`);
+  process.stdout.write(`${runs} runs, ${xminRuns} of them by xmin, from seed ${seed} on, in ${seconds} s\n`);
 }
