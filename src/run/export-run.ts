@@ -36,6 +36,7 @@ import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-col
 import type { RestOfRows } from '../transforms/rest-of-rows.ts';
 import { concealed } from './concealed.ts';
 import { createSink } from './create-sink.ts';
+import type { ExportRequest, ExportResult } from './export-request.ts';
 import type { Held } from './held.ts';
 import { keepHouse } from './keep-house.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from './planning/append.ts';
@@ -47,13 +48,7 @@ import { planBaseline } from './planning/plan-baseline.ts';
 import { countsOf } from './run-counts.ts';
 import { endedRecord, toSluiceError } from './run-failure.ts';
 import { areNamesKnown, RunFiles } from './run-files.ts';
-import {
-  describeWaiting,
-  NOT_READING,
-  PATIENCE_BEFORE_READING_MS,
-  type RunProgress,
-  type WaitingFor,
-} from './run-progress.ts';
+import { describeWaiting, NOT_READING, PATIENCE_BEFORE_READING_MS, type WaitingFor } from './run-progress.ts';
 import { passGates } from './safety-gates.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 import { rememberedGeneration } from './warnings/earlier-runs.ts';
@@ -61,37 +56,8 @@ import { lateWarnings } from './warnings/late-warnings.ts';
 import { emptyResultWarning, sasExpiresWarning, slowRunWarning } from './warnings/outcome-warnings.ts';
 import { coercionWarnings, keyWarnings } from './warnings/run-warnings.ts';
 
+export type { ExportRequest, ExportResult } from './export-request.ts';
 export type { RunProgress } from './run-progress.ts';
-
-export interface ExportRequest {
-  readonly activation: ResolvedActivation;
-  readonly trigger: RunRecord['trigger'];
-  /** Every row and a new baseline, whatever the state. */
-  readonly full?: boolean;
-  /** Publish even where a safety gate would hold the run. */
-  readonly allowRemovals?: boolean;
-  /** Aborting before the run is decided drops it; afterwards it is finished all the same. */
-  readonly signal: AbortSignal;
-  readonly clock?: Clock;
-  /**
-   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making it is idempotent then: a run that
-   * has succeeded before is not made again, its record is the result. Only success is recorded; another attempt may
-   * follow any other end, so to record that is the caller's.
-   */
-  readonly record?: RunRecord;
-  /** Is given a function that tells the progress at any moment. */
-  readonly observe?: (progress: () => RunProgress) => void;
-  /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
-  readonly intercept?: (parts: ProtocolParts) => ProtocolParts;
-}
-
-export interface ExportResult {
-  readonly record: RunRecord;
-  /** What made the run fail, with its causes. */
-  readonly error?: unknown;
-  /** Earlier runs that had been decided and were finished first. */
-  readonly recovered: readonly RunRecord[];
-}
 
 /** Runs an activation once, from request to record. Never rejects for what the world can cause. */
 export async function exportRun(request: ExportRequest): Promise<ExportResult> {
@@ -384,26 +350,16 @@ class ExportRun {
     const count = counts.added + (plan.full ? 0 : known - counts.removed);
     const { run } = this.#record;
     const state = this.#workspace!.baseline.state;
-    const appended =
-      this.#activation.ifExists === 'append'
-        ? { appended: rememberParts({ state, found, staged, run, name: nameOf(1) }) }
-        : {};
-    const changes = detection?.next && { changes: detection.next };
+    const kept = {
+      ...(detection?.next && { changes: detection.next }),
+      ...(this.#activation.ifExists === 'append' && {
+        appended: rememberParts({ state, found, staged, run, name: nameOf(1) }),
+      }),
+    };
     return {
       ...told,
       found,
-      baseline: {
-        generation,
-        run,
-        count,
-        digest,
-        hashing,
-        identity,
-        retained,
-        position,
-        ...changes,
-        ...appended,
-      },
+      baseline: { generation, run, count, digest, hashing, identity, retained, position, ...kept },
     };
   }
 

@@ -27,7 +27,7 @@ export interface RowSource {
 }
 
 /**
- * Of the snapshot that `read` sends, what has been written since an earlier one. `mark` comes after `describe`; `readSince`
+ * Finds, in the snapshot that `read` sends, what has been written since an earlier one. `mark` comes after `describe`; `readSince`
  * takes the place of `read`. When its rows have ended come `count` and further streams of `read`, one at a time.
  */
 export interface ChangeFinder {

@@ -194,7 +194,7 @@ export class HashDiff {
       if (!this.#seesAll && (keysOnly || total === known)) return;
       await this.#openTable();
     }
-    // Of rows that wait it is not known yet how many are new.
+    // How many of the rows that wait are new is not known yet.
     if (!keysOnly) this.#seesAll ||= !this.#isWhole || total !== known + this.counts.added;
     if (!this.#seesAll) return;
     for await (const batch of rest.rows?.() ?? rest.keys()) {

@@ -59,7 +59,7 @@ class History {
   readonly #isPartitioned: boolean;
   readonly #where: string | undefined;
   readonly #syncMode: SyncMode;
-  /** Of each writer: savepoints that are set; -1 outside of a transaction. */
+  /** How many savepoints each writer has set; -1 outside of a transaction. */
   readonly #depth: number[];
   readonly #prepared: string[] = [];
   #name = 0;

@@ -9,7 +9,7 @@ import { type HistoryResult, playHistory } from './history.ts';
 
 export interface PlayOptions {
   readonly count: number;
-  /** Of the first history; each next one has the next. */
+  /** The first history has this seed; each next one has the next. */
   readonly seed: number;
   /** Histories under way at a time, so that the transactions of one are old ones to others. */
   readonly together?: number;

@@ -17,7 +17,7 @@ export interface Detection {
   readonly reason?: string;
   /** The snapshot of the baseline, where rows that were written since are found by it. */
   readonly since?: SnapshotMark;
-  /** Of the run's own snapshot. */
+  /** The mark of the run's own snapshot, for the next one. */
   readonly next?: ChangesSince;
 }
 

@@ -108,7 +108,7 @@ export function provenType(
   }
 }
 
-/** Of all that could be meant, in whatever schema. */
+/** The result of all that could be meant, in whatever schema, where each of them is proven. */
 function resultOf(
   callables: readonly Callable[],
   name: string,

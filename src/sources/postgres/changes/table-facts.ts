@@ -20,9 +20,9 @@ interface Relation {
 export interface TableFacts {
   /** The table first. */
   readonly relations: readonly Relation[];
-  /** Of all of them: a digest of everything that decides how the bytes of a row are read. */
+  /** A digest of everything that decides how the bytes of their rows are read. */
   readonly columns: string;
-  /** Of the table: the type of each column by its name, and whether it can be NULL. */
+  /** The types of the table's columns by their names, and which can be NULL. */
   readonly types: Readonly<Record<string, number>>;
   readonly nullable: readonly string[];
   /** Columns of each index that admits no two rows with the same values in them. */

@@ -1,0 +1,35 @@
+import type { ResolvedActivation } from '../config/activation.ts';
+import type { RunRecord } from '../history/run-record.ts';
+import type { ProtocolParts } from '../publish/protocol.ts';
+import type { Clock } from '../publish/roll-forward.ts';
+import type { RunProgress } from './run-progress.ts';
+
+export interface ExportRequest {
+  readonly activation: ResolvedActivation;
+  readonly trigger: RunRecord['trigger'];
+  /** Every row and a new baseline, whatever the state. */
+  readonly full?: boolean;
+  /** Publish even where a safety gate would hold the run. */
+  readonly allowRemovals?: boolean;
+  /** Aborting before the run is decided drops it; afterwards it is finished all the same. */
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  /**
+   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making it is idempotent then: a run that
+   * has succeeded before is not made again, its record is the result. Only success is recorded; another attempt may
+   * follow any other end, so to record that is the caller's.
+   */
+  readonly record?: RunRecord;
+  /** Is given a function that tells the progress at any moment. */
+  readonly observe?: (progress: () => RunProgress) => void;
+  /** Wraps what the protocol speaks to, for fault injection and instrumentation. */
+  readonly intercept?: (parts: ProtocolParts) => ProtocolParts;
+}
+
+export interface ExportResult {
+  readonly record: RunRecord;
+  /** What made the run fail, with its causes. */
+  readonly error?: unknown;
+  /** Earlier runs that had been decided and were finished first. */
+  readonly recovered: readonly RunRecord[];
+}
