@@ -30,10 +30,11 @@ import {
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
 import type { Clock } from '../publish/roll-forward.ts';
 import type { BlobStore, BlockLists } from '../sinks/sink.ts';
-import type { RowSource, SourceDescription } from '../sources/source.ts';
+import type { RowSource } from '../sources/source.ts';
 import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import type { RestOfRows } from '../transforms/rest-of-rows.ts';
+import { closingOnAbort } from './close-on-abort.ts';
 import { concealed } from './concealed.ts';
 import { createSink } from './create-sink.ts';
 import type { ExportRequest, ExportResult } from './export-request.ts';
@@ -217,7 +218,7 @@ class ExportRun {
     const { model } = activation;
     this.#releases.push(() => source.close());
     this.#request.observe?.(() => ({ ...NOT_READING, connectingTo: 'source' }));
-    const description = await this.#describe(source);
+    const description = await closingOnAbort(source, this.#abort.signal, () => source.describe());
     const { columns } = description;
     const { name: modelName } = model;
     const primaryKey = keyOf(activation, description);
@@ -266,19 +267,6 @@ class ExportRun {
     };
     const found = full ? undefined : parts;
     return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest, detection };
-  }
-
-  /** A source that waits for a lock or an answer gives up only when it is closed. */
-  async #describe(source: RowSource): Promise<SourceDescription> {
-    const { signal } = this.#abort;
-    const close = (): void => void source.close();
-    signal.throwIfAborted();
-    signal.addEventListener('abort', close);
-    try {
-      return await source.describe();
-    } finally {
-      signal.removeEventListener('abort', close);
-    }
   }
 
   /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */

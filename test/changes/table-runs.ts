@@ -64,8 +64,9 @@ export class TableRuns {
     await rm(this.#options.folder, { recursive: true, force: true });
   }
 
-  async run(): Promise<TableRun> {
-    const { url, table, where } = this.#options;
+  /** `where` and `url` may change from run to run. */
+  async run(changed: Partial<Pick<TableRunsOptions, 'where' | 'url'>> = {}): Promise<TableRun> {
+    const { url, table, where } = { ...this.#options, ...changed };
     const source = new PostgresSource({
       name: 'db',
       modelName: table,
@@ -193,7 +194,7 @@ export class TableRuns {
     const forged: ChangeFinder = {
       mark: wanted => changes.mark(wanted),
       obstacle: (before, now) => changes.obstacle(forge(before, now), now),
-      readSince: (mark, fields) => changes.readSince(mark, fields),
+      readSince: (mark, fields) => changes.readSince(forge(mark, mark), fields),
       count: () => changes.count(),
     };
     return { changes: forged };

@@ -8,6 +8,7 @@ import type { Column, RowBatch } from '../../row-batch.ts';
 import type { RowSource, SnapshotMark } from '../../sources/source.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
 import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
+import { closingOnAbort } from '../close-on-abort.ts';
 
 /** How a run finds what has changed, and what it leaves for the next one. */
 export interface Detection {
@@ -87,7 +88,7 @@ export function restOf(
   if (since === undefined || changes === undefined) return undefined;
   const read = (columns: readonly Column[]) => counted(addAbortSignal(signal, source.read(columns)), onRows);
   return {
-    count: () => changes.count(),
+    count: () => closingOnAbort(source, signal, () => changes.count()),
     keys: () => read(keyFields.map(place => fields[place]!)),
     ...(mode === 'full' && { rows: () => read(fields) }),
   };

@@ -49,7 +49,7 @@ export function tableFactsQuery(table: string): string {
           'parents', (select coalesce(json_agg(to_jsonb(i) order by i.inhseqno), '[]')::text from pg_inherits i where inhrelid = c.oid))
           order by c.oid <> root.oid, c.oid)
         from tree join pg_class c using (oid) join pg_namespace n on n.oid = relnamespace left join pg_am on pg_am.oid = relam, root),
-      'columns', (select encode(sha256(convert_to(string_agg(json_build_array(attrelid::int8, attnum, attname, atttypid::int8,
+      'columns', (select encode(sha256(convert_to(string_agg(json_build_array(attnum, attname, atttypid::int8,
           atttypmod, attcollation::int8, attgenerated, attmissingval::text)::text, ',' order by attrelid, attnum), 'UTF8')), 'hex')
         from fields),
       'types', (select coalesce(json_object_agg(attname, atttypid::int8), '{}') from fields where root is not null),
