@@ -30,7 +30,6 @@ import {
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
 import type { Clock } from '../publish/roll-forward.ts';
 import type { BlobStore, BlockLists } from '../sinks/sink.ts';
-import type { RowSource } from '../sources/source.ts';
 import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import type { RestOfRows } from '../transforms/rest-of-rows.ts';
