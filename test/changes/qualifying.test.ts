@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 const CREATE = `
   create type pair as (a int, b int);
   create table t (id int primary key, code int unique not null, v text, short varchar(20), n int, price numeric(10, 2), at timestamptz,
-    day date, tags text[], ok boolean, amount money, kind regclass, both pair, u uuid);
+    day date, tags text[], ok boolean, amount money, kind regclass, twin pair, u uuid);
   create table free (id int not null, v text); create view w as select * from t;
   create materialized view m as select id from t; create unique index on m (id);
   create table parent (id int primary key); create table child () inherits (parent);
@@ -80,8 +80,8 @@ test('tables, keys and columns qualify where rows of them are told apart, and ch
       all,
     );
     await says(
-      { columns: ['id', 'both'] },
-      /column both is pair, which depends on the columns of a composite/,
+      { columns: ['id', 'twin'] },
+      /column twin is pair, which depends on the columns of a composite/,
       all,
     );
     await says({ primaryKey: ['n'] }, /the key \(n\) has no unique index of columns that are not null/);

@@ -141,7 +141,7 @@ export class TableRuns {
       stateMemoryBytes,
     });
     const rows = rest
-      ? source.changes!.readSince(detection.since!, mapping.fields)
+      ? lending.changes!.readSince(detection.since!, mapping.fields)
       : source.read(mapping.fields);
     const sent: string[][] = [[], [], []];
     try {
