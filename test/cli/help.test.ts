@@ -25,6 +25,7 @@ const BUILT = [
   'state',
   'verify',
   'schema',
+  'completion',
   'help',
 ];
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import { type Act, examples } from './definition.ts';
 
 /** Commands that lead to a configuration that works. */
@@ -58,4 +58,25 @@ export function defineSettingUp(program: Command, act: Act): void {
     .description('print the JSON Schema of sluice.yaml')
     .addHelpText('after', examples('sluice schema > sluice.schema.json'))
     .action(() => act(async context => (await import('../commands/schema.ts')).schema(context)));
+
+  program
+    .command('completion')
+    .description('print the script by which a shell completes commands, names and ids of runs')
+    .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
+    .addHelpText(
+      'after',
+      examples('sluice completion bash > /etc/bash_completion.d/sluice', 'sluice completion fish'),
+    )
+    .action(shell =>
+      act(async context => (await import('../commands/completion.ts')).completion(shell, context)),
+    );
+
+  // For those scripts.
+  program
+    .command('complete', { hidden: true })
+    .argument('<at>', 'which word of the line', Number)
+    .argument('[line...]', 'the line, after --')
+    .action((at, line) =>
+      act(async context => (await import('../commands/completion.ts')).complete(program, at, line, context)),
+    );
 }
