@@ -5,45 +5,101 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import type { TestProcess } from './plan-tests.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 
 export interface CompiledTests {
-  /** In the order of the files given, each under its own name, as JavaScript with a source map. */
-  readonly files: readonly string[];
+  readonly folder: string;
+  /** One for each process, in their order and so named that sorting keeps it, as JavaScript with a source map. */
+  readonly programs: readonly string[];
+  readonly reporter: string;
   remove(): Promise<void>;
 }
 
 /** Fails with what the compiler says, after it has said it on the standard error. */
-export async function compileTests(files: readonly string[]): Promise<CompiledTests> {
+export async function compileTests(processes: readonly TestProcess[]): Promise<CompiledTests> {
   // Below node_modules, so that the packages are found.
   const folder = path.join(ROOT, 'node_modules/.cache', `sluice-tests-${process.pid}`);
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const names = files.map(file => path.relative(ROOT, path.resolve(file)).replace(/\.ts$/, ''));
+  const names = processes.map(({ name }, index) => `${String(index + 1).padStart(4, '0')}/${name}.test`);
   try {
     await build({
-      absWorkingDir: ROOT,
-      entryPoints: names.map(name => ({ in: `${path.join(ROOT, name)}.ts`, out: name })),
+      ...COMPILING,
+      entryPoints: [
+        ...names.map((out, index) => ({ in: `${PROGRAM}${index}`, out })),
+        { in: path.join(import.meta.dirname, 'test-reporter.ts'), out: 'test-reporter' },
+      ],
       outdir: folder,
-      bundle: true,
-      splitting: true,
-      chunkNames: 'chunks/[hash]',
-      packages: 'external',
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      keepNames: true,
       sourcemap: 'linked',
       sourcesContent: false,
-      ...placesOfSources,
+      plugins: [programs(processes), ...COMPILING.plugins],
       logLevel: 'warning',
     });
   } catch (error) {
     await remove();
     throw error;
   }
-  return { files: names.map(name => `${path.join(folder, name)}.js`), remove };
+  return {
+    folder,
+    programs: names.map(name => path.join(folder, `${name}.js`)),
+    reporter: path.join(folder, 'test-reporter.js'),
+    remove,
+  };
+}
+
+/** For each file the files of ours that it is made of, itself included, relative to the root of the project. */
+export async function sourcesOf(files: readonly string[]): Promise<Map<string, readonly string[]>> {
+  const { metafile } = await build({
+    ...COMPILING,
+    splitting: false,
+    entryPoints: files.map(file => path.resolve(file)),
+    outdir: 'nowhere',
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  });
+  const outputs = Object.values(metafile.outputs);
+  return new Map(
+    outputs.flatMap(({ entryPoint, inputs }) =>
+      entryPoint === undefined ? [] : [[entryPoint, Object.keys(inputs)] as const],
+    ),
+  );
+}
+
+const PROGRAM = 'program of tests:';
+
+/** What a process runs: its files, each as a suite of its own where it has several. */
+function programs(processes: readonly TestProcess[]): Plugin {
+  const usage = JSON.stringify(path.join(import.meta.dirname, 'usage.ts'));
+  const programOf = ({ files }: TestProcess): string => {
+    const lines = files.map(file => {
+      const place = JSON.stringify(path.resolve(file));
+      const name = JSON.stringify(file);
+      return files.length === 1
+        ? `process.once('exit', () => noteUsage(${name})); import ${place};`
+        : `describe(${name}, async () => { await import(${place}); after(() => noteUsage(${name})); });`;
+    });
+    return [
+      `import { after, describe } from 'node:test'; import { noteUsage } from ${usage};`,
+      ...lines,
+    ].join('\n');
+  };
+  return {
+    name: 'programs of tests',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: new RegExp(`^${PROGRAM}`) }, ({ path: name }) => ({
+        path: name.slice(PROGRAM.length),
+        namespace: PROGRAM,
+      }));
+      onLoad({ filter: /./, namespace: PROGRAM }, ({ path: index }) => ({
+        contents: programOf(processes[Number(index)]!),
+        loader: 'js',
+        resolveDir: ROOT,
+      }));
+    },
+  };
 }
 
 /** What a module finds beside itself lies beside its source, wherever it is compiled to. */
@@ -66,4 +122,17 @@ export const placesOfSources = {
       },
     },
   ],
+} satisfies BuildOptions;
+
+const COMPILING = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  splitting: true,
+  chunkNames: 'chunks/[hash]',
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  keepNames: true,
+  ...placesOfSources,
 } satisfies BuildOptions;

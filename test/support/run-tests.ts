@@ -1,18 +1,26 @@
 /**
  * `npm test`: compiles the test files, starts one PostgreSQL and one Azurite, hands their URLs to all test files through the
- * environment, runs the files under node:test, and stops both, whatever happens.
+ * environment, runs the files under node:test, and stops both, whatever happens. Files that take longest begin first.
  *
  *   tsx test/support/run-tests.ts [flags of node --test] [files, folders, globs; default test/**\/*.test.ts]
+ *     --changed[=COMMIT]    of these, the files that a change since COMMIT (default HEAD) concerns
+ *     --keep-durations      keeps what the files took, for the order of later runs
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
+import path from 'node:path';
 import { startAzurite } from '../../src/embedded/azurite.ts';
 import { AZURITE_URL_VARIABLE } from './azurite.ts';
-import { compileTests } from './compile-tests.ts';
+import { concernedBy } from './changed-tests.ts';
+import { type CompiledTests, compileTests } from './compile-tests.ts';
+import { Durations, keepDurations } from './durations.ts';
+import { planProcesses } from './plan-tests.ts';
 import { POSTGRES_URL_VARIABLE } from './postgres.ts';
 import { PostgresServer } from './postgres-server.ts';
 import { parseTestArguments } from './test-arguments.ts';
+import { readUsages, USAGE_VARIABLE } from './usage.ts';
 
 /** A file that hangs fails, and one that leaves something open behind its last test ends all the same. */
 const LIMITS = ['--test-timeout=600000', '--test-force-exit'];
@@ -20,20 +28,35 @@ const LIMITS = ['--test-timeout=600000', '--test-force-exit'];
 process.exitCode = await runTests(process.argv.slice(2));
 
 async function runTests(args: readonly string[]): Promise<number> {
-  const { flags, files, unmatched } = parseTestArguments(args);
+  const { flags, files, unmatched, changedSince, keepsDurations } = parseTestArguments(args);
   if (unmatched.length > 0 || files.length === 0) {
     process.stderr.write(`no test file matches ${unmatched.join(', ') || 'test/**/*.test.ts'}\n`);
     return 1;
   }
-  const compiled = await compileTests(files);
+  const chosen = changedSince === undefined ? files : await concernedBy(changedSince, files);
+  if (chosen.length === 0) {
+    process.stderr.write(`no test file is concerned by what changed since ${changedSince}\n`);
+    return 0;
+  }
+  const compiled = await compileTests(
+    planProcesses(chosen, Durations.kept(), file => readFileSync(file, 'utf8')),
+  );
   try {
-    return await runCompiled(flags, compiled.files);
+    const usage = path.join(compiled.folder, 'usage');
+    const code = await runCompiled(flags, compiled, usage);
+    const took = readUsages(usage).map(({ file, seconds }): [string, number] => [file, seconds]);
+    if (keepsDurations) keepDurations(new Map(took), existsSync);
+    return code;
   } finally {
     await compiled.remove();
   }
 }
 
-async function runCompiled(flags: readonly string[], files: readonly string[]): Promise<number> {
+async function runCompiled(
+  flags: readonly string[],
+  { programs, reporter }: CompiledTests,
+  usage: string,
+): Promise<number> {
   let child: ChildProcess | undefined;
   let signalled: NodeJS.Signals | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -48,12 +71,15 @@ async function runCompiled(flags: readonly string[], files: readonly string[]): 
   const [postgres, azurite] = await Promise.all(starting);
   try {
     if (signalled === undefined) {
-      const node = [...['--enable-source-maps', '--test', ...LIMITS, ...withConcurrency(flags)], ...files];
-      const urls = {
+      const ours = [...LIMITS, ...unlessGiven(flags, 'concurrency', concurrency())];
+      const reporting = unlessGiven(flags, 'reporter', reporter, '--test-reporter-destination=stdout');
+      const node = ['--enable-source-maps', '--test', ...ours, ...reporting, ...flags, ...programs];
+      const told = {
         [POSTGRES_URL_VARIABLE]: named ?? postgres?.url,
         [AZURITE_URL_VARIABLE]: azurite.accountUrl,
+        [USAGE_VARIABLE]: usage,
       };
-      child = spawn(process.execPath, node, { stdio: 'inherit', env: { ...process.env, ...urls } });
+      child = spawn(process.execPath, node, { stdio: 'inherit', env: { ...process.env, ...told } });
       const [code] = (await once(child, 'exit')) as [number | null];
       if (signalled === undefined) return code ?? 1;
     }
@@ -63,8 +89,19 @@ async function runCompiled(flags: readonly string[], files: readonly string[]): 
   }
 }
 
-/** The test files of a small machine wait for I/O and processes more than for the CPU. */
-function withConcurrency(flags: readonly string[]): string[] {
-  if (flags.some(flag => flag.startsWith('--test-concurrency'))) return [...flags];
-  return [`--test-concurrency=${Math.max(2, availableParallelism())}`, ...flags];
+/** The test files of a small machine wait for I/O and processes as much as for the CPU. */
+function concurrency(): number {
+  return Math.max(3, availableParallelism());
+}
+
+function unlessGiven(
+  flags: readonly string[],
+  name: string,
+  value: string | number,
+  ...more: string[]
+): string[] {
+  const flag = `--test-${name}`;
+  return flags.some(given => given === flag || given.startsWith(`${flag}=`))
+    ? []
+    : [`${flag}=${value}`, ...more];
 }

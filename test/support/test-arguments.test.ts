@@ -25,7 +25,17 @@ test('hands flags through with their values and does not take these for files', 
     flags: ['--test-name-pattern=hands flags', '--test-only', '--test-reporter=tap'],
     files: [self],
     unmatched: [],
+    changedSince: undefined,
+    keepsDurations: false,
   });
+});
+
+test('keeps our own flags from node', () => {
+  const { flags, changedSince, keepsDurations } = parseTestArguments(['--changed', '--keep-durations', self]);
+  assert.deepEqual(flags, []);
+  assert.equal(changedSince, 'HEAD');
+  assert.ok(keepsDurations);
+  assert.equal(parseTestArguments(['--changed=main', self]).changedSince, 'main');
 });
 
 test('names what matches no file instead of running nothing', () => {

@@ -8,6 +8,9 @@ export interface TestArguments {
   readonly files: readonly string[];
   /** Arguments that named no file. */
   readonly unmatched: readonly string[];
+  /** `--changed` and `--changed=COMMIT`, the flags of our own. */
+  readonly changedSince: string | undefined;
+  readonly keepsDurations: boolean;
 }
 
 const DEFAULT_GLOB = 'test/**/*.test.ts';
@@ -28,9 +31,13 @@ const VALUED = new Set([
 export function parseTestArguments(args: readonly string[], folder = process.cwd()): TestArguments {
   const flags: string[] = [];
   const patterns: string[] = [];
+  let changedSince: string | undefined;
+  let keepsDurations = false;
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i] ?? '';
     if (!arg.startsWith('-')) patterns.push(arg);
+    else if (/^--changed(=.|$)/.test(arg)) changedSince = arg.split('=')[1] ?? 'HEAD';
+    else if (arg === '--keep-durations') keepsDurations = true;
     else if (VALUED.has(arg)) flags.push(`${arg}=${args[++i] ?? ''}`);
     else flags.push(arg);
   }
@@ -41,7 +48,7 @@ export function parseTestArguments(args: readonly string[], folder = process.cwd
     if (matches.length === 0) unmatched.push(pattern);
     for (const match of matches) files.add(match);
   }
-  return { flags, files: [...files].sort(), unmatched };
+  return { flags, files: [...files].sort(), unmatched, changedSince, keepsDurations };
 }
 
 function expand(pattern: string, folder: string): string[] {

@@ -1,0 +1,67 @@
+/**
+ * Which process runs which test files, the longest first. To start Node and to load the packages of an export takes longer
+ * than most files take to run, so the short files of a folder share a process.
+ */
+import path from 'node:path';
+import type { Durations } from './durations.ts';
+
+export interface TestProcess {
+  /** `test/run/state` where it runs one file, `test/run 2` where it runs several. */
+  readonly name: string;
+  readonly files: readonly string[];
+  /** What it is expected to take. */
+  readonly seconds: number;
+}
+
+/** A process of several files takes about as long as this, and a file that does runs alone. */
+const SHARED_SECONDS = 12;
+
+/** What looks at its whole process, or listens to it, has one of its own. */
+const LOOKS_AT_PROCESS = /\bprocess\.(?:memoryUsage|getActiveResourcesInfo|on|once)\(|mountSmallDisk/;
+
+/** `textOf` gives what stands in a file. */
+export function planProcesses(
+  files: readonly string[],
+  durations: Durations,
+  textOf: (file: string) => string,
+): TestProcess[] {
+  const processes: TestProcess[] = [];
+  const folders = new Map<string, string[]>();
+  for (const file of files) {
+    const seconds = durations.secondsOf(file);
+    if (seconds >= SHARED_SECONDS || LOOKS_AT_PROCESS.test(textOf(file))) {
+      processes.push({ name: nameOf(file), files: [file], seconds });
+    } else {
+      const folder = path.dirname(file);
+      folders.set(folder, [...(folders.get(folder) ?? []), file]);
+    }
+  }
+  for (const [folder, filesOfFolder] of folders) {
+    const shares = shareOut(filesOfFolder, file => durations.secondsOf(file));
+    for (const [index, share] of shares.entries()) {
+      const name = share.length === 1 ? nameOf(share[0]!) : `${folder} ${index + 1}`;
+      const seconds = share.reduce((sum, file) => sum + durations.secondsOf(file), 0);
+      processes.push({ name, files: share, seconds });
+    }
+  }
+  return processes.sort((a, b) => b.seconds - a.seconds);
+}
+
+/** As few shares as hold all, each of about the same time. */
+function shareOut(files: readonly string[], secondsOf: (file: string) => number): string[][] {
+  const total = files.reduce((sum, file) => sum + secondsOf(file), 0);
+  const shares = Array.from({ length: Math.ceil(total / SHARED_SECONDS) || 1 }, () => ({
+    seconds: 0,
+    files: [] as string[],
+  }));
+  for (const file of [...files].sort((a, b) => secondsOf(b) - secondsOf(a))) {
+    const least = shares.reduce((a, b) => (b.seconds < a.seconds ? b : a));
+    least.files.push(file);
+    least.seconds += secondsOf(file);
+  }
+  return shares.filter(share => share.files.length > 0).map(share => share.files.sort());
+}
+
+function nameOf(file: string): string {
+  return file.replace(/\.test\.ts$/, '');
+}
