@@ -176,7 +176,7 @@ describe('options', () => {
   }
 
   test('level', async () => {
-    const sql = `select n, md5((n % 500)::text) as hash from generate_series(1, 20000) as n`;
+    const sql = `select n, md5((n % 500)::text) as hash from generate_series(1, 5000) as n`;
     for (const type of ['csv', 'json', 'xml']) {
       for (const engine of ENGINES) {
         const sizes: number[] = [];

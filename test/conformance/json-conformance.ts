@@ -13,7 +13,7 @@ import type { TestDatabase } from '../support/postgres.ts';
 import { openConformanceDatabase } from './conformance-database.ts';
 import { assertFillsParts, assertSameBytes, encodePart } from './encoding.ts';
 import { ALL_JSON_OPTIONS, DEFAULT_JSON_OPTIONS, jsonText } from './json-arbitraries.ts';
-import { readModel } from './read-model.ts';
+import { columnAlone, type ModelRows, readModel } from './read-model.ts';
 
 export type CreateJsonEncoder = (columns: readonly Column[], options: JsonOptions) => Encoder;
 
@@ -37,8 +37,9 @@ export function jsonConformance(engine: string, create: CreateJsonEncoder): void
       model: string,
       rooms = [1, 100, 1 << 16, 1 << 22],
       optionSets = ALL_JSON_OPTIONS,
+      read?: ModelRows,
     ): Promise<void> {
-      const { columns, batches } = await readModel(database.url, model);
+      const { columns, batches } = read ?? (await readModel(database.url, model));
       const table = await tableOf(client, model, columns);
       for (const options of optionSets) {
         const expected = fileOf(table, options);
@@ -55,10 +56,10 @@ export function jsonConformance(engine: string, create: CreateJsonEncoder): void
     });
 
     test('writes every type at its extremes, alone in its file, as to_json does', async () => {
-      const { columns } = await readModel(database.url, 'select * from extremes where false');
-      for (const { name } of columns) {
-        const field = `"${name.replaceAll('"', '""')}"`;
-        await assertAsPostgres(`select ${field} from extremes order by row`, [1, 1 << 20]);
+      const all = await readModel(database.url, 'select * from extremes order by row');
+      for (const [index, { name }] of all.columns.entries()) {
+        const model = `select "${name.replaceAll('"', '""')}" from extremes order by row`;
+        await assertAsPostgres(model, [1, 1 << 20], ALL_JSON_OPTIONS, columnAlone(all, index));
       }
     });
 
@@ -93,9 +94,9 @@ export function jsonConformance(engine: string, create: CreateJsonEncoder): void
         `select n, repeat('x', 1 << 20) as plain, repeat('"', 1 << 20) as quotes, null::text as "null",
                 repeat(E'é,\\r\\n', 1 << 18) as mixed, repeat(chr(1), 1 << 20) as longest,
                 ('[' || repeat(E'"\\\\" ",\\n', 1 << 17) || '1]')::json as document
-           from generate_series(1, 2) as n`,
+           from generate_series(1, 1) as n`,
         [1 << 20, 1 << 24],
-        [DEFAULT_JSON_OPTIONS, { layout: 'lines', numbers: 'string', nulls: 'omit' }],
+        [DEFAULT_JSON_OPTIONS],
       );
     });
 

@@ -7,6 +7,25 @@ export interface ModelRows {
   readonly batches: readonly RowBatch[];
 }
 
+/** What a model of this column alone would give. */
+export function columnAlone({ columns, batches }: ModelRows, column: number): ModelRows {
+  const narrowed = batches.map((batch): RowBatch => {
+    const rowBounds = new Int32Array(2 * batch.rowCount);
+    for (let row = 0; row < batch.rowCount; row++) {
+      let at = batch.rowBounds[2 * row]!;
+      for (let passed = 0; passed < column; passed++) at = endOfField(batch.bytes, at);
+      rowBounds.set([at, endOfField(batch.bytes, at)], 2 * row);
+    }
+    return { ...batch, rowBounds };
+  });
+  return { columns: [columns[column]!], batches: narrowed };
+}
+
+/** A field begins with its length, negative for NULL. */
+function endOfField(bytes: Buffer, at: number): number {
+  return at + 4 + Math.max(0, bytes.readInt32BE(at));
+}
+
 /** All rows of a model, as the pipeline would get them. */
 export async function readModel(url: string, sql: string): Promise<ModelRows> {
   const source = new PostgresSource({

@@ -1,7 +1,7 @@
 /**
  * What every engine of the XML format has to pass, on rows that come from PostgreSQL through the project's own source.
  * Oracles that share no code with the engines: saxes reads what PostgreSQL's COPY wrote and csv-parse read; libxml2, in
- * PostgreSQL and as xmllint, finds every file well-formed; PostgreSQL's query_to_xml gives the same names and values.
+ * PostgreSQL or else as xmllint, finds every file well-formed; PostgreSQL's query_to_xml gives the same names and values.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import type { TestDatabase } from '../support/postgres.ts';
 import { openConformanceDatabase } from './conformance-database.ts';
 import { copyModel } from './copy-out.ts';
 import { assertFillsParts, encodePart } from './encoding.ts';
-import { readModel } from './read-model.ts';
+import { columnAlone, type ModelRows, readModel } from './read-model.ts';
 import { asXmlHolds, decodeName, readXml, type XmlDocument } from './read-xml.ts';
 import { ALL_XML_OPTIONS, DEFAULT_XML_OPTIONS, xmlText } from './xml-arbitraries.ts';
 
@@ -47,6 +47,7 @@ export function xmlConformance(engine: string, create: CreateXmlEncoder): void {
         const text = 'select xml_is_well_formed_document($1) as ok';
         const { rows } = await client.query<{ ok: boolean }>(text, [file.toString()]);
         assert.equal(rows[0]?.ok, true, 'libxml2 finds the file well-formed');
+        return;
       }
       if (!hasXmllint) return;
       const { status, stderr } = spawnSync('xmllint', ['--noout', '--huge', '-'], { input: file });
@@ -57,8 +58,9 @@ export function xmlConformance(engine: string, create: CreateXmlEncoder): void {
       model: string,
       rooms = [1, 100, 1 << 16, 1 << 22],
       optionSets = ALL_XML_OPTIONS,
+      read?: ModelRows,
     ): Promise<void> {
-      const { columns, batches } = await readModel(database.url, model);
+      const { columns, batches } = read ?? (await readModel(database.url, model));
       const expected = fieldsOf(await copyModel(client, model, columns));
       for (const options of optionSets) {
         let first: Buffer | undefined;
@@ -80,14 +82,10 @@ export function xmlConformance(engine: string, create: CreateXmlEncoder): void {
     });
 
     test('saxes reads every type at its extremes, alone in its file, as COPY writes it', async () => {
-      const { columns } = await readModel(database.url, 'select * from extremes where false');
-      for (const { name } of columns) {
-        const field = `"${name.replaceAll('"', '""')}"`;
-        await assertReadsBack(
-          `select ${field} from extremes order by row`,
-          [1, 1 << 20],
-          [DEFAULT_XML_OPTIONS],
-        );
+      const all = await readModel(database.url, 'select * from extremes order by row');
+      for (const [index, { name }] of all.columns.entries()) {
+        const model = `select "${name.replaceAll('"', '""')}" from extremes order by row`;
+        await assertReadsBack(model, [1, 1 << 20], [DEFAULT_XML_OPTIONS], columnAlone(all, index));
       }
     });
 
@@ -120,7 +118,7 @@ export function xmlConformance(engine: string, create: CreateXmlEncoder): void {
       await assertReadsBack(
         `select n, repeat('x', 1 << 20) as plain, repeat('&', 1 << 20) as entities, null::text as "null",
                 repeat(E'é,\\r\\n', 1 << 18) as mixed, repeat(chr(1), 1 << 20) as controls
-           from generate_series(1, 2) as n`,
+           from generate_series(1, 1) as n`,
         [1 << 20, 1 << 24],
         [DEFAULT_XML_OPTIONS],
       );

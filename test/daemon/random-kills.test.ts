@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { TEST_SEED } from '../support/test-seed.ts';
 import { killDaemons } from './random-kills.ts';
 
 const KILLS = 6;
 
 /** The long version has a command of its own: `npm run daemon-kills -- --kills 100`. */
 test('a daemon that is killed at random instants makes one run of each key and loses no change', async t => {
-  const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 1_000_000);
-  t.diagnostic(`SLUICE_TEST_SEED=${seed}`);
-  const totals = await killDaemons({ kills: KILLS, seed });
+  t.diagnostic(`SLUICE_TEST_SEED=${TEST_SEED}`);
+  const totals = await killDaemons({ kills: KILLS, seed: TEST_SEED });
   t.diagnostic(JSON.stringify(totals));
   assert.equal(
     Object.values(totals.kills).reduce((sum, count) => sum + count),

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { TEST_SEED } from '../support/test-seed.ts';
 import { killAtRandom } from './random-kills.ts';
 
 const KILLS = 20;
 
 /** The long version has a command of its own: `npx tsx test/faults/random-kills.ts --kills 300`. */
 test('runs that are killed at random moments under random faults lose nothing and publish nothing twice', async t => {
-  const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 1_000_000);
-  t.diagnostic(`SLUICE_TEST_SEED=${seed}`);
-  const totals = await killAtRandom(KILLS, seed, 1);
+  t.diagnostic(`SLUICE_TEST_SEED=${TEST_SEED}`);
+  const totals = await killAtRandom(KILLS, TEST_SEED, 1);
   t.diagnostic(JSON.stringify(totals));
   assert.equal(totals.killed, KILLS);
 });

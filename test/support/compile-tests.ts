@@ -102,6 +102,17 @@ function programs(processes: readonly TestProcess[]): Plugin {
   };
 }
 
+const SEEDED = path.join(import.meta.dirname, 'seeded-fast-check.ts');
+
+const seededFastCheck: Plugin = {
+  name: 'seeded fast-check',
+  setup({ onResolve }) {
+    onResolve({ filter: /^fast-check$/ }, ({ importer }) =>
+      importer === SEEDED ? { path: 'fast-check', external: true } : { path: SEEDED },
+    );
+  },
+};
+
 /** What a module finds beside itself lies beside its source, wherever it is compiled to. */
 export const placesOfSources = {
   define: { 'import.meta.url': 'urlOfSource', 'import.meta.dirname': 'folderOfSource' },
@@ -135,4 +146,5 @@ const COMPILING = {
   target: 'node20',
   keepNames: true,
   ...placesOfSources,
+  plugins: [seededFastCheck, ...placesOfSources.plugins],
 } satisfies BuildOptions;

@@ -16,8 +16,9 @@ export interface TestProcess {
 /** A process of several files takes about as long as this, and a file that does runs alone. */
 const SHARED_SECONDS = 12;
 
-/** What looks at its whole process, or listens to it, has one of its own. */
-const LOOKS_AT_PROCESS = /\bprocess\.(?:memoryUsage|getActiveResourcesInfo|on|once)\(|mountSmallDisk/;
+/** What looks at its whole process, listens to it or changes it has one of its own. */
+const CONCERNS_PROCESS =
+  /\bprocess\.(?:memoryUsage|getActiveResourcesInfo|on|once)\(|\bError\.stackTraceLimit/;
 
 /** `textOf` gives what stands in a file. */
 export function planProcesses(
@@ -29,7 +30,7 @@ export function planProcesses(
   const folders = new Map<string, string[]>();
   for (const file of files) {
     const seconds = durations.secondsOf(file);
-    if (seconds >= SHARED_SECONDS || LOOKS_AT_PROCESS.test(textOf(file))) {
+    if (seconds >= SHARED_SECONDS || CONCERNS_PROCESS.test(textOf(file))) {
       processes.push({ name: nameOf(file), files: [file], seconds });
     } else {
       const folder = path.dirname(file);

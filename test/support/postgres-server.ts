@@ -22,6 +22,9 @@ import {
 } from './postgres-binaries.ts';
 import { guardServerDirectory, type Reaper } from './process-reaper.ts';
 
+/** Names the folder of a cluster that new servers copy. */
+export const POSTGRES_TEMPLATE_VARIABLE = 'SLUICE_TEST_POSTGRES_TEMPLATE';
+
 /** PostgreSQL's three ways to shut down: wait for clients, end their sessions, or leave as in a crash. */
 export type StopMode = 'smart' | 'fast' | 'immediate';
 const SIGNAL = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
@@ -36,7 +39,7 @@ export interface PostgresServerOptions {
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '100',
+  max_connections: '200',
   max_prepared_transactions: '0',
   shared_buffers: '32MB',
   fsync: 'off',
@@ -73,6 +76,19 @@ export class PostgresServer {
 
   /** Creates the cluster and starts the server. It ends with this process at the latest. */
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+    const server = await PostgresServer.create(options);
+    try {
+      server.#configure(options.settings ?? {});
+      await server.#startOnFreePort();
+      return server;
+    } catch (error) {
+      await server.dispose();
+      throw error;
+    }
+  }
+
+  /** Creates the cluster, as a copy of that which the environment names where there is one. */
+  static async create(options: Pick<PostgresServerOptions, 'binaries'> = {}): Promise<PostgresServer> {
     const user = serverUser();
     const directory = mkdtempSync(path.join(tmpdir(), 'sluice-postgres-'));
     const reaper = guardServerDirectory(directory);
@@ -86,8 +102,9 @@ export class PostgresServer {
         );
       }
       const server = new PostgresServer(directory, user, reaper, binaries);
-      await server.#initialize(options.settings ?? {});
-      await server.#startOnFreePort();
+      const template = options.binaries === 'packaged' ? undefined : process.env[POSTGRES_TEMPLATE_VARIABLE];
+      if (template === undefined) await server.#initialize();
+      else await server.#runToEnd('cp', ['-R', template, server.dataFolder]);
       return server;
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
@@ -108,7 +125,16 @@ export class PostgresServer {
     if (this.#user.uid !== undefined && this.#user.gid !== undefined)
       chownSync(directory, this.#user.uid, this.#user.gid);
     const standby = new PostgresServer(directory, this.#user, reaper, this.#binaries);
-    await standby.#runToEnd(program, ['-D', standby.#data, '-d', this.url, '-R', '-c', 'fast', '--no-sync']);
+    await standby.#runToEnd(program, [
+      '-D',
+      standby.dataFolder,
+      '-d',
+      this.url,
+      '-R',
+      '-c',
+      'fast',
+      '--no-sync',
+    ]);
     await standby.#startOnFreePort();
     return standby;
   }
@@ -160,12 +186,13 @@ export class PostgresServer {
     this.#reaper.release();
   }
 
-  get #data(): string {
+  /** Holds the cluster, and belongs to the server. */
+  get dataFolder(): string {
     return path.join(this.#directory, 'data');
   }
 
-  async #initialize(settings: Readonly<Record<string, string>>): Promise<void> {
-    const args = ['--pgdata', this.#data, '--username', 'postgres', '--auth', 'trust'];
+  async #initialize(): Promise<void> {
+    const args = ['--pgdata', this.dataFolder, '--username', 'postgres', '--auth', 'trust'];
     await this.#runToEnd(this.#binaries.initdb, [
       ...args,
       '--encoding',
@@ -174,8 +201,11 @@ export class PostgresServer {
       'C',
       '--no-sync',
     ]);
+  }
+
+  #configure(settings: Readonly<Record<string, string>>): void {
     const lines = Object.entries({ ...SETTINGS, ...settings }).map(([name, value]) => `${name} = '${value}'`);
-    appendFileSync(path.join(this.#data, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
+    appendFileSync(path.join(this.dataFolder, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
   }
 
   async #startOnFreePort(): Promise<void> {
@@ -191,7 +221,7 @@ export class PostgresServer {
 
   /** Resolves with undefined when the server accepts connections, and with its log when it ended before. */
   async #launch(): Promise<string | undefined> {
-    const server = this.#spawn(this.#binaries.postgres, ['-D', this.#data, '-p', String(this.#port)]);
+    const server = this.#spawn(this.#binaries.postgres, ['-D', this.dataFolder, '-p', String(this.#port)]);
     this.#log = '';
     this.#process = server;
     server.once('exit', () => {

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { PostgresServer, type PostgresServerOptions, type StopMode } from './postgres-server.ts';
+import { connect, Sessions } from './sessions.ts';
 
 export type { StopMode } from './postgres-server.ts';
 
@@ -15,7 +16,7 @@ export const POSTGRES_URL_VARIABLE = 'SLUICE_TEST_POSTGRES_URL';
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
-  /** Runs one statement, or several without parameters, on a connection of its own; rows of the last one. */
+  /** Runs one statement, or several without parameters, in a session as good as new; rows of the last one. */
   sql<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     params?: readonly unknown[],
@@ -62,6 +63,7 @@ export function getPostgres(): Promise<TestPostgres> {
 /** A server of the test's own, to stop, kill and restart, or to give other settings. Takes about a second. */
 export async function startPrivatePostgres(options: PostgresServerOptions = {}): Promise<PrivatePostgres> {
   const server = await PostgresServer.start(options);
+  const sessions = new Sessions();
   return {
     url: server.url,
     get running() {
@@ -70,26 +72,41 @@ export async function startPrivatePostgres(options: PostgresServerOptions = {}):
     get log() {
       return server.log;
     },
-    createDatabase: settings => createDatabase(server.url, settings),
-    stop: mode => server.stop(mode),
+    createDatabase: settings => createDatabase(server.url, sessions, settings),
+    stop: async mode => {
+      await sessions.end();
+      await server.stop(mode);
+    },
     start: () => server.start(),
-    kill: () => server.kill(),
-    dispose: () => server.dispose(),
+    kill: async () => {
+      await sessions.end();
+      await server.kill();
+    },
+    dispose: async () => {
+      await sessions.end();
+      await server.dispose();
+    },
   };
 }
 
 async function findOrStart(): Promise<TestPostgres> {
   const url = process.env[POSTGRES_URL_VARIABLE] ?? (await PostgresServer.start()).url;
-  return { url, createDatabase: options => createDatabase(url, options) };
+  const sessions = new Sessions();
+  return { url, createDatabase: options => createDatabase(url, sessions, options) };
 }
 
-async function createDatabase(serverUrl: string, options: CreateDatabaseOptions = {}): Promise<TestDatabase> {
+async function createDatabase(
+  serverUrl: string,
+  sessions: Sessions,
+  options: CreateDatabaseOptions = {},
+): Promise<TestDatabase> {
   const name = `sluice_test_${process.pid}_${randomBytes(6).toString('hex')}`;
   // template0 has no sessions, so that databases can be made from it at the same time.
-  await query(serverUrl, `create database ${name} template template0 encoding 'UTF8'`);
+  const create = `create database ${name} template template0 encoding 'UTF8'`;
+  await sessions.query(serverUrl, `${create} ${await byCopying(serverUrl, sessions)}`);
   for (const [setting, value] of Object.entries(options.settings ?? {})) {
     const change = `alter database ${name} set ${pg.escapeIdentifier(setting)} = ${pg.escapeLiteral(value)}`;
-    await query(serverUrl, change);
+    await sessions.query(serverUrl, change);
   }
   const databaseUrl = new URL(serverUrl);
   databaseUrl.pathname = `/${name}`;
@@ -97,33 +114,20 @@ async function createDatabase(serverUrl: string, options: CreateDatabaseOptions 
   return {
     name,
     url,
-    sql: (text, params) => query(url, text, params),
+    sql: (text, params) => sessions.query(url, text, params),
     connect: () => connect(url),
     drop: async () => {
-      await query(serverUrl, `drop database if exists ${name} with (force)`);
+      await sessions.end(url);
+      await sessions.query(serverUrl, `drop database if exists ${name} with (force)`);
     },
   };
 }
 
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
-  client.on('error', () => {}); // who still uses the client gets the error from the query
-  await client.connect();
-  return client;
-}
-
-async function query<Row extends pg.QueryResultRow>(
-  url: string,
-  text: string,
-  params: readonly unknown[] = [],
-): Promise<Row[]> {
-  const client = await connect(url);
-  try {
-    // An empty parameter list keeps to the simple protocol, which takes several statements.
-    const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] =
-      params.length === 0 ? await client.query<Row>(text) : await client.query<Row>(text, [...params]);
-    return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? [];
-  } finally {
-    await client.end();
-  }
+/** The default of PostgreSQL 15 and later logs every page of the new database: ten times the work. */
+async function byCopying(serverUrl: string, sessions: Sessions): Promise<string> {
+  const [row] = await sessions.query<{ version: number }>(
+    serverUrl,
+    "select current_setting('server_version_num')::int as version",
+  );
+  return row!.version >= 150_000 ? 'strategy file_copy' : '';
 }

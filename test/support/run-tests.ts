@@ -18,12 +18,12 @@ import { type CompiledTests, compileTests } from './compile-tests.ts';
 import { Durations, keepDurations } from './durations.ts';
 import { planProcesses } from './plan-tests.ts';
 import { POSTGRES_URL_VARIABLE } from './postgres.ts';
-import { PostgresServer } from './postgres-server.ts';
+import { POSTGRES_TEMPLATE_VARIABLE, PostgresServer } from './postgres-server.ts';
 import { parseTestArguments } from './test-arguments.ts';
 import { readUsages, USAGE_VARIABLE } from './usage.ts';
 
 /** A file that hangs fails, and one that leaves something open behind its last test ends all the same. */
-const LIMITS = ['--test-timeout=600000', '--test-force-exit'];
+const LIMITS = ['--test-timeout=1200000', '--test-force-exit'];
 
 process.exitCode = await runTests(process.argv.slice(2));
 
@@ -67,8 +67,9 @@ async function runCompiled(
   }
 
   const named = process.env[POSTGRES_URL_VARIABLE];
-  const starting = [named === undefined ? PostgresServer.start() : undefined, startAzurite()] as const;
-  const [postgres, azurite] = await Promise.all(starting);
+  const [cluster, azurite] = await Promise.all([createCluster(), startAzurite()]);
+  if (cluster !== undefined) process.env[POSTGRES_TEMPLATE_VARIABLE] = cluster.dataFolder;
+  const postgres = named === undefined ? await PostgresServer.start() : undefined;
   try {
     if (signalled === undefined) {
       const ours = [...LIMITS, ...unlessGiven(flags, 'concurrency', concurrency())];
@@ -85,7 +86,17 @@ async function runCompiled(
     }
     return 128 + constants.signals[signalled];
   } finally {
-    await Promise.all([postgres?.dispose(), azurite.stop()]);
+    await Promise.all([postgres?.dispose(), cluster?.dispose(), azurite.stop()]);
+  }
+}
+
+/** What all servers of the tests are copies of; none where none could be started anyway. */
+async function createCluster(): Promise<PostgresServer | undefined> {
+  try {
+    return await PostgresServer.create();
+  } catch (error) {
+    if (process.env[POSTGRES_URL_VARIABLE] === undefined) throw error;
+    return undefined;
   }
 }
 
