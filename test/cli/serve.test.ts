@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { setTimeout as passed } from 'node:timers/promises';
 import { ServeProcess } from '../daemon/support/serve-process.ts';
 import { createProject, type TestProject } from './support.ts';
 
@@ -75,7 +76,7 @@ test('a second signal ends the daemon at once, and its runs with it', () =>
       assert.equal((await daemon.command.ended).code, 130);
       // Its output ends only when its processes, which write to the same log through it, have gone.
       const deadline = Date.now() + 30_000;
-      while (isAlive(pid) && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve));
+      while (isAlive(pid) && Date.now() < deadline) await passed(20);
       assert.equal(isAlive(pid), false);
     } finally {
       await blocker.end();

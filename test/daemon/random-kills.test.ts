@@ -3,7 +3,7 @@ import test from 'node:test';
 import { TEST_SEED } from '../support/test-seed.ts';
 import { killDaemons } from './random-kills.ts';
 
-const KILLS = 6;
+const KILLS = 4;
 
 /** The long version has a command of its own: `npm run daemon-kills -- --kills 100`. */
 test('a daemon that is killed at random instants makes one run of each key and loses no change', async t => {

@@ -3,9 +3,9 @@ import test from 'node:test';
 import { TEST_SEED } from '../support/test-seed.ts';
 import { killAtRandom } from './random-kills.ts';
 
-const KILLS = 20;
+const KILLS = 10;
 
-/** The long version has a command of its own: `npx tsx test/faults/random-kills.ts --kills 300`. */
+/** The long version has a command of its own: `npm run faults -- --kills 300`. */
 test('runs that are killed at random moments under random faults lose nothing and publish nothing twice', async t => {
   t.diagnostic(`SLUICE_TEST_SEED=${TEST_SEED}`);
   const totals = await killAtRandom(KILLS, TEST_SEED, 1);

@@ -4,6 +4,7 @@ import { SluiceError } from '../../../src/errors.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { Served } from './support/served.ts';
+import { until } from './support/soon.ts';
 
 let served: Served;
 let client: OpenApiClient;
@@ -230,7 +231,7 @@ test('a defect is answered without what is inside, and logged with it', async ()
 
 /** Resolves when so many listen to the run. */
 async function listening(run: string, count: number): Promise<void> {
-  while (served.operations.listenersOf(run) !== count) await new Promise(resolve => setImmediate(resolve));
+  await until(() => served.operations.listenersOf(run) === count, `${count} listen to ${run}`);
 }
 
 test('a secret that a run tells of is hidden in every answer about it', async () => {
