@@ -17,6 +17,26 @@ test('gives every database a name of its own and drops it with its sessions', as
   await assert.rejects(one.sql('select 1'), { code: '3D000' });
 });
 
+test('statements share a session that is as good as new each time', async () => {
+  const postgres = await getPostgres();
+  const db = await postgres.createDatabase({ settings: { TimeZone: 'Asia/Kathmandu' } });
+  const session = async (): Promise<number> =>
+    (await db.sql<{ pid: number }>('select pg_backend_pid() as pid'))[0]!.pid;
+  const first = await session();
+  await db.sql("set timezone = 'UTC'; create temp table temporary (a int)");
+  assert.equal(await session(), first);
+  assert.deepEqual(await db.sql('show timezone'), [{ TimeZone: 'Asia/Kathmandu' }]);
+  await assert.rejects(db.sql('select from temporary'), { code: '42P01' });
+
+  await db.sql('create table kept (a int)');
+  await db.sql('begin; insert into kept values (1)');
+  assert.deepEqual(await db.sql('select from kept'), [], 'a transaction that was left open has ended');
+
+  const [one, two] = await Promise.all([session(), session()]);
+  assert.notEqual(one, two, 'what runs at the same time has sessions of its own');
+  await db.drop();
+});
+
 test('sets the session defaults that a test asks for', async () => {
   const postgres = await getPostgres();
   const db = await postgres.createDatabase({

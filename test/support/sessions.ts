@@ -31,7 +31,12 @@ export class Sessions {
   async end(url?: string): Promise<void> {
     const ended = [...this.#idle].filter(([of]) => url === undefined || of === url);
     for (const [of] of ended) this.#idle.delete(of);
-    await Promise.all(ended.map(([, client]) => client.end()));
+    await Promise.all(
+      ended.map(([, client]) => {
+        (client as Referable).ref();
+        return client.end();
+      }),
+    );
   }
 
   #take(url: string): pg.Client | undefined {
