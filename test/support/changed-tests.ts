@@ -1,10 +1,16 @@
-/** Which test files a change concerns: those that are made of what changed, and those that look at it from outside. */
+/**
+ * Which test files a change concerns: those that are made of what changed, and those that
+ * look at it from outside.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sourcesOf } from './compile-tests.ts';
 
-/** Of test files, those that changes since `commit` concern; what git does not know yet has changed too. */
+/**
+ * The test files that changes since `commit` concern. What git does not know yet has
+ * changed too.
+ */
 export async function concernedBy(commit: string, files: readonly string[]): Promise<string[]> {
   const git = (...args: string[]): string[] =>
     execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(Boolean);
@@ -15,7 +21,10 @@ export async function concernedBy(commit: string, files: readonly string[]): Pro
   return chooseConcerned(changed, await sourcesOf(files), source => readFileSync(source, 'utf8'));
 }
 
-/** What is built from the sources, and what configures all: a change there may show anywhere. */
+/**
+ * What is built from the sources, and what configures all: a change there may show
+ * anywhere.
+ */
 const OF_ALL = /^(?:package(?:-lock)?\.json|tsconfig.*\.json|test\/support\/(?:run|compile|plan)-tests\.ts)$/;
 const BUILT = /^(?:src|packaging|assembly)\//;
 /** These look at files of the project without importing them. */

@@ -1,6 +1,7 @@
 /**
- * Compiles test files with all of ours that they import, once for all of them. A process that compiles module by module as it
- * imports them takes longer to start than most files take to run.
+ * Compiles test files with all of ours that they import, once for all of them. A process
+ * that compiles module by module as it imports them takes longer to start than most files
+ * take to run.
  */
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,7 +13,10 @@ const ROOT = path.join(import.meta.dirname, '../..');
 
 export interface CompiledTests {
   readonly folder: string;
-  /** One for each process, in their order and so named that sorting keeps it, as JavaScript with a source map. */
+  /**
+   * One for each process, in their order and so named that sorting keeps it, as
+   * JavaScript with a source map.
+   */
   readonly programs: readonly string[];
   readonly reporter: string;
   remove(): Promise<void>;
@@ -49,7 +53,10 @@ export async function compileTests(processes: readonly TestProcess[]): Promise<C
   };
 }
 
-/** For each file the files of ours that it is made of, itself included, relative to the root of the project. */
+/**
+ * For each file the files of ours that it is made of, itself included, relative to the
+ * root of the project.
+ */
 export async function sourcesOf(files: readonly string[]): Promise<Map<string, readonly string[]>> {
   const { metafile } = await build({
     ...COMPILING,
@@ -113,7 +120,9 @@ const seededFastCheck: Plugin = {
   },
 };
 
-/** What a module finds beside itself lies beside its source, wherever it is compiled to. */
+/**
+ * What a module finds beside itself lies beside its source, wherever it is compiled to.
+ */
 export const placesOfSources = {
   define: { 'import.meta.url': 'urlOfSource', 'import.meta.dirname': 'folderOfSource' },
   plugins: [

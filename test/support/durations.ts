@@ -1,4 +1,7 @@
-/** How long each test file takes, as `npm test -- --keep-durations` measured it, in `test/support/durations.json`. */
+/**
+ * How long each test file takes, as `npm test -- --keep-durations` measured it, in
+ * `test/support/durations.json`.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -6,7 +9,10 @@ const KEPT = path.join(import.meta.dirname, 'durations.json');
 
 export class Durations {
   readonly #seconds: ReadonlyMap<string, number>;
-  /** By its name without folder, of a file whose name no other has: a file that was moved takes as long as before. */
+  /**
+   * By its name without folder, of a file whose name no other has: a file that was moved
+   * takes as long as before.
+   */
   readonly #byName = new Map<string, number>();
   readonly #median: number;
 

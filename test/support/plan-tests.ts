@@ -1,6 +1,7 @@
 /**
- * Which process runs which test files, the longest first. To start Node and to load the packages of an export takes longer
- * than most files take to run, so the short files of a folder share a process.
+ * Which process runs which test files, the longest first. To start Node and to load the
+ * packages of an export takes longer than most files take to run, so the short files of a
+ * folder share a process.
  */
 import path from 'node:path';
 import type { Durations } from './durations.ts';
@@ -13,7 +14,10 @@ export interface TestProcess {
   readonly seconds: number;
 }
 
-/** A process of several files takes about as long as this, and a file that does runs alone. */
+/**
+ * A process of several files takes about as long as this, and a file that does runs
+ * alone.
+ */
 const SHARED_SECONDS = 12;
 
 /** What looks at its whole process, listens to it or changes it has one of its own. */

@@ -1,6 +1,7 @@
 /**
- * `npm test`: compiles the test files, starts one PostgreSQL and one Azurite, hands their URLs to all test files through the
- * environment, runs the files under node:test, and stops both, whatever happens. Files that take longest begin first.
+ * `npm test`: compiles the test files, starts one PostgreSQL and one Azurite, hands their
+ * URLs to all test files through the environment, runs the files under node:test, and
+ * stops both, whatever happens. Files that take longest begin first.
  *
  *   tsx test/support/run-tests.ts [flags of node --test] [files, folders, globs; default test/**\/*.test.ts]
  *     --changed[=COMMIT]    of these, the files that a change since COMMIT (default HEAD) concerns
@@ -22,7 +23,10 @@ import { POSTGRES_TEMPLATE_VARIABLE, PostgresServer } from './postgres-server.ts
 import { parseTestArguments } from './test-arguments.ts';
 import { readUsages, USAGE_VARIABLE } from './usage.ts';
 
-/** A file that hangs fails, and one that leaves something open behind its last test ends all the same. */
+/**
+ * A file that hangs fails, and one that leaves something open behind its last test ends
+ * all the same.
+ */
 const LIMITS = ['--test-timeout=1200000', '--test-force-exit'];
 
 process.exitCode = await runTests(process.argv.slice(2));
@@ -90,7 +94,9 @@ async function runCompiled(
   }
 }
 
-/** What all servers of the tests are copies of; none where none could be started anyway. */
+/**
+ * What all servers of the tests are copies of; none where none could be started anyway.
+ */
 async function createCluster(): Promise<PostgresServer | undefined> {
   try {
     return await PostgresServer.create();
@@ -100,7 +106,9 @@ async function createCluster(): Promise<PostgresServer | undefined> {
   }
 }
 
-/** The test files of a small machine wait for I/O and processes as much as for the CPU. */
+/**
+ * The test files of a small machine wait for I/O and processes as much as for the CPU.
+ */
 function concurrency(): number {
   return Math.max(3, availableParallelism());
 }

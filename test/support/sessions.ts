@@ -4,8 +4,9 @@ import pg from 'pg';
 type Referable = pg.Client & { ref(): void; unref(): void };
 
 /**
- * Statements on sessions that are used again: to begin a session costs the server more than most statements of tests. One
- * waits for each URL; it is as good as new, and keeps no process alive.
+ * Statements on sessions that are used again: to begin a session costs the server more
+ * than most statements of tests. One waits for each URL; it is as good as new, and keeps
+ * no process alive.
  */
 export class Sessions {
   readonly #idle = new Map<string, pg.Client>();
@@ -18,7 +19,8 @@ export class Sessions {
   ): Promise<Row[]> {
     const client = this.#take(url) ?? (await connect(url));
     try {
-      // An empty parameter list keeps to the simple protocol, which takes several statements.
+      // An empty parameter list keeps to the simple protocol, which takes several
+      // statements.
       const result: pg.QueryResult<Row> | pg.QueryResult<Row>[] =
         params.length === 0 ? await client.query<Row>(text) : await client.query<Row>(text, [...params]);
       return (Array.isArray(result) ? result.at(-1)?.rows : result.rows) ?? [];

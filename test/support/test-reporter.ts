@@ -1,4 +1,7 @@
-/** The reporter of `npm test`: node's own, with the slowest files before its closing lines. */
+/**
+ * The reporter of `npm test`: node's own, with the slowest files before its closing
+ * lines.
+ */
 import { Readable } from 'node:stream';
 import { spec, tap } from 'node:test/reporters';
 import { readUsages, USAGE_VARIABLE } from './usage.ts';
@@ -10,8 +13,8 @@ interface TestEvent {
   readonly data: { readonly nesting?: number; readonly message?: string };
 }
 
-// The flag --test-force-exit is meant for the processes of files. In that of node --test, which ends by itself, it would cut
-// off the end of what is reported.
+// The flag --test-force-exit is meant for the processes of files. In that of node --test,
+// which ends by itself, it would cut off the end of what is reported.
 process.exit = () => undefined as never;
 
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<unknown> {

@@ -1,4 +1,7 @@
-/** What test files take, from the processes that run them to the launcher: a line per file. */
+/**
+ * What test files take, from the processes that run them to the launcher: a line per
+ * file.
+ */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 
 export const USAGE_VARIABLE = 'SLUICE_TEST_USAGE';
@@ -35,10 +38,11 @@ export function readUsages(path: string | undefined): Usage[] {
     .map(line => JSON.parse(line) as Usage);
 }
 
-/** Of this process and, where the system says it, of its children. */
+/** CPU time of this process and, where the system says it, of its ended children. */
 function cpuSeconds(): number {
   try {
-    // After the name in parentheses: utime, stime, cutime and cstime are the 12th to the 15th field, in hundredths.
+    // After the name in parentheses: utime, stime, cutime and cstime are the 12th to the
+    // 15th field, in hundredths.
     const stat = readFileSync('/proc/self/stat', 'utf8');
     const times = stat
       .slice(stat.lastIndexOf(')') + 2)

@@ -5,7 +5,10 @@ import { setTimeout as passed } from 'node:timers/promises';
 const PATIENCE_MS = 120_000;
 const LOOK_EVERY_MS = 2;
 
-/** As soon as it holds. For what gives no event: the processor is left to others meanwhile. */
+/**
+ * As soon as it holds. For what gives no event: the processor is left to others
+ * meanwhile.
+ */
 export async function until(holds: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!holds()) {
