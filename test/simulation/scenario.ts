@@ -69,6 +69,21 @@ export function chooseScenario(random: Random, consumers: Random, completes = fa
   };
 }
 
+type Choices = Pick<
+  ResolvedActivation,
+  | 'runType'
+  | 'syncMode'
+  | 'fileName'
+  | 'manifest'
+  | 'completion'
+  | 'onEmpty'
+  | 'ifExists'
+  | 'onDestinationReset'
+  | 'onDeltaOverwrite'
+  | 'onSchemaChange'
+  | 'onStateLost'
+>;
+
 function chooseActivation(
   name: string,
   { manifest, completes }: { readonly manifest: boolean; readonly completes: boolean },
@@ -93,18 +108,21 @@ function chooseActivation(
   });
 }
 
-function chooseIfExists(fileName: string, syncMode: string, random: Random): string {
+function chooseIfExists(fileName: string, syncMode: string, random: Random): Choices['ifExists'] {
   if (syncMode === 'insert' && random.chance(0.6)) return 'append';
   return random.chance(fileName.includes('{run}') ? 0.5 : 0.15) ? 'fail' : 'overwrite';
 }
 
 const known = new Map<string, ResolvedActivation>();
 
-function activationOf(name: string, keys: Readonly<Record<string, unknown>>): ResolvedActivation {
-  const activation = JSON.stringify({ model: 'rows', destination: 'lake', format: { type: 'csv' }, ...keys });
-  const id = `${name} ${activation}`;
-  const there = known.get(id);
-  if (there !== undefined) return there;
+/** Parsing a configuration takes longer than a whole seed: that is done once, and each choice is laid over it. */
+function activationOf(name: string, keys: Choices): ResolvedActivation {
+  const there = known.get(name) ?? resolvedOf(name);
+  known.set(name, there);
+  return { ...there, ...keys };
+}
+
+function resolvedOf(name: string): ResolvedActivation {
   const text = `version: 1
 sources: { warehouse: { type: postgres, url: 'postgres://reader:secret@db.example.com/crm' } }
 destinations:
@@ -115,14 +133,10 @@ destinations:
     folder: crm/
     auth: { sasToken: '?sv=2024-11-04&sp=racwdl&sig=abc%3D' }
 models: { rows: { source: warehouse, sql: 'select id, v from rows', primaryKey: [id] } }
-activations: { ${name}: ${activation} }
+activations: { ${name}: { model: rows, destination: lake, fileName: '{activation}', format: { type: csv } } }
 `;
-  const made = resolveActivation(
-    parseConfig({ text, environment: {}, directory: '/simulated' }).config,
-    name,
-  );
-  known.set(id, made);
-  return made;
+  const { config } = parseConfig({ text, environment: {}, directory: '/simulated' });
+  return resolveActivation(config, name);
 }
 
 const column = (name: string, kind: Column['kind']): Column => ({
