@@ -35,16 +35,19 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
 /** What the SQLSTATE alone says too little of. The first that fits. */
 interface Refinement {
   readonly state: string;
-  /** The server's function that reported it, whatever language it speaks. */
+  /** The server's function that reported it: texts are in the language of the server. */
   readonly routine?: string;
+  /** Only what no translation changes, what poolers say, or where another language gets a vaguer hint. */
   readonly message?: RegExp;
+  /** The statement had lasted as long as `statement_timeout` lets it. */
+  readonly timedOut?: true;
   readonly code?: ErrorCode;
   readonly hint?: string;
   /** A limit that was reached will be reached again. */
   readonly retryable?: false;
 }
 
-const NO_ENCRYPTION = /no encryption|SSL off/;
+const CLIENT_CERTIFICATE = 'name the certificate of the role and its key with sslcert and sslkey';
 const REFINEMENTS: readonly Refinement[] = [
   // "invalid byte sequence for encoding"
   { state: '22021', hint: notUtf8Hint('column') },
@@ -67,19 +70,12 @@ const REFINEMENTS: readonly Refinement[] = [
   },
   {
     state: '28000',
-    message: NO_ENCRYPTION,
+    message: /pg_hba\.conf/,
     hint: 'if the server wants TLS, set sslmode: require or verify-full; else allow this user, database and address in pg_hba.conf',
   },
-  {
-    state: '28000',
-    message: /pg_hba\.conf/,
-    hint: 'allow this user, database and address in pg_hba.conf of the server',
-  },
-  {
-    state: '28000',
-    message: /certificate/i,
-    hint: 'name the certificate of the role and its key with sslcert and sslkey',
-  },
+  // "connection requires a valid client certificate"
+  { state: '28000', routine: 'ClientAuthentication', hint: CLIENT_CERTIFICATE },
+  { state: '28000', message: /certificate/i, hint: CLIENT_CERTIFICATE },
   {
     state: '28P01',
     hint: 'check user and password of the source; in a URL, special characters of a password are percent-encoded (% itself is %25), as the key password it is taken as it is',
@@ -120,27 +116,24 @@ const REFINEMENTS: readonly Refinement[] = [
     retryable: false,
     hint: 'the query needs more than the limit in the message allows; raise it for the role (for temporary files `alter role … set temp_file_limit`), or let the query sort and join less',
   },
+  // "canceling statement due to lock timeout"
   {
     state: '55P03',
-    message: /lock timeout/,
+    routine: 'ProcessInterrupts',
     retryable: false,
     hint: "raise lockTimeout of the source; where it is 0 the limit is the server's or the role's lock_timeout, and lockTimeout: none switches it off",
   },
   { state: '55P03', hint: 'another session holds a lock that the query needs; run again later' },
+  // "canceling statement due to …": the timeout, or somebody's request, with the same code and function.
   {
     state: '57014',
-    message: /statement timeout/,
+    timedOut: true,
     retryable: false,
     hint: "raise statementTimeout of the source; where it is 0 the limit is the server's or the role's statement_timeout, and statementTimeout: none switches it off",
   },
   {
     state: '57014',
-    message: /user request/,
     hint: 'somebody cancelled the query on the server (pg_cancel_backend, or a pooler); run again',
-  },
-  {
-    state: '57014',
-    hint: 'the server cancelled the query for what its message says; run again, and where it was a timeout raise statementTimeout of the source',
   },
 ];
 
@@ -269,6 +262,8 @@ export interface ErrorContext {
   readonly connected: boolean;
   /** The statement as sent, for the position of an error in it. */
   readonly query?: ModelQuery;
+  /** Whether the statement had lasted as long as `statement_timeout` lets it. */
+  readonly timedOut?: boolean;
 }
 
 /** Turns whatever the driver or the server reported into the project's error. */
@@ -280,11 +275,14 @@ export function toSourceError(cause: unknown, context: ErrorContext): SluiceErro
   return toDriverError(cause as NodeJS.ErrnoException, context);
 }
 
-function toServerError(cause: pg.DatabaseError, { doing, query }: ErrorContext): SluiceError {
+function toServerError(cause: pg.DatabaseError, { doing, query, timedOut = false }: ErrorContext): SluiceError {
   const { code: state = '', message, detail, hint: serverHint, position, routine } = cause;
   const refined = REFINEMENTS.find(
-    ({ state: wanted, routine: by, message: pattern }) =>
-      wanted === state && (by ?? routine) === routine && (pattern?.test(message) ?? true),
+    each =>
+      each.state === state &&
+      (each.routine ?? routine) === routine &&
+      (each.timedOut ?? timedOut) === timedOut &&
+      (each.message?.test(message) ?? true),
   );
   const code = refined?.code ?? BY_SQLSTATE[state] ?? BY_SQLSTATE[state.slice(0, 2)] ?? 'SOURCE_QUERY_FAILED';
   const place = query && position ? findPlace(query, Number(position)) : undefined;

@@ -89,6 +89,7 @@ export class PostgresSource implements RowSource {
   readonly #types = new Map<string, number>();
   #formats: ResultFormats | undefined;
   #reliedOn: ReadonlySet<Converted> = new Set();
+  #statementTimeoutMs = Number.POSITIVE_INFINITY;
   #rows: DataRowStream | undefined;
   /** Rows of streams that have ended before that one. */
   #rowsBefore = 0;
@@ -105,6 +106,7 @@ export class PostgresSource implements RowSource {
     const snapshot = await this.#attempt(`opening a snapshot of source ${name}`, () => this.#openSnapshot());
     const { session, position } = snapshot;
 
+    this.#statementTimeoutMs = session.statementTimeoutMs;
     const query = this.#model();
     const doing = `preparing model ${modelName}`;
     const columns = await this.#attempt(
@@ -171,9 +173,13 @@ export class PostgresSource implements RowSource {
       conversion: isBinary.includes(true) ? new RowConversion(formats, limit) : undefined,
       fieldNames: columns.map(column => column.source),
       doing,
-      toError: cause => toSourceError(this.#failureOf(cause), { doing, connected: true, query }),
+      toError: cause => {
+        const timedOut = this.#isTimeout(startedAt);
+        return toSourceError(this.#failureOf(cause), { doing, connected: true, query, timedOut });
+      },
       abandon: () => this.#connection.abandon(),
     });
+    const startedAt = performance.now();
     this.#connection.client.query(portal);
     return this.#rows;
   }
@@ -353,17 +359,27 @@ export class PostgresSource implements RowSource {
     const limited = this.#connection.connected && inactivityTimeoutMs > 0;
     const timer = limited ? setTimeout(onSilence, inactivityTimeoutMs) : undefined;
     this.#pending += 1;
+    const startedAt = performance.now();
     try {
       const earlier = this.#failureOf(undefined);
       if (earlier) throw earlier;
       return await Promise.race([act(), this.#connection.lost]);
     } catch (cause) {
-      const context = { doing, connected: this.#connection.connected };
+      const timedOut = this.#isTimeout(startedAt);
+      const context = { doing, connected: this.#connection.connected, timedOut };
       throw toSourceError(this.#failureOf(cause), query ? { ...context, query } : context);
     } finally {
       this.#pending -= 1;
       clearTimeout(timer);
     }
+  }
+
+  /**
+   * The server says in words only, and in its own language, whether a statement was cancelled by a timeout or by somebody. Its
+   * clock started later than ours and stopped earlier; they need not run equally fast.
+   */
+  #isTimeout(startedAt: number): boolean {
+    return performance.now() - startedAt >= this.#statementTimeoutMs * 0.999;
   }
 
   /** The first of what is known is the cause; the rest follows from it. */

@@ -335,3 +335,31 @@ test('the SQLSTATEs of a replica and a shutdown are worth a retry, those of a li
     assert.deepEqual([error.code, error.retryable], [code, false], state);
   }
 });
+
+test('what a server of another language reports is told by its code and function', () => {
+  const reports: readonly (readonly [string, string, string, RegExp, boolean])[] = [
+    [
+      '55P03',
+      'ProcessInterrupts',
+      'storniere Anfrage wegen Zeitüberschreitung einer Sperre',
+      /lockTimeout: none/,
+      false,
+    ],
+    ['55P03', 'heap_lock_tuple', 'konnte Sperre für Zeile nicht setzen', /another session holds a lock/, true],
+    ['28000', 'ClientAuthentication', 'kein pg_hba.conf-Eintrag für Host »::1«', /in pg_hba\.conf$/, false],
+    [
+      '28000',
+      'ClientAuthentication',
+      'Verbindung erfordert ein gültiges Client-Zertifikat',
+      /sslcert and sslkey/,
+      false,
+    ],
+    ['42601', 'exec_parse_message', 'kann nicht mehrere Befehle einfügen', /./, false],
+  ];
+  for (const [code, routine, message, hint, retryable] of reports) {
+    const cause = Object.assign(new pg.DatabaseError(message, 4, 'error'), { code, routine });
+    const error = toSourceError(cause, { doing: 'reading', connected: true });
+    assert.match(error.hint, hint, message);
+    assert.equal(error.retryable, retryable, message);
+  }
+});

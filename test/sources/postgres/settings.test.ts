@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { getPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts';
-import { createSource, readAll, rejectsWith } from './support.ts';
+import { createSource, poll, readAll, rejectsWith } from './support.ts';
 
 let postgres: TestPostgres;
 let db: TestDatabase;
@@ -121,6 +121,37 @@ describe('timeouts', () => {
       await db.sql(`drop role ${role}`);
     }
   });
+});
+
+test('a server of another language says what cancelled a query', async () => {
+  // Catches what the server reports and says it in German; the rest of the error is the server's.
+  await db.sql(`create function sleep_in_german() returns text language plpgsql as $$ begin
+    perform pg_sleep(30); return '';
+    exception when query_canceled then raise exception using errcode = 'query_canceled',
+      message = 'storniere Anfrage wegen Zeitüberschreitung der Anfrage'; end $$`);
+  const sql = 'select sleep_in_german() as id';
+  const limited = new URL(db.url);
+  limited.searchParams.set('options', '-c statement_timeout=300ms');
+  for (const reading of [
+    readAll(db.url, sql, { statementTimeoutMs: 300 }),
+    readAll(limited.href.replaceAll('+', '%20'), sql),
+    readAll(db.url, sql, { statementTimeoutMs: 300, fetchSize: 1 }),
+  ]) {
+    const error = await rejectsWith(reading, 'SOURCE_QUERY_CANCELLED');
+    assert.match(error.hint, /statementTimeout: none/);
+    assert.deepEqual([error.retryable, error.exitCode], [false, 1]);
+  }
+
+  const reading = readAll(db.url, sql, { statementTimeoutMs: 60_000 });
+  await poll(
+    db,
+    'the query to be cancelled',
+    `exists (select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database())`,
+  );
+  const cancelled = await rejectsWith(reading, 'SOURCE_QUERY_CANCELLED');
+  assert.match(cancelled.hint, /^somebody cancelled/);
+  assert.equal(cancelled.retryable, true);
+  await db.sql('drop function sleep_in_german');
 });
 
 test('a limit on temporary files is no passing fault', async () => {

@@ -99,6 +99,8 @@ export interface Session {
   readonly snapshotTime: Date;
   /** Digits behind the point of an amount of money. */
   readonly moneyScale: number;
+  /** How long a statement may last; infinite where there is no limit. */
+  readonly statementTimeoutMs: number;
   /** The converted settings under which texts already have the right form. */
   readonly canonical: ReadonlySet<Converted>;
 }
@@ -126,6 +128,7 @@ export const SESSION_QUERY = `
     pg_catalog.current_setting('IntervalStyle') as intervalstyle,
     pg_catalog.current_setting('extra_float_digits') as float_digits,
     pg_catalog.current_setting('bytea_output') as bytea_output,
+    pg_catalog.current_setting('statement_timeout') as statement_timeout,
     case pg_catalog.current_setting('server_encoding') when 'SQL_ASCII'
       then pg_catalog.set_config('client_encoding', 'SQL_ASCII', true) end as encoding`;
 
@@ -138,6 +141,7 @@ export interface SessionRow {
   readonly intervalstyle: string;
   readonly float_digits: string;
   readonly bytea_output: string;
+  readonly statement_timeout: string;
 }
 
 /** @param mayChange whether a model may change settings while it runs: none of them can be relied on then */
@@ -153,6 +157,15 @@ export function sessionOf(row: SessionRow, mayChange: boolean): Session {
     version: Math.floor(Number(row.version) / 10_000),
     snapshotTime: new Date(Number(row.at)),
     moneyScale: row.money_scale,
+    statementTimeoutMs: millisecondsOf(row.statement_timeout),
     canonical,
   };
+}
+
+const MILLISECONDS = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time limit as the server shows it: `0` for none, else a number with its unit. */
+function millisecondsOf(setting: string): number {
+  const [, number, unit] = /^(\d+)([a-z]+)$/.exec(setting) ?? [];
+  return Number(number) * MILLISECONDS[unit as keyof typeof MILLISECONDS] || Number.POSITIVE_INFINITY;
 }
