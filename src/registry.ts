@@ -42,6 +42,7 @@ export interface DestinationOptions {
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
   /** For how long a request is tried again, in milliseconds; the destination's usual time without it. */
   readonly retryBudgetMs?: number | undefined;
+  readonly onRetried?: (() => void) | undefined;
 }
 
 export interface DestinationPart<Place> {

@@ -1,5 +1,5 @@
 import { SluiceError } from '../errors.ts';
-import type { BlobStore } from '../sinks/sink.ts';
+import type { BlobStore, Destination } from '../sinks/sink.ts';
 
 /**
  * Looks, before the source is read, at the names that the run writes first: what one request tells need not be found out
@@ -24,6 +24,24 @@ export async function lookBeforeReading(
       },
     );
   }
+}
+
+/**
+ * The same for files that are staged in blocks: fails also where another tool has left behind what is in the way of a block
+ * and stays. Returns the names on which the run drops such.
+ */
+export async function lookBeforeStaging(
+  store: Pick<Destination, 'head' | 'findForeignBlocks'>,
+  names: readonly string[],
+): Promise<string[]> {
+  await lookBeforeReading(store, names);
+  const encumbered: string[] = [];
+  for (const name of names) {
+    const found = await store.findForeignBlocks(name);
+    if (found instanceof SluiceError) throw found;
+    if (found === 'to drop') encumbered.push(name);
+  }
+  return encumbered;
 }
 
 function article(noun: string): string {

@@ -18,7 +18,7 @@ import type { BaselinePlan } from '../publish/baseline-plan.ts';
 import { configuredProperties } from '../publish/configured-properties.ts';
 import { existsError } from '../publish/decide-files.ts';
 import type { LatestManifest } from '../publish/latest-manifest.ts';
-import { lookBeforeReading } from '../publish/look-before.ts';
+import { lookBeforeStaging } from '../publish/look-before.ts';
 import { type Manifest, toManifestColumn } from '../publish/manifest.ts';
 import {
   exportOnce,
@@ -29,7 +29,7 @@ import {
 } from '../publish/protocol.ts';
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
 import type { Clock } from '../publish/roll-forward.ts';
-import type { BlobStore, BlockLists } from '../sinks/sink.ts';
+import type { BlobStore, BlockLists, Destination } from '../sinks/sink.ts';
 import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
 import { type MappingPlan, mapColumns, planMapping } from '../transforms/map-columns.ts';
 import type { RestOfRows } from '../transforms/rest-of-rows.ts';
@@ -139,6 +139,7 @@ class ExportRun {
       onRetry: ({ reason, leftMs }) => {
         this.#waitingFor = { reason, until: new Date(this.#clock.now().getTime() + leftMs) };
       },
+      onRetried: () => (this.#waitingFor = undefined),
     });
     const { store, target, contentType } = assembly;
     store.patienceMs = PATIENCE_BEFORE_READING_MS;
@@ -153,7 +154,6 @@ class ExportRun {
     this.#workspace = workspace;
     this.#releases.push(() => workspace.close());
     await store.checkAccess();
-    this.#waitingFor = undefined;
     const { journal, baseline } = workspace;
     const made: ProtocolParts = {
       store,
@@ -180,9 +180,8 @@ class ExportRun {
     if (areNamesKnown(this.#activation)) {
       const files = this.#filesOf(this.#record.full);
       if (await this.#skipsExisting(store, files)) return this.#succeed(this.#record);
-      await lookBeforeReading(store, files.firstNames);
+      await lookBeforeStaging(store, files.firstNames);
     }
-    this.#waitingFor = undefined;
     let opened: Opened | undefined;
     await exportOnce(
       {
@@ -299,6 +298,7 @@ class ExportRun {
       bytesStaged: sink.bytesStaged,
       blocksStaged: sink.blocksStaged,
       part: sink.part,
+      ...describeWaiting(this.#waitingFor),
     }));
     const since = rest && detection.since;
     const end = await flow({ source, columns: mapping.fields, since, transforms, sink, signal });
@@ -393,10 +393,10 @@ class ExportRun {
   }
 
   /** What can be said of the names before a row is read. Throws `Skipped` where the run has nothing to do. */
-  async #lookAtNames(store: Pick<BlobStore, 'head'>, { files, plan }: Opened): Promise<void> {
+  async #lookAtNames(store: Destination, { files, plan }: Opened): Promise<void> {
     if (!areNamesKnown(this.#activation)) {
       if (await this.#skipsExisting(store, files)) throw new Skipped();
-      await lookBeforeReading(store, files.firstNames);
+      await lookBeforeStaging(store, files.firstNames);
     }
     const { full, previousGeneration } = plan;
     await refuseBeforeReading(store, files.firstNames, {

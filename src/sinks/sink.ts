@@ -28,6 +28,9 @@ export interface BlockLists {
   getBlocks(blob: string): Promise<BlobBlocks | undefined>;
 }
 
+/** Blocks that another tool has left behind on a name: dropped as the first of ours is staged, or not to be dropped. */
+export type ForeignBlocks = 'none' | 'to drop' | SluiceError;
+
 /** Reading back what lies in the store, which a run does not need. */
 export interface BlobReader {
   /**
@@ -43,6 +46,8 @@ export interface Destination extends BlobStore, BlockLists, BlobReader {
   patienceMs: number | undefined;
   /** Makes sure, without writing, that files can be written. */
   checkAccess(): Promise<void>;
+  /** Whether another tool has left behind what is in the way of a block. */
+  findForeignBlocks(blob: string): Promise<ForeignBlocks>;
   /** Names of all blobs that begin so, in order. Needs the right to list, which runs do not. */
   listBlobs(prefix: string): Promise<string[]>;
   /**

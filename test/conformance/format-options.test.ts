@@ -216,11 +216,7 @@ describe('options', () => {
     for (const engine of ENGINES) {
       for (const [compression, codec] of Object.entries(codecs)) {
         const format = { type: 'parquet', engine, compression };
-        if (engine === 'library' && compression === 'zstd') {
-          const said = 'CONFIG_INVALID: the library engine cannot write Parquet with compression zstd';
-          assert.equal(await refuse(sql, format), said);
-          continue;
-        }
+        if (engine === 'library' && compression === 'zstd') continue; // refused where the configuration is checked
         const { bytes } = await write(sql, format);
         const used = await ask(bytes, file => `select distinct compression from parquet_metadata(${file})`);
         assert.deepEqual(used, [[codec]], engine);

@@ -106,6 +106,71 @@ for (const [name, settings] of [
     }));
 }
 
+const withSas = ({ container }: Exporter, permissions: string) => ({
+  accountUrl: container.accountUrl,
+  auth: { sasToken: container.sas(permissions) },
+});
+
+test('validate says which blocks of another tool a run drops', () =>
+  withExporter(async exporter => {
+    await exporter.container.client.getBlockBlobClient('out.csv').stageBlock('YQ==', 'x', 1);
+    for (const ifExists of ['overwrite', 'fail', 'skip']) {
+      const activation = exporter.activation({ sql: 'select 1 as id', ifExists });
+      const { checks } = await validateActivation({ activation, offline: false, signal });
+      assert.deepEqual(
+        checks.filter(({ outcome }) => outcome !== 'passed'),
+        [
+          {
+            check: 'destination',
+            outcome: 'warned',
+            message: 'another tool has staged blocks on out.csv and not committed them; a run drops them',
+          },
+        ],
+        ifExists,
+      );
+    }
+  }));
+
+for (const [what, prepare, permissions, ifExists, hint] of [
+  ['without the right to delete', [], 'rcw', 'overwrite', /^give the credentials delete \(d\)/],
+  ['without the right to delete', [], 'rcw', 'skip', /^give the credentials delete \(d\)/],
+  [
+    'under a blob that is there',
+    ['upload'],
+    'rcwd',
+    'overwrite',
+    /^upload the blob once more as it is.*or delete it/,
+  ],
+] as const) {
+  test(`blocks of another tool ${what} are found before the source is asked, and by validate (${ifExists})`, () =>
+    withExporter(async exporter => {
+      const blob = exporter.container.client.getBlockBlobClient('out.csv');
+      if (prepare.length > 0) await blob.upload('before', 6);
+      await blob.stageBlock('YQ==', 'x', 1);
+      // A model that the source would refuse.
+      const destination = withSas(exporter, permissions);
+      const settings = { sql: 'select * from absent', destination, ifExists };
+      const activation = exporter.activation(settings);
+      const { record } = await exporter.run(activation);
+      const { checks } = await validateActivation({ activation, offline: false, signal });
+      const checked = checks.find(({ check }) => check === 'destination');
+      assert.ok(checked?.outcome === 'failed');
+      for (const error of [record.error, checked.error]) {
+        assert.equal(error?.code, 'DESTINATION_CONFLICT');
+        assert.match(error.message, /another tool has staged blocks on out\.csv/);
+        assert.match(error.hint, hint);
+        assert.match(error.hint, /a week after the last of them was staged they are gone by themselves$/);
+      }
+      assert.equal((await exporter.files()).length, prepare.length);
+      // What the hint says helps.
+      if (prepare.length > 0) await blob.delete();
+      const after = { ...settings, sql: 'select 1 as id', destination: withSas(exporter, 'rcwd') };
+      const { record: next, error } = await exporter.run(exporter.activation(after));
+      assert.equal(next.state, 'succeeded', String(error));
+      assert.equal((await exporter.container.download('out.csv')).toString(), 'id\n1\n');
+    }));
+}
+
 test('a destination that does not answer is named while it is tried again, for 30 s at most', () =>
   withExporter(async exporter => {
     const { accountName, accountKey } = exporter.container;

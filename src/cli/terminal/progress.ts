@@ -98,6 +98,7 @@ export function describeProgress(activation: string, progress: RunProgress, pace
     `${formatCount(rowsWritten)} written`,
     `${formatCount(blocksStaged)} ${blocksStaged === 1 ? 'block' : 'blocks'}`,
     `part ${part}`,
+    ...(waiting === undefined ? [] : [waiting]),
   ];
 }
 
@@ -129,7 +130,8 @@ export function liveLine(
   const room = Math.max(LEAST_NAME_COLUMNS, columns - elapsed.length - 2 - behind.length);
   let line = `${elapsed}  ${cutToWidth(activation, room)}${behind}`;
   const blocks = `${formatCount(blocksStaged)} ${blocksStaged === 1 ? 'block' : 'blocks'}`;
-  for (const more of [`${formatCount(rowsWritten)} written`, blocks, `part ${part}`]) {
+  const why = waiting === undefined ? [] : [waiting];
+  for (const more of [...why, `${formatCount(rowsWritten)} written`, blocks, `part ${part}`]) {
     if (line.length + 2 + more.length > columns) break;
     line += `  ${more}`;
   }

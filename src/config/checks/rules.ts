@@ -67,7 +67,23 @@ function formatFindings(format: ActivationConfig['format']): Finding[] {
       ),
     );
   }
+  if (format.type === 'parquet' && format.engine === 'library' && format.compression === 'zstd') {
+    found.push(
+      finding(
+        ['format', 'compression'],
+        'is zstd with engine library, whose package cannot write it; expected snappy, gzip or none, or engine fast',
+      ),
+    );
+  }
   if (format.type !== 'csv') return found;
+  if (format.engine === 'library' && format.escapeChar.length > 1) {
+    found.push(
+      finding(
+        ['format', 'escapeChar'],
+        'is more than one UTF-16 character, which engine library cannot write; expected another character, or engine fast',
+      ),
+    );
+  }
   for (const { option, reason } of csvAmbiguities(format)) {
     found.push(finding(['format', option], reason));
   }

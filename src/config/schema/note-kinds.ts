@@ -21,7 +21,7 @@ export const NOTE_KINDS = {
   },
   COLUMN_ALONE_NULL: {
     about: 'A CSV file has one column that may be NULL, so that rows become empty lines.',
-    hint: 'set format.nullText, such as "\\\\N", or add a column',
+    hint: "set format.nullText, such as '\\N', or add a column",
   },
   COLUMN_FIRST_ID: {
     about: 'A CSV file begins with the letters `ID`, which Excel takes for a file of another kind.',

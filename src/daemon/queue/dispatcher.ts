@@ -182,7 +182,11 @@ export class Dispatcher {
     if (run.cancelled) return { error: cancelledError() };
     this.#options.onChange(run.record);
     const job: Job = { kind: 'export', activation, record: run.record };
-    run.process = this.#start(job, snapshot, progress => this.#onProgress(run, progress));
+    const tellWaiting = this.#waitingTeller(run.record);
+    run.process = this.#start(job, snapshot, progress => {
+      tellWaiting(progress);
+      this.#onProgress(run, progress);
+    });
     const { pid } = run.process;
     log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
     if (run.cancelled) run.process.stop(configuration.daemon.gracePeriod, 'was cancelled');
@@ -207,6 +211,18 @@ export class Dispatcher {
       log,
       onProgress,
     });
+  }
+
+  /** Says in the log that an attempt waits for its destination, and that it goes on; not how often it asks. */
+  #waitingTeller({ run, activation }: RunRecord): (progress: RunProgress) => void {
+    const { log } = this.#options;
+    let isWaiting = false;
+    return ({ waiting }) => {
+      if (isWaiting === (waiting !== undefined)) return;
+      isWaiting = !isWaiting;
+      if (isWaiting) log.warn({ run, activation }, `run waits: ${waiting}`);
+      else log.info({ run, activation }, 'run goes on: the destination answers again');
+    };
   }
 
   #onProgress(run: LiveRun, progress: RunProgress): void {

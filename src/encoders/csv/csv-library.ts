@@ -1,13 +1,16 @@
 import { type Cast, type Options, stringify } from 'csv-stringify/sync';
-import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
+import { columnNotUtf8, notUtf8 } from '../text/not-utf8.ts';
 import type { RowBound } from '../text/row-form.ts';
 import { NUMBER_KINDS, notExpressible, typedRow } from '../text/typed-row.ts';
 import { type CsvOptions, csvRowBound, mayBeFormula } from './csv-options.ts';
 
 /** csv-stringify's own list lacks the line feed. */
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+
+const TEXT = 'what csv-stringify takes';
+const OR_FAST = ', or use engine: fast, which writes the bytes as they came';
 
 /** CSV as csv-stringify writes it. The same file as `CsvEncoder`, an order of magnitude slower. */
 export class CsvLibraryEncoder implements Encoder {
@@ -18,16 +21,10 @@ export class CsvLibraryEncoder implements Encoder {
   readonly #stringifyOptions: Options;
   readonly #bound: RowBound;
   readonly #head: Buffer;
+  /** Rows in the part so far. */
+  #rowCount = 0;
 
-  /** @throws SluiceError CONFIG_INVALID where the options are ambiguous, or beyond csv-stringify */
   constructor(columns: readonly Column[], options: CsvOptions) {
-    if (options.escapeChar.length > 1) {
-      const seen = `escapeChar ${JSON.stringify(options.escapeChar)} is more than one UTF-16 character`;
-      throw new SluiceError('CONFIG_INVALID', `${seen}, which the library engine cannot write`, {
-        stage: 'configuration',
-        hint: 'use engine: fast, or another escapeChar',
-      });
-    }
     this.#columns = columns;
     this.#stringifyOptions = stringifyOptions(columns, options);
     this.#bound = csvRowBound(columns, options);
@@ -47,7 +44,9 @@ export class CsvLibraryEncoder implements Encoder {
   }
 
   /** The header is there. */
-  resume(): void {}
+  resume(rows: number): void {
+    this.#rowCount = rows;
+  }
 
   end(): void {}
 
@@ -71,13 +70,18 @@ export class CsvLibraryEncoder implements Encoder {
       const text = this.#write(batch, rows.subarray(next, last));
       if (out.position + Buffer.byteLength(text) > out.limit) break;
       out.position += out.bytes.write(text, out.position);
+      this.#rowCount += last - next;
       next = last;
     }
     return next;
   }
 
   #write(batch: RowBatch, rows: Int32Array): string {
-    const typedRows = Array.from(rows, row => typedRow(batch, row, this.#columns));
+    const typedRows = Array.from(rows, (row, index) => {
+      const column = columnNotUtf8(batch, row, this.#columns);
+      if (column !== undefined) throw notUtf8(TEXT, column, this.#rowCount + index + 1, OR_FAST);
+      return typedRow(batch, row, this.#columns);
+    });
     try {
       return stringify(typedRows, this.#stringifyOptions);
     } catch (cause) {

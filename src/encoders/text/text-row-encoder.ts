@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer';
 import type { Column, ColumnKind, RowBatch } from '../../row-batch.ts';
 import type { Encoder, OutputBuffer } from '../encoder.ts';
-import { notUtf8 } from './not-utf8.ts';
+import { columnNotUtf8, notUtf8 } from './not-utf8.ts';
 import { coercedByColumn } from './row-encoder.ts';
 import { notExpressible, type TypedValue, typedRow } from './typed-row.ts';
 
@@ -58,24 +57,13 @@ export abstract class TextRowEncoder implements Encoder {
   }
 
   #write(batch: RowBatch, row: number, rowCount: number): WrittenRow {
-    this.#checkUtf8(batch, row);
+    const column = columnNotUtf8(batch, row, this.columns);
+    if (column !== undefined) throw notUtf8(this.#format, column, this.rowCount + 1);
     try {
       return this.writeRow(typedRow(batch, row, this.columns), rowCount);
     } catch (cause) {
       if (cause instanceof RangeError) throw notExpressible('a row is too long for a string', cause);
       throw cause;
-    }
-  }
-
-  #checkUtf8(batch: RowBatch, row: number): void {
-    let at = batch.rowBounds[2 * row]!;
-    for (const column of this.columns) {
-      const length = Math.max(0, batch.bytes.readInt32BE(at));
-      at += 4;
-      if (!isUtf8(batch.bytes.subarray(at, at + length))) {
-        throw notUtf8(this.#format, column, this.rowCount + 1);
-      }
-      at += length;
     }
   }
 }

@@ -5,7 +5,7 @@ import type { Note } from '../../config/schema/note-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { newRunId } from '../../history/run-id.ts';
 import { completionNames } from '../../publish/completion.ts';
-import { lookBeforeReading } from '../../publish/look-before.ts';
+import { lookBeforeStaging } from '../../publish/look-before.ts';
 import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
 import type { CredentialFinding } from '../../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../../sources/source.ts';
@@ -196,6 +196,7 @@ async function checkDestination(
   const { destination, blob, warnings, completion } = activation;
   const found: Check[] = [];
   let reviewed: readonly CredentialFinding[] = [];
+  let encumbered: readonly string[] = [];
   await attempt(found, 'destination', signal, async () => {
     const store = await openDestination(destination, { signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
     reviewed = store.reviewCredentials({
@@ -205,9 +206,18 @@ async function checkDestination(
       now,
     });
     await store.checkAccess();
-    if (activation.ifExists !== 'skip') await lookBeforeReading(store, names);
+    const written: string[] = [];
+    for (const name of names) {
+      // One that is there is skipped whatever it is.
+      if (activation.ifExists !== 'skip' || (await store.head(name)) === undefined) written.push(name);
+    }
+    encumbered = await lookBeforeStaging(store, written);
     return `container ${destination.container} of ${destination.name} answers`;
   });
+  for (const name of encumbered) {
+    const message = `another tool has staged blocks on ${name} and not committed them; a run drops them`;
+    found.push({ check: 'destination', outcome: 'warned', message });
+  }
   const isRefused = found.some(({ outcome }) => outcome === 'failed');
   // That they are good says nothing where the destination refused them.
   const worthSaying = reviewed.filter(({ outcome }) => !isRefused || outcome !== 'passed');

@@ -10,6 +10,7 @@ import type {
   CredentialFinding,
   CredentialUse,
   Destination,
+  ForeignBlocks,
   StageOptions,
   Waiting,
   WriteOutcome,
@@ -18,6 +19,7 @@ import type { AzureAddress } from './azure-auth.ts';
 import { type AzureConnection, connectContainer } from './azure-connection.ts';
 import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
+import { dropForeignBlocks, type ForeignBlocksStore, findForeignBlocks } from './foreign-blocks.ts';
 import { explainOwnBlob } from './own-blobs.ts';
 import { type Attempt, AttemptTimeout, type ReportProgress, type RetryClock, withRetries } from './retry.ts';
 import { reviewSas } from './review-sas.ts';
@@ -56,6 +58,8 @@ export interface AzureBlobStoreOptions extends AzureAddress {
   readonly retryBudgetMs?: number | undefined;
   /** Told each time that the service is asked again after it failed. */
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
+  /** Told when such a request has been answered for good, or is given up. */
+  readonly onRetried?: (() => void) | undefined;
   /** Told each time the service asks for less. */
   readonly onThrottled?: ((throttling: Throttling) => void) | undefined;
   /** Stops everything. */
@@ -78,14 +82,14 @@ interface Request<T> {
 }
 
 /** A container of Azure Blob Storage. */
-export class AzureBlobStore implements Destination {
+export class AzureBlobStore implements Destination, ForeignBlocksStore {
   readonly #options: AzureBlobStoreOptions;
   readonly #connection: AzureConnection;
   #patienceMs: number;
   /** Whether the service ever answered: until then an unknown host is a mistake, later a failure of the network. */
   #reached = false;
   /** By blob. */
-  readonly #foreignBlocksDropped = new Map<string, Promise<boolean>>();
+  readonly #foreignBlocksDropped = new Map<string, Promise<void>>();
 
   /** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
   constructor(options: AzureBlobStoreOptions) {
@@ -132,31 +136,31 @@ export class AzureBlobStore implements Destination {
     try {
       await this.#repeated(request);
     } catch (error) {
-      const isForeign = describeFailure(error).code === 'InvalidBlobOrBlock';
-      if (!isForeign || !(await this.#dropForeignBlocks(blob))) throw this.#wrapped(error, request);
+      if (describeFailure(error).code !== 'InvalidBlobOrBlock') throw this.#wrapped(error, request);
+      // Once for a blob, before the first of ours is there.
+      const dropped = this.#foreignBlocksDropped.get(blob) ?? dropForeignBlocks(this, blob);
+      this.#foreignBlocksDropped.set(blob, dropped);
+      await dropped;
       await this.#request(request);
     }
   }
 
-  /**
-   * Drops blocks that another tool has staged and never committed: while there are any whose ids have another length than
-   * ours, none of ours can be staged. Done once for a blob, before the first of ours is there, and only where no blob can
-   * be seen. False where it cannot be done.
-   */
-  #dropForeignBlocks(blob: string): Promise<boolean> {
-    const dropped = this.#foreignBlocksDropped.get(blob) ?? this.#dropUncommitted(blob);
-    this.#foreignBlocksDropped.set(blob, dropped);
-    return dropped;
+  findForeignBlocks(blob: string): Promise<ForeignBlocks> {
+    return findForeignBlocks(this, blob);
   }
 
-  async #dropUncommitted(blob: string): Promise<boolean> {
-    const { permissions } = this.#connection.sas ?? {};
-    if (permissions !== undefined && !permissions.includes('d')) return false;
-    if ((await this.head(blob)) !== undefined) return false;
-    const emptied = await this.commitBlocks(blob, [], { condition: { ifAbsent: true }, properties: {} });
-    if (emptied.outcome !== 'written') return false;
-    const outcome = await this.deleteBlob(blob, emptied.etag);
-    return outcome === 'deleted' || outcome === 'absent';
+  get mayDelete(): boolean {
+    return this.#connection.sas?.permissions?.includes('d') ?? true;
+  }
+
+  async uncommittedBlocks(blob: string): Promise<readonly string[]> {
+    const client = this.#blob(blob);
+    const list = await this.#orAbsent({
+      doing: `reading the block list of ${blob}`,
+      permission: 'r',
+      attempt: abortSignal => client.getBlockList('uncommitted', { abortSignal }),
+    });
+    return (list?.uncommittedBlocks ?? []).map(({ name }) => name);
   }
 
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome> {
@@ -373,6 +377,7 @@ export class AzureBlobStore implements Destination {
     const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, slowestBytesPerMs = SLOWEST_BYTES_PER_MS } =
       this.#options;
     const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
+    let isRetried = false;
     try {
       const result = await withRetries(request.attempt, {
         budgetMs: this.#patienceMs,
@@ -383,6 +388,7 @@ export class AzureBlobStore implements Destination {
         judge: error => this.#judge(error, request),
         onRetry: retry => {
           const { verdict, error, delayMs, leftMs } = retry;
+          isRetried = true;
           this.#options.onRetry?.({ reason: waitingReason(error), leftMs });
           // A line on which a block stood still has too many of them in flight.
           if (verdict.throttled || error instanceof AttemptTimeout) options?.onThrottled?.();
@@ -398,6 +404,8 @@ export class AzureBlobStore implements Destination {
         throw new SluiceError('CANCELLED', `${doing}: cancelled`, { stage: 'destination' });
       }
       throw error;
+    } finally {
+      if (isRetried) this.#options.onRetried?.();
     }
   }
 

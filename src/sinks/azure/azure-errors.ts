@@ -60,8 +60,8 @@ export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   InvalidBlockList: meaning('DESTINATION_CONFLICT', 'staged blocks are missing'),
   InvalidBlobOrBlock: meaning(
     'DESTINATION_CONFLICT',
-    'another writer has staged blocks on this blob whose ids have another length',
-    'give the credentials delete (d), so that Sluice drops them; or delete the blob, or change fileName',
+    'another writer stages blocks on this blob whose ids have another length',
+    'stop the other writer, or change fileName',
   ),
   InvalidBlobType: meaning(
     'DESTINATION_REFUSED',

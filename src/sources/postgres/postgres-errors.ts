@@ -275,7 +275,10 @@ export function toSourceError(cause: unknown, context: ErrorContext): SluiceErro
   return toDriverError(cause as NodeJS.ErrnoException, context);
 }
 
-function toServerError(cause: pg.DatabaseError, { doing, query, timedOut = false }: ErrorContext): SluiceError {
+function toServerError(
+  cause: pg.DatabaseError,
+  { doing, query, timedOut = false }: ErrorContext,
+): SluiceError {
   const { code: state = '', message, detail, hint: serverHint, position, routine } = cause;
   const refined = REFINEMENTS.find(
     each =>

@@ -132,12 +132,12 @@ test('a server of another language says what cancelled a query', async () => {
   const sql = 'select sleep_in_german() as id';
   const limited = new URL(db.url);
   limited.searchParams.set('options', '-c statement_timeout=300ms');
-  for (const reading of [
-    readAll(db.url, sql, { statementTimeoutMs: 300 }),
-    readAll(limited.href.replaceAll('+', '%20'), sql),
-    readAll(db.url, sql, { statementTimeoutMs: 300, fetchSize: 1 }),
-  ]) {
-    const error = await rejectsWith(reading, 'SOURCE_QUERY_CANCELLED');
+  for (const [url, options] of [
+    [db.url, { statementTimeoutMs: 300 }],
+    [limited.href.replaceAll('+', '%20'), {}],
+    [db.url, { statementTimeoutMs: 300, fetchSize: 1 }],
+  ] as const) {
+    const error = await rejectsWith(readAll(url, sql, options), 'SOURCE_QUERY_CANCELLED');
     assert.match(error.hint, /statementTimeout: none/);
     assert.deepEqual([error.retryable, error.exitCode], [false, 1]);
   }

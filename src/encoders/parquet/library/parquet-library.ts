@@ -47,14 +47,11 @@ export class ParquetLibraryEncoder implements BufferingEncoder {
   #rowGroups = 0;
   #appended: Promise<unknown> = Promise.resolve();
 
-  /** @throws SluiceError COLUMN_DUPLICATE, or CONFIG_INVALID where the package cannot compress so */
+  /** @throws SluiceError COLUMN_DUPLICATE */
   constructor(columns: readonly Column[], options: ParquetOptions) {
     const { compression } = options;
-    if (compression === 'zstd') {
-      const message = 'the library engine cannot write Parquet with compression zstd';
-      const hint = 'use engine: fast, or another compression';
-      throw new SluiceError('CONFIG_INVALID', message, { stage: 'configuration', hint });
-    }
+    // Refused where the configuration is checked.
+    if (compression === 'zstd') throw new TypeError('the library engine cannot write Parquet with zstd');
     this.#columns = parquetColumns(columns, options);
     this.#schema = new ParquetSchema(
       Object.fromEntries(
