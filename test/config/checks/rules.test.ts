@@ -49,10 +49,16 @@ test('append is for insert, and not for parquet or archived blobs', () => {
 test('what the package of the library engine cannot write is refused here, not after the query was sent', () => {
   const zstd = { type: 'parquet', compression: 'zstd' };
   parse(yaml({ format: zstd }));
-  assert.match(one(yaml({ format: { ...zstd, engine: 'library' } })), /format\.compression is zstd.*engine fast/);
+  assert.match(
+    one(yaml({ format: { ...zstd, engine: 'library' } })),
+    /format\.compression is zstd.*engine fast/,
+  );
   const escaped = { type: 'csv', escapeChar: '𝄞' };
   parse(yaml({ format: escaped }));
-  assert.match(one(yaml({ format: { ...escaped, engine: 'library' } })), /format\.escapeChar is.*engine fast/);
+  assert.match(
+    one(yaml({ format: { ...escaped, engine: 'library' } })),
+    /format\.escapeChar is.*engine fast/,
+  );
 });
 
 test('an activation has exactly one of model and segment', () => {

@@ -345,7 +345,13 @@ test('what a server of another language reports is told by its code and function
       /lockTimeout: none/,
       false,
     ],
-    ['55P03', 'heap_lock_tuple', 'konnte Sperre für Zeile nicht setzen', /another session holds a lock/, true],
+    [
+      '55P03',
+      'heap_lock_tuple',
+      'konnte Sperre für Zeile nicht setzen',
+      /another session holds a lock/,
+      true,
+    ],
     ['28000', 'ClientAuthentication', 'kein pg_hba.conf-Eintrag für Host »::1«', /in pg_hba\.conf$/, false],
     [
       '28000',
