@@ -17,7 +17,7 @@ export class Sessions {
     text: string,
     params: readonly unknown[] = [],
   ): Promise<Row[]> {
-    const client = this.#take(url) ?? (await connect(url));
+    const client = this.#take(url) ?? (await this.#begin(url));
     try {
       // An empty parameter list keeps to the simple protocol, which takes several
       // statements.
@@ -41,6 +41,14 @@ export class Sessions {
     );
   }
 
+  async #begin(url: string): Promise<pg.Client> {
+    const client = await connect(url);
+    client.once('end', () => {
+      if (this.#idle.get(url) === client) this.#idle.delete(url);
+    });
+    return client;
+  }
+
   #take(url: string): pg.Client | undefined {
     const client = this.#idle.get(url);
     this.#idle.delete(url);
@@ -57,9 +65,6 @@ export class Sessions {
     if (!isClean || this.#idle.has(url)) return client.end();
     this.#idle.set(url, client);
     (client as Referable).unref();
-    client.once('end', () => {
-      if (this.#idle.get(url) === client) this.#idle.delete(url);
-    });
   }
 }
 
