@@ -10,19 +10,22 @@ import { nodeFindings, packageFindings } from '../../src/cli/doctor/machine-find
 import { commandLine } from './command-line.ts';
 import { createProject } from './support.ts';
 
+const DELTA =
+  '  changes: { model: customers, destination: lake, fileName: "changes/{run}", format: { type: csv }, runType: full_then_delta, syncMode: upsert }';
+
 interface Report {
   readonly passed: boolean;
   readonly findings: readonly Finding[];
 }
 
 test('doctor finds nothing wrong where runs work, and says what it looked at', async t => {
-  const project = await createProject();
+  const project = await createProject({ activations: DELTA });
   t.after(() => project.remove());
   const config = ['--config', join(project.cwd, 'sluice.yaml')];
   const { code, out, err } = await commandLine([...config, 'doctor'], { columns: 80 });
   assert.deepEqual([code, err], [0, ''], out);
   assert.match(out, /^ {2}ok {4}node +Sluice \S+ on Node\.js /m);
-  assert.match(out, /^ {2}ok {4}configuration +\S*sluice\.yaml with 1\b/m);
+  assert.match(out, /^ {2}ok {4}configuration +\S*sluice\.yaml with 2\b/m);
   assert.match(out, /^ {2}(?:ok|note) +data directory +\S+/m);
   assert.match(out, /^ {2}(?:ok|note) +memory +/m);
   assert.match(out, /^ {2}ok {4}proxies +lake \(127\.0\.0\.1:\d+\) is reached directly$/m);

@@ -126,6 +126,7 @@ test('runs, show and status say of the daemon what they say of its data director
   const details = await on('status', 'wrong');
   assert.match(details.out, /^wrong: failed\n {2}exports +model wrong to lake as csv/);
   assert.match(details.out, /^ {2}error +SOURCE_QUERY_INVALID: .*nowhere/m);
+  assert.match((await here('status', 'all')).out, /^ {2}last success {2}20\d\d-/m);
   assert.match((await here('status', 'wron')).err, /^error NAME_UNKNOWN: .*did you mean wrong\?/);
 });
 

@@ -32,5 +32,5 @@ export async function resume(
 
 function report(status: ActivationStatus, json: boolean | undefined, { terminal }: CommandContext): void {
   if (json) terminal.printJson(status);
-  else terminal.print(statusDetails(status, terminal), 14);
+  else terminal.print(statusDetails(status, terminal), 16);
 }

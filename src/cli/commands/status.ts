@@ -21,7 +21,7 @@ export async function status(
   const shown = on === undefined ? await statusesHere(name, context) : await statusesOf(on, name, context);
   if (json) for (const one of shown) terminal.printJson(one);
   else if (shown.length === 0) terminal.print('no activations are configured');
-  else if (name !== undefined) terminal.print(statusDetails(shown[0]!, terminal), 14);
+  else if (name !== undefined) terminal.print(statusDetails(shown[0]!, terminal), 16);
   else terminal.print(statusTable(shown, terminal));
   return EXIT.done;
 }

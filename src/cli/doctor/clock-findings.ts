@@ -58,7 +58,7 @@ async function compare(what: string, theirs: () => Promise<number>): Promise<Fin
 
 async function timeOfSource(activation: ResolvedActivation, signal: AbortSignal): Promise<number> {
   const { where: _where, mapping: _mapping, ...rest } = activation;
-  const model = { name: 'clock', sql: CLOCK_SQL, primaryKey: [] };
+  const model = { name: 'clock', sql: CLOCK_SQL, primaryKey: ['now'] };
   const { rows } = await previewActivation({ activation: { ...rest, model }, rows: 1, signal });
   return Number(rows[0]?.[0]);
 }

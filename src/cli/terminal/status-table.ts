@@ -61,7 +61,7 @@ export function statusDetails(status: ActivationStatus, terminal: Terminal): str
   ];
   const shown = lines.filter(line => line !== undefined);
   const head = `${terminal.paint('bold', name)}: ${stateOf(status, terminal)}`;
-  return [head, ...shown.map(([label, value]) => `  ${label.padEnd(12)}${value}`)].join('\n');
+  return [head, ...shown.map(([label, value]) => `  ${label.padEnd(14)}${value}`)].join('\n');
 }
 
 function lastRunText({ run, state, startedAt, endedAt, counts }: RunRecord): string {
