@@ -1,4 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
+import type { RecentRuns } from './history/recent-runs.ts';
 import type { RunHistory } from './history/run-history.ts';
 import type { ActivationStatus } from './operations.ts';
 import type { Scheduler, Warnings } from './parts.ts';
@@ -7,6 +8,7 @@ import type { RunQueue } from './queue/run-queue.ts';
 
 export interface StatusSources {
   readonly history: RunHistory;
+  readonly recentRuns: RecentRuns;
   readonly queue: RunQueue;
   readonly pauses: Pauses;
   readonly scheduler: Scheduler | undefined;
@@ -16,7 +18,7 @@ export interface StatusSources {
 /** How an activation stands, put together from all who know something of it. */
 export async function activationStatus(
   activation: ResolvedActivation,
-  { history, queue, pauses, scheduler, warnings }: StatusSources,
+  { history, recentRuns, queue, pauses, scheduler, warnings }: StatusSources,
 ): Promise<ActivationStatus> {
   const { name, model, segmentName, destination, format, runType, syncMode } = activation;
   await history.refresh(name);
@@ -37,6 +39,7 @@ export async function activationStatus(
     ...(running !== undefined && { running }),
     queued: queue.waitingOf(name).map(({ record }) => record.run),
     ...(lastRun && { lastRun }),
+    recent: await recentRuns.of(name),
     ...(lastSuccessAt !== undefined && { lastSuccessAt }),
     ...(nextRunAt !== undefined && { nextRunAt }),
     warnings: warnings?.active(name) ?? [],

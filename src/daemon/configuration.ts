@@ -9,7 +9,7 @@ import type { ReloadOutcome } from './operations.ts';
 type DaemonConfig = LoadedConfig['config']['daemon'];
 
 /** What the HTTP server is made with. */
-const NEEDS_RESTART: ReadonlySet<keyof DaemonConfig> = new Set(['host', 'port', 'bodyLimit']);
+const NEEDS_RESTART: ReadonlySet<keyof DaemonConfig> = new Set(['host', 'port', 'bodyLimit', 'console']);
 
 /** The configuration that the daemon goes by now. */
 export class Configuration {

@@ -1,5 +1,4 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import type { LoadedConfig } from '../config/load.ts';
 import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from '../history/run-id.ts';
@@ -7,14 +6,19 @@ import type { RunRecord } from '../history/run-record.ts';
 import { hasEnded } from '../history/run-state.ts';
 import type { Preview } from '../run/preview.ts';
 import type { Validation } from '../run/validation/validate.ts';
+import { activationConfiguration } from './activation-configuration.ts';
 import { activationStatus } from './activation-status.ts';
 import { type DataPlace, takeDataPlace } from './claimed-directory.ts';
 import type { Configuration } from './configuration.ts';
+import type { DaemonOptions, DaemonParts } from './daemon-options.ts';
 import { DocumentFolder } from './documents/document-folder.ts';
+import { RecentRuns } from './history/recent-runs.ts';
 import { RunHistory } from './history/run-history.ts';
 import { listRuns } from './history/run-list.ts';
 import type {
+  ActivationConfiguration,
   ActivationStatus,
+  Change,
   Health,
   Operations,
   ReloadOutcome,
@@ -24,7 +28,7 @@ import type {
   Triggered,
   TriggerRequest,
 } from './operations.ts';
-import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
+import type { DaemonClock, Log, Scheduler, Warnings } from './parts.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { SelfPause } from './pauses/self-pause.ts';
 import { fromPlainValidation, type Job } from './processes/run-messages.ts';
@@ -36,38 +40,8 @@ import { queuePath, RequestLog } from './queue/request-log.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { requeueAccepted, StartRecovery } from './queue/start-recovery.ts';
 import { RunEvents } from './run-events.ts';
+import { scheduleTarget } from './schedule/schedule-target.ts';
 import type { WriteProblems } from './write-problems.ts';
-
-export interface DaemonOptions {
-  /** Reads the configuration; also at each reload. */
-  readonly load: () => LoadedConfig;
-  readonly version: string;
-  readonly log: Log;
-  readonly clock?: DaemonClock;
-  readonly random?: () => number;
-  /** What runs are made with. */
-  readonly program?: RunProgram;
-  readonly createWarnings?: (parts: DaemonParts) => Warnings;
-  readonly createScheduler?: (parts: DaemonParts, target: ScheduleTarget) => Scheduler;
-  readonly observer?: DaemonObserver;
-}
-
-/** What the parts beside the daemon are made of. */
-export interface DaemonParts {
-  readonly configuration: Configuration;
-  readonly documents: DocumentStore;
-  readonly clock: DaemonClock;
-  readonly log: Log;
-}
-
-/** Is told what happens, for metrics. */
-export interface DaemonObserver {
-  /** An attempt came to nothing, and another follows. */
-  attemptFailed?(record: RunRecord): void;
-  runEnded?(record: RunRecord): void;
-  /** A configuration holds from now on. */
-  configured?(configuration: Configuration): void;
-}
 
 /** What a daemon takes over when it starts. */
 interface Kept {
@@ -96,6 +70,7 @@ export class Daemon implements Operations {
   readonly #writeProblems: WriteProblems;
   readonly #requests: RequestLog;
   readonly #history: RunHistory;
+  readonly #recentRuns: RecentRuns;
   readonly #pauses: Pauses;
   readonly #queue = new RunQueue();
   readonly #events = new RunEvents();
@@ -122,6 +97,7 @@ export class Daemon implements Operations {
     this.#writeProblems = kept.place.writeProblems;
     this.#requests = kept.requests;
     this.#history = kept.history;
+    this.#recentRuns = new RecentRuns(kept.history);
     this.#pauses = kept.pauses;
     this.#startedAt = this.#clock.now().toISOString();
     const { configuration, clock, log } = parts;
@@ -155,7 +131,10 @@ export class Daemon implements Operations {
       clock,
       log,
       check: activation => this.#checkSource(activation),
-      onPaused: async (activation, pause) => this.#warnings?.paused(activation, pause),
+      onPaused: async (activation, pause) => {
+        await this.#warnings?.paused(activation, pause);
+        this.#changed(activation.name);
+      },
       resume: async name => void (await this.resume(name)),
     });
     this.#startRecovery = new StartRecovery({
@@ -168,7 +147,14 @@ export class Daemon implements Operations {
       onFree: () => this.#dispatcher.dispatch(),
     });
     this.#warnings = options.createWarnings?.(parts);
-    this.#scheduler = options.createScheduler?.(parts, this.#scheduleTarget());
+    this.#scheduler = options.createScheduler?.(
+      parts,
+      scheduleTarget({
+        queue,
+        pauses,
+        trigger: request => this.trigger(request),
+      }),
+    );
   }
 
   /** `takeDataPlace`, `open`, then `begin`. */
@@ -287,6 +273,10 @@ export class Daemon implements Operations {
     return this.#events.observe(id, listener);
   }
 
+  observeAll(listener: (change: Change) => void): () => void {
+    return this.#events.observeAll(listener);
+  }
+
   // --- activations
 
   activations(): Promise<readonly ActivationStatus[]> {
@@ -297,9 +287,14 @@ export class Daemon implements Operations {
     return this.#statusOf(this.#configuration.resolve(name));
   }
 
+  async configured(name: string): Promise<ActivationConfiguration> {
+    return activationConfiguration(this.#configuration.resolve(name), this.#scheduler);
+  }
+
   #statusOf(activation: ResolvedActivation): Promise<ActivationStatus> {
     return activationStatus(activation, {
       history: this.#history,
+      recentRuns: this.#recentRuns,
       queue: this.#queue,
       pauses: this.#pauses,
       scheduler: this.#scheduler,
@@ -333,6 +328,7 @@ export class Daemon implements Operations {
     await this.#pauses.pause(name, 'user', reason);
     this.#selfPause.forget(name);
     this.#log.info({ activation: name, reason }, 'activation paused');
+    this.#changed(name);
     return this.activation(name);
   }
 
@@ -344,7 +340,12 @@ export class Daemon implements Operations {
       await this.#warnings?.resumed(activation);
     }
     this.#dispatcher.dispatch();
+    this.#changed(name);
     return this.activation(name);
+  }
+
+  #changed(name: string): void {
+    this.#events.announce({ type: 'activation', name });
   }
 
   async #checkSource({ name }: ResolvedActivation): Promise<boolean> {
@@ -371,6 +372,7 @@ export class Daemon implements Operations {
     this.#options.observer?.configured?.(this.#configuration);
     this.#inBackground(() => this.#startRecovery.look());
     this.#dispatcher.retryBlocked();
+    this.#events.announce({ type: 'configuration' });
     return outcome;
   }
 
@@ -429,11 +431,13 @@ export class Daemon implements Operations {
     const previous = await this.#history.newest(name, PREVIOUS_RUNS + 1);
     const earlier = previous.filter(({ run }) => run < record.run);
     await this.#warnings.runEnded(activation, record, earlier);
+    this.#changed(name);
   }
 
   async #afterUnfinished(record: RunRecord): Promise<void> {
     const activation = this.#configuration.find(record.activation);
     if (activation) await this.#warnings?.unfinished(activation, record);
+    this.#changed(record.activation);
   }
 
   async #prune(activation: string): Promise<void> {
@@ -451,21 +455,6 @@ export class Daemon implements Operations {
     if (this.#warnings) this.#inBackground(() => this.#warnings!.timePassed(activations, lastSuccessAt));
     this.#inBackground(() => this.#writeProblems.lookAgain());
     this.#callOffTimeRules = this.#clock.after(TIME_RULES_EVERY_MS, () => this.#passTime());
-  }
-
-  #scheduleTarget(): ScheduleTarget {
-    return {
-      isBusy: name => this.#queue.isBusy(name),
-      hasScheduledWaiting: name =>
-        this.#queue.waitingOf(name).some(({ record }) => record.trigger === 'schedule'),
-      isPaused: name => this.#pauses.get(name) !== undefined,
-      trigger: async (activation, dueAt, setBackAt) => {
-        // The key makes one run of a schedule that is triggered again after a crash.
-        const again = setBackAt ? ` set back ${setBackAt.toISOString()}` : '';
-        const idempotencyKey = `schedule ${dueAt.toISOString()}${again}`;
-        await this.trigger({ activation, trigger: 'schedule', idempotencyKey, scheduledFor: dueAt });
-      },
-    };
   }
 
   #startSideJob(job: Job, program: RunProgram): RunProcess {

@@ -20,6 +20,7 @@ export class OpeningOperations implements Operations {
   cancel = refuse;
   activations = refuse;
   activation = refuse;
+  configured = refuse;
   validate = refuse;
   preview = refuse;
   pause = refuse;
@@ -27,6 +28,10 @@ export class OpeningOperations implements Operations {
   reload = refuse;
 
   observe(): never {
+    throw tooEarly();
+  }
+
+  observeAll(): never {
     throw tooEarly();
   }
 }

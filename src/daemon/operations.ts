@@ -1,4 +1,4 @@
-import type { RunRecord } from '../history/run-record.ts';
+import type { RunCounts, RunRecord } from '../history/run-record.ts';
 import type { RunState } from '../history/run-state.ts';
 import type { RunProgress } from '../run/export-run.ts';
 import type { Preview } from '../run/preview.ts';
@@ -32,10 +32,14 @@ export interface Operations {
   cancel(id: string): Promise<RunRecord>;
   /** Calls `listener` at each event of the run, until the returned function is called. */
   observe(id: string, listener: (event: RunEvent) => void): () => void;
+  /** Calls `listener` at each event of every run, and whenever an activation stands otherwise than before. */
+  observeAll(listener: (change: Change) => void): () => void;
 
   /** Every activation of the configuration, by name. */
   activations(): Promise<readonly ActivationStatus[]>;
   activation(name: string): Promise<ActivationStatus>;
+  /** What the activation is made of, and when it is due. */
+  configured(name: string): Promise<ActivationConfiguration>;
   validate(name: string, signal: AbortSignal): Promise<Validation>;
   preview(name: string, options: { readonly rows: number; readonly signal: AbortSignal }): Promise<Preview>;
   /** No run begins until `resume`; those that are queued wait, the one under way goes on. */
@@ -82,6 +86,13 @@ export type RunEvent =
   | { readonly type: 'state'; readonly record: RunRecord }
   | { readonly type: 'progress'; readonly run: string; readonly progress: RunProgress };
 
+export type Change =
+  | RunEvent
+  /** It was paused or resumed, or other warnings hold. */
+  | { readonly type: 'activation'; readonly name: string }
+  /** Activations may have come, gone or changed. */
+  | { readonly type: 'configuration' };
+
 export interface ActivationStatus {
   readonly name: string;
   readonly model: string;
@@ -95,12 +106,52 @@ export interface ActivationStatus {
   readonly running?: string;
   readonly queued: readonly string[];
   readonly lastRun?: RunRecord;
+  /** The last runs that have ended, the newest last. */
+  readonly recent: readonly RecentRun[];
   /** When a run last succeeded; ISO 8601, UTC. */
   readonly lastSuccessAt?: string;
   /** When the next scheduled run is due; ISO 8601, UTC. Absent without a schedule. */
   readonly nextRunAt?: string;
   /** Warnings that hold now. */
   readonly warnings: readonly ActiveWarning[];
+}
+
+/** A run that has ended, in short. */
+export interface RecentRun
+  extends Pick<RunRecord, 'run' | 'state' | 'startedAt'>,
+    Pick<RunCounts, 'added' | 'updated' | 'removed' | 'written' | 'bytes'> {
+  readonly seconds?: number;
+}
+
+export interface ActivationConfiguration {
+  readonly activation: string;
+  readonly source: string;
+  /** The query of the model, and the filter of the segment. Absent where the source takes no query. */
+  readonly sql?: string;
+  readonly where?: string;
+  readonly primaryKey: readonly string[];
+  /** Where files go, without credentials, with a slash at the end; the name of a file follows. */
+  readonly url: string;
+  readonly fileName: string;
+  readonly schedule: readonly ScheduleEntry[];
+  /** The next instants that are due; ISO 8601, UTC. */
+  readonly upcoming: readonly string[];
+  /** Scheduled runs that were left out since the daemon began, the newest last. */
+  readonly leftOut: readonly LeftOut[];
+  /** Every setting, with defaults; secrets are hidden. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface ScheduleEntry {
+  /** As it is configured. */
+  readonly entry: string;
+  readonly words: string;
+}
+
+export interface LeftOut {
+  /** ISO 8601, UTC. */
+  readonly dueAt: string;
+  readonly reason: string;
 }
 
 export interface Pause {

@@ -1,6 +1,6 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
-import type { ActiveWarning, Pause } from './operations.ts';
+import type { ActiveWarning, LeftOut, Pause } from './operations.ts';
 
 /** What the parts of the daemon are given, and what they promise each other. */
 
@@ -49,6 +49,10 @@ export interface Scheduler {
   schedule(activations: readonly ResolvedActivation[]): Promise<void>;
   /** When the next run of the activation is due. */
   nextRunAt(activation: string): Date | undefined;
+  /** The next instants that are due, whether or not the activation is paused. */
+  upcoming(activation: string, count: number): readonly Date[];
+  /** Runs that were left out since the start, the newest last. */
+  leftOut(activation: string): readonly LeftOut[];
   stop(): void;
 }
 

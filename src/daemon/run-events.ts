@@ -1,12 +1,26 @@
 import { hasEnded } from '../history/run-state.ts';
-import type { RunEvent } from './operations.ts';
+import type { Change, RunEvent } from './operations.ts';
 
 /** Who listens to which run. */
 export class RunEvents {
   readonly #listeners = new Map<string, Set<(event: RunEvent) => void>>();
+  readonly #ofAll = new Set<(change: Change) => void>();
 
   emit(run: string, event: RunEvent): void {
     for (const listener of this.#listeners.get(run) ?? []) listener(event);
+    this.announce(event);
+  }
+
+  /** Tells those who listen to everything. */
+  announce(change: Change): void {
+    for (const listener of this.#ofAll) listener(change);
+  }
+
+  observeAll(listener: (change: Change) => void): () => void {
+    // Its own, so that one function can listen twice.
+    const own = (change: Change): void => listener(change);
+    this.#ofAll.add(own);
+    return () => this.#ofAll.delete(own);
   }
 
   observe(run: string, listener: (event: RunEvent) => void): () => void {

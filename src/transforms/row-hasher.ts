@@ -59,7 +59,7 @@ export class RowHasher {
     this.#changesAt = this.#hashesAt + HASH_BYTES * CHUNK_ROWS;
     this.#rowsAt = this.#changesAt + CHUNK_ROWS;
     compiled ??= new WebAssembly.Module(Buffer.from(ROW_HASHER_CODE, 'base64'));
-    this.#exports = new WebAssembly.Instance(compiled, {}).exports as Exports;
+    this.#exports = new WebAssembly.Instance(compiled, {}).exports as unknown as Exports;
     const secret = Buffer.from(hashing.secret, 'hex');
     this.#exports.setSecret(secret.readBigUInt64LE(0), secret.readBigUInt64LE(8));
     this.#makeRoom(CHUNK_BYTES);

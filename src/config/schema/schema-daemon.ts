@@ -41,6 +41,14 @@ export const daemon = z
       .max(65_535)
       .default(7345)
       .describe('Port to listen on; 0 takes a free one. A change takes a restart.'),
+    title: text()
+      .max(60, { error: 'text of at most 60 characters' })
+      .exactOptional()
+      .describe('Name of this installation, such as `production`: the console shows it on every page.'),
+    console: z
+      .boolean()
+      .default(true)
+      .describe('Whether the web console is served at `/`. A change takes a restart.'),
     concurrency: z.int().min(1).max(256).default(2).describe('Runs at the same time, in all.'),
     tokens: z
       .strictObject({

@@ -4,9 +4,14 @@ import { BlockList, isIP } from 'node:net';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { DaemonConfig } from '../../config/schema/schema.ts';
 import { SluiceError } from '../../errors.ts';
-import type { Access } from './route.ts';
 
 export type AccessConfig = DeepReadonly<Pick<DaemonConfig, 'host' | 'tokens' | 'allowedHosts'>>;
+
+/**
+ * Who may call: anyone, anyone with a token, anyone with a write token, which changes and rows of sources need. Without
+ * tokens in the configuration, all may.
+ */
+export type Access = 'anyone' | 'read' | 'write';
 
 /** Who calls, as the audit log names them. */
 export interface Caller {
@@ -72,7 +77,7 @@ export class AccessRules {
    */
   callerOf(request: IncomingMessage): Caller {
     if (this.#tokens.length === 0) {
-      this.#checkHost(request);
+      this.#checkOwnHost(request);
       return ANONYMOUS;
     }
     const { authorization } = request.headers;
@@ -88,6 +93,11 @@ export class AccessRules {
     return found;
   }
 
+  /** For what anyone may see. Throws FORBIDDEN for another server's `Host` where there are no tokens. */
+  checkHost(request: IncomingMessage): void {
+    if (this.#tokens.length === 0) this.#checkOwnHost(request);
+  }
+
   /** Throws UNAUTHORIZED or FORBIDDEN. */
   checkRight(caller: Caller, needed: Access): void {
     if (needed === 'anyone') return;
@@ -99,7 +109,7 @@ export class AccessRules {
     }
   }
 
-  #checkHost(request: IncomingMessage): void {
+  #checkOwnHost(request: IncomingMessage): void {
     const { host = '' } = request.headers;
     const name = hostName(host);
     if (name !== undefined) {

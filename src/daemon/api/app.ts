@@ -8,7 +8,8 @@ import type { Log } from '../parts.ts';
 import type { AccessRules, Caller } from './access-rules.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Connections } from './connections.ts';
-import { failedAnswer, toFailure } from './error-answer.ts';
+import type { ConsoleFiles } from './console-files.ts';
+import { failedAnswer, JSON_TYPE, toFailure } from './error-answer.ts';
 import { checkShape, parseBody, parseInput } from './parse-request.ts';
 import type { Answer, Route, Services } from './route.ts';
 import { ROUTES } from './routes.ts';
@@ -20,11 +21,14 @@ export interface AppOptions {
   readonly log: Log;
   readonly connections: Connections;
   readonly bodyLimit: number;
+  /** Absent where the console is not served. */
+  readonly console: ConsoleFiles | undefined;
 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     sluice?: Route;
+    isConsole?: true;
   }
 }
 
@@ -37,7 +41,6 @@ const ANSWER_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
 } as const;
 
-const JSON_TYPE = 'application/json; charset=utf-8';
 /** How often the timeouts of headers and requests are looked after. */
 const TIMEOUT_CHECK_MS = 1000;
 
@@ -116,8 +119,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     prepare(request, reply);
     if (connections.isClosing) throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
     checkShape(request.raw);
-    const { sluice: route } = request.routeOptions.config;
-    access.checkOrigin(request.raw);
+    const { sluice: route, isConsole } = request.routeOptions.config;
+    // Links from elsewhere lead to the page of the console, which holds no data.
+    const isLink = isConsole && request.raw.headers['sec-fetch-mode'] === 'navigate';
+    if (!isLink) access.checkOrigin(request.raw);
+    if (isConsole) {
+      access.checkHost(request.raw);
+      return done();
+    }
     if (route?.access === 'anyone') {
       seen.set(request, whoAnyone(request));
     } else {
@@ -188,6 +197,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         const answer = await route.handle({
           input: input as never,
           mayRead: known?.mayRead === true,
+          caller: known?.caller ?? { may: 'nothing' },
           get signal() {
             return connections.signalOf(reply.raw);
           },
@@ -201,8 +211,28 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       },
     });
   }
+  if (options.console) serveConsole(app, options.console);
   await app.ready();
   return app;
+}
+
+const INDEX = 'index.html';
+
+/** Relative to the page, so that it works below any prefix that a proxy takes away. */
+function serveConsole(app: FastifyInstance, files: ConsoleFiles): void {
+  const answer = (name: string, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const found = files.find(name, request.headers['accept-encoding'] ?? '');
+    if (found === undefined) throw pathFailure(request, reply);
+    // In the place of those that are on every answer.
+    for (const [header, value] of Object.entries(found.headers)) reply.raw.setHeader(header, value);
+    return reply.send(found.bytes);
+  };
+  const config = { isConsole: true } as const;
+  app.get('/', { config }, (request, reply) => answer(INDEX, request, reply));
+  app.get('/console/:file', { config }, (request, reply) => {
+    const { file } = request.params as { file: string };
+    return answer(file === INDEX ? '' : file, request, reply);
+  });
 }
 
 function streams(route: Route): boolean {
@@ -216,8 +246,8 @@ function send(answer: Answer, reply: FastifyReply, toJson: Services['toJson']): 
     return reply;
   }
   reply.code(answer.status);
-  if ('text' in answer) return reply.header('Content-Type', answer.contentType).send(answer.text);
   if (answer.headers !== undefined) reply.headers(answer.headers);
+  if ('text' in answer) return reply.header('Content-Type', answer.contentType).send(answer.text);
   if (answer.body === undefined) return reply.send();
   return reply.type(JSON_TYPE).send(toJson(answer.body));
 }

@@ -2,6 +2,8 @@ import { type ErrorCode, SluiceError } from '../../errors.ts';
 import { toRunError } from '../../history/new-record.ts';
 import type { ErrorAnswer } from './schemas/error-schema.ts';
 
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
 export interface FailedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

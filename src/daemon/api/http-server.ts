@@ -12,6 +12,7 @@ import { AccessRules, isLoopback } from './access-rules.ts';
 import { createApp } from './app.ts';
 import { AuditLog } from './audit-log.ts';
 import { Connections } from './connections.ts';
+import { ConsoleFiles } from './console-files.ts';
 import { HTTP_LIMITS, type HttpLimits } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import type { MetricsPage, Services } from './route.ts';
@@ -28,12 +29,14 @@ export interface HttpServerOptions {
   /** Everything that is answered passes it. */
   readonly redactor: Redactor;
   readonly limits?: Partial<HttpLimits>;
+  /** The files of the console, where they are not those of this installation. */
+  readonly console?: ConsoleFiles;
   /** Is told of writes to the audit log. */
   readonly watch?: WriteWatch;
 }
 
 export type HttpConfig = DeepReadonly<
-  Pick<DaemonConfig, 'host' | 'port' | 'tokens' | 'allowedHosts' | 'bodyLimit'>
+  Pick<DaemonConfig, 'host' | 'port' | 'tokens' | 'allowedHosts' | 'bodyLimit' | 'title' | 'console'>
 >;
 
 export interface HttpServer {
@@ -59,6 +62,7 @@ export interface HttpServer {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { metrics, log, config, dataDirectory, redactor } = options;
   let { operations } = options;
+  let { title } = config;
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const access = new AccessRules(config);
   const address = await addressOf(config.host);
@@ -85,6 +89,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     limits,
     waits: new Slots('requests that wait for a run', limits.waits),
     eventStreams: new Slots('event streams', limits.eventStreams),
+    access: {
+      get tokensRequired() {
+        return access.hasTokens;
+      },
+      get title() {
+        return title;
+      },
+    },
     probes: new Slots('validations and previews', limits.probes),
     toJson,
     openApi: () => {
@@ -93,7 +105,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
   };
   const connections = new Connections(limits);
-  const app = await createApp({ services, access, audit, log, connections, bodyLimit: config.bodyLimit });
+  const app = await createApp({
+    services,
+    access,
+    audit,
+    log,
+    connections,
+    bodyLimit: config.bodyLimit,
+    console: config.console ? (options.console ?? ConsoleFiles.read()) : undefined,
+  });
   const { server } = app;
   connections.watch(server);
   try {
@@ -118,6 +138,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       operations = next;
     },
     use: next => {
+      title = next.title;
       const hasTokens = next.tokens.read.length + next.tokens.write.length > 0;
       if (isPublic && !hasTokens) {
         log.warn(

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
 import type { ErrorCode } from '../../errors.ts';
 import type { Operations } from '../operations.ts';
+import type { Access, Caller } from './access-rules.ts';
 import type { HttpLimits } from './limits.ts';
 import type { Slots } from './slots.ts';
 
@@ -9,12 +10,6 @@ import type { Slots } from './slots.ts';
  * A route as data: the same row gives the types of the handler, the checks of the request, the OpenAPI document and the
  * reference page.
  */
-
-/**
- * Who may call: anyone, anyone with a token, anyone with a write token, which changes and rows of sources need. Without
- * tokens in the configuration, all may.
- */
-export type Access = 'anyone' | 'read' | 'write';
 
 export type Tag = 'runs' | 'activations' | 'daemon';
 
@@ -47,7 +42,12 @@ export interface RouteShape {
 
 export type Answer =
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
-  | { readonly status: number; readonly contentType: string; readonly text: string }
+  | {
+      readonly status: number;
+      readonly contentType: string;
+      readonly text: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Takes the response over, to its end. */
   | { readonly stream: (response: ServerResponse) => void };
 
@@ -57,11 +57,19 @@ export interface Services {
   readonly limits: HttpLimits;
   readonly waits: Slots;
   readonly eventStreams: Slots;
+  readonly access: AccessFacts;
   readonly probes: Slots;
   /** JSON, without secrets, of anything that is answered. */
   readonly toJson: (value: unknown) => string;
   /** The document, as JSON. */
   readonly openApi: () => string;
+}
+
+/** What callers may be told of how the daemon is configured for them. */
+export interface AccessFacts {
+  readonly tokensRequired: boolean;
+  /** `daemon.title`. */
+  readonly title: string | undefined;
 }
 
 /** The metrics of the daemon, in the text format of Prometheus. */
@@ -74,6 +82,7 @@ export interface Call<Input> {
   readonly input: Input;
   /** Whether the caller may see more than anyone may. */
   readonly mayRead: boolean;
+  readonly caller: Caller;
   /** Aborts when the client goes away and when the server closes. */
   readonly signal: AbortSignal;
   readonly services: Services;

@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
+import type { LeftOut } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
 import { type DueTimes, dueTimes } from './due-times.ts';
 
@@ -24,6 +25,9 @@ const LOOK_AT_LEAST_EVERY_MS = 30_000;
 
 /** Until a run that could not be accepted, for a reason that may pass, is asked for again. */
 const ASK_AGAIN_AFTER_MS = 10_000;
+
+/** So many of an activation that were left out are remembered. */
+const LEFT_OUT_KEPT = 5;
 
 /** Instants that are none are left out: their schedules have missed nothing then. */
 const schedulesDocument = z.strictObject({
@@ -78,6 +82,7 @@ export class CronScheduler implements Scheduler {
   /** Activations of which a run was asked for, and not yet accepted or refused. */
   readonly #asking = new Set<string>();
   readonly #askAgainAt = new Map<string, Date>();
+  readonly #leftOut = new Map<string, readonly LeftOut[]>();
   /** When the clock was last found to be set far back: instants that were due before are due once more. */
   #setBackAt: Date | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -116,6 +121,23 @@ export class CronScheduler implements Scheduler {
     const plan = this.#plans.get(activation);
     if (plan === undefined || this.#options.target.isPaused(activation)) return undefined;
     return earliest(plan.entries.map(({ next }) => next));
+  }
+
+  upcoming(activation: string, count: number): readonly Date[] {
+    const entries = this.#plans.get(activation)?.entries ?? [];
+    const instants = entries.flatMap(({ times, next }) => {
+      const due: Date[] = [];
+      for (let at = next; at !== undefined && due.length < count; at = times.nextAfter(at)) due.push(at);
+      return due.map(at => at.getTime());
+    });
+    return [...new Set(instants)]
+      .sort((a, b) => a - b)
+      .slice(0, count)
+      .map(at => new Date(at));
+  }
+
+  leftOut(activation: string): readonly LeftOut[] {
+    return this.#leftOut.get(activation) ?? [];
   }
 
   stop(): void {
@@ -171,6 +193,8 @@ export class CronScheduler implements Scheduler {
     if (reason !== undefined) {
       const fields = { activation: name, scheduledFor: dueAt.toISOString() };
       this.#options.log.info(fields, `a scheduled run is left out: ${reason}`);
+      const leftOut = [...this.leftOut(name), { dueAt: fields.scheduledFor, reason }];
+      this.#leftOut.set(name, leftOut.slice(-LEFT_OUT_KEPT));
       attend();
       return true;
     }

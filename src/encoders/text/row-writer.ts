@@ -88,7 +88,7 @@ export class RowWriter {
     const writeValue = (field: number, start: number, end: number, at: number): number =>
       this.#current!.writeValue(field, this.#memory, start >>> 0, end >>> 0, at >>> 0);
     const { exports } = new WebAssembly.Instance(compiled, { caller: { writeValue } });
-    this.#exports = exports as Exports;
+    this.#exports = exports as unknown as Exports;
     this.#memory = Buffer.from(this.#exports.memory.buffer);
     this.#words = new Int32Array(this.#exports.memory.buffer);
   }

@@ -11,6 +11,7 @@ import { MemoryOperations } from './support/memory-operations.ts';
 import type { OpenApiClient } from './support/openapi-client.ts';
 import { RawConnection } from './support/raw-http.ts';
 import { Served } from './support/served.ts';
+import { eventsOf, type ServerSentEvent } from './support/server-sent-events.ts';
 import { soon, until } from './support/soon.ts';
 
 let served: Served;
@@ -23,39 +24,6 @@ before(async () => {
   client = await served.client();
 });
 after(() => served.dispose());
-
-interface ServerSentEvent {
-  readonly event: string;
-  readonly id: string;
-  readonly data: Record<string, unknown>;
-}
-
-/** An independent reader of server-sent events: fields by line, an event at each empty line, comments left out. */
-async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent> {
-  let rest = '';
-  const chunks = response.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
-  for (;;) {
-    const { done, value } = await soon(chunks.next(), 'the stream goes on or ends');
-    if (done) break;
-    const blocks = (rest + value).split('\n\n');
-    rest = blocks.pop()!;
-    for (const block of blocks) {
-      const fields = new Map(
-        block
-          .split('\n')
-          .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
-      );
-      const data = fields.get('data');
-      if (data === undefined) continue;
-      yield {
-        event: fields.get('event')!,
-        id: fields.get('id')!,
-        data: JSON.parse(data) as Record<string, unknown>,
-      };
-    }
-  }
-  assert.equal(rest, '', 'the stream ended within an event');
-}
 
 async function newRun(name = 'customers'): Promise<string> {
   return (await client.call<RunRecord>('triggerRun', { path: { name } })).body.run;

@@ -11,6 +11,7 @@ import { getAzurite, type TestContainer } from '../../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../../support/postgres.ts';
 import { builtProgram } from '../support/daemon-world.ts';
 import { OpenApiClient } from './support/openapi-client.ts';
+import { eventsOf } from './support/server-sent-events.ts';
 
 const READ = 'read-token-0123456789';
 const WRITE = 'write-token-0123456789';
@@ -306,6 +307,27 @@ test('metrics, health and audit tell the same story, and nothing tells a secret'
   for (const secret of [READ, WRITE, accountKey, ...(password === '' ? [] : [password])]) {
     assert.ok(!audit.includes(secret) && !logged.includes(secret), 'a secret is in the log');
   }
+});
+
+test('who looks is told who they are, what is configured, and what changes', async () => {
+  const me = await client.as(READ).call('getMe');
+  assert.deepEqual([me.body['may'], me.body['tokensRequired']], ['read', true]);
+  assert.equal((await client.call('getMe')).body['may'], 'write');
+  const path = { name: 'customers' };
+  const configured = await client.call('getActivationConfiguration', { path });
+  assert.equal(configured.body['url'], `${container.accountUrl}/${container.container}/`);
+
+  const stop = new AbortController();
+  const stream = await client.open('streamChanges', { signal: stop.signal });
+  await client.call('pauseActivation', { path });
+  for await (const { event, data } of eventsOf(stream)) {
+    client.check('streamChanges', stream.status, stream.headers, '');
+    client.checkEvent('streamChanges', event, data);
+    assert.deepEqual([event, data['name']], ['activation', 'customers']);
+    break;
+  }
+  stop.abort();
+  await client.call('resumeActivation', { path });
 });
 
 test('every operation of the document was used for it, with success', () => {

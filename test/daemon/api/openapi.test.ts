@@ -45,7 +45,10 @@ test('the document has every route of the specification, and says so in OpenAPI 
     'GET /readyz',
     'GET /v1/activations',
     'GET /v1/activations/{name}',
+    'GET /v1/activations/{name}/configuration',
     'GET /v1/activations/{name}/preview',
+    'GET /v1/events',
+    'GET /v1/me',
     'GET /v1/runs',
     'GET /v1/runs/{id}',
     'GET /v1/runs/{id}/events',
@@ -189,7 +192,8 @@ test('the answers of every operation are as the document says', async () => {
     ],
   });
   await client.call('pauseActivation', { path });
-  for (const operationId of client.operationIds) {
+  // A stream of all changes has no end.
+  for (const operationId of client.operationIds.filter(id => id !== 'streamChanges')) {
     const { status } = await client.call(operationId, { path });
     assert.ok([200, 202, 409].includes(status), `${operationId} ${status}`);
   }

@@ -284,6 +284,21 @@ test('a paused activation does not run, tells no next run, and is not made up fo
   assert.equal(world.scheduler.nextRunAt('daily')?.toISOString(), '2026-06-02T05:00:00.000Z');
 });
 
+test('the next instants of all entries are told in order, and what was left out with its reason', async () => {
+  const world = new World('2026-04-14T06:30:00Z');
+  const both = { schedule: [{ cron: '0 7 * * *', timezone: 'UTC' }, { every: '12h' }] };
+  await world.schedule(activation('both', both), activation('never'));
+  world.target.paused.add('both');
+  const upcoming = () => world.scheduler.upcoming('both', 4).map(at => at.toISOString().slice(8, 16));
+  assert.deepEqual(upcoming(), ['14T07:00', '14T18:30', '15T06:30', '15T07:00']);
+  assert.deepEqual(world.scheduler.upcoming('never', 4), []);
+  assert.deepEqual(world.scheduler.leftOut('both'), []);
+  await world.clock.passUntil('2026-04-14T07:00:00Z');
+  assert.deepEqual(world.scheduler.leftOut('both'), [
+    { dueAt: '2026-04-14T07:00:00.000Z', reason: 'the activation is paused' },
+  ]);
+});
+
 test('a machine that slept makes one run as soon as it wakes', async () => {
   const world = new World('2026-06-01T04:00:00Z');
   await world.schedule(daily(), every('1h'));

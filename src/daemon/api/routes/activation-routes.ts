@@ -1,10 +1,16 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { type ErrorCode, SluiceError } from '../../../errors.ts';
 import { validationReport } from '../../../run/validation/validation-report.ts';
+import { openChangeStream } from '../change-stream.ts';
+import { JSON_TYPE } from '../error-answer.ts';
 import { type Call, type Route, route } from '../route.ts';
 import {
+  activationConfigurationSchema,
   activationListSchema,
   activationSchema,
+  CHANGE_EVENTS,
+  listedActivation,
   previewSchema,
   validationSchema,
 } from '../schemas/activation-schema.ts';
@@ -53,12 +59,30 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     summary: 'Every activation',
     description:
       'Each as it stands: its last run, when it is due, whether it is paused, and the warnings that hold.',
-    answers: { 200: { description: 'The activations, by name.', schema: activationListSchema } },
-    errors: [],
-    handle: async ({ services }) => ({
-      status: 200,
-      body: { activations: await services.operations.activations() },
+    headers: z.object({
+      'if-none-match': z
+        .string()
+        .exactOptional()
+        .describe('`ETag` of an earlier answer: while nothing has changed the answer is 304.'),
     }),
+    answers: {
+      200: {
+        description: 'The activations, by name.',
+        schema: activationListSchema,
+        headers: { ETag: 'Changes with the answer.' },
+      },
+      304: { description: 'All are as the answer with that `ETag` said.' },
+    },
+    errors: [],
+    handle: async ({ input, services }) => {
+      const activations = (await services.operations.activations()).map(listedActivation);
+      const text = services.toJson({ activations });
+      const ETag = `"${createHash('sha256').update(text).digest('base64url')}"`;
+      const headers = { ETag };
+      return input.headers['if-none-match'] === ETag
+        ? { status: 304, headers }
+        : { status: 200, headers, contentType: JSON_TYPE, text };
+    },
   }),
 
   route({
@@ -77,6 +101,47 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
       status: 200,
       body: await services.operations.activation(input.params.name),
     }),
+  }),
+
+  route({
+    operationId: 'getActivationConfiguration',
+    method: 'GET',
+    path: '/v1/activations/{name}/configuration',
+    access: 'read',
+    tag: 'activations',
+    summary: 'What an activation is made of',
+    description:
+      'Its query, key, names, schedule and every setting with its default, as the daemon goes by it. Secrets are hidden.',
+    params: byName,
+    answers: {
+      200: { description: 'As it is configured.', schema: activationConfigurationSchema },
+    },
+    errors: ['NAME_UNKNOWN'],
+    handle: async ({ input, services }) => ({
+      status: 200,
+      body: await services.operations.configured(input.params.name),
+    }),
+  }),
+
+  route({
+    operationId: 'streamChanges',
+    method: 'GET',
+    path: '/v1/events',
+    access: 'read',
+    tag: 'activations',
+    summary: 'Follow everything',
+    description:
+      'Server-sent events: whatever changes of activations and runs, from now on; ask for the list first, once the stream is open. `configuration` says that activations may have come or gone: ask for the list again. Comments come while nothing happens. A slow reader is told the newest of each only, and one that takes nothing is dropped.',
+    answers: {
+      200: {
+        description: 'The events.',
+        contentType: 'text/event-stream',
+        schema: z.string(),
+        events: CHANGE_EVENTS,
+      },
+    },
+    errors: ['TOO_MANY_REQUESTS'],
+    handle: ({ signal, services }) => openChangeStream(services, signal),
   }),
 
   route({

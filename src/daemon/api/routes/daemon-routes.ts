@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Route, route } from '../route.ts';
 import { aliveSchema, readinessSchema, reloadSchema } from '../schemas/activation-schema.ts';
+import { type CallerAnswer, callerSchema } from '../schemas/caller-schema.ts';
 
 export const DAEMON_ROUTES: readonly Route[] = [
   route({
@@ -15,6 +16,30 @@ export const DAEMON_ROUTES: readonly Route[] = [
     answers: { 200: { description: 'What changed.', schema: reloadSchema } },
     errors: ['CONFIG_INVALID', 'CONFIG_NOT_FOUND', 'CONFIG_SECRET_MISSING'],
     handle: async ({ services }) => ({ status: 200, body: await services.operations.reload() }),
+  }),
+
+  route({
+    operationId: 'getMe',
+    method: 'GET',
+    path: '/v1/me',
+    access: 'read',
+    tag: 'daemon',
+    summary: 'Who calls',
+    description: 'What the token of the request may, and which daemon answers.',
+    answers: { 200: { description: 'The caller.', schema: callerSchema } },
+    errors: [],
+    handle: ({ caller, services }) => {
+      const { access, operations } = services;
+      const { may, token } = caller;
+      const me = {
+        may: may === 'write' ? may : 'read',
+        ...(token !== undefined && { tokenName: token }),
+        tokensRequired: access.tokensRequired,
+        version: operations.health().version,
+        ...(access.title !== undefined && { title: access.title }),
+      } as const;
+      return { status: 200, body: me satisfies CallerAnswer };
+    },
   }),
 
   route({

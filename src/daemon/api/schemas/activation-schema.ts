@@ -1,14 +1,23 @@
 import * as z from 'zod';
 import type { NoteCode } from '../../../config/schema/note-kinds.ts';
 import { COLUMN_KINDS } from '../../../config/schema/schema-sources.ts';
+import type { RunRecord } from '../../../history/run-record.ts';
 import type { ShownColumn } from '../../../row-batch.ts';
 import type { Preview } from '../../../run/preview.ts';
 import type { CheckName } from '../../../run/validation/validate.ts';
 import type { ValidationReport } from '../../../run/validation/validation-report.ts';
-import type { ActivationStatus, ReloadOutcome } from '../../operations.ts';
+import type { ActivationConfiguration, ActivationStatus, ReloadOutcome } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
-import { runSchema, runType, syncMode } from './run-schema.ts';
+import {
+  listedRun,
+  listedRunSchema,
+  recentRunSchema,
+  runProgressSchema,
+  runSchema,
+  runType,
+  syncMode,
+} from './run-schema.ts';
 
 const pauseSchema = component(
   'Pause',
@@ -48,6 +57,7 @@ export const activationSchema = component(
       running: z.string().exactOptional().describe('Id of the run under way.'),
       queued: z.array(z.string()).describe('Ids of the runs that wait.'),
       lastRun: runSchema.exactOptional(),
+      recent: z.array(recentRunSchema).describe('The last runs that have ended, up to 30, the newest last.'),
       lastSuccessAt: instant().exactOptional(),
       nextRunAt: instant().exactOptional().describe('When the next scheduled run is due.'),
       warnings: z.array(activeWarningSchema),
@@ -64,6 +74,7 @@ export const activationSchema = component(
           runType: 'full_then_delta',
           syncMode: 'difference',
           queued: [],
+          recent: [],
           lastSuccessAt: '2025-04-14T07:00:04.908Z',
           nextRunAt: '2025-04-15T05:00:00.000Z',
           warnings: [],
@@ -73,10 +84,75 @@ export const activationSchema = component(
 );
 true satisfies SameShape<typeof activationSchema, ActivationStatus>;
 
+export const listedActivationSchema = component(
+  'ListedActivation',
+  activationSchema
+    .extend({ lastRun: listedRunSchema.exactOptional() })
+    .describe('An activation with its last run without the files.')
+    .meta({}),
+);
+
+/** As it stands in a list. */
+export function listedActivation(status: ActivationStatus): z.output<typeof listedActivationSchema> {
+  const { lastRun, ...rest } = status as z.output<typeof activationSchema>;
+  return { ...rest, ...(lastRun && { lastRun: listedRun(lastRun as RunRecord) }) } as z.output<
+    typeof listedActivationSchema
+  >;
+}
+
 export const activationListSchema = component(
   'ActivationList',
-  z.object({ activations: z.array(activationSchema).describe('By name.') }).describe('Every activation.'),
+  z
+    .object({ activations: z.array(listedActivationSchema).describe('By name.') })
+    .describe('Every activation.'),
 );
+
+export const activationConfigurationSchema = component(
+  'ActivationConfiguration',
+  z
+    .object({
+      activation: z.string(),
+      source: z.string().describe('Name of the source.'),
+      sql: z
+        .string()
+        .exactOptional()
+        .describe(
+          'The query of the model, without values of references; absent where the source takes none.',
+        ),
+      where: z.string().exactOptional().describe('The filter of the segment.'),
+      primaryKey: z.array(z.string()),
+      url: z.string().describe('Where files go, without credentials; the name of a file follows.'),
+      fileName: z.string().describe('Template of the name of the files.'),
+      schedule: z
+        .array(
+          z.object({
+            entry: z.string().describe('As it is configured.'),
+            words: z.string().describe('As somebody would say it.'),
+          }),
+        )
+        .describe('When runs begin by themselves.'),
+      upcoming: z.array(instant()).describe('The next five instants that are due.'),
+      leftOut: z
+        .array(z.object({ dueAt: instant(), reason: z.string() }))
+        .describe('Scheduled runs that were left out since the daemon began, the newest last.'),
+      settings: z
+        .record(z.string(), z.unknown())
+        .describe('Every setting of the activation, its source and its destination; secrets are hidden.'),
+    })
+    .describe('What an activation is made of, and when it is due.'),
+);
+true satisfies SameShape<typeof activationConfigurationSchema, ActivationConfiguration>;
+
+/** The shape of each event's data, by the event's name. */
+export const CHANGE_EVENTS = {
+  activation: listedActivationSchema,
+  run: listedRunSchema,
+  progress: runProgressSchema,
+  configuration: component(
+    'ConfigurationRead',
+    z.object({ reloaded: z.literal(true) }).describe('The configuration was read again.'),
+  ),
+} as const;
 
 const columnSchema = component(
   'Column',

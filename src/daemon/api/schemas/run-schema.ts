@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { HeldReason, RunRecord, WarningCode } from '../../../history/run-record.ts';
 import { RUN_STATES } from '../../../history/run-state.ts';
 import type { RunProgress } from '../../../run/export-run.ts';
-import type { RunEvent } from '../../operations.ts';
+import type { RecentRun, RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
 
@@ -177,6 +177,37 @@ export const runSchema = component(
 );
 true satisfies SameShape<typeof runSchema, RunRecord>;
 
+/** In lists and streams: a run may have published thousands of files. */
+export const listedRunSchema = component(
+  'ListedRun',
+  runSchema
+    .omit({ files: true })
+    .describe('A run without its files; `getRun` has them.')
+    .meta({ examples: [listedRun(EXAMPLE_RUN)] }),
+);
+
+export function listedRun({ files, ...run }: RunRecord): Omit<RunRecord, 'files'> {
+  return run;
+}
+
+export const recentRunSchema = component(
+  'RecentRun',
+  z
+    .object({
+      run: z.string().describe('Id of the run.'),
+      state: z.enum(RUN_STATES),
+      startedAt: instant(),
+      seconds: z.number().min(0).exactOptional().describe('From its begin to its end.'),
+      added: count(),
+      updated: count(),
+      removed: count(),
+      written: count(),
+      bytes: count(),
+    })
+    .describe('A run that has ended, in short; the counts are those of `RunCounts`.'),
+);
+true satisfies SameShape<typeof recentRunSchema, RecentRun>;
+
 export const runPageSchema = component(
   'RunPage',
   z
@@ -189,7 +220,7 @@ export const runPageSchema = component(
 );
 export type RunPageAnswer = z.output<typeof runPageSchema>;
 
-const runProgressSchema = component(
+export const runProgressSchema = component(
   'RunProgress',
   z
     .object({

@@ -77,7 +77,7 @@ let single: { readonly exports: Exports; readonly memory: Buffer } | undefined;
 
 function instantiate(writeValue: WriteValue = () => 0): Exports {
   compiled ??= new WebAssembly.Module(Buffer.from(BINARY_FIELDS_CODE, 'base64'));
-  return new WebAssembly.Instance(compiled, { caller: { writeValue } }).exports as Exports;
+  return new WebAssembly.Instance(compiled, { caller: { writeValue } }).exports as unknown as Exports;
 }
 
 function growTo(memory: WebAssembly.Memory, bytes: number): void {

@@ -1,7 +1,9 @@
 import { resolveActivation } from '../../../../src/config/activation.ts';
 import { parseConfig } from '../../../../src/config/load.ts';
 import type {
+  ActivationConfiguration,
   ActivationStatus,
+  Change,
   Health,
   Operations,
   ReloadOutcome,
@@ -45,6 +47,7 @@ export class MemoryOperations implements Operations {
   readonly #activations = new Map<string, Activation>();
   readonly #runs = new Map<string, RunRecord>();
   readonly #listeners = new Map<string, Set<(event: RunEvent) => void>>();
+  readonly #ofAll = new Set<(change: Change) => void>();
   #lastId = '';
 
   constructor(...names: string[]) {
@@ -160,6 +163,31 @@ export class MemoryOperations implements Operations {
     };
   }
 
+  observeAll(listener: (change: Change) => void): () => void {
+    this.#ofAll.add(listener);
+    return () => this.#ofAll.delete(listener);
+  }
+
+  get listenersOfAll(): number {
+    return this.#ofAll.size;
+  }
+
+  async configured(name: string): Promise<ActivationConfiguration> {
+    this.#activation(name);
+    return {
+      activation: name,
+      source: 'db',
+      sql: 'select 1 as id',
+      primaryKey: ['id'],
+      url: 'https://acme.blob.core.windows.net/exports/',
+      fileName: name,
+      schedule: [{ entry: 'cron "0 7 * * *" UTC', words: 'at 07:00 every day (UTC)' }],
+      upcoming: ['2025-04-15T07:00:00.000Z'],
+      leftOut: [{ dueAt: '2025-04-14T07:00:00.000Z', reason: 'the activation is paused' }],
+      settings: { name, format: { type: 'csv' } },
+    };
+  }
+
   async activations(): Promise<readonly ActivationStatus[]> {
     return [...this.#activations.values()].map(({ status }) => status);
   }
@@ -226,6 +254,7 @@ export class MemoryOperations implements Operations {
     const activation = this.#activation(name);
     const paused = { by: 'user', since: new Date().toISOString(), reason } as const;
     activation.status = { ...activation.status, paused };
+    this.#announce({ type: 'activation', name });
     return activation.status;
   }
 
@@ -245,6 +274,7 @@ export class MemoryOperations implements Operations {
     const removed = [...this.#activations.keys()].filter(name => !names.includes(name));
     for (const name of removed) this.#activations.delete(name);
     for (const name of added) this.#activations.set(name, activationOf(name));
+    this.#announce({ type: 'configuration' });
     return { added, removed, changed: [], settings: [], needsRestart: [] };
   }
 
@@ -273,6 +303,13 @@ export class MemoryOperations implements Operations {
     return record;
   }
 
+  /** The activation stands otherwise. */
+  amend(name: string, more: Partial<ActivationStatus>): void {
+    const activation = this.#activation(name);
+    activation.status = { ...activation.status, ...more };
+    this.#announce({ type: 'activation', name });
+  }
+
   progress(id: string, rowsRead: number): void {
     const progress: RunProgress = {
       phase: 'reading',
@@ -295,6 +332,11 @@ export class MemoryOperations implements Operations {
 
   #emit(id: string, event: RunEvent): void {
     for (const listener of this.#listeners.get(id) ?? []) listener(event);
+    this.#announce(event);
+  }
+
+  #announce(change: Change): void {
+    for (const listener of this.#ofAll) listener(change);
   }
 
   #fail(operation: keyof Operations): void {
@@ -338,6 +380,14 @@ export class MemoryOperations implements Operations {
       queued: own.filter(({ state }) => state === 'queued').map(({ run }) => run),
       ...(now === undefined ? {} : { running: now.run }),
       ...(last === undefined ? {} : { lastRun: last }),
+      recent: [
+        ...status.recent.filter(({ run }) => !this.#runs.has(run)),
+        ...own
+          .filter(({ state }) => ENDED.has(state))
+          .map(({ run, state, startedAt, counts: { added, updated, removed, written, bytes } }) => {
+            return { run, state, startedAt, seconds: 1.5, added, updated, removed, written, bytes };
+          }),
+      ],
     };
   }
 }
@@ -352,6 +402,7 @@ function activationOf(name: string): Activation {
       runType: 'full_only',
       syncMode: 'snapshot',
       queued: [],
+      recent: [],
       warnings: [],
     },
     keys: new Map(),

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redactor, Secret } from '../../../../src/config/secrets.ts';
+import { ConsoleFiles } from '../../../../src/daemon/api/console-files.ts';
 import { type HttpConfig, type HttpServer, startHttpServer } from '../../../../src/daemon/api/http-server.ts';
 import type { HttpLimits } from '../../../../src/daemon/api/limits.ts';
 import type { Log, LogFields } from '../../../../src/daemon/parts.ts';
@@ -14,6 +15,9 @@ export interface ServedOptions {
   readonly write?: readonly string[];
   readonly allowedHosts?: readonly string[];
   readonly host?: string;
+  readonly title?: string;
+  /** Its files; none where they do not matter. */
+  readonly console?: ConsoleFiles | false;
   readonly bodyLimit?: number;
   readonly limits?: Partial<HttpLimits>;
   readonly secrets?: readonly string[];
@@ -62,6 +66,7 @@ export class Served {
         config: configWith(options),
         dataDirectory,
         redactor: new Redactor([...(options.secrets ?? []), ...tokens]),
+        console: options.console || new ConsoleFiles(new Map()),
         ...(options.limits === undefined ? {} : { limits: options.limits }),
       });
       return new Served(operations, server, lines, dataDirectory);
@@ -108,6 +113,8 @@ export function configWith(options: ServedOptions): HttpConfig {
     port: 0,
     tokens: { read: secrets(options.read), write: secrets(options.write) },
     allowedHosts: options.allowedHosts ?? [],
+    ...(options.title !== undefined && { title: options.title }),
+    console: options.console !== false,
     bodyLimit: options.bodyLimit ?? 1_048_576,
   };
 }
