@@ -4,6 +4,7 @@ import { listRuns } from '../history/record-files.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { isSuccess } from '../history/run-state.ts';
 import { DocumentFolder } from './documents/document-folder.ts';
+import { inShort, RECENT_RUNS } from './history/recent-runs.ts';
 import type { ActivationStatus } from './operations.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { keptAttendance } from './schedule/cron-scheduler.ts';
@@ -54,6 +55,7 @@ export async function keptStatuses(
       ...(running && { running: running.run }),
       queued: waiting.filter(run => run !== running).map(({ run }) => run),
       ...(records[0] && { lastRun: records[0] }),
+      recent: records.slice(0, RECENT_RUNS).reverse().map(inShort),
       ...(lastSuccessAt !== undefined && { lastSuccessAt }),
       ...(nextRunAt && { nextRunAt: nextRunAt.toISOString() }),
       warnings: warnings.get(name) ?? [],

@@ -1,9 +1,10 @@
+import type { RunRecord } from '../../history/run-record.ts';
 import type { RecentRun } from '../operations.ts';
 import type { HistoryEntry } from './history-index.ts';
 import type { RunHistory } from './run-history.ts';
 
 /** So many runs of an activation are drawn. */
-const RECENT_RUNS = 30;
+export const RECENT_RUNS = 30;
 
 /**
  * The last runs of each activation in short. Records of runs that have ended hardly ever change, so each is read once:
@@ -33,19 +34,14 @@ export class RecentRuns {
     if (this.#known.has(entry)) return;
     const record = await this.#history.recall(entry).catch(() => undefined);
     if (record === undefined) return;
-    const { run, state, startedAt, endedAt, counts } = record;
-    const { added, updated, removed, written, bytes } = counts;
-    const ended = endedAt === undefined ? Number.NaN : Date.parse(endedAt) - Date.parse(startedAt);
-    this.#known.set(entry, {
-      run,
-      state,
-      startedAt,
-      ...(ended >= 0 && { seconds: ended / 1000 }),
-      added,
-      updated,
-      removed,
-      written,
-      bytes,
-    });
+    this.#known.set(entry, inShort(record));
   }
+}
+
+/** What a bar of a chart needs to know. */
+export function inShort({ run, state, startedAt, endedAt, counts }: RunRecord): RecentRun {
+  const { added, updated, removed, written, bytes } = counts;
+  const tookMs = endedAt === undefined ? Number.NaN : Date.parse(endedAt) - Date.parse(startedAt);
+  const seconds = tookMs >= 0 ? { seconds: tookMs / 1000 } : {};
+  return { run, state, startedAt, ...seconds, added, updated, removed, written, bytes };
 }
