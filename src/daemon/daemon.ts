@@ -200,6 +200,7 @@ export class Daemon implements Operations {
   async begin(): Promise<void> {
     // It may be told to stop meanwhile.
     const isMeant = (): boolean => this.#state === 'starting';
+    await this.#tellEarlierSuccesses();
     await this.#startRecovery.look();
     for (const name of this.#history.activations()) if (isMeant()) await this.#prune(name);
     if (!isMeant()) return;
@@ -432,6 +433,15 @@ export class Daemon implements Operations {
     const earlier = previous.filter(({ run }) => run < record.run);
     await this.#warnings.runEnded(activation, record, earlier);
     this.#changed(name);
+  }
+
+  /** Before any run ends, by which it is counted what was told. */
+  async #tellEarlierSuccesses(): Promise<void> {
+    for (const activation of this.#configuration.activations) {
+      if (!activation.notify.some(({ on }) => on.includes('succeeded'))) continue;
+      const runs = await this.#history.newest(activation.name, PREVIOUS_RUNS);
+      await this.#warnings?.caughtUp(activation, runs);
+    }
   }
 
   async #afterUnfinished(record: RunRecord): Promise<void> {

@@ -80,6 +80,8 @@ export interface Warnings {
     record: RunRecord,
     previous: readonly RunRecord[],
   ): Promise<readonly ActiveWarning[]>;
+  /** Runs of the time before the daemon began, the newest first: it may have ended before it told of them. */
+  caughtUp(activation: ResolvedActivation, runs: readonly RunRecord[]): Promise<void>;
   /** A decided run cannot be finished until somebody fixes what is in its way. */
   unfinished(activation: ResolvedActivation, record: RunRecord): Promise<void>;
   paused(activation: ResolvedActivation, pause: Pause): Promise<void>;

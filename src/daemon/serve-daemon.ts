@@ -82,6 +82,7 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
         version,
         activations: () => configuration.activations,
         smtp: () => configuration.daemon.smtp,
+        publicUrl: () => configuration.daemon.publicUrl,
         clean: text => redactor.clean(text),
         observe: (outcome, kind) => metrics.notificationTried(outcome, kind),
       });

@@ -42,6 +42,9 @@ const ENVIRONMENT = {
   OPS_WEBHOOK_URL: 'https://ops.example.com/hook',
   OPS_WEBHOOK_SECRET: 'a-secret-of-sixteen-characters',
   SLACK_WEBHOOK_URL: 'https://hooks.slack.com/services/x',
+  TEAMS_WEBHOOK_URL: 'https://acme.example.com/workflows/x',
+  EVENT_GRID_URL: 'https://topic.westeurope-1.eventgrid.azure.net/api/events',
+  EVENT_GRID_KEY: 'key',
   SMTP_PASSWORD: 'password',
 };
 

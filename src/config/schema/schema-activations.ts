@@ -53,6 +53,24 @@ const scheduleEntry = z.union(
   { error: 'either { cron, timezone } or { every }' },
 );
 
+const topics = z
+  .array(z.enum(['succeeded', 'failed', 'held', 'warnings']))
+  .min(1, { error: 'at least one of succeeded, failed, held and warnings' })
+  .prefault(['warnings', 'failed', 'held'])
+  .describe(
+    'What it is told of: runs that succeed, that fail for good, or are held, the last two with their end; and all other warnings.',
+  );
+
+/** They are of every post, so that a value of the user's own would break it. */
+const OWN_HEADERS = /^(?:content-type|content-length|transfer-encoding|connection|host|x-sluice-.*)$/i;
+const HEADER_EXPECTED =
+  'the name of a header, other than Host, Connection, Content-Type, Content-Length, Transfer-Encoding and X-Sluice-…';
+
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: HEADER_EXPECTED })
+  .refine(name => !OWN_HEADERS.test(name), { error: HEADER_EXPECTED });
+
 const notification = z.union(
   [
     z
@@ -69,7 +87,23 @@ const notification = z.union(
           .describe(
             'Key of at least 16 characters that posts are signed with, in `X-Sluice-Signature`. Secret.',
           ),
-        style: z.enum(['generic', 'slack']).default('generic').describe('Shape of the JSON that is posted.'),
+        style: z
+          .enum(['generic', 'slack', 'teams', 'cloudevents'])
+          .default('generic')
+          .describe(
+            'Shape of the JSON that is posted; `teams` is an Adaptive Card, `cloudevents` what Event Grid takes.',
+          ),
+        on: topics,
+        headers: z
+          .record(
+            headerName,
+            secret({
+              expected: 'text of printable characters, without line breaks',
+              check: value => /^[\x20-\x7e]+$/.test(value),
+            }),
+          )
+          .prefault({})
+          .describe('Headers of every post, such as `aeg-sas-key` of Event Grid. Their values are secret.'),
       })
       .describe('A webhook.'),
     z
@@ -78,10 +112,11 @@ const notification = z.union(
           .array(z.email({ error: 'an e-mail address' }))
           .min(1)
           .describe('Addresses that get a mail through `daemon.smtp`.'),
+        on: topics,
       })
       .describe('E-mail.'),
   ],
-  { error: 'either { webhook, secret, style } or { email: [address, …] }' },
+  { error: 'either { webhook, style, on, headers, secret } or { email: [address, …], on }' },
 );
 
 const warnings = z

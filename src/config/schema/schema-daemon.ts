@@ -124,6 +124,10 @@ export const daemon = z
       .min(0)
       .default(5)
       .describe('Source failures in a row after which an activation pauses itself; 0 never.'),
+    publicUrl: z
+      .url({ protocol: /^https?$/, error: 'an http or https URL, such as https://sluice.example.com/' })
+      .exactOptional()
+      .describe('Where people reach the daemon: notifications link to their run there.'),
     smtp: smtp.exactOptional().describe('Mail server for notifications by e-mail.'),
   })
   .describe('Settings of `sluice serve`.');

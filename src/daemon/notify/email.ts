@@ -3,6 +3,7 @@ import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { DaemonConfig } from '../../config/schema/schema.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import type { Notification } from './notification.ts';
+import { headOf, toldOf } from './told.ts';
 
 export type SmtpConfig = DeepReadonly<NonNullable<DaemonConfig['smtp']>>;
 
@@ -11,6 +12,8 @@ export interface EmailOptions {
   readonly to: readonly string[];
   /** For each step of the exchange. */
   readonly timeoutMs: number;
+  /** Where people reach the console. */
+  readonly publicUrl?: string | undefined;
   /** Certificates to trust beside those that Node does, in PEM. */
   readonly ca?: string;
 }
@@ -25,7 +28,7 @@ export class Email implements Sender {
   }
 
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
-    const { smtp, to, timeoutMs, ca } = this.#options;
+    const { smtp, to, timeoutMs, publicUrl, ca } = this.#options;
     const { host, port, security, user, password, from } = smtp;
     const { createTransport } = await import('nodemailer');
     if (signal.aborted) throw new DeliveryError('was interrupted');
@@ -55,8 +58,8 @@ export class Email implements Sender {
         to: [...to],
         messageId: `<${notification.id}@sluice>`,
         date: new Date(notification.at),
-        subject: subjectOf(notification),
-        text: textOf(notification),
+        subject: `[Sluice] ${headOf(notification)}`,
+        text: textOf(notification, toldOf(notification, publicUrl).link),
         headers: { 'Auto-Submitted': 'auto-generated' },
       });
     } catch (cause) {
@@ -85,19 +88,25 @@ function connected(socket: Socket, timeoutMs: number): Promise<void> {
   });
 }
 
-function subjectOf({ event, code, activation }: Notification): string {
-  return `[Sluice] ${activation}: ${code}${event === 'recovered' ? ' is over' : ''}`;
-}
-
-function textOf({ event, code, severity, activation, run, message, since, at }: Notification): string {
+function textOf(
+  { event, code, severity, activation, run, message, since, at }: Notification,
+  link: string | undefined,
+): string {
+  const about =
+    event === 'succeeded'
+      ? [`succeeded   ${at}`]
+      : [
+          `warning     ${code} (${severity})`,
+          `state       ${event === 'recovered' ? `over, at ${at}` : `since ${since}`}`,
+          ...(event === 'recovered' ? [`since       ${since}`] : []),
+        ];
   const lines = [
     message,
     '',
     `activation  ${activation}`,
-    `warning     ${code} (${severity})`,
-    `state       ${event === 'recovered' ? `over, at ${at}` : `since ${since}`}`,
-    ...(event === 'recovered' ? [`since       ${since}`] : []),
+    ...about,
     ...(run === undefined ? [] : [`run         ${run}`]),
+    ...(link === undefined ? [] : ['', link]),
   ];
   return `${lines.join('\n')}\n`;
 }

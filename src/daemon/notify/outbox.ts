@@ -4,7 +4,7 @@ import { KeptDocument } from '../documents/kept-document.ts';
 import type { DaemonClock, DocumentStore, Log } from '../parts.ts';
 import type { NotificationSink } from '../warnings/activation-warnings.ts';
 import { DeliveryError } from './delivery.ts';
-import { type Notification, notificationSchema } from './notification.ts';
+import { type Notification, notificationSchema, topicOf } from './notification.ts';
 import type { Target } from './targets.ts';
 
 export interface OutboxOptions {
@@ -121,13 +121,15 @@ export class Outbox implements NotificationSink {
     const targets = this.#options.targetsOf(activation);
     const addedAt = this.#options.clock.now().toISOString();
     this.#forgetLost();
-    for (const [index, { id: target, label }] of targets.entries()) {
+    for (const [index, { id: target, label, on }] of targets.entries()) {
       for (const { message, ...rest } of notifications) {
+        if (!on.includes(topicOf(rest))) continue;
         const isKnown = this.#items.some(item => item.target === target && item.notification.id === rest.id);
         if (isKnown) continue;
+        const cleaned = cleanTexts(rest, this.#options.clean);
         const shown = this.#options.clean(message).slice(0, MAX_MESSAGE);
         this.#makeRoom(target);
-        this.#items.push({ target, index, label, notification: { ...rest, message: shown }, addedAt });
+        this.#items.push({ target, index, label, notification: { ...cleaned, message: shown }, addedAt });
       }
     }
     await this.#save();
@@ -308,6 +310,11 @@ export class Outbox implements NotificationSink {
       this.#options.log.error({ error }, 'notifications cannot be kept; they are delivered from memory');
     }
   }
+}
+
+/** The same with every text in it cleaned. */
+function cleanTexts<T>(value: T, clean: (text: string) => string): T {
+  return JSON.parse(JSON.stringify(value), (_key, item) => (typeof item === 'string' ? clean(item) : item));
 }
 
 function kindOf(target: string): 'webhook' | 'email' {

@@ -1,10 +1,11 @@
-import type { Notification, Severity } from './notification.ts';
+import type { Severity } from './notification.ts';
+import { headOf, type Told } from './told.ts';
 
-const COLOURS: Readonly<Record<Severity | 'recovered', string>> = {
+const COLOURS: Readonly<Record<Severity | 'over', string>> = {
   error: '#d00000',
   warning: '#e8a200',
   info: '#3070c0',
-  recovered: '#2a9d4a',
+  over: '#2a9d4a',
 };
 
 const MAX_TEXT = 2000;
@@ -15,23 +16,17 @@ function escaped(text: string): string {
 }
 
 /** What Slack, Mattermost and Rocket.Chat take at an incoming webhook. */
-export function slackMessage({
-  event,
-  code,
-  severity,
-  activation,
-  run,
-  message,
-  at,
-}: Notification): Record<string, unknown> {
-  const head = event === 'recovered' ? `${activation}: ${code} is over` : `${activation}: ${code}`;
+export function slackMessage({ notification, link }: Told): Record<string, unknown> {
+  const { event, severity, run, message, at } = notification;
+  const head = headOf(notification);
   return {
     text: `*${escaped(head)}*`,
     attachments: [
       {
-        color: COLOURS[event === 'recovered' ? 'recovered' : severity],
+        color: COLOURS[event === 'raised' ? severity : 'over'],
         fallback: escaped(`${head}: ${message}`),
         text: escaped(message),
+        ...(link !== undefined && { title: run === undefined ? 'Sluice' : 'The run', title_link: link }),
         footer: run === undefined ? 'Sluice' : `Sluice, run ${run}`,
         ts: Math.floor(Date.parse(at) / 1000),
       },

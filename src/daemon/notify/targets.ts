@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import type { DaemonClock } from '../parts.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import { Email, type SmtpConfig } from './email.ts';
+import type { Topic } from './notification.ts';
 import { Webhook } from './webhook.ts';
 
 /** Where notifications of an activation go. */
@@ -12,6 +13,8 @@ export interface Target {
   /** For people, such as `webhook 1 of customers_to_lake`. */
   readonly label: string;
   readonly sender: Sender;
+  /** What it is told of. */
+  readonly on: readonly Topic[];
 }
 
 export interface TargetOptions {
@@ -19,26 +22,40 @@ export interface TargetOptions {
   readonly clock: DaemonClock;
   readonly timeoutMs: number;
   readonly version: string;
+  /** Where people reach the console. */
+  readonly publicUrl?: string | undefined;
   /** Certificates to trust beside those that Node does, in PEM. */
   readonly ca?: string;
 }
 
 /** In the order of `notify`. */
 export function targetsOf({ name, notify, proxies }: ResolvedActivation, options: TargetOptions): Target[] {
-  const { smtp, clock, timeoutMs, version, ca } = options;
+  const { smtp, clock, timeoutMs, version, publicUrl, ca } = options;
   return notify.map((entry, index): Target => {
     const place = `${index + 1} of ${name}`;
+    const { on } = entry;
     if ('webhook' in entry) {
       const { style } = entry;
       const url = entry.webhook.reveal();
       const secret = entry.secret?.reveal();
       const userAgent = `Sluice/${version}`;
-      const sender = new Webhook({ url, style, secret, clock, timeoutMs, userAgent, proxies });
-      return { id: `webhook ${fingerprint(`${style} ${url}`)}`, label: `webhook ${place}`, sender };
+      const headers = Object.fromEntries(
+        Object.entries(entry.headers).map(([header, value]) => [header, value.reveal()]),
+      );
+      const how = { url, style, secret, headers, publicUrl, proxies };
+      const sender = new Webhook({ ...how, clock, timeoutMs, userAgent });
+      const more = Object.keys(headers).length === 0 ? '' : ` ${JSON.stringify(headers)}`;
+      return {
+        id: `webhook ${fingerprint(`${style} ${url}${more}`)}`,
+        label: `webhook ${place}`,
+        sender,
+        on,
+      };
     }
     const to = [...entry.email].sort();
-    const sender = smtp ? new Email({ smtp, to, timeoutMs, ...(ca === undefined ? {} : { ca }) }) : NO_MAIL;
-    return { id: `email ${fingerprint(to.join(' '))}`, label: `e-mail ${place}`, sender };
+    const mail = { to, timeoutMs, publicUrl, ...(ca === undefined ? {} : { ca }) };
+    const sender = smtp ? new Email({ smtp, ...mail }) : NO_MAIL;
+    return { id: `email ${fingerprint(to.join(' '))}`, label: `e-mail ${place}`, sender, on };
   });
 }
 

@@ -5,13 +5,30 @@ import type { Proxies, WebProxy } from '../../addresses/proxies.ts';
 import { routeTo } from '../../addresses/routes.ts';
 import { SluiceError } from '../../errors.ts';
 import type { DaemonClock } from '../parts.ts';
+import { CLOUD_EVENT_TYPE, cloudEvent } from './cloud-event.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
+import { genericMessage } from './generic-message.ts';
 import type { Notification } from './notification.ts';
 import { slackMessage } from './slack-message.ts';
+import { teamsMessage } from './teams-message.ts';
+import { type Told, toldOf } from './told.ts';
+
+export type WebhookStyle = 'generic' | 'slack' | 'teams' | 'cloudevents';
+
+const MESSAGES: Readonly<Record<WebhookStyle, (told: Told) => Record<string, unknown>>> = {
+  generic: genericMessage,
+  slack: slackMessage,
+  teams: teamsMessage,
+  cloudevents: cloudEvent,
+};
 
 export interface WebhookOptions {
   readonly url: string;
-  readonly style: 'generic' | 'slack';
+  readonly style: WebhookStyle;
+  /** What else each post carries. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where people reach the console. */
+  readonly publicUrl?: string | undefined;
   /** Signs what is posted. */
   readonly secret: string | undefined;
   readonly clock: DaemonClock;
@@ -39,9 +56,8 @@ export class Webhook implements Sender {
   }
 
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
-    const { url, style, clock, timeoutMs, userAgent, proxies } = this.#options;
-    const content = style === 'slack' ? slackMessage(notification) : { version: 1, ...notification };
-    const body = JSON.stringify(content);
+    const { url, style, headers, publicUrl, clock, timeoutMs, userAgent, proxies } = this.#options;
+    const body = JSON.stringify(MESSAGES[style](toldOf(notification, publicUrl)));
     const abort = new AbortController();
     const stop = (): void => abort.abort();
     signal.addEventListener('abort', stop);
@@ -59,7 +75,8 @@ export class Webhook implements Sender {
       const answer = await post(target, {
         agent: route.agent,
         headers: {
-          'content-type': 'application/json',
+          ...headers,
+          'content-type': style === 'cloudevents' ? CLOUD_EVENT_TYPE : 'application/json',
           'user-agent': userAgent,
           'x-sluice-event': notification.id,
           ...this.#signature(body),

@@ -2,8 +2,10 @@ import * as z from 'zod';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import type { RunRecord } from '../../history/run-record.ts';
+import { isSuccess } from '../../history/run-state.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
 import type { Notification } from '../notify/notification.ts';
+import { successNotification } from '../notify/success-notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
 import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
 import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
@@ -41,6 +43,7 @@ const warningsDocument = z.strictObject({
     z.string(),
     z.strictObject({
       since: instant,
+      toldUntil: instant.exactOptional(),
       active: z.array(
         z.strictObject({
           code: z.string(),
@@ -72,6 +75,8 @@ export async function keptWarnings(
 interface Watched {
   /** ISO 8601, UTC. */
   since: string;
+  /** End of the last run that has succeeded, which was told where that is wanted; ISO 8601, UTC. */
+  toldUntil?: string;
   readonly active: Map<string, ActiveWarning>;
 }
 
@@ -117,8 +122,25 @@ export class ActivationWarnings implements Warnings {
       rule.code === 'SAS_EXPIRES' ? rule.afterTime?.({ activation, now, succeededAt: now }) : undefined,
     );
     await this.#apply(activation, [...findings, ...sas], at, record.run);
+    await this.#tellSuccess(activation, record);
     await this.#save();
     return this.active(activation.name);
+  }
+
+  async caughtUp(activation: ResolvedActivation, runs: readonly RunRecord[]): Promise<void> {
+    const { since, toldUntil = since } = this.#watch(activation.name);
+    const untold = runs.filter(({ endedAt = '' }) => endedAt > toldUntil);
+    // The oldest first, as they were made.
+    for (const record of untold.reverse()) await this.#tellSuccess(activation, record);
+    if (untold.length > 0) await this.#save();
+  }
+
+  async #tellSuccess(activation: ResolvedActivation, record: RunRecord): Promise<void> {
+    const { endedAt, trigger } = record;
+    if (!isSuccess(record) || endedAt === undefined || trigger === 'command') return;
+    const isWanted = activation.notify.some(({ on }) => on.includes('succeeded'));
+    if (isWanted) await this.#options.notifications.add([successNotification(record)], activation);
+    this.#watch(activation.name).toldUntil = endedAt;
   }
 
   async unfinished(activation: ResolvedActivation, { run, error }: RunRecord): Promise<void> {
@@ -266,17 +288,17 @@ function about(
 }
 
 function toDocument(watched: ReadonlyMap<string, Watched>): WarningsDocument {
-  const activations = Array.from(watched, ([name, { since, active }]) => [
+  const activations = Array.from(watched, ([name, { active, ...times }]) => [
     name,
-    { since, active: [...active.values()] },
+    { ...times, active: [...active.values()] },
   ]);
   return { version: 1, activations: Object.fromEntries(activations) };
 }
 
 function toWatched(kept: WarningsDocument | undefined): Map<string, Watched> {
-  const watched = Object.entries(kept?.activations ?? {}).map(([name, { since, active }]) => {
+  const watched = Object.entries(kept?.activations ?? {}).map(([name, { active, ...times }]) => {
     const known = new Map<string, ActiveWarning>(active.map(warning => [warning.code, warning]));
-    return [name, { since, active: known }] as const;
+    return [name, { ...times, active: known }] as const;
   });
   return new Map(watched);
 }

@@ -14,6 +14,8 @@ export interface CreateWarningsOptions {
   /** The present configuration, which a reload replaces: asked each time. */
   readonly activations: () => readonly ResolvedActivation[];
   readonly smtp: () => SmtpConfig | undefined;
+  /** Where people reach the console. */
+  readonly publicUrl: () => string | undefined;
   /** Takes the secrets of the present configuration out of a text. */
   readonly clean: (text: string) => string;
   readonly observe?: (outcome: DeliveryOutcome, kind: 'webhook' | 'email') => void;
@@ -23,7 +25,7 @@ const DELIVERY_TIMEOUT_MS = 15_000;
 
 /** Warnings with notifications by webhook and mail, as the daemon has them. */
 export function createWarnings(options: CreateWarningsOptions): ActivationWarnings {
-  const { documents, clock, log, version, activations, smtp, clean, observe } = options;
+  const { documents, clock, log, version, activations, smtp, publicUrl, clean, observe } = options;
   const notifications = new Outbox({
     documents,
     clock,
@@ -31,7 +33,13 @@ export function createWarnings(options: CreateWarningsOptions): ActivationWarnin
     activations,
     clean,
     targetsOf: activation =>
-      targetsOf(activation, { smtp: smtp(), clock, version, timeoutMs: DELIVERY_TIMEOUT_MS }),
+      targetsOf(activation, {
+        smtp: smtp(),
+        publicUrl: publicUrl(),
+        clock,
+        version,
+        timeoutMs: DELIVERY_TIMEOUT_MS,
+      }),
     ...(observe === undefined ? {} : { observe }),
   });
   return new ActivationWarnings({ documents, clock, log, notifications });

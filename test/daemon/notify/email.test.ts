@@ -9,6 +9,8 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { Secret } from '../../../src/config/secrets.ts';
 import { DeliveryError } from '../../../src/daemon/notify/delivery.ts';
 import { Email, type EmailOptions, type SmtpConfig } from '../../../src/daemon/notify/email.ts';
+import { successNotification } from '../../../src/daemon/notify/success-notification.ts';
+import { record } from '../support/records.ts';
 import { notification } from './notifications.ts';
 
 /** A key and a certificate for `localhost` that nobody has signed but itself; undefined without openssl. */
@@ -239,3 +241,15 @@ test('a delivery that is called off ends at once', async () => {
   );
   await new Promise(resolve => silent.close(resolve));
 });
+
+test('a mail of a success says so, and links to the run', () =>
+  withMailServer({}, async ({ port, mails }) => {
+    const success = successNotification(record('succeeded', { run: 'r1', read: 7 }));
+    await email(port, {}, { publicUrl: 'https://sluice.example.com' }).send(success, signal);
+    const [mail] = mails;
+    assert.equal(header(mail!.raw, 'Subject'), '[Sluice] a: succeeded');
+    const body = bodyOf(mail!.raw);
+    assert.match(body, /^7 rows read, 0 rows in 0 files written\r\n/);
+    assert.match(body, /https:\/\/sluice\.example\.com\/#\/runs\/r1/);
+    assert.doesNotMatch(body, /warning/);
+  }));

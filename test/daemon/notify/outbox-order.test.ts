@@ -46,7 +46,7 @@ class World {
       documents,
       log: new MemoryLog(),
       activations: () => [told],
-      targetsOf: () => [{ id, label: 'the target', sender }],
+      targetsOf: () => [{ id, label: 'the target', sender, on: ['failed'] }],
       clean: text => text,
       observe: (outcome, kind) => this.outcomes.push(`${kind} ${outcome}`),
       random: () => 1,

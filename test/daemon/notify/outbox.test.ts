@@ -4,12 +4,14 @@ import test from 'node:test';
 import type { ResolvedActivation } from '../../../src/config/activation.ts';
 import type { Notification } from '../../../src/daemon/notify/notification.ts';
 import { OUTBOX_DOCUMENT, Outbox, type OutboxOptions } from '../../../src/daemon/notify/outbox.ts';
+import { successNotification } from '../../../src/daemon/notify/success-notification.ts';
 import { targetsOf } from '../../../src/daemon/notify/targets.ts';
 import { SluiceError } from '../../../src/errors.ts';
 import { activation } from '../support/activations.ts';
 import { ManualClock, settled } from '../support/manual-clock.ts';
 import { MemoryDocuments } from '../support/memory-documents.ts';
 import { MemoryLog } from '../support/memory-log.ts';
+import { record } from '../support/records.ts';
 import { notification } from './notifications.ts';
 import { Receiver } from './receiver.ts';
 
@@ -389,3 +391,56 @@ test('damaged notes of notifications are said, and keep nothing from starting', 
     });
   }
 });
+
+test('a target is told of what it wants: by default all but successes, each in its own group', () =>
+  withWorld(async world => {
+    const entries: [string, string[] | undefined, string[]][] = [
+      ['default', undefined, ['f', 'h', 'w']],
+      ['all', ['succeeded', 'failed', 'held', 'warnings'], ['s', 'f', 'h', 'w']],
+      ['successes', ['succeeded'], ['s']],
+      ['failures', ['failed'], ['f']],
+      ['held', ['held'], ['h']],
+      ['warnings', ['warnings'], ['w']],
+    ];
+    const receivers: Receiver[] = [];
+    for (const _ of entries) receivers.push(await world.receiver());
+    const notify = entries.map(([, on], index) => ({
+      webhook: `${receivers[index]!.url}/${CANARY}`,
+      ...(on && { on }),
+    }));
+    const told = activation('a', { notify });
+    world.activations = [told];
+    const success = { event: 'succeeded', code: 'RUN_SUCCEEDED', severity: 'info' } as const;
+    await world.box.add(
+      [
+        notification('s', success),
+        notification('f'),
+        notification('h', { code: 'HELD' }),
+        notification('w', { code: 'SLOW_RUN' }),
+      ],
+      told,
+    );
+    await world.outcome(entries.reduce((count, [, , wanted]) => count + wanted.length, 0));
+    for (const [index, [what, , wanted]] of entries.entries()) {
+      assert.deepEqual(ids(receivers[index]!), wanted, what);
+    }
+  }));
+
+test('a success that waits keeps its record over a restart, without secrets, and goes out with its headers', () =>
+  withWorld(async world => {
+    const receiver = await world.receiver();
+    const headers = { 'aeg-sas-key': 'cAnArY-key' };
+    const notify = [{ webhook: `${receiver.url}/${CANARY}`, on: ['succeeded'], headers }];
+    world.activations = [activation('a', { notify })];
+    receiver.answer = response => response.writeHead(503).end();
+    const warnings = [{ code: 'SLOW_RUN', message: 'with pw-4711' }] as const;
+    await world.box.add([successNotification(record('succeeded', { warnings }))], world.activations[0]!);
+    await world.outcome(1);
+    assert.doesNotMatch(world.shown, /pw-4711|cAnArY-key/);
+    receiver.answer = response => response.end();
+    await world.restart();
+    await world.outcome(2);
+    const [, got] = receiver.received;
+    assert.equal(got?.headers['aeg-sas-key'], 'cAnArY-key');
+    assert.equal(JSON.parse(got!.body).record.warnings[0].message, 'with (hidden)');
+  }));

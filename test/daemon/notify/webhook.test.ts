@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import test from 'node:test';
 import { DeliveryError } from '../../../src/daemon/notify/delivery.ts';
+import { successNotification } from '../../../src/daemon/notify/success-notification.ts';
 import { Webhook, type WebhookOptions } from '../../../src/daemon/notify/webhook.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { record } from '../support/records.ts';
 import { notification } from './notifications.ts';
 import { type Receiver, withReceiver } from './receiver.ts';
 
@@ -95,6 +97,81 @@ test("a Slack webhook gets Slack's shape, in which nothing of a message is marku
     assert.equal(recovered.text, '*a: RUN_FAILED is over*');
     assert.notEqual(recovered.attachments[0].color, raised.attachments[0].color);
   }));
+
+test('a Teams webhook gets an Adaptive Card, in which nothing of a message is markup, with a link to the run', () =>
+  withReceiver(async receiver => {
+    const teams = webhook(receiver.url, { style: 'teams', publicUrl: 'https://sluice.example.com/x' });
+    await teams.send(
+      notification('n1', { message: '**column** [x](http://y)' }),
+      new AbortController().signal,
+    );
+    const message = JSON.parse(receiver.received[0]!.body);
+    assert.equal(message.type, 'message');
+    const [{ contentType, content }] = message.attachments;
+    assert.equal(contentType, 'application/vnd.microsoft.card.adaptive');
+    assert.deepEqual([content.type, content.version], ['AdaptiveCard', '1.4']);
+    const blocks: { type: string; inlines: { type: string; text: string }[] }[] = content.body;
+    assert.ok(
+      blocks.every(({ type, inlines }) => type === 'RichTextBlock' && inlines[0]?.type === 'TextRun'),
+    );
+    assert.deepEqual(
+      blocks.map(({ inlines }) => inlines[0]?.text),
+      [
+        'a: RUN_FAILED',
+        '**column** [x](http://y)',
+        'run 20260601-000000-000-abcdef, 2026-06-01T00:00:00.000Z',
+      ],
+    );
+    assert.deepEqual(content.actions, [
+      {
+        type: 'Action.OpenUrl',
+        title: 'Open the run',
+        url: 'https://sluice.example.com/x/#/runs/20260601-000000-000-abcdef',
+      },
+    ]);
+  }));
+
+test('a CloudEvents webhook gets an event that Event Grid takes, with its key in a header', () =>
+  withReceiver(async receiver => {
+    const headers = { 'aeg-sas-key': 'key-4711' };
+    const events = webhook(receiver.url, { style: 'cloudevents', headers, publicUrl: 'https://s.example/' });
+    const { signal } = new AbortController();
+    await events.send(notification('n1'), signal);
+    const success = successNotification(record('succeeded', { run: '20260601-000000-000-abcdef' }));
+    await events.send(success, signal);
+    const [raised, succeeded] = receiver.received;
+    assert.equal(raised!.headers['content-type'], 'application/cloudevents+json; charset=utf-8');
+    assert.equal(raised!.headers['aeg-sas-key'], 'key-4711');
+    const link = 'https://s.example/#/runs/20260601-000000-000-abcdef';
+    assert.deepEqual(JSON.parse(raised!.body), {
+      specversion: '1.0',
+      id: 'n1',
+      type: 'sluice.warning.raised',
+      source: '/sluice/activations/a',
+      subject: '20260601-000000-000-abcdef',
+      time: '2026-06-01T00:00:00.000Z',
+      datacontenttype: 'application/json',
+      data: { version: 1, ...notification('n1'), link },
+    });
+    const { type, data } = JSON.parse(succeeded!.body);
+    assert.deepEqual(
+      [type, data.record.run, data.code],
+      ['sluice.run.succeeded', success.run, 'RUN_SUCCEEDED'],
+    );
+  }));
+
+for (const style of ['generic', 'slack', 'teams', 'cloudevents'] as const) {
+  test(`a message of style ${style} links to its run where daemon.publicUrl says how, and to nothing otherwise`, () =>
+    withReceiver(async receiver => {
+      const { signal } = new AbortController();
+      const more = { run: 'r1' };
+      await webhook(receiver.url, { style, publicUrl: 'http://s' }).send(notification('n1', more), signal);
+      await webhook(receiver.url, { style }).send(notification('n1', more), signal);
+      const [linked, plain] = receiver.received.map(({ body }) => body);
+      assert.ok(linked!.includes('"http://s/#/runs/r1"'), linked);
+      assert.ok(!/#\/runs/.test(plain!), plain);
+    }));
+}
 
 test('a redirect is not followed, so that the URL and the message go nowhere else', () =>
   withReceiver(receiver =>

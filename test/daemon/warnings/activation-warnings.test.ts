@@ -473,3 +473,44 @@ test('the table of the guide is the table of the rules', () => {
     rows,
   );
 });
+
+const onSuccess = plain({ notify: [{ webhook: 'http://localhost/', on: ['succeeded', 'failed'] }] });
+
+test('each success is told once, with its record, where somebody wants that, whether it wrote anything or not', async () => {
+  const world = new World();
+  const told = await world.end(
+    onSuccess,
+    record('succeeded'),
+    record('recovered', { read: 0 }),
+    failure('SOURCE_TIMEOUT'),
+  );
+  assert.deepEqual(told, [['RUN_SUCCEEDED succeeded'], ['RUN_SUCCEEDED succeeded'], ['RUN_FAILED raised']]);
+  assert.deepEqual(world.told[0]?.record?.state, 'succeeded');
+  assert.equal(new Set(world.told.map(({ id }) => id)).size, 3);
+  assert.deepEqual(await world.end(plain(), record('succeeded')), [['RUN_FAILED recovered']]);
+});
+
+test('a success that the daemon did not come to tell of is told at its next start, and no other', async () => {
+  const world = new World();
+  const [first, second, third] = [record('succeeded'), record('succeeded'), record('succeeded')];
+  await world.end(onSuccess, first);
+  await world.restart();
+  const command = record('succeeded', { trigger: 'command' });
+  const before = world.told.length;
+  await world.warnings.caughtUp(onSuccess, [command, third, failure('SOURCE_TIMEOUT'), second, first]);
+  assert.deepEqual(
+    world.told.slice(before).map(({ run }) => run),
+    [second.run, third.run],
+  );
+  await world.restart();
+  await world.warnings.caughtUp(onSuccess, [third, second, first]);
+  assert.equal(world.told.length, before + 2);
+});
+
+test('a message of a success leaves files out that would make it too large', async () => {
+  const world = new World();
+  const file = { name: 'x', part: 1, rows: 1, bytes: 1, md5: '', sha256: '' };
+  await world.end(onSuccess, record('succeeded', { files: Array.from({ length: 103 }, () => file) }));
+  assert.equal(world.told[0]?.record?.files.length, 100);
+  assert.equal(world.told[0]?.filesLeftOut, 3);
+});

@@ -23,6 +23,7 @@ test('a run that fails and one that works again are told to a webhook, over a re
         version: '1.2.3',
         activations: () => [told],
         smtp: () => undefined,
+        publicUrl: () => undefined,
         clean: text => text.replaceAll('pw-4711', '(hidden)'),
       });
       await warnings.open();
