@@ -41,6 +41,7 @@ import { RunQueue } from './queue/run-queue.ts';
 import { requeueAccepted, StartRecovery } from './queue/start-recovery.ts';
 import { RunEvents } from './run-events.ts';
 import { scheduleTarget } from './schedule/schedule-target.ts';
+import { tellEarlierSuccesses } from './warnings/tell-earlier-successes.ts';
 import type { WriteProblems } from './write-problems.ts';
 
 /** What a daemon takes over when it starts. */
@@ -200,7 +201,7 @@ export class Daemon implements Operations {
   async begin(): Promise<void> {
     // It may be told to stop meanwhile.
     const isMeant = (): boolean => this.#state === 'starting';
-    await this.#tellEarlierSuccesses();
+    await tellEarlierSuccesses(this.#configuration.activations, this.#history, this.#warnings);
     await this.#startRecovery.look();
     for (const name of this.#history.activations()) if (isMeant()) await this.#prune(name);
     if (!isMeant()) return;
@@ -433,15 +434,6 @@ export class Daemon implements Operations {
     const earlier = previous.filter(({ run }) => run < record.run);
     await this.#warnings.runEnded(activation, record, earlier);
     this.#changed(name);
-  }
-
-  /** Before any run ends, by which it is counted what was told. */
-  async #tellEarlierSuccesses(): Promise<void> {
-    for (const activation of this.#configuration.activations) {
-      if (!activation.notify.some(({ on }) => on.includes('succeeded'))) continue;
-      const runs = await this.#history.newest(activation.name, PREVIOUS_RUNS);
-      await this.#warnings?.caughtUp(activation, runs);
-    }
   }
 
   async #afterUnfinished(record: RunRecord): Promise<void> {
