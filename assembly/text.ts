@@ -109,7 +109,7 @@ function isNoncharacter(character: u32): bool {
   return (character & 0xfeffff) == 0xbebfef;
 }
 
-function isUtf8(start: usize, end: usize): bool {
+export function isUtf8(start: usize, end: usize): bool {
   let p = start;
   while (p < end) {
     const bits = firstBits(<u32>i8x16.bitmask(v128.load(p)), <u32>(end - p));

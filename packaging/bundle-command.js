@@ -70,7 +70,7 @@ await build({
   entryPoints: [
     'dist/cli/sluice.js',
     'dist/sinks/digest-worker.js',
-    'dist/encoders/parquet/row-group-worker.js',
+    'dist/encoders/parquet/pages/row-group-worker.js',
   ],
 });
 // By itself it is in one piece: what it shares with the commands would be in twenty.

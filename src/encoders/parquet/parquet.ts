@@ -1,62 +1,52 @@
 import type { Column, RowBatch } from '../../row-batch.ts';
 import type { BufferingEncoder, FlushedRows, OutputBuffer } from '../encoder.ts';
-import { columnName, ipcStream, schemaMessage } from './arrow-ipc.ts';
-import { isWorthDictionary } from './dictionary-use.ts';
-import { Fields } from './fields.ts';
+import { ColumnFiller } from './fill/column-filler.ts';
+import { isWorthDictionary } from './pages/dictionary-use.ts';
+import { type ParquetColumn, parquetColumns } from './parquet-column.ts';
 import { MAX_ROW_GROUPS, ParquetFile } from './file/parquet-file.ts';
-import { ColumnBuffer } from './fill/column-buffer.ts';
-import { FILLS } from './fill/fill.ts';
-import { parquetColumns } from './parquet-column.ts';
 import type { ParquetOptions } from './parquet-options.ts';
+import { physicalWidth } from './file/parquet-schema.ts';
 import { notExpressible, refusal } from './refusal.ts';
+import { rowGroupMetadata } from './file/row-group-metadata.ts';
 import { RowGroupRoom } from './row-group-room.ts';
-import { rowGroupWriter } from './row-group-writer.ts';
+import { rowGroupWriter } from './pages/row-group-writer.ts';
 
 export type { ParquetOptions } from './parquet-options.ts';
 
-/** As the writer that made the pages names itself: readers know writers' old defects by it. */
-const CREATED_BY = 'parquet-rs version 59.3.0';
-/** What a column keeps for the next row group. */
-const KEPT_DATA_BYTES = 32 * 1024 * 1024;
-/**
- * Data of one row at most. parquet-wasm holds a row group several times over, in a memory of 4 GiB at most: 400 MB of text
- * went through, 500 MB did not.
- */
+/** Readers know writers' defects by it. */
+const CREATED_BY = 'sluice';
+/** Data of one row at most: readers hold a value as a whole, several times over. */
 const MAX_ROW_DATA_BYTES = 256 * 1024 * 1024;
 /** Bytes are sent as two digits each. */
 const MAX_ROW_BYTES = 2 * MAX_ROW_DATA_BYTES;
-/** Memory kept for the next row groups: that of those which may be under way. */
-const MAX_SPARES = 2;
+/** Rows taken between two looks at the bytes that they have. */
+const MAX_ROWS_AT_A_TIME = 4096;
 
 /**
- * Parquet, from the fields' bytes: columns are filled in Arrow's layout and a row group at a time goes to a thread,
- * where parquet-wasm encodes and compresses it. Memory is that of a few row groups, whatever the size of the file.
+ * Parquet, from the fields' bytes: columns are filled in plain encoding, and a row group at a time goes to a thread,
+ * which makes pages of it. Both work in WebAssembly. Memory is that of a few row groups, whatever the size of the file.
  */
 export class ParquetEncoder implements BufferingEncoder {
   readonly beginBytes: number;
 
-  readonly #columns: readonly ColumnBuffer[];
+  readonly #columns: readonly ParquetColumn[];
   readonly #options: ParquetOptions;
   readonly #file: ParquetFile;
-  readonly #schema: Buffer;
-  readonly #fields: Fields;
+  readonly #filler: ColumnFiller;
   readonly #room: RowGroupRoom;
   /** Rows of the row group that is being filled. */
   #rows = 0;
   #rowsBefore = 0;
   #rowGroups = 0;
   #appended: Promise<unknown> = Promise.resolve();
-  readonly #spareMemory: ArrayBuffer[] = [];
 
   /** @throws SluiceError COLUMN_DUPLICATE */
   constructor(columns: readonly Column[], options: ParquetOptions) {
-    const parquet = parquetColumns(columns, options);
-    this.#columns = parquet.map(column => new ColumnBuffer(column));
+    this.#columns = parquetColumns(columns, options);
     this.#options = options;
-    this.#file = new ParquetFile(parquet, CREATED_BY);
-    this.#schema = schemaMessage(parquet);
-    this.#fields = new Fields(columns.length);
-    this.#room = new RowGroupRoom(parquet, options.rowGroupRows);
+    this.#file = new ParquetFile(this.#columns, CREATED_BY);
+    this.#filler = new ColumnFiller(this.#columns);
+    this.#room = new RowGroupRoom(this.#columns, options.rowGroupRows);
     this.beginBytes = this.#file.head.length;
   }
 
@@ -84,13 +74,12 @@ export class ParquetEncoder implements BufferingEncoder {
   encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
     let index = from;
     while (index < to && this.#rowGroups < MAX_ROW_GROUPS) {
-      const most = Math.min(to, index + this.#fields.maxRows);
+      const most = Math.min(to, index + MAX_ROWS_AT_A_TIME);
       const next = this.#room.rowsThatFit(batch, rows, index, most, out);
       if (next === index) break;
       this.#refuseTooLarge(rowBytes(batch, rows[index]!), MAX_ROW_BYTES);
       this.#take(batch, rows, index, next);
-      let dataBytes = 0;
-      for (const column of this.#columns) dataBytes += column.dataBytes;
+      const { dataBytes } = this.#filler;
       // Above the limit there is one row alone.
       this.#refuseTooLarge(dataBytes, MAX_ROW_DATA_BYTES);
       this.#room.taken(next - index, dataBytes, out);
@@ -102,29 +91,35 @@ export class ParquetEncoder implements BufferingEncoder {
   flush(): Promise<FlushedRows> {
     const rowCount = this.#rows;
     const { compression, dictionary } = this.#options;
-    const withoutDictionary = dictionary
-      ? this.#columns.flatMap((column, index) =>
-          isWorthDictionary(column, rowCount) ? [] : [columnName(index)],
-        )
-      : [];
-    const stream = ipcStream(this.#schema, this.#columns, rowCount, this.#spareMemory.pop());
+    const { columns, crates } = this.#filler.finish();
     const writing = rowGroupWriter.write({
-      stream,
-      rowCount,
+      columns: columns.map((filled, index) => ({
+        width: physicalWidth(this.#columns[index]!),
+        dictionary: dictionary && this.#columns[index]!.kind !== 'boolean' && isWorthDictionary(filled),
+        pages: filled.pages,
+      })),
+      crates,
       compression,
-      dictionary,
-      withoutDictionary,
-      withoutStatistics: this.#columns.flatMap(({ hasNaN }, index) => (hasNaN ? [columnName(index)] : [])),
     });
-    for (const column of this.#columns) column.clear(KEPT_DATA_BYTES);
     this.#rowGroups++;
     this.#rowsBefore += rowCount;
     this.#rows = 0;
     this.#room.clear();
     const append = async (preceding: Promise<unknown>): Promise<FlushedRows> => {
-      const [{ file, memory }] = await Promise.all([writing, preceding]);
-      if (this.#spareMemory.length < MAX_SPARES) this.#spareMemory.push(memory);
-      const bytes = this.#file.append(file, rowCount);
+      const [written] = await Promise.all([writing, preceding]);
+      this.#filler.giveBack(written.crates);
+      const { bytes } = written;
+      const chunks = columns.map((filled, index) => ({
+        column: this.#columns[index]!,
+        filled,
+        written: written.chunks[index]!,
+      }));
+      this.#file.appendRowGroup(
+        rowGroupMetadata(chunks, rowCount, compression, 0),
+        rowCount,
+        0,
+        bytes.length,
+      );
       return { bytes, endBytes: this.#file.tailBytes };
     };
     const appended = append(this.#appended);
@@ -141,22 +136,12 @@ export class ParquetEncoder implements BufferingEncoder {
   }
 
   #take(batch: RowBatch, rows: Int32Array, from: number, to: number): void {
-    const count = to - from;
-    const { starts, lengths, maxRows } = this.#fields;
-    this.#fields.locate(batch, rows, from, to);
-    for (let index = 0; index < this.#columns.length; index++) {
-      const column = this.#columns[index]!;
-      column.reserveRows(this.#rows + count, this.#rows);
-      const first = index * maxRows;
-      const fill = FILLS[column.column.kind];
-      const refused = fill(column, this.#rows, batch.bytes, starts, lengths, first, count);
-      if (refused >= 0) {
-        const field = batch.bytes.subarray(starts[refused]!, starts[refused]! + lengths[refused]!);
-        const row = this.#rowsBefore + this.#rows + (refused - first) + 1;
-        throw refusal(column.column, field, row);
-      }
+    const refused = this.#filler.take(batch, rows, from, to);
+    if (refused) {
+      const { column, field, row } = refused;
+      throw refusal(column, field, this.#rowsBefore + this.#rows + row + 1);
     }
-    this.#rows += count;
+    this.#rows += to - from;
   }
 }
 

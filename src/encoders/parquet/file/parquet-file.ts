@@ -1,6 +1,7 @@
 import { SluiceError } from '../../../errors.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
 import { schemaElements } from './parquet-schema.ts';
+import { ColumnChunk, ColumnMetaData, RowGroup } from './row-group-metadata.ts';
 import {
   i16,
   i32,
@@ -32,30 +33,10 @@ const FileMetaData = {
   createdBy: 6,
   columnOrders: 7,
 } as const;
-const RowGroup = { columns: 1, rowCount: 3, fileOffset: 5, ordinal: 7 } as const;
-const ColumnChunk = {
-  fileOffset: 2,
-  metaData: 3,
-  offsetIndexOffset: 4,
-  offsetIndexLength: 5,
-  columnIndexOffset: 6,
-  columnIndexLength: 7,
-} as const;
-const ColumnMetaData = {
-  path: 3,
-  compressedBytes: 7,
-  dataPageOffset: 9,
-  indexPageOffset: 10,
-  dictionaryPageOffset: 11,
-  bloomFilterOffset: 14,
-  bloomFilterLength: 15,
-} as const;
-
 /**
- * One Parquet file out of many: each row group comes as a whole file of its own, from any writer, and its pages are
- * taken over as they are. Only places change, and the footer, which is written here. So a row group's size is known
- * to the byte before it is part of the file, memory is that of one row group, and a writer's failure cannot be missed.
- * Page indexes of the row groups' files are left behind.
+ * A Parquet file around row groups that come one by one, from any writer: only places in them change, and the footer is
+ * written here. So a row group's size is known to the byte before it is part of the file, memory is that of one row
+ * group, and a writer's failure cannot be missed.
  */
 export class ParquetFile {
   readonly head = MAGIC;
@@ -93,20 +74,32 @@ export class ParquetFile {
   }
 
   /**
+   * Takes the pages of another file over as they are; its page indexes are left behind.
    * @param file a Parquet file of one row group with `rowCount` rows and the same columns, whatever their names
    * @returns what follows the row groups before it
    */
   append(file: Buffer, rowCount: number): Buffer {
     const rowGroup = rowGroupOf(file);
+    const end = Math.max(
+      MAGIC.length,
+      ...structsOf(rowGroup, RowGroup.columns).map(chunk => endOf(metaDataOf(chunk))),
+    );
+    const bytes = file.subarray(MAGIC.length, end);
+    this.appendRowGroup(rowGroup, rowCount, MAGIC.length, bytes.length);
+    return bytes;
+  }
+
+  /**
+   * @param rowGroup of `bytes` bytes, whose first one is at `offset` as far as the row group says
+   */
+  appendRowGroup(rowGroup: ThriftStruct, rowCount: number, offset: number, bytes: number): void {
     const chunks = structsOf(rowGroup, RowGroup.columns);
     if (integerOf(rowGroup, RowGroup.rowCount) !== rowCount || chunks.length !== this.#columns.length) {
       throw unexpected(`${rowCount} rows of ${this.#columns.length} columns are not what it holds`);
     }
-    const moved = this.#at - MAGIC.length;
-    let end = MAGIC.length;
+    const moved = this.#at - offset;
     chunks.forEach((chunk, index) => {
       const metaData = metaDataOf(chunk);
-      end = Math.max(end, endOf(metaData));
       for (const id of [ColumnMetaData.dataPageOffset, ColumnMetaData.dictionaryPageOffset]) {
         const offset = integerOf(metaData, id);
         if (offset !== undefined) metaData.set(id, i64(offset + moved));
@@ -129,9 +122,7 @@ export class ParquetFile {
     this.#rowGroupsBytes += written.length;
     this.#rowCount += rowCount;
     this.#around = undefined;
-    const bytes = file.subarray(MAGIC.length, end);
-    this.#at += bytes.length;
-    return bytes;
+    this.#at += bytes;
   }
 
   #footerAround(): { readonly before: Buffer; readonly after: Buffer } {

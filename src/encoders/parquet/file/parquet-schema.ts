@@ -148,6 +148,21 @@ export function storedType(column: ParquetColumn): StoredType {
   }
 }
 
+/** Bytes of a value as it is stored; 0 where values have lengths of their own, or are bits. */
+export function physicalWidth(column: ParquetColumn): number {
+  const { physical, typeLength } = storedType(column);
+  switch (physical) {
+    case Physical.int32:
+    case Physical.float:
+      return 4;
+    case Physical.int64:
+    case Physical.double:
+      return 8;
+    default:
+      return typeLength ?? 0;
+  }
+}
+
 /** Bytes of a two's complement that has room for so many digits. */
 export function decimalBytes(precision: number): number {
   return Math.ceil((Math.log2(10 ** precision) + 1) / 8);

@@ -1,31 +1,48 @@
 import { Worker } from 'node:worker_threads';
-import { SluiceError } from '../../errors.ts';
-import { limitOf } from '../../system-errors.ts';
-import type { ParquetOptions } from './parquet-options.ts';
+import { SluiceError } from '../../../errors.ts';
+import { limitOf } from '../../../system-errors.ts';
+import type { FilledPage } from '../fill/column-filler.ts';
+import type { ParquetOptions } from '../parquet-options.ts';
+import { PARQUET_PAGES_CODE } from './parquet-pages-code.ts';
+
+export interface RequestedColumn {
+  /** Bytes of a value; 0 where values have lengths of their own. */
+  readonly width: number;
+  /** Whether repeated values are to be written once, if that makes the column smaller. */
+  readonly dictionary: boolean;
+  readonly pages: readonly FilledPage[];
+}
 
 export interface RowGroupRequest {
   readonly id: number;
-  /** Arrow IPC; its memory moves to the worker, and back with the answer. */
-  readonly stream: Uint8Array<ArrayBuffer>;
-  readonly rowCount: number;
+  readonly columns: readonly RequestedColumn[];
+  /** What the pages are in; they move to the worker, and back with the answer. */
+  readonly crates: readonly ArrayBuffer[];
   readonly compression: ParquetOptions['compression'];
-  readonly dictionary: boolean;
-  /** Columns of the stream whose values hardly repeat. */
-  readonly withoutDictionary: readonly string[];
-  /** Columns whose least and greatest value would hide others: readers take NaN for neither, or for the greatest. */
-  readonly withoutStatistics: readonly string[];
+}
+
+/** The pages of a column. */
+export interface WrittenChunk {
+  /** From the first byte of the row group. */
+  readonly offset: number;
+  /** Of the dictionary, which comes first; 0 where there is none. */
+  readonly dictionaryBytes: number;
+  readonly storedBytes: number;
+  readonly uncompressedBytes: number;
+  /** Without the dictionary. */
+  readonly pageCount: number;
+}
+
+export interface WrittenRowGroup {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly chunks: readonly WrittenChunk[];
+  /** Those of the request, for the next one. */
+  readonly crates: readonly ArrayBuffer[];
 }
 
 export type RowGroupAnswer =
-  | { readonly id: number; readonly memory: ArrayBuffer; readonly file: Uint8Array<ArrayBuffer> }
-  | { readonly id: number; readonly memory: ArrayBuffer; readonly failure: string };
-
-export interface WrittenRowGroup {
-  /** A Parquet file of one row group. */
-  readonly file: Buffer;
-  /** The memory of the stream, for the next one. */
-  readonly memory: ArrayBuffer;
-}
+  | ({ readonly id: number } & WrittenRowGroup)
+  | { readonly id: number; readonly crates: readonly ArrayBuffer[]; readonly failure: string };
 
 /** A worker without work ends after this long. */
 const LINGER_MS = 2_000;
@@ -34,6 +51,8 @@ interface Waiting {
   readonly resolve: (written: WrittenRowGroup) => void;
   readonly reject: (failure: Error) => void;
 }
+
+let compiled: WebAssembly.Module | undefined;
 
 /**
  * Writes row groups on a thread of its own, in the order of the calls. The thread starts with the first row group,
@@ -53,24 +72,27 @@ class RowGroupWriter {
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       worker.ref();
-      worker.postMessage({ ...request, id } satisfies RowGroupRequest, [request.stream.buffer]);
+      worker.postMessage({ ...request, id } satisfies RowGroupRequest, [...request.crates]);
     });
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./row-group-worker.js', import.meta.url), { execArgv: [] });
+    compiled ??= new WebAssembly.Module(Buffer.from(PARQUET_PAGES_CODE, 'base64'));
+    const worker = new Worker(new URL('./row-group-worker.js', import.meta.url), {
+      execArgv: [],
+      workerData: { code: compiled },
+    });
     worker.on('message', (answer: RowGroupAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
-      if ('file' in answer) {
-        const { buffer, byteOffset, length } = answer.file;
-        waiting?.resolve({ file: Buffer.from(buffer, byteOffset, length), memory: answer.memory });
-        if (this.#waiting.size === 0) this.#rest(worker);
-      } else {
+      if ('failure' in answer) {
         waiting?.reject(failed(answer.failure));
-        // What panicked within WebAssembly cannot be used again.
+        // What failed within WebAssembly cannot be used again.
         this.#stop(worker, answer.failure);
+        return;
       }
+      waiting?.resolve(answer);
+      if (this.#waiting.size === 0) this.#rest(worker);
     });
     worker.on('error', error => this.#stop(worker, error));
     worker.on('exit', code => this.#stop(worker, `the thread ended with code ${code}`));

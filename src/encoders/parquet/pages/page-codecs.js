@@ -1,0 +1,60 @@
+// Loaded by row-group-worker.js: JavaScript for the same reason.
+import { gzipSync } from 'node:zlib';
+
+/**
+ * Writes what a page holds from a place on, compressed; returns the place behind it.
+ * @typedef {(parts: readonly Buffer[], size: number, out: Buffer, at: number) => number} Codec
+ */
+
+const SLAB_BYTES = 256 * 1024;
+
+/**
+ * @param {import('../parquet-options.ts').ParquetOptions['compression']} compression
+ * @param {import('./page-encoder.js').PageEncoder} encoder
+ * @returns {Promise<Codec>}
+ */
+export async function codecOf(compression, encoder) {
+  switch (compression) {
+    case 'snappy':
+      return (parts, size, out, at) => snappy(encoder, parts, size, out, at);
+    case 'gzip':
+      return (parts, _size, out, at) => at + gzipSync(Buffer.concat(parts)).copy(out, at);
+    case 'zstd': {
+      const { zstd } = await import('./zstd.js');
+      return (parts, _size, out, at) => at + zstd(Buffer.concat(parts)).copy(out, at);
+    }
+    default:
+      return (parts, _size, out, at) => parts.reduce((end, part) => end + part.copy(out, end), at);
+  }
+}
+
+/**
+ * @param {import('./page-encoder.js').PageEncoder} encoder
+ * @param {readonly Buffer[]} parts
+ * @param {number} size
+ * @param {Buffer} out
+ * @param {number} position
+ */
+function snappy({ exports, memory, tableAt, inputAt, snappyAt }, parts, size, out, position) {
+  let at = position;
+  let rest = size;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) out[at++] = (rest % 128) | 128;
+  out[at++] = rest;
+  let filled = 0;
+  const compress = () => {
+    const end = exports.compress(inputAt, filled, snappyAt, tableAt);
+    at += memory.copy(out, at, snappyAt, end);
+    filled = 0;
+  };
+  for (const part of parts) {
+    for (let from = 0; from < part.length; ) {
+      const piece = part.subarray(from, from + SLAB_BYTES - filled);
+      memory.set(piece, inputAt + filled);
+      filled += piece.length;
+      from += piece.length;
+      if (filled === SLAB_BYTES) compress();
+    }
+  }
+  if (filled > 0) compress();
+  return at;
+}
