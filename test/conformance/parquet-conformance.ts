@@ -1,6 +1,6 @@
 /**
  * What every engine of the Parquet format has to pass, on rows that come from PostgreSQL through the project's own source.
- * Three readers that share no code with the engines, DuckDB, hyparquet and @dsnp/parquetjs, have to read what the
+ * Four readers that share no code with the engines, DuckDB, hyparquet, parquet-wasm and @dsnp/parquetjs, have to read what the
  * database itself says of each value.
  */
 import assert from 'node:assert/strict';
@@ -27,6 +27,7 @@ import {
   readWithDuck,
   readWithHyparquet,
   readWithParquetJs,
+  readWithParquetWasm,
 } from './parquet-readers.ts';
 import { readModel } from './read-model.ts';
 
@@ -71,6 +72,7 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
       const parquet = parquetColumns(columns, options);
       assertSameRows('DuckDB', await readWithDuck(file, parquet, path()), expected, columns);
       assertSameRows('hyparquet', await readWithHyparquet(file, parquet), expected, columns);
+      assertSameRows('parquet-wasm', readWithParquetWasm(file, parquet), expected, columns);
       // It knows no other compressions, and its dictionaries of booleans and fixed bytes are another matter.
       if (options.compression !== 'zstd') {
         assertSameRows('parquetjs', await readWithParquetJs(file, parquet), expected, columns);

@@ -1,5 +1,5 @@
 /**
- * Three readers of Parquet that share no code with the writers. Each gives the values as canonical texts, so that they
+ * Four readers of Parquet that share no code with the writers. Each gives the values as canonical texts, so that they
  * can be compared with each other and with the database:
  *
  *   numbers           as JavaScript writes them, -0 apart from 0
@@ -11,8 +11,10 @@
 import { writeFile } from 'node:fs/promises';
 import parquetjs from '@dsnp/parquetjs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { type Data, tableFromIPC } from 'apache-arrow';
 import { parquetMetadata, parquetRead } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { readParquet } from 'parquet-wasm';
 import type { ParquetColumn, ParquetKind } from '../../src/encoders/parquet/parquet-column.ts';
 
 export type CanonicalRow = readonly (string | null)[];
@@ -151,4 +153,30 @@ function fromPhysical(value: unknown, { kind }: ParquetColumn): string | null {
     return BigInt.asIntN(8 * bytes.length, digits).toString();
   }
   return typeof value === 'number' ? number(value) : String(value);
+}
+
+/** Physical values, as Arrow has them. */
+export function readWithParquetWasm(file: Buffer, columns: readonly ParquetColumn[]): CanonicalRow[] {
+  const { batches } = tableFromIPC(readParquet(file).intoIPCStream());
+  return batches.flatMap(batch =>
+    Array.from({ length: batch.numRows }, (_, row) =>
+      columns.map((column, index) => fromArrow(batch.data.children[index]!, row, column)),
+    ),
+  );
+}
+
+function fromArrow(data: Data, row: number, { kind, width }: ParquetColumn): string | null {
+  if (!data.getValid(row)) return null;
+  const values = data.values as Uint8Array;
+  const bytes = (from: number, to: number): Buffer => Buffer.from(values.subarray(from, to));
+  if (kind === 'boolean') return String(((values[row >> 3]! >> (row & 7)) & 1) === 1);
+  if (kind === 'uuid') return bytes(width * row, width * (row + 1)).toString('hex');
+  if (kind === 'decimal') {
+    // Four words, little end first.
+    const words = [...values.subarray(4 * row, 4 * row + 4)].map(BigInt);
+    return BigInt.asIntN(128, words.reduceRight((sum, word) => (sum << 32n) | word)).toString();
+  }
+  if (width > 0) return fromPhysical(values[row], { kind } as ParquetColumn);
+  const value = bytes(data.valueOffsets[row]!, data.valueOffsets[row + 1]!);
+  return value.toString(kind === 'bytes' ? 'hex' : 'utf8');
 }

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ipcStream, schemaMessage } from '../../../src/encoders/parquet/arrow-ipc.ts';
-import { Fields } from '../../../src/encoders/parquet/fields.ts';
 import { ParquetFile } from '../../../src/encoders/parquet/file/parquet-file.ts';
-import { ColumnBuffer } from '../../../src/encoders/parquet/fill/column-buffer.ts';
-import { FILLS } from '../../../src/encoders/parquet/fill/fill.ts';
+import { rowGroupMetadata } from '../../../src/encoders/parquet/file/row-group-metadata.ts';
+import { ColumnFiller } from '../../../src/encoders/parquet/fill/column-filler.ts';
+import { physicalWidth } from '../../../src/encoders/parquet/file/parquet-schema.ts';
+import { rowGroupWriter } from '../../../src/encoders/parquet/pages/row-group-writer.ts';
 import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
 import type { ParquetOptions } from '../../../src/encoders/parquet/parquet-options.ts';
 import { rowGroupBound } from '../../../src/encoders/parquet/row-group-bound.ts';
-import { rowGroupWriter } from '../../../src/encoders/parquet/row-group-writer.ts';
 import type { Column } from '../../../src/row-batch.ts';
 import { batchOf, column } from '../../conformance/encoding.ts';
 import { DEFAULT_PARQUET_OPTIONS } from '../../conformance/parquet-arbitraries.ts';
@@ -57,34 +56,25 @@ async function measure(
     ),
   );
   const indexes = Int32Array.from({ length: rowCount }, (_, index) => index);
-  const buffers = parquet.map(of => new ColumnBuffer(of));
-  const fields = new Fields(parquet.length);
-  for (let from = 0; from < rowCount; from += fields.maxRows) {
-    const to = Math.min(rowCount, from + fields.maxRows);
-    fields.locate(batch, indexes, from, to);
-    buffers.forEach((buffer, index) => {
-      buffer.reserveRows(to, from);
-      const fill = FILLS[buffer.column.kind];
-      const first = index * fields.maxRows;
-      assert.equal(fill(buffer, from, batch.bytes, fields.starts, fields.lengths, first, to - from), -1);
-    });
-  }
-  const stream = ipcStream(schemaMessage(parquet), buffers, rowCount, undefined);
-  // Dictionaries for all, whether they are of use or not.
-  const request = {
-    stream,
-    rowCount,
-    compression,
-    dictionary: true,
-    withoutDictionary: [],
-    withoutStatistics: [],
-  };
-  const { file } = await rowGroupWriter.write(request);
+  const filler = new ColumnFiller(parquet);
+  assert.equal(filler.take(batch, indexes, 0, rowCount), undefined);
+  const { dataBytes } = filler;
+  const { columns: filled, crates } = filler.finish();
+  const requested = filled.map(({ pages }, index) => {
+    const { kind } = parquet[index]!;
+    return { width: physicalWidth(parquet[index]!), dictionary: kind !== 'boolean', pages };
+  });
+  const { bytes: pages, chunks } = await rowGroupWriter.write({ columns: requested, crates, compression });
   const whole = new ParquetFile(parquet, 'test');
   const before = whole.tailBytes;
-  const bytes = whole.append(file, rowCount).length + whole.tailBytes - before;
+  const facts = filled.map((column, index) => ({
+    column: parquet[index]!,
+    filled: column,
+    written: chunks[index]!,
+  }));
+  whole.appendRowGroup(rowGroupMetadata(facts, rowCount, compression, 0), rowCount, 0, pages.length);
+  const bytes = pages.length + whole.tailBytes - before;
   const { perGroup, perRow, perDataByte } = rowGroupBound(parquet);
-  const dataBytes = buffers.reduce((sum, buffer) => sum + buffer.dataBytes, 0);
   return { bytes, bound: perGroup + perRow * rowCount + perDataByte * dataBytes };
 }
 

@@ -3,7 +3,6 @@ import type { ParquetColumn } from '../parquet-column.ts';
 import type { ParquetOptions } from '../parquet-options.ts';
 import { storedType } from './parquet-schema.ts';
 import type { WrittenChunk } from '../pages/row-group-writer.ts';
-import type { Bounds } from '../fill/statistics.ts';
 import {
   bool,
   i32,
@@ -49,7 +48,15 @@ export const ColumnMetaData = {
   bloomFilterOffset: 14,
   bloomFilterLength: 15,
 } as const;
-const Statistics = { nullCount: 3, most: 5, least: 6, isMostExact: 7, isLeastExact: 8 } as const;
+const Statistics = {
+  oldMost: 1,
+  oldLeast: 2,
+  nullCount: 3,
+  most: 5,
+  least: 6,
+  isMostExact: 7,
+  isLeastExact: 8,
+} as const;
 
 const CODECS = { none: 0, snappy: 1, gzip: 2, zstd: 6 } as const;
 const Encoding = { plain: 0, rle: 3, rleDictionary: 8 } as const;
@@ -107,7 +114,7 @@ function columnChunk(
     [ColumnMetaData.uncompressedBytes, i64(written.uncompressedBytes)],
     [ColumnMetaData.compressedBytes, i64(written.storedBytes)],
     [ColumnMetaData.dataPageOffset, i64(offset + written.dictionaryBytes)],
-    [ColumnMetaData.statistics, statistics(filled.nullCount, filled.bounds)],
+    [ColumnMetaData.statistics, statistics(column, filled)],
     [ColumnMetaData.encodingStats, list(Thrift.struct, pages)],
   ];
   if (hasDictionary) metaData.push([ColumnMetaData.dictionaryPageOffset, i64(offset)]);
@@ -122,16 +129,19 @@ function pagesOf(type: number, encoding: number, count: number): ThriftValue {
   ]);
 }
 
-function statistics(nullCount: number, bounds: Bounds | undefined): ThriftValue {
+function statistics({ kind, width }: ParquetColumn, { nullCount, bounds }: FilledColumn): ThriftValue {
   const fields: [number, ThriftValue][] = [[Statistics.nullCount, i64(nullCount)]];
   if (bounds) {
     const { least, most, isLeastExact, isMostExact } = bounds;
-    fields.push([Statistics.least, { type: Thrift.binary, value: least }]);
-    fields.push([Statistics.isLeastExact, bool(isLeastExact)]);
-    if (most) {
-      fields.push([Statistics.most, { type: Thrift.binary, value: most }]);
-      fields.push([Statistics.isMostExact, bool(isMostExact)]);
-    }
+    fields.push([Statistics.least, bytes(least)], [Statistics.isLeastExact, bool(isLeastExact)]);
+    if (most) fields.push([Statistics.most, bytes(most)], [Statistics.isMostExact, bool(isMostExact)]);
+    // For older readers, which order bytes as if they had signs.
+    const isOrdered = width > 0 && kind !== 'uuid';
+    if (isOrdered && most) fields.push([Statistics.oldLeast, bytes(least)], [Statistics.oldMost, bytes(most)]);
   }
   return struct(fields);
+}
+
+function bytes(value: Buffer): ThriftValue {
+  return { type: Thrift.binary, value };
 }

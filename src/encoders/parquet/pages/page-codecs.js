@@ -1,5 +1,6 @@
 // Loaded by row-group-worker.js: JavaScript for the same reason.
 import { gzipSync } from 'node:zlib';
+import { zstdCompressor } from './zstd.js';
 
 /**
  * Writes what a page holds from a place on, compressed; returns the place behind it.
@@ -7,6 +8,9 @@ import { gzipSync } from 'node:zlib';
  */
 
 const SLAB_BYTES = 256 * 1024;
+
+/** @type {ReturnType<typeof zstdCompressor> | undefined} */
+let zstd;
 
 /**
  * @param {import('../parquet-options.ts').ParquetOptions['compression']} compression
@@ -18,14 +22,25 @@ export async function codecOf(compression, encoder) {
     case 'snappy':
       return (parts, size, out, at) => snappy(encoder, parts, size, out, at);
     case 'gzip':
-      return (parts, _size, out, at) => at + gzipSync(Buffer.concat(parts)).copy(out, at);
-    case 'zstd': {
-      const { zstd } = await import('./zstd.js');
-      return (parts, _size, out, at) => at + zstd(Buffer.concat(parts)).copy(out, at);
-    }
+      return whole(bytes => gzipSync(bytes));
+    case 'zstd':
+      zstd ??= zstdCompressor();
+      return whole(await zstd);
     default:
       return (parts, _size, out, at) => parts.reduce((end, part) => end + part.copy(out, end), at);
   }
+}
+
+/**
+ * @param {(bytes: Buffer) => Uint8Array} compress
+ * @returns {Codec}
+ */
+function whole(compress) {
+  return (parts, _size, out, at) => {
+    const compressed = compress(Buffer.concat(parts));
+    out.set(compressed, at);
+    return at + compressed.length;
+  };
 }
 
 /**

@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isWorthDictionary } from '../../../src/encoders/parquet/dictionary-use.ts';
-import { ColumnBuffer } from '../../../src/encoders/parquet/fill/column-buffer.ts';
-import { FILLS } from '../../../src/encoders/parquet/fill/fill.ts';
-import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
-import type { ColumnKind } from '../../../src/row-batch.ts';
-import { column } from '../../conformance/encoding.ts';
-import { DEFAULT_PARQUET_OPTIONS } from '../../conformance/parquet-arbitraries.ts';
+import { ColumnFiller } from '../../../../src/encoders/parquet/fill/column-filler.ts';
+import { isWorthDictionary } from '../../../../src/encoders/parquet/pages/dictionary-use.ts';
+import { parquetColumns } from '../../../../src/encoders/parquet/parquet-column.ts';
+import type { ColumnKind } from '../../../../src/row-batch.ts';
+import { batchOf, column } from '../../../conformance/encoding.ts';
+import { DEFAULT_PARQUET_OPTIONS } from '../../../conformance/parquet-arbitraries.ts';
 
 function isWorth(kind: ColumnKind, rows: number, textOf: (row: number) => string | null): boolean {
-  const buffer = new ColumnBuffer(parquetColumns([column('a', kind)], DEFAULT_PARQUET_OPTIONS)[0]!);
-  buffer.reserveRows(rows, 0);
-  const values = Array.from({ length: rows }, (_, row) => textOf(row));
-  const lengths = Int32Array.from(values, value => (value === null ? -1 : Buffer.byteLength(value)));
-  let at = 0;
-  const starts = lengths.map(length => {
-    const start = at;
-    at += Math.max(0, length);
-    return start;
-  });
-  FILLS[kind as 'text'](buffer, 0, Buffer.from(values.join('')), starts, lengths, 0, rows);
-  return isWorthDictionary(buffer, rows);
+  const filler = new ColumnFiller(parquetColumns([column('a', kind)], DEFAULT_PARQUET_OPTIONS));
+  const batch = batchOf(Array.from({ length: rows }, (_, row) => [textOf(row)]));
+  const indexes = Int32Array.from({ length: rows }, (_, index) => index);
+  assert.equal(filler.take(batch, indexes, 0, rows), undefined);
+  return isWorthDictionary(filler.finish().columns[0]!);
 }
 
 /** Without a pattern that the choice of samples could meet. */
