@@ -124,7 +124,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   level: /^(baseline|disk)\//,
   'csv-stringify/sync': /^encoders\/csv\/csv-library/,
   'xml-writer': /^encoders\/xml\/xml-library/,
-  'parquet-wasm': /^encoders\/parquet\//,
+  '@bokuweb/zstd-wasm': /^encoders\/parquet\/pages\//,
   zod: /^(config|history|publish|state|daemon)\//,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,

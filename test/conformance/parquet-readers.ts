@@ -174,7 +174,10 @@ function fromArrow(data: Data, row: number, { kind, width }: ParquetColumn): str
   if (kind === 'decimal') {
     // Four words, little end first.
     const words = [...values.subarray(4 * row, 4 * row + 4)].map(BigInt);
-    return BigInt.asIntN(128, words.reduceRight((sum, word) => (sum << 32n) | word)).toString();
+    return BigInt.asIntN(
+      128,
+      words.reduceRight((sum, word) => (sum << 32n) | word),
+    ).toString();
   }
   if (width > 0) return fromPhysical(values[row], { kind } as ParquetColumn);
   const value = bytes(data.valueOffsets[row]!, data.valueOffsets[row + 1]!);

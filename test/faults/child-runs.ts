@@ -22,7 +22,7 @@ export interface RunOptions {
 
 /** Those with files of their own beside their code, and those that only some formats and credentials need. */
 const NOT_BUNDLED = [
-  ...['@azure/identity', '@dsnp/parquetjs', 'hyparquet-compressors', 'level', 'parquet-wasm'],
+  ...['@azure/identity', '@dsnp/parquetjs', 'hyparquet-compressors', 'level', '@bokuweb/zstd-wasm'],
   ...['pg-cloudflare', 'pg-native'],
 ];
 

@@ -1,15 +1,15 @@
 import type { Column, RowBatch } from '../../row-batch.ts';
 import type { BufferingEncoder, FlushedRows, OutputBuffer } from '../encoder.ts';
+import { MAX_ROW_GROUPS, ParquetFile } from './file/parquet-file.ts';
+import { physicalWidth } from './file/parquet-schema.ts';
+import { rowGroupMetadata } from './file/row-group-metadata.ts';
 import { ColumnFiller } from './fill/column-filler.ts';
 import { isWorthDictionary } from './pages/dictionary-use.ts';
-import { type ParquetColumn, parquetColumns } from './parquet-column.ts';
-import { MAX_ROW_GROUPS, ParquetFile } from './file/parquet-file.ts';
-import type { ParquetOptions } from './parquet-options.ts';
-import { physicalWidth } from './file/parquet-schema.ts';
-import { notExpressible, refusal } from './refusal.ts';
-import { rowGroupMetadata } from './file/row-group-metadata.ts';
-import { RowGroupRoom } from './row-group-room.ts';
 import { rowGroupWriter } from './pages/row-group-writer.ts';
+import { type ParquetColumn, parquetColumns } from './parquet-column.ts';
+import type { ParquetOptions } from './parquet-options.ts';
+import { notExpressible, refusal } from './refusal.ts';
+import { RowGroupRoom } from './row-group-room.ts';
 
 export type { ParquetOptions } from './parquet-options.ts';
 

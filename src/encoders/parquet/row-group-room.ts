@@ -5,7 +5,7 @@ import type { ParquetColumn } from './parquet-column.ts';
 import { type RowGroupBound, rowGroupBound } from './row-group-bound.ts';
 
 /** A row group whose bound is above this takes no more rows: what bounds memory where rows are wide. */
-const MAX_ROW_GROUP_BYTES = 64 * 1024 * 1024;
+const MAX_ROW_GROUP_BYTES = 32 * 1024 * 1024;
 
 /** What a row group that is being filled may still take, of rows and of bytes. */
 export class RowGroupRoom {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ParquetFile } from '../../../src/encoders/parquet/file/parquet-file.ts';
+import { physicalWidth } from '../../../src/encoders/parquet/file/parquet-schema.ts';
 import { rowGroupMetadata } from '../../../src/encoders/parquet/file/row-group-metadata.ts';
 import { ColumnFiller } from '../../../src/encoders/parquet/fill/column-filler.ts';
-import { physicalWidth } from '../../../src/encoders/parquet/file/parquet-schema.ts';
 import { rowGroupWriter } from '../../../src/encoders/parquet/pages/row-group-writer.ts';
 import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
 import type { ParquetOptions } from '../../../src/encoders/parquet/parquet-options.ts';

@@ -1,8 +1,8 @@
 import type { FilledColumn } from '../fill/column-filler.ts';
+import type { WrittenChunk } from '../pages/row-group-writer.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
 import type { ParquetOptions } from '../parquet-options.ts';
 import { storedType } from './parquet-schema.ts';
-import type { WrittenChunk } from '../pages/row-group-writer.ts';
 import {
   bool,
   i32,
@@ -12,7 +12,6 @@ import {
   Thrift,
   type ThriftStruct,
   type ThriftValue,
-  text,
 } from './thrift-compact.ts';
 
 /** Field ids of parquet.thrift. */
@@ -137,7 +136,8 @@ function statistics({ kind, width }: ParquetColumn, { nullCount, bounds }: Fille
     if (most) fields.push([Statistics.most, bytes(most)], [Statistics.isMostExact, bool(isMostExact)]);
     // For older readers, which order bytes as if they had signs.
     const isOrdered = width > 0 && kind !== 'uuid';
-    if (isOrdered && most) fields.push([Statistics.oldLeast, bytes(least)], [Statistics.oldMost, bytes(most)]);
+    if (isOrdered && most)
+      fields.push([Statistics.oldLeast, bytes(least)], [Statistics.oldMost, bytes(most)]);
   }
   return struct(fields);
 }

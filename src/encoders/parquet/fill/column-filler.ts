@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { RowBatch } from '../../../row-batch.ts';
+import type { ParquetColumn } from '../parquet-column.ts';
 import { ArrayJson } from './array-json.ts';
 import { ColumnMemory, TILE_BYTES, Word } from './column-memory.ts';
 import { Crates } from './crates.ts';
 import { exactFloat32 } from './float32.ts';
 import { isLarge, largeValue } from './large-value.ts';
-import type { ParquetColumn } from '../parquet-column.ts';
 import { PARQUET_COLUMNS_CODE } from './parquet-columns-code.ts';
 import { type Bounds, boundsOf } from './statistics.ts';
 
@@ -64,6 +64,11 @@ export interface RefusedField {
   readonly row: number;
 }
 
+interface LargeField {
+  readonly index: number;
+  readonly field: Buffer;
+}
+
 let compiled: WebAssembly.Module | undefined;
 
 /** Fills the columns of a row group, in WebAssembly, and takes their pages away as they become full. */
@@ -97,8 +102,8 @@ export class ColumnFiller {
       const size = batch.rowBounds[2 * row + 1]! - batch.rowBounds[2 * row]!;
       const isAlone = size > TILE_BYTES;
       const end = isAlone ? index + 1 : this.#copyIn(batch, rows, index, to);
-      const large = isAlone ? this.#copyLargeIn(batch, row, size) : undefined;
-      const refused = this.#fill(end - index, index - from) ?? large?.();
+      const large = isAlone ? this.#copyLargeIn(batch, row, size) : [];
+      const refused = this.#fill(end - index, index - from) ?? this.#takeLarge(large, index - from);
       if (refused) return refused;
       index = end;
     }
@@ -134,7 +139,8 @@ export class ColumnFiller {
       caller: {
         writeArray: (column: number, start: number, end: number, at: number): number =>
           this.#writeArray(column, start, end, at),
-        parseDouble: (start: number, end: number): number => Number(this.#memory.toString('latin1', start, end)),
+        parseDouble: (start: number, end: number): number =>
+          Number(this.#memory.toString('latin1', start, end)),
         parseFloat: (value: number, start: number, end: number): number =>
           exactFloat32(value, this.#memory, start, end),
       },
@@ -190,12 +196,12 @@ export class ColumnFiller {
     return index;
   }
 
-  /** Copies a row but for its large fields. @returns what takes those, after the others */
-  #copyLargeIn({ bytes, rowBounds }: RowBatch, row: number, size: number): () => RefusedField | undefined {
+  /** Copies a row but for its large fields, in whose columns it leaves the row out. */
+  #copyLargeIn({ bytes, rowBounds }: RowBatch, row: number, size: number): LargeField[] {
     const { boundsAt, rowsAt } = this.#layout;
     this.#reserve(size);
     this.#words[boundsAt >> 2] = rowsAt;
-    const large: { readonly index: number; readonly field: Buffer }[] = [];
+    const large: LargeField[] = [];
     let p = rowBounds[2 * row]!;
     let at = rowsAt;
     for (let index = 0; index < this.#columns.length; index++) {
@@ -208,14 +214,27 @@ export class ColumnFiller {
       } else at += bytes.copy(this.#memory, at, p, end);
       p = end;
     }
-    return () => {
-      for (const { index, field } of large) {
-        this.#set(index, Word.skipped, 0);
-        const column = this.#columns[index]!;
-        if (!this.#takeLarge(column, index, field)) return { column, field, row: 0 };
-      }
-      return undefined;
-    };
+    return large;
+  }
+
+  /** Each gets a page of its own. */
+  #takeLarge(fields: readonly LargeField[], rowsBefore: number): RefusedField | undefined {
+    for (const { index, field } of fields) {
+      const column = this.#columns[index]!;
+      const value = largeValue(column, field);
+      if (value === undefined) return { column, field, row: rowsBefore };
+      this.#set(index, Word.skipped, 0);
+      if (this.#get(index, Word.rows) > 0) this.#seal(index);
+      const valueBytes = 4 + value.length;
+      const { crate, at, bytes } = this.#crates.place(valueBytes);
+      bytes.writeUInt32LE(value.length, at);
+      bytes.set(value, at + 4);
+      this.#pages[index]!.push({ crate, at, levelBytes: 0, valueBytes, rowCount: 1, valueCount: 1 });
+      const { scratchAt } = this.#layout;
+      value.copy(this.#memory, scratchAt, 0, 64);
+      this.#exports.boundLarge(index, scratchAt, value.length);
+    }
+    return undefined;
   }
 
   #fill(count: number, rowsBefore: number): RefusedField | undefined {
@@ -251,22 +270,6 @@ export class ColumnFiller {
     this.#set(index, Word.at, values);
     this.#set(index, Word.rows, 0);
     this.#set(index, Word.valueCount, 0);
-  }
-
-  /** A page of its own. @returns false where the column cannot hold the value */
-  #takeLarge(column: ParquetColumn, index: number, field: Buffer): boolean {
-    const value = largeValue(column, field);
-    if (value === undefined) return false;
-    if (this.#get(index, Word.rows) > 0) this.#seal(index);
-    const valueBytes = 4 + value.length;
-    const { crate, at, bytes } = this.#crates.place(valueBytes);
-    bytes.writeUInt32LE(value.length, at);
-    bytes.set(value, at + 4);
-    this.#pages[index]!.push({ crate, at, levelBytes: 0, valueBytes, rowCount: 1, valueCount: 1 });
-    const { scratchAt } = this.#layout;
-    value.copy(this.#memory, scratchAt, 0, 64);
-    this.#exports.boundLarge(index, scratchAt, value.length);
-    return true;
   }
 
   #writeArray(index: number, start: number, end: number, at: number): number {

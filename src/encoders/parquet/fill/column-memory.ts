@@ -1,5 +1,5 @@
-import type { ParquetColumn, ParquetKind } from '../parquet-column.ts';
 import { physicalWidth } from '../file/parquet-schema.ts';
+import type { ParquetColumn, ParquetKind } from '../parquet-column.ts';
 
 /** Where assembly/parquet-columns.ts finds and leaves what it works on, in one WebAssembly memory. */
 

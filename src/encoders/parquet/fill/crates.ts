@@ -1,5 +1,6 @@
-/** Most pages go into one with others. */
-const CRATE_BYTES = 2 * 1024 * 1024;
+/** The first is small, since many row groups are; each next one is twice as large, up to what pages fill well. */
+const FIRST_BYTES = 128 * 1024;
+const MOST_BYTES = 2 * 1024 * 1024;
 /** Kept for the next row groups: those of two. */
 const MAX_SPARES = 32;
 
@@ -29,14 +30,18 @@ export class Crates {
 
   giveBack(crates: readonly ArrayBuffer[]): void {
     for (const crate of crates)
-      if (crate.byteLength === CRATE_BYTES && this.#spares.length < MAX_SPARES) this.#spares.push(crate);
+      if (crate.byteLength <= MOST_BYTES && this.#spares.length < MAX_SPARES) this.#spares.push(crate);
   }
 
   #open(size: number): void {
-    const crate =
-      size > CRATE_BYTES ? new ArrayBuffer(size) : (this.#spares.pop() ?? new ArrayBuffer(CRATE_BYTES));
+    const spare = this.#spares.findLastIndex(crate => crate.byteLength >= size);
+    const crate = spare < 0 ? new ArrayBuffer(this.#sizeFor(size)) : this.#spares.splice(spare, 1)[0]!;
     this.#full.push(crate);
     this.#bytes = Buffer.from(crate);
     this.#at = 0;
+  }
+
+  #sizeFor(size: number): number {
+    return Math.max(size, Math.min(MOST_BYTES, FIRST_BYTES << Math.min(this.#full.length, 8)));
   }
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { ParquetColumn } from '../parquet-column.ts';
 import { ArrayJson } from './array-json.ts';
 import { HEX } from './hex.ts';
-import type { ParquetColumn } from '../parquet-column.ts';
 
 /** Fields that are larger do not go through the memory in which the others are converted. */
 const LARGE_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
-import { Word } from './column-memory.ts';
-import type { ParquetColumn } from '../parquet-column.ts';
 import { physicalWidth } from '../file/parquet-schema.ts';
+import type { ParquetColumn } from '../parquet-column.ts';
+import { Word } from './column-memory.ts';
 
 /** A value that no value of a column chunk is below, and one that none is above, in plain encoding. */
 export interface Bounds {
@@ -31,8 +31,7 @@ export function boundsOf(
     isLeastExact: true,
     isMostExact: true,
   });
-  const copy = (start: number, length: number): Buffer =>
-    Buffer.from(memory.subarray(start, start + length));
+  const copy = (start: number, length: number): Buffer => Buffer.from(memory.subarray(start, start + length));
   if (width === 0) {
     return boundsOfBytes(
       copy(least, words[at + Word.leastLength]!),

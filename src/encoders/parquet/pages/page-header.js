@@ -61,8 +61,7 @@ function number(value) {
  * @param {readonly Buffer[]} crates
  */
 export function levelsOf({ crate, at, levelBytes, rowCount, valueCount }, crates) {
-  const run =
-    levelBytes > 0 ? number(levelBytes * 2 + 1) : [...number(2 * rowCount), valueCount > 0 ? 1 : 0];
+  const run = levelBytes > 0 ? number(levelBytes * 2 + 1) : [...number(2 * rowCount), valueCount > 0 ? 1 : 0];
   const levels = Buffer.allocUnsafe(4 + run.length + levelBytes);
   levels.writeUInt32LE(run.length + levelBytes);
   levels.set(run, 4);

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parquetMetadata } from 'hyparquet';
-import { parquetColumns } from '../../../../src/encoders/parquet/parquet-column.ts';
 import { ParquetEncoder } from '../../../../src/encoders/parquet/parquet.ts';
+import { parquetColumns } from '../../../../src/encoders/parquet/parquet-column.ts';
 import { SluiceError } from '../../../../src/errors.ts';
 import type { Column } from '../../../../src/row-batch.ts';
 import { batchOf, column, type FieldValue } from '../../../conformance/encoding.ts';
@@ -105,7 +105,11 @@ test('cuts least and greatest texts off so that none is outside, in whole charac
     const { min_value, max_value, is_min_value_exact, is_max_value_exact } = statisticsOf(file, 0);
     return { least: min_value, most: max_value, exact: [is_min_value_exact, is_max_value_exact] };
   };
-  assert.deepEqual(await bounds('text', ['b', '', 'ba', 'a']), { least: '', most: 'ba', exact: [true, true] });
+  assert.deepEqual(await bounds('text', ['b', '', 'ba', 'a']), {
+    least: '',
+    most: 'ba',
+    exact: [true, true],
+  });
   assert.deepEqual(await bounds('text', [long('é'), long('ég')]), {
     least: 'x'.repeat(63),
     most: `${'x'.repeat(62)}y`,
