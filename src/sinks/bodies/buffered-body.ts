@@ -5,7 +5,8 @@ import type { StagedBlob } from '../staged-blob.ts';
 import type { PartBody } from './part-body.ts';
 
 const MiB = 1024 * 1024;
-const MAX_FLUSHES_IN_FLIGHT = 2;
+/** One is encoded while the next is filled: more would take memory and save no time. */
+const MAX_FLUSHES_IN_FLIGHT = 1;
 const NO_BYTES = Buffer.alloc(0);
 /** Rows are few and small enough for one flush. */
 const UNBOUNDED = Number.MAX_SAFE_INTEGER;
