@@ -9,7 +9,7 @@ const MOST_GROUPS: u32 = 63;
 /** Room for 1 MiB of values in plain encoding. */
 let values: usize = 0;
 let valuesEnd: usize = 0;
-/** Of values of any length, by entry, where they begin. */
+/** Where values of any length begin, by entry. */
 let begins: usize = 0;
 let hashes: usize = 0;
 /** By hash, the entry and 1; 0 is an empty slot. */

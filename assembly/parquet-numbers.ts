@@ -18,7 +18,7 @@ const MOST_POWER: i32 = 22;
 const SAFE_INTEGER: u64 = 1 << 53;
 /** Digits that always fit a word of 64 bits. */
 const WORD_DIGITS: u32 = 18;
-/** Of a double, the bits that a float of 32 bits has no room for, and the one in the middle of them. */
+/** The bits of a double that a float of 32 bits has no room for, and the one in the middle of them. */
 const CUT_BITS: u64 = 0x1fff_ffff;
 const MIDDLE: u64 = 0x1000_0000;
 

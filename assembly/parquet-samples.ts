@@ -6,7 +6,7 @@ const SLOTS: u32 = 4 * MOST;
 
 /** Hashes of the fields, column after column; 0 for NULL. */
 let samples: usize = 0;
-/** Of the hashes that were met; 0 is an empty slot. */
+/** A table of the hashes that were met; 0 is an empty slot. */
 let met: usize = 0;
 let count: u32 = 0;
 let step: u32 = 1;

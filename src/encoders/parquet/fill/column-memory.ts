@@ -67,7 +67,7 @@ const SAMPLE_WORDS = 2048;
 const SAMPLE_SLOTS_BYTES = 32 * 1024;
 /** Read or written behind what is told. */
 const SLACK_BYTES = 64;
-/** Of a large value as much as a least or greatest value keeps. */
+/** As much of a large value as a least or greatest value keeps. */
 const SCRATCH_BYTES = 64;
 
 export class ColumnMemory {
@@ -80,7 +80,7 @@ export class ColumnMemory {
   /** The last: what it holds may be as long as a row. */
   readonly rowsAt: number;
   readonly tileRows: number;
-  /** Of the fields of one column to those of the next. */
+  /** From the fields of one column to those of the next. */
   readonly stride: number;
   readonly #places: readonly { readonly levels: number; readonly values: number }[];
   readonly #columns: readonly ParquetColumn[];

@@ -18,7 +18,7 @@ export function isWorthDictionary({ pages, samples }: FilledColumn): boolean {
   }
   if (values === 0) return false;
   const different = Math.max(1, samples.different);
-  // Of n samples out of D values that are equally frequent, n²/2D meet one that was there before.
+  // Where D values are equally frequent, n²/2D of n samples meet one that was there before.
   const repeated = samples.values - samples.different;
   const estimate = repeated === 0 ? values : Math.max(different, samples.values ** 2 / (2 * repeated));
   const distinct = samples.values >= values ? different : Math.min(values, estimate);

@@ -39,7 +39,7 @@ export class PageEncoder {
   /** What is written, up to `at`. */
   out = Buffer.alloc(0);
   at = 0;
-  /** Of the column that is being written. */
+  /** What the pages of the column in hand hold, with their headers. */
   uncompressedBytes = 0;
 
   /** @param {WebAssembly.Module} code */

@@ -25,7 +25,7 @@ export interface RowGroupRequest {
 export interface WrittenChunk {
   /** From the first byte of the row group. */
   readonly offset: number;
-  /** Of the dictionary, which comes first; 0 where there is none. */
+  /** What the dictionary takes, which comes first; 0 where there is none. */
   readonly dictionaryBytes: number;
   readonly storedBytes: number;
   readonly uncompressedBytes: number;
