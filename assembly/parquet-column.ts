@@ -1,4 +1,7 @@
-/** What a column holds; the numbers are those of src/encoders/parquet/column-memory.ts, as are the words of the class. */
+/**
+ * What a column holds; the numbers are those of src/encoders/parquet/column-memory.ts, as
+ * are the words of the class.
+ */
 export namespace Kind {
   export const BOOLEAN: u32 = 0;
   export const INT16: u32 = 1;
@@ -42,7 +45,10 @@ export class ParquetColumn {
   skipped: u32;
 
   // The page.
-  /** A bit for each row, lowest first: whether it has a value. Written where a row of the page has none. */
+  /**
+   * A bit for each row, lowest first: whether it has a value. Written where a row of the
+   * page has none.
+   */
   levels: usize;
   values: usize;
   /** Behind the last value. */
@@ -179,7 +185,8 @@ function nullsOf(lengths: usize, count: u32): u32 {
 }
 
 /**
- * The order of bytes and a bound, of which `boundLength` are kept: that of unsigned bytes.
+ * The order of bytes and a bound, of which `boundLength` are kept: that of unsigned
+ * bytes.
  * @param first the first 16 from `start` on
  */
 // @ts-ignore: decorator

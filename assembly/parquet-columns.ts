@@ -1,7 +1,8 @@
 /**
- * Columns of a Parquet file, filled from rows as the database sends them: values in Parquet's plain encoding, page by page,
- * with what the file says of them. Compiled to WebAssembly by `npm run assembly`; src/encoders/parquet/ calls it. Up
- * to 32 bytes are read behind a value, and up to 32 bytes behind a position are written.
+ * Columns of a Parquet file, filled from rows as the database sends them: values in
+ * Parquet's plain encoding, page by page, with what the file says of them. Compiled to
+ * WebAssembly by `npm run assembly`; src/encoders/parquet/ calls it. Up to 32 bytes are
+ * read behind a value, and up to 32 bytes behind a position are written.
  */
 import { fillBytes, fillText, fillUuid } from './parquet-bytes';
 import { Kind, PAGE_ROWS, ParquetColumn, refusedRow, setRefusedRow } from './parquet-column';
@@ -36,7 +37,8 @@ export function heapBase(): usize {
 }
 
 /**
- * Writes an array as JSON to `at`; returns the position behind it, or 0 where it is none. The column is counted from 0.
+ * Writes an array as JSON to `at`; returns the position behind it, or 0 where it is none.
+ * The column is counted from 0.
  */
 // @ts-ignore: decorator
 @external("caller", "writeArray")
@@ -152,7 +154,10 @@ function fillArrays(column: ParquetColumn, index: u32, starts: usize, lengths: u
   return true;
 }
 
-/** A value that is too large for the memory here: the page that holds it is made by the caller. */
+/**
+ * A value that is too large for the memory here: the page that holds it is made by the
+ * caller.
+ */
 export function boundLarge(index: u32, start: usize, length: u32): void {
   const column = changetype<ParquetColumn>(columns + <usize>index * offsetof<ParquetColumn>());
   column.dataBytes += length;

@@ -1,4 +1,7 @@
-/** Each different value once, in the order of their first use, and where a value stands among them. */
+/**
+ * Each different value once, in the order of their first use, and where a value stands
+ * among them.
+ */
 
 /** A dictionary that grows larger is given up. */
 const MOST_BYTES: u32 = 1024 * 1024;

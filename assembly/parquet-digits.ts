@@ -8,7 +8,8 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 @inline
 export function numberOf(digits: u64): u32 {
   const values = digits - ZEROS;
-  // Below the digits the subtraction borrows, above them the sum carries into the upper half.
+  // Below the digits the subtraction borrows, above them the sum carries into the upper
+  // half.
   if (((digits & 0xf0f0_f0f0_f0f0_f0f0) ^ ZEROS) | ((values + 0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0))
     return NOT_DIGITS;
   const pairs = (values * 2561) >> 8;

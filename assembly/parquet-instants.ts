@@ -69,7 +69,10 @@ function twoDigits(p: usize): u32 {
   return tens <= 9 && ones <= 9 ? tens * 10 + ones : NOT_DIGITS;
 }
 
-/** The year before 1 is 1 BC, in the Gregorian calendar from end to end. Years begin in March here. */
+/**
+ * The year before 1 is 1 BC, in the Gregorian calendar from end to end. Years begin in
+ * March here.
+ */
 function daysOf(year: i64, month: u32, day: u32, isBc: bool): i64 {
   if (month - 1 > 11 || day - 1 > 30) return NONE;
   // Counted from a multiple of 400 years that is before every date.
@@ -81,7 +84,10 @@ function daysOf(year: i64, month: u32, day: u32, isBc: bool): i64 {
   return (era - 25_000) * DAYS_OF_400_YEARS + dayOfEra - 719_468;
 }
 
-/** Whole seconds since midnight of the `HH:MM:SS[.ffffff]` at `start`; `NONE` where it is no time. */
+/**
+ * Whole seconds since midnight of the `HH:MM:SS[.ffffff]` at `start`; `NONE` where it is
+ * no time.
+ */
 function secondsAt(start: usize, end: usize): i64 {
   if (end - start < 8 || <u32>load<u8>(start, 2) != COLON || <u32>load<u8>(start, 5) != COLON) return NONE;
   const text = v128.load(start);
@@ -182,7 +188,10 @@ export function fillTimestamps(column: ParquetColumn, starts: usize, lengths: us
   return true;
 }
 
-/** Microseconds since 1970-01-01; `NONE`, which PostgreSQL has no text for, where it is no timestamp. */
+/**
+ * Microseconds since 1970-01-01; `NONE`, which PostgreSQL has no text for, where it is no
+ * timestamp.
+ */
 function timestampOf(start: usize, textEnd: usize, hasZone: bool): i64 {
   let end = textEnd;
   const isBc = isBeforeChrist(start, end);

@@ -18,7 +18,10 @@ const MOST_POWER: i32 = 22;
 const SAFE_INTEGER: u64 = 1 << 53;
 /** Digits that always fit a word of 64 bits. */
 const WORD_DIGITS: u32 = 18;
-/** The bits of a double that a float of 32 bits has no room for, and the one in the middle of them. */
+/**
+ * The bits of a double that a float of 32 bits has no room for, and the one in the middle
+ * of them.
+ */
 const CUT_BITS: u64 = 0x1fff_ffff;
 const MIDDLE: u64 = 0x1000_0000;
 
@@ -110,7 +113,10 @@ export function fillIntegers(column: ParquetColumn, starts: usize, lengths: usiz
 /** Why `toDouble` gave NaN: the text says so, or it is no number. */
 let isNaNText: bool = false;
 
-/** The nearest double. Few digits are converted here, exactly (Clinger's fast path), others by the caller. */
+/**
+ * The nearest double. Few digits are converted here, exactly (Clinger's fast path),
+ * others by the caller.
+ */
 function toDouble(start: usize, end: usize): f64 {
   let p = start;
   const isNegative = p < end && <u32>load<u8>(p) == MINUS;
@@ -211,7 +217,10 @@ export function fillFloats(column: ParquetColumn, starts: usize, lengths: usize,
   return true;
 }
 
-/** Rounded to a double first, a value right between two floats may have come out on the wrong side. */
+/**
+ * Rounded to a double first, a value right between two floats may have come out on the
+ * wrong side.
+ */
 // @ts-ignore: decorator
 @inline
 function toSingle(value: f64, start: usize, end: usize): f32 {

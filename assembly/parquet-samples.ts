@@ -1,6 +1,9 @@
 /** Whether the values of a column repeat, as far as a few of them tell. */
 
-/** Fields of a column at most; a power of two. Where they are more, every second is dropped, and fewer are taken. */
+/**
+ * Fields of a column at most; a power of two. Where they are more, every second is
+ * dropped, and fewer are taken.
+ */
 const MOST: u32 = 2048;
 const SLOTS: u32 = 4 * MOST;
 
@@ -90,7 +93,10 @@ function mixed(hash: u64, word: u64): u64 {
   return hash ^ (hash >> 29);
 }
 
-/** Samples of the column that are not NULL, in the upper half, and how many of them differ. */
+/**
+ * Samples of the column that are not NULL, in the upper half, and how many of them
+ * differ.
+ */
 export function distinctSamples(column: u32): u64 {
   memory.fill(met, 0, 4 * SLOTS);
   const at = samples + (<usize>(column * MOST) << 2);

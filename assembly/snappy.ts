@@ -1,4 +1,6 @@
-/** Snappy's raw format. https://github.com/google/snappy/blob/main/format_description.txt */
+/**
+ * Snappy's raw format. https://github.com/google/snappy/blob/main/format_description.txt
+ */
 import { copyBytes } from './copy';
 
 /** What is looked for before a byte lies in the same block. */
@@ -13,7 +15,8 @@ const COPY_1: u32 = 1;
 const COPY_2: u32 = 2;
 
 /**
- * Writes what Snappy has behind the length of the whole; what several calls wrote can stand behind each other.
+ * Writes what Snappy has behind the length of the whole; what several calls wrote can
+ * stand behind each other.
  * @param table room for 32 KiB
  * @returns the position behind it
  */

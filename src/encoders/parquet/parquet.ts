@@ -23,8 +23,9 @@ const MAX_ROW_BYTES = 2 * MAX_ROW_DATA_BYTES;
 const MAX_ROWS_AT_A_TIME = 4096;
 
 /**
- * Parquet, from the fields' bytes: columns are filled in plain encoding, and a row group at a time goes to a thread,
- * which makes pages of it. Both work in WebAssembly. Memory is that of a few row groups, whatever the size of the file.
+ * Parquet, from the fields' bytes: columns are filled in plain encoding, and a row group
+ * at a time goes to a thread, which makes pages of it. Both work in WebAssembly. Memory
+ * is that of a few row groups, whatever the size of the file.
  */
 export class ParquetEncoder implements BufferingEncoder {
   readonly beginBytes: number;

@@ -71,7 +71,10 @@ interface LargeField {
 
 let compiled: WebAssembly.Module | undefined;
 
-/** Fills the columns of a row group, in WebAssembly, and takes their pages away as they become full. */
+/**
+ * Fills the columns of a row group, in WebAssembly, and takes their pages away as they
+ * become full.
+ */
 export class ColumnFiller {
   readonly #columns: readonly ParquetColumn[];
   readonly #crates = new Crates();
@@ -94,7 +97,10 @@ export class ColumnFiller {
     return bytes;
   }
 
-  /** Takes `rows[from] … rows[to - 1]`. @returns the first field that cannot be taken, after which nothing can be */
+  /**
+   * Takes `rows[from] … rows[to - 1]`.
+   * @returns the first field that cannot be taken, after which nothing can be
+   */
   // hot: bench/encoders. Invariant: the rows before `index` are taken.
   take(batch: RowBatch, rows: Int32Array, from: number, to: number): RefusedField | undefined {
     for (let index = from; index < to; ) {

@@ -1,7 +1,10 @@
 import { physicalWidth } from '../file/parquet-schema.ts';
 import type { ParquetColumn, ParquetKind } from '../parquet-column.ts';
 
-/** Where assembly/parquet-columns.ts finds and leaves what it works on, in one WebAssembly memory. */
+/**
+ * Where assembly/parquet-columns.ts finds and leaves what it works on, in one WebAssembly
+ * memory.
+ */
 
 /** The numbers of assembly/parquet-column.ts. */
 const KINDS: Readonly<Record<ParquetKind, number>> = {
@@ -49,12 +52,18 @@ export const Word = {
 } as const;
 const COLUMN_WORDS = 52;
 
-/** Rows of that many bytes are handed over at a time: they and what they become stay in the nearest caches. */
+/**
+ * Rows of that many bytes are handed over at a time: they and what they become stay in
+ * the nearest caches.
+ */
 export const TILE_BYTES = 64 * 1024;
 const TILE_FIELDS = 64 * 1024;
 const MAX_TILE_ROWS = 1024;
 const MIN_TILE_ROWS = 16;
-/** So that columns do not lie a power of two apart, where they would share few places of the processor's cache. */
+/**
+ * So that columns do not lie a power of two apart, where they would share few places of
+ * the processor's cache.
+ */
 const STRIDE_ROWS = 16;
 /** Rows of a page at most, and bytes that make it full: fewer where columns are many. */
 const PAGE_ROWS = 64 * 1024;

@@ -1,10 +1,16 @@
-/** The first is small, since many row groups are; each next one is twice as large, up to what pages fill well. */
+/**
+ * The first is small, since many row groups are; each next one is twice as large, up to
+ * what pages fill well.
+ */
 const FIRST_BYTES = 128 * 1024;
 const MOST_BYTES = 2 * 1024 * 1024;
 /** Kept for the next row groups: those of two. */
 const MAX_SPARES = 32;
 
-/** Memory for the pages of a row group, which moves to another thread with them and comes back. */
+/**
+ * Memory for the pages of a row group, which moves to another thread with them and comes
+ * back.
+ */
 export class Crates {
   #full: ArrayBuffer[] = [];
   #bytes: Buffer | undefined;

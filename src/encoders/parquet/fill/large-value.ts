@@ -3,7 +3,9 @@ import type { ParquetColumn } from '../parquet-column.ts';
 import { ArrayJson } from './array-json.ts';
 import { HEX } from './hex.ts';
 
-/** Fields that are larger do not go through the memory in which the others are converted. */
+/**
+ * Fields that are larger do not go through the memory in which the others are converted.
+ */
 const LARGE_BYTES = 64 * 1024;
 const BACKSLASH = 0x5c;
 const LOWER_X = 0x78;

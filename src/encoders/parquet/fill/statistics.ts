@@ -2,7 +2,10 @@ import { physicalWidth } from '../file/parquet-schema.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
 import { Word } from './column-memory.ts';
 
-/** A value that no value of a column chunk is below, and one that none is above, in plain encoding. */
+/**
+ * A value that no value of a column chunk is below, and one that none is above, in plain
+ * encoding.
+ */
 export interface Bounds {
   readonly least: Buffer;
   /** Absent where a value begins with the greatest that can be kept. */
@@ -14,7 +17,8 @@ export interface Bounds {
 
 /**
  * @param at word of the column in the memory
- * @returns `undefined` where there is no value, or one that is neither above nor below another
+ * @returns `undefined` where there is no value, or one that is neither above nor below
+ * another
  */
 export function boundsOf(
   column: ParquetColumn,

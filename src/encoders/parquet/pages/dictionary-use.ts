@@ -6,8 +6,9 @@ const MAX_DICTIONARY_BYTES = 1024 * 1024;
 const WORTHWHILE = 0.9;
 
 /**
- * Whether a dictionary makes the column smaller, as far as a sample tells. Looking up every value of a column whose values
- * do not repeat takes more time than all the rest of writing it.
+ * Whether a dictionary makes the column smaller, as far as a sample tells. Looking up
+ * every value of a column whose values do not repeat takes more time than all the rest of
+ * writing it.
  */
 export function isWorthDictionary({ pages, samples }: FilledColumn): boolean {
   let values = 0;
@@ -18,7 +19,8 @@ export function isWorthDictionary({ pages, samples }: FilledColumn): boolean {
   }
   if (values === 0) return false;
   const different = Math.max(1, samples.different);
-  // Where D values are equally frequent, n²/2D of n samples meet one that was there before.
+  // Where D values are equally frequent, n²/2D of n samples meet one that was there
+  // before.
   const repeated = samples.values - samples.different;
   const estimate = repeated === 0 ? values : Math.max(different, samples.values ** 2 / (2 * repeated));
   const distinct = samples.values >= values ? different : Math.min(values, estimate);

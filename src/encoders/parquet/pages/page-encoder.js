@@ -2,7 +2,10 @@
 import { codecOf } from './page-codecs.js';
 import { dataPageHeader, dictionaryPageHeader, levelsOf } from './page-header.js';
 
-/** A dictionary that saves less than a tenth of the values costs readers more than it saves. */
+/**
+ * A dictionary that saves less than a tenth of the values costs readers more than it
+ * saves.
+ */
 const WORTHWHILE = 0.9;
 const MiB = 1024 * 1024;
 const SLACK_BYTES = 64;
@@ -29,7 +32,10 @@ const HEADER_BYTES = 128;
  * @typedef {import('./row-group-writer.ts').WrittenChunk} WrittenChunk
  */
 
-/** Makes the bytes of row groups from filled pages: headers, levels, dictionaries, compression. */
+/**
+ * Makes the bytes of row groups from filled pages: headers, levels, dictionaries,
+ * compression.
+ */
 export class PageEncoder {
   memory = Buffer.alloc(0);
   /** @type {readonly Buffer[]} */
@@ -137,7 +143,8 @@ export class PageEncoder {
   /**
    * Looks all values up.
    * @param {RequestedColumn} column
-   * @returns {number} bits of a place; 0 where a dictionary is too large, or saves too little
+   * @returns {number} bits of a place; 0 where a dictionary is too large, or saves too
+   * little
    */
   buildDictionary({ pages, width }) {
     const { exports } = this;

@@ -7,7 +7,10 @@ const PLAIN = 0;
 const RLE = 3;
 const RLE_DICTIONARY = 8;
 
-/** Heads of fields in thrift's compact protocol: an i32 and a structure, one behind the field before. */
+/**
+ * Heads of fields in thrift's compact protocol: an i32 and a structure, one behind the
+ * field before.
+ */
 const I32 = 0x15;
 const DATA_PAGE_STRUCT = 0x2c;
 const DICTIONARY_PAGE_STRUCT = 0x4c;

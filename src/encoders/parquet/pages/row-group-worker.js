@@ -1,5 +1,5 @@
-// The thread of row-group-writer.ts. JavaScript, because Node loads a thread's file by itself, also while the other
-// sources are run uncompiled.
+// The thread of row-group-writer.ts. JavaScript, because Node loads a thread's file by
+// itself, also while the other sources are run uncompiled.
 import { parentPort, workerData } from 'node:worker_threads';
 import { PageEncoder } from './page-encoder.js';
 

@@ -55,8 +55,9 @@ interface Waiting {
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * Writes row groups on a thread of its own, in the order of the calls. The thread starts with the first row group,
- * serves every file of the process, keeps the process alive only while it has work, and ends by itself.
+ * Writes row groups on a thread of its own, in the order of the calls. The thread starts
+ * with the first row group, serves every file of the process, keeps the process alive
+ * only while it has work, and ends by itself.
  */
 class RowGroupWriter {
   #worker: Worker | undefined;
