@@ -96,11 +96,7 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
         create([column('a')], { ...DEFAULT_PARQUET_OPTIONS, compression });
         return true;
       } catch (error) {
-        assert.ok(
-          error instanceof SluiceError &&
-            error.code === 'CONFIG_INVALID' &&
-            error.hint.includes('engine: fast'),
-        );
+        assert.match((error as Error).message, /^the library engine cannot write Parquet with zstd$/);
         return false;
       }
     }

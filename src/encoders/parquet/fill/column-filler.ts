@@ -151,7 +151,7 @@ export class ColumnFiller {
           exactFloat32(value, this.#memory, start, end),
       },
     });
-    this.#exports = exports as Exports;
+    this.#exports = exports as unknown as Exports;
     this.#layout = new ColumnMemory(this.#columns, this.#exports.heapBase());
     this.#reserve(TILE_BYTES);
     this.#begin();
