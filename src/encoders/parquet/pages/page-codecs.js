@@ -7,6 +7,16 @@ import { zstdCompressor } from './zstd.js';
  * @typedef {(parts: readonly Buffer[], size: number, out: Buffer, at: number) => number} Codec
  */
 
+/**
+ * The memory that pages are compressed in, and where its parts are.
+ * @typedef {object} Slab
+ * @property {{ compress(from: number, bytes: number, to: number, table: number): number }} exports
+ * @property {Buffer} memory
+ * @property {number} tableAt
+ * @property {number} inputAt
+ * @property {number} snappyAt
+ */
+
 const SLAB_BYTES = 256 * 1024;
 
 /** @type {ReturnType<typeof zstdCompressor> | undefined} */
@@ -14,13 +24,13 @@ let zstd;
 
 /**
  * @param {import('../parquet-options.ts').ParquetOptions['compression']} compression
- * @param {import('./page-encoder.js').PageEncoder} encoder
+ * @param {Slab} slab
  * @returns {Promise<Codec>}
  */
-export async function codecOf(compression, encoder) {
+export async function codecOf(compression, slab) {
   switch (compression) {
     case 'snappy':
-      return (parts, size, out, at) => snappy(encoder, parts, size, out, at);
+      return (parts, size, out, at) => snappy(slab, parts, size, out, at);
     case 'gzip':
       return whole(bytes => gzipSync(bytes));
     case 'zstd':
@@ -44,7 +54,7 @@ function whole(compress) {
 }
 
 /**
- * @param {import('./page-encoder.js').PageEncoder} encoder
+ * @param {Slab} slab
  * @param {readonly Buffer[]} parts
  * @param {number} size
  * @param {Buffer} out
