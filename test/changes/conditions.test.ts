@@ -3,13 +3,17 @@
  * as if nobody compared the two.
  */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import { promisify } from 'node:util';
+import pg from 'pg';
 import { type CONDITIONS, obstacleBetween } from '../../src/sources/postgres/changes/conditions.ts';
 import type { SnapshotMark } from '../../src/sources/source.ts';
 import { getPostgres } from '../support/postgres.ts';
+import { PostgresServer } from '../support/postgres-server.ts';
 import { type TableRun, TableRuns } from './table-runs.ts';
 
 type Condition = keyof typeof CONDITIONS;
@@ -102,6 +106,17 @@ const STORIES: readonly Story[] = [
     reason: /labels of an enum/,
   },
 ];
+
+async function onServer<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await act(client);
+  } finally {
+    await client.end();
+  }
+}
 
 /** Replaces what was noted of these conditions by what holds now. */
 function forging(without: readonly Condition[]): (before: SnapshotMark, now: SnapshotMark) => SnapshotMark {
@@ -225,3 +240,86 @@ test('numbers of transactions are not compared across half of their circle, or b
   const { database, ...others } = conditions;
   assert.match(obstacleBetween({ ...before, conditions: others }, before)!, /another database/);
 });
+
+/** A server of the test's own, with a table. */
+async function withServer(
+  settings: Record<string, string>,
+  act: (server: PostgresServer) => Promise<void>,
+): Promise<void> {
+  const server = await PostgresServer.start({ settings });
+  try {
+    await onServer(server.url, client => client.query(FILL));
+    await act(server);
+  } finally {
+    await server.dispose();
+  }
+}
+
+for (const isChecked of [true, false]) {
+  const what = isChecked ? 'is noticed' : 'goes wrong without the check';
+  const forge = (...without: Condition[]) => (isChecked ? undefined : forging(without));
+  const check = (found: TableRun, written: readonly number[], reason: RegExp): void => {
+    assert.equal(found.mode, isChecked ? 'full' : 'xmin');
+    if (isChecked) assert.match(found.reason!, reason);
+    assert.deepEqual(writtenBy(found), isChecked ? written : []);
+  };
+
+  test(`a copy of the database in its place ${what}`, () =>
+    withServer({}, async ({ url }) => {
+      const of = (database: string): string => url.replace(/\/postgres$/, `/${database}`);
+      await onServer(url, client => client.query('create database first'));
+      await onServer(of('first'), client => client.query(FILL));
+      await onServer(url, client => client.query('create database second template first'));
+      await onServer(of('first'), client => client.query(`update t set v = 'changed' where id = 1`));
+      await withRuns({ url: of('first'), forge: forge('database') }, async runs => {
+        await runs.run();
+        check(await runs.run({ url: of('second') }), [1], /another database/);
+      });
+    }));
+
+  test(`an earlier copy of the server's files in their place ${what}`, () =>
+    withServer({}, async server => {
+      const copy = promisify(execFile);
+      const { rows } = await onServer(server.url, client => client.query('show data_directory'));
+      const data: string = rows[0].data_directory;
+      await server.stop('fast');
+      await copy('cp', ['-a', data, `${data}.kept`]);
+      await server.start();
+      await withRuns({ url: server.url, forge: forge('start') }, async runs => {
+        await onServer(server.url, client => client.query(`update t set v = 'changed' where id = 1`));
+        await runs.run();
+        await server.stop('fast');
+        await copy('rm', ['-r', data]);
+        await copy('mv', [`${data}.kept`, data]);
+        await server.start();
+        check(await runs.run(), [1], /started again/);
+      });
+    }));
+
+  test(`a crash that loses a commit that was seen ${what}`, () =>
+    withServer({ synchronous_commit: 'off', wal_writer_delay: '10s' }, async server => {
+      await withRuns({ url: server.url, forge: forge('recovery') }, async runs => {
+        await onServer(server.url, client => client.query('checkpoint'));
+        await onServer(server.url, client => client.query(`update t set v = 'lost' where id = 1`));
+        await runs.run();
+        const { rows } = await onServer(server.url, client =>
+          client.query(`select pid from pg_stat_activity where backend_type = 'background writer'`),
+        );
+        process.kill(rows[0].pid, 'SIGKILL');
+        await untilRecovered(server.url);
+        check(await runs.run(), [1], /recovered from a crash/);
+      });
+    }));
+}
+
+/** The postmaster stays; it ends all sessions, and starts anew. */
+async function untilRecovered(url: string): Promise<void> {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
+    const kept = await onServer(url, async client => {
+      const { rows } = await client.query(`select v from t where id = 1`);
+      return rows[0].v as string;
+    }).catch(() => 'lost');
+    if (kept !== 'lost') return;
+  }
+  throw new Error('the commit was not lost');
+}

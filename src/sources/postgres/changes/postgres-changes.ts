@@ -89,10 +89,8 @@ export class PostgresChanges implements ChangeFinder {
       return { unfit: `the server is PostgreSQL ${version}, and ${FIRST_VERSION} or later is needed` };
     if (position?.system === undefined || position.timeline === undefined)
       return { unfit: 'the role may not see which server this is: pg_control_system() and its like' };
-    if (lockRefusal !== undefined) return { unfit: lockRefusal };
-
     const [facts] = await look<[TableFacts]>(tableFactsQuery(literal(quotedTable(table))));
-    const unfit = unfitTable(facts) ?? this.#unfitColumn(fields);
+    const unfit = unfitTable(facts) ?? lockRefusal ?? this.#unfitColumn(fields);
     if (unfit !== undefined) return { unfit };
     const names = key.map(({ source }) => source);
     if (!isProvenKey(names, facts))

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { validateActivation } from '../../src/run/validation/validate.ts';
+import { type Exporter, withExporter } from '../support/exporter.ts';
+
+const { signal } = new AbortController();
+const CREATE = `
+  create type pair as (a int, b int);
+  create table t (id int primary key, code int unique not null, v text, short varchar(20), n int, price numeric(10, 2), at timestamptz,
+    day date, tags text[], ok boolean, amount money, kind regclass, twin pair, u uuid);
+  create table free (id int not null, v text); create view w as select * from t;
+  create materialized view m as select id from t; create unique index on m (id);
+  create table parent (id int primary key); create table child () inherits (parent);
+  create function own(int) returns int immutable language plpgsql as 'begin return $1; end';`;
+
+/** What `validate` says of the activation, with `auto`. */
+async function verdict(exporter: Exporter, model: Record<string, unknown>, more = {}): Promise<string> {
+  const activation = exporter.activation({
+    runType: 'full_then_delta',
+    syncMode: 'upsert',
+    changeDetection: 'auto',
+    mapping: ['id'],
+    model: { table: 'public.t', ...model },
+    ...more,
+  });
+  const { checks } = await validateActivation({ activation, offline: false, signal });
+  const found = checks.find(({ check }) => check === 'changes');
+  assert.equal(found?.outcome, 'passed', JSON.stringify(checks));
+  return found.outcome === 'passed' ? found.message : '';
+}
+
+test('a filter qualifies where it is proven to look at the row alone, else validate says which part is in the way', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(CREATE);
+    const good = [
+      `v = 'FR'`,
+      `v in ('FR', 'DE') and not ok`,
+      `short like 'a%' or n is null`,
+      `n % 2 = 0 and price > 1.5`,
+      `lower(v) = 'x' and length(short) < 5`,
+      `at >= '2024-01-01' and day < '2024-02-01'`,
+      `ok is not true and n between -5 and 5`,
+      `n <> all (array[1, 2]) and u = '00000000-0000-0000-0000-000000000000'`,
+      `v = 'it''s a "\\quote"' -- and a remark`,
+    ];
+    for (const where of good) assert.match(await verdict(exporter, { where }), /^found by xmin/, where);
+    const bad: [where: string, part: RegExp][] = [
+      ['at > now()', /`\(t\.at > now\(\)\)`/],
+      ['day = current_date', /CURRENT_DATE/],
+      ['at > day', /t\.at > t\.day/],
+      ['own(n) = 1', /own\(t\.n\)/],
+      ['random() < 0.5', /random/],
+      [`at::date = '2024-01-01'`, /date/],
+      [`day::text = '2024-01-01'`, /text/],
+      ['exists (select from free)', /subquery|what its plan calls|rows that are not/],
+      ['id in (select id from free)', /a join|a subquery/],
+      [`v = current_user`, /CURRENT_USER/],
+      [`v = current_setting('x.y')`, /current_setting/],
+      ['1 = 0', /condition that does not look at/],
+    ];
+    for (const [where, part] of bad) {
+      const message = await verdict(exporter, { where });
+      assert.match(message, /^every run reads and compares all rows: /, where);
+      assert.match(message, part, where);
+    }
+  }));
+
+test('tables, keys and columns qualify where rows of them are told apart, and change only by being written', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(CREATE);
+    const says = async (model: Record<string, unknown>, expected: RegExp, more = {}): Promise<void> =>
+      assert.match(await verdict(exporter, model, more), expected, JSON.stringify(model));
+    const all = { mapping: undefined };
+    await says({ columns: ['id', 'v', 'short', 'price', 'at', 'day', 'tags', 'u'] }, /^found by xmin/, all);
+    await says({ columns: ['id', 'code'], primaryKey: ['code', 'id'] }, /^found by xmin/, all);
+    await says({ columns: ['id', 'amount'] }, /column amount is money, which depends on a currency/, all);
+    await says(
+      { columns: ['id', 'kind'] },
+      /column kind is regclass, which depends on names of objects/,
+      all,
+    );
+    await says(
+      { columns: ['id', 'twin'] },
+      /column twin is pair, which depends on the columns of a composite/,
+      all,
+    );
+    await says({ primaryKey: ['n'] }, /the key \(n\) has no unique index of columns that are not null/);
+    await says({ table: 'public.free', primaryKey: ['id'] }, /has no unique index/);
+    await says({ table: 'public.w', primaryKey: ['id'] }, /public\.w is a view/);
+    await says({ table: 'public.m', primaryKey: ['id'] }, /public\.m is a materialized view/);
+    await says({ table: 'public.parent' }, /other tables inherit from public\.parent/);
+    await says({ table: 'pg_catalog.pg_class', primaryKey: ['oid'] }, /pg_class is a table of the system/, {
+      mapping: ['oid'],
+    });
+  }));
+
+test('xmin is refused where it can never be, by validate and by a run', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(CREATE);
+    const activation = exporter.activation({
+      runType: 'full_then_delta',
+      syncMode: 'upsert',
+      changeDetection: 'xmin',
+      mapping: ['id'],
+      model: { table: 'public.t', where: 'at < now()' },
+    });
+    const { checks } = await validateActivation({ activation, offline: false, signal });
+    assert.equal(checks.find(({ check }) => check === 'changes')?.outcome, 'failed');
+    const { record } = await exporter.run(activation);
+    assert.equal(record.error?.code, 'SOURCE_QUERY_INVALID');
+    assert.match(record.error!.message, /changes of exported cannot be found by xmin: .*now\(\)/);
+  }));
