@@ -1,7 +1,8 @@
 /**
- * Rows in which some fields are in PostgreSQL's binary form, with the text of those fields in their place. Compiled to
- * WebAssembly by `npm run assembly`; src/sources/postgres/values/ calls it. Up to 15 bytes behind a value are read, and
- * up to 32 bytes behind a position are written.
+ * Rows in which some fields are in PostgreSQL's binary form, with the text of those
+ * fields in their place. Compiled to WebAssembly by `npm run assembly`;
+ * src/sources/postgres/values/ calls it. Up to 15 bytes behind a value are read, and up
+ * to 32 bytes behind a position are written.
  */
 import { copyBytes } from './copy';
 import { writeDate, writeTime, writeTimestamp, writeZone } from './date-text';
@@ -43,7 +44,10 @@ export class Conversion {
   /** A way and its parameter for each field up to the last that is not copied. */
   fields: usize;
   fieldsEnd: usize;
-  /** Room that a row takes at most, but for what the caller writes: `perByte` for each byte, and `perRow`. */
+  /**
+   * Room that a row takes at most, but for what the caller writes: `perByte` for each
+   * byte, and `perRow`.
+   */
   perByte: u32;
   perRow: u32;
 
@@ -54,8 +58,8 @@ export class Conversion {
 }
 
 /**
- * Writes the text of a value that is left to the caller, up to `limit` at most; returns the position behind it, or 0
- * where there is too little room.
+ * Writes the text of a value that is left to the caller, up to `limit` at most; returns
+ * the position behind it, or 0 where there is too little room.
  */
 // @ts-ignore: decorator
 @external("caller", "writeValue")

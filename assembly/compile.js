@@ -1,4 +1,6 @@
-/** `npm run assembly`: compiles the modules of this folder into the sources that use them. */
+/**
+ * `npm run assembly`: compiles the modules of this folder into the sources that use them.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,7 +1,10 @@
 import { writeDigits, writeTwo, writeWord } from './number-text';
 
 const DAYS_OF_400_YEARS: u32 = 146_097;
-/** From the first of March of the year -5200, which 13 times 400 years bring to the year 0, to 2000-01-01. */
+/**
+ * From the first of March of the year -5200, which 13 times 400 years bring to the year
+ * 0, to 2000-01-01.
+ */
 const DAYS_BEFORE: u32 = 730_425 + 13 * DAYS_OF_400_YEARS;
 const YEARS_BEFORE: i32 = 13 * 400;
 const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
@@ -15,7 +18,10 @@ const ZERO: u32 = 0x30;
 const BC: u32 = 0x434220;
 const UTC: u32 = 0x30302b;
 
-/** Whether the date that was written last is one before Christ, which its text says at its very end. */
+/**
+ * Whether the date that was written last is one before Christ, which its text says at its
+ * very end.
+ */
 let isBeforeChrist: bool = false;
 
 /** @param days since 2000-01-01 */
@@ -105,8 +111,9 @@ export function writeInfinity(isNegative: bool, position: usize): usize {
 }
 
 /**
- * `2020-01-01` of the proleptic Gregorian calendar, counted in years that begin in March. The divisions are those of C. Neri
- * and L. Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022).
+ * `2020-01-01` of the proleptic Gregorian calendar, counted in years that begin in March.
+ * The divisions are those of C. Neri and L. Schneider, "Euclidean affine functions and
+ * their application to calendar algorithms" (2022).
  */
 function writeDay(days: i32, position: usize): usize {
   const day = <u32>days + DAYS_BEFORE;
@@ -140,7 +147,10 @@ function writeDay(days: i32, position: usize): usize {
   return at + 6;
 }
 
-/** The digits of four numbers below 100, each in a half of a word: two characters for each, in the same order. */
+/**
+ * The digits of four numbers below 100, each in a half of a word: two characters for
+ * each, in the same order.
+ */
 // @ts-ignore: decorator
 @inline
 function pairs(first: u32, second: u32): u64 {

@@ -6,13 +6,18 @@ const PLUS: u32 = 0x2b;
 const HYPHEN: u32 = 0x2d;
 const COLON: u32 = 0x3a;
 const LOWER_S: u32 = 0x73;
-/** ` yea`, ` mon`, ` day`: what names a part, lowest byte first, but for the `r` of years. */
+/**
+ * ` yea`, ` mon`, ` day`: what names a part, lowest byte first, but for the `r` of years.
+ */
 const YEAR: u32 = 0x61657920;
 const MONTH: u32 = 0x6e6f6d20;
 const DAY: u32 = 0x79616420;
 const LETTER_R: u32 = 0x72;
 
-/** Whether nothing has been written, and whether the part before is negative: positive parts need a sign then. */
+/**
+ * Whether nothing has been written, and whether the part before is negative: positive
+ * parts need a sign then.
+ */
 let isFirst: bool = true;
 let isAfterNegative: bool = false;
 

@@ -44,7 +44,9 @@ export function magnitude(number: i64): u64 {
   return number < 0 ? 0 - <u64>number : <u64>number;
 }
 
-/** @param units the least that the currency has, of which 10 to the power of `scale` are 1 */
+/**
+ * @param units the least that the currency has, of which 10 to the power of `scale` are 1
+ */
 export function writeMoney(units: i64, scale: u32, position: usize): usize {
   let at = position;
   if (units < 0) store<u8>(at++, HYPHEN);

@@ -47,7 +47,10 @@ export function writeQuoted(quote: u32, start: usize, end: usize, position: usiz
   return at;
 }
 
-/** A spreadsheet takes a cell that begins so for a formula; EF begins the full-width forms of the same characters. */
+/**
+ * A spreadsheet takes a cell that begins so for a formula; EF begins the full-width forms
+ * of the same characters.
+ */
 // @ts-ignore: decorator
 @inline
 export function mayBeginFormula(byte: u32): bool {

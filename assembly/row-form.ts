@@ -1,6 +1,6 @@
 /**
- * How the rows of a file are written: what src/encoders/text/row-form.ts lays out in memory, word by word. Every text is
- * given by its place and its length.
+ * How the rows of a file are written: what src/encoders/text/row-form.ts lays out in
+ * memory, word by word. Every text is given by its place and its length.
  */
 
 /** How the value of a field is written, between the field's `open` and its `close`. */
@@ -42,14 +42,20 @@ export class Field {
   yesLength: u32;
   no: usize;
   noLength: u32;
-  /** How many values were written as something else, because the format has no form for them. */
+  /**
+   * How many values were written as something else, because the format has no form for
+   * them.
+   */
   coerced: u32;
 }
 
 // @ts-ignore: decorator
 @unmanaged
 export class RowForm {
-  /** A byte is special where the entry of its lower and the entry of its upper half have a bit in common. */
+  /**
+   * A byte is special where the entry of its lower and the entry of its upper half have a
+   * bit in common.
+   */
   low: v128;
   high: v128;
   /** Room that a row takes at most: `perByte` for each byte as it came, and `perRow`. */
@@ -69,7 +75,10 @@ export class RowForm {
   emptyCloseLength: u32;
   /** Not 0: takes the place of the first byte behind `open`, which separates fields. */
   firstByte: u32;
-  /** By byte, 8 bytes each: length of what stands for it, `COERCES` added, and up to 7 bytes of text. */
+  /**
+   * By byte, 8 bytes each: length of what stands for it, `COERCES` added, and up to 7
+   * bytes of text.
+   */
   escapes: usize;
   /** Whether U+0080 to U+009F are escaped. */
   escapesC1: u32;
@@ -78,7 +87,10 @@ export class RowForm {
   /** Whether documents with a line break are left to the caller. */
   compactsDocuments: u32;
   quote: u32;
-  /** Values of this length may be what stands for NULL: they are left to the caller. -1 where nothing stands for it. */
+  /**
+   * Values of this length may be what stands for NULL: they are left to the caller. -1
+   * where nothing stands for it.
+   */
   nullLength: u32;
   /** Whether a value alone in its row is in quotes where it is `\.`. */
   quotesEndOfCopy: u32;

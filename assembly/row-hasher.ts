@@ -1,7 +1,8 @@
 /**
- * Hashes of rows and of their keys, by SipHash (Jean-Philippe Aumasson and Daniel J. Bernstein, 2012), which nobody can
- * steer who does not know its secret: SipHash-2-4 of 128 bits for keys, SipHash-1-3 of 64 bits for rows. Compiled to WebAssembly by
- * `npm run assembly`; src/transforms/row-hasher.ts calls it. Up to 8 bytes are read behind a row.
+ * Hashes of rows and of their keys, by SipHash (Jean-Philippe Aumasson and Daniel J.
+ * Bernstein, 2012), which nobody can steer who does not know its secret: SipHash-2-4 of
+ * 128 bits for keys, SipHash-1-3 of 64 bits for rows. Compiled to WebAssembly by `npm run
+ * assembly`; src/transforms/row-hasher.ts calls it. Up to 8 bytes are read behind a row.
  */
 
 /** Numbers of src/row-batch.ts. */

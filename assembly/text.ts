@@ -93,7 +93,8 @@ function characterSize(p: usize, end: usize): usize {
   const size: usize = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
   if (p + size > end) return 0;
   const next = <u32>load<u8>(p, 1);
-  // The second byte says whether the form is the shortest, no surrogate, and not beyond U+10FFFF.
+  // The second byte says whether the form is the shortest, no surrogate, and not beyond
+  // U+10FFFF.
   const least: u32 = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   const most: u32 = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
   if (next < least || next > most) return 0;

@@ -6,8 +6,9 @@ const LETTER_Z: u32 = 0x5a;
 const DATE_LENGTH: u32 = 10;
 
 /**
- * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has no such form stays as
- * PostgreSQL writes it: infinity, and the ` BC` behind years before 1.
+ * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has
+ * no such form stays as PostgreSQL writes it: infinity, and the ` BC` behind years before
+ * 1.
  */
 export function writeTimestamp(start: usize, end: usize, at: usize): usize {
   const length = <u32>(end - start);

@@ -1,4 +1,7 @@
-/** What is measured, as data: an activation each, what its source must look like, and the ratio it has to reach. */
+/**
+ * What is measured, as data: an activation each, what its source must look like, and the
+ * ratio it has to reach.
+ */
 
 export interface BenchCase {
   /** Also the name of its activation. */
@@ -67,7 +70,10 @@ export interface PeerCase {
   readonly against: string;
   /** Lowest ratio of rows per second, of the case to the peer. */
   readonly bar?: number;
-  /** Share of the rows that slow programs are measured with; at least `MIN_PEER_ROWS` where there are as many. */
+  /**
+   * Share of the rows that slow programs are measured with; at least `MIN_PEER_ROWS`
+   * where there are as many.
+   */
   readonly share: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * `npx tsx bench/changes.ts --rows 5000000`: a delta of a table of which nothing, 1 % and 20 % was written, with and without
- * deletions, by `changeDetection: xmin` and by comparing all rows in the same round, with the CPU time of the server.
+ * `npx tsx bench/changes.ts --rows 5000000`: a delta of a table of which nothing, 1 % and
+ * 20 % was written, with and without deletions, by `changeDetection: xmin` and by
+ * comparing all rows in the same round, with the CPU time of the server.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,7 +67,10 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Writes so many rows, spread over the table, and takes others away, which come back in the next case. */
+/**
+ * Writes so many rows, spread over the table, and takes others away, which come back in
+ * the next case.
+ */
 async function change({ updated, removed }: Case, round: number): Promise<void> {
   await client.query(
     `insert into customers select * from (${generatedRows(rows)}) made where id not in (select id from customers)`,

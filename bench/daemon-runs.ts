@@ -1,5 +1,6 @@
 /**
- * How soon the daemon is ready, and how soon a run of ten rows begins and ends, by the size of the configuration.
+ * How soon the daemon is ready, and how soon a run of ten rows begins and ends, by the
+ * size of the configuration.
  *
  *   npm run build && npx tsx bench/daemon-runs.ts [--activations 1,1000] [--rounds 10]
  */
@@ -75,7 +76,9 @@ async function timedRun(daemon: ServeProcess, key: string): Promise<{ beginMs: n
   return { beginMs, endMs };
 }
 
-/** CPU of the daemon's own process, and of its ended runs' processes; in steps of 10 ms. */
+/**
+ * CPU of the daemon's own process, and of its ended runs' processes; in steps of 10 ms.
+ */
 function usage({ command }: ServeProcess): { ownMs: number; childrenMs: number; residentMiB: number } {
   const fields = readFileSync(`/proc/${command.pid}/stat`, 'utf8').split(') ')[1]!.split(' ').map(Number);
   const [user, system, childrenUser, childrenSystem] = fields.slice(11, 15) as [

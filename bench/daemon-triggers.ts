@@ -1,6 +1,7 @@
 /**
- * How soon the daemon answers 200 requests that come at once, over 20 activations, while runs go on. The first rounds meet
- * a daemon that has just begun, whose code the engine has not compiled yet; they are counted by themselves.
+ * How soon the daemon answers 200 requests that come at once, over 20 activations, while
+ * runs go on. The first rounds meet a daemon that has just begun, whose code the engine
+ * has not compiled yet; they are counted by themselves.
  *
  *   npx tsx bench/daemon-triggers.ts [--rounds 40]
  */
@@ -84,7 +85,10 @@ function at(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 }
 
-/** Processor time of the daemon's own process so far, in steps of 10 ms; 0 where the system does not tell. */
+/**
+ * Processor time of the daemon's own process so far, in steps of 10 ms; 0 where the
+ * system does not tell.
+ */
 function cpuMs(): number {
   try {
     const fields = readFileSync(`/proc/${daemon.command.pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
@@ -94,7 +98,10 @@ function cpuMs(): number {
   }
 }
 
-/** The client shares the cores with the daemon: its own code is to be compiled before it measures. */
+/**
+ * The client shares the cores with the daemon: its own code is to be compiled before it
+ * measures.
+ */
 async function warmUpClient(): Promise<void> {
   const server = createServer(socket =>
     socket.once('data', () => socket.end('HTTP/1.1 202 Accepted\r\n\r\n')),
@@ -113,8 +120,8 @@ function requestOf(name: string, key: string): string {
 }
 
 /**
- * Milliseconds from the request, on a connection of its own, to the whole answer. By a bare socket: an HTTP client takes
- * about as long over a request as the daemon does.
+ * Milliseconds from the request, on a connection of its own, to the whole answer. By a
+ * bare socket: an HTTP client takes about as long over a request as the daemon does.
  */
 function timed(port: number, request: string): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,10 +1,11 @@
 /**
- * Measures the encoders alone: rows that are in memory already, in the form in which they come from the database.
+ * Measures the encoders alone: rows that are in memory already, in the form in which they
+ * come from the database.
  *
  *   npx tsx bench/encoders.ts [--only json,csv] [--shape customers] [--seconds 2] [--rounds 5]
  *
- * Figures are rows and bytes per second of CPU time of the whole process, threads included, so that a busy machine
- * does not decide.
+ * Figures are rows and bytes per second of CPU time of the whole process, threads
+ * included, so that a busy machine does not decide.
  */
 import { parseArgs } from 'node:util';
 import { type Encoder, isBuffering, type OutputBuffer } from '../src/encoders/encoder.ts';
@@ -54,7 +55,8 @@ const csv = await FORMATS.csv.fast();
 const json = await FORMATS.json.fast();
 const xml = await FORMATS.xml.fast();
 const parquet = await FORMATS.parquet.fast();
-// The options are those of the configuration, defaults filled in; keys that an encoder does not read are left out.
+// The options are those of the configuration, defaults filled in; keys that an encoder
+// does not read are left out.
 const CASES: Readonly<Record<string, CreateEncoder>> = {
   csv: columns => csv(columns, CSV as never),
   csv_always: columns => csv(columns, { ...CSV, quote: 'always' } as never),

@@ -1,6 +1,7 @@
 /**
- * What the key table costs a row: bringing the baseline into memory, and telling of each row what it is, where rows come in
- * the order of the baseline, with a hundredth of them elsewhere, and in no order at all.
+ * What the key table costs a row: bringing the baseline into memory, and telling of each
+ * row what it is, where rows come in the order of the baseline, with a hundredth of them
+ * elsewhere, and in no order at all.
  *
  *   npx tsx bench/key-table.ts [--rows 5000000]
  */

@@ -1,6 +1,6 @@
 /**
- * Peak resident memory of `sluice run`, whole process, by format and by width of the rows, which the database makes up as
- * it sends them; written to bench/results/memory.md.
+ * Peak resident memory of `sluice run`, whole process, by format and by width of the
+ * rows, which the database makes up as it sends them; written to bench/results/memory.md.
  *
  *   npm run build && npx tsx bench/memory.ts [--url postgresql://…]
  */

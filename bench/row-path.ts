@@ -1,6 +1,7 @@
 /**
- * What the parts of the row path cost a row that are neither encoder (bench/encoders.ts) nor key table (bench/key-table.ts):
- * cutting the messages of the wire, finding and hashing the key, hashing the row, picking the rows that are written.
+ * What the parts of the row path cost a row that are neither encoder (bench/encoders.ts)
+ * nor key table (bench/key-table.ts): cutting the messages of the wire, finding and
+ * hashing the key, hashing the row, picking the rows that are written.
  *
  *   npx tsx bench/row-path.ts [--rounds 40]
  */

@@ -3,9 +3,10 @@
  *
  *   npm run bench -- [--rows 5000000] [--rounds 5] [--only csv,delta_1] [--url postgresql://…] [--memory] [--peers]
  *
- * Every case is the command as a user runs it, a process from start to end. In each round the yardstick and all cases take
- * their turn, and a case's ratio is taken within the round, so that a machine whose speed drifts does not decide. Before
- * the rounds each output is checked against the database.
+ * Every case is the command as a user runs it, a process from start to end. In each round
+ * the yardstick and all cases take their turn, and a case's ratio is taken within the
+ * round, so that a machine whose speed drifts does not decide. Before the rounds each
+ * output is checked against the database.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -118,7 +119,10 @@ async function startServer(): Promise<string> {
   return server.url;
 }
 
-/** Exports each case once into a server that keeps what it gets, and compares with the database. */
+/**
+ * Exports each case once into a server that keeps what it gets, and compares with the
+ * database.
+ */
 async function verifyOutputs(url: string): Promise<void> {
   const keeping = await startDiscardServer({ keep: true });
   try {
@@ -185,7 +189,8 @@ async function runCase(
     await showVariant(url, `bench_${name}`, variant);
   }
   if (destination === 'discard') return sluice(name);
-  // The emulator keeps all that it was ever sent: a new one each time, so that its own growth is not measured.
+  // The emulator keeps all that it was ever sent: a new one each time, so that its own
+  // growth is not measured.
   const emulator = await startEmulator();
   try {
     writeConfig(url, discard.accountUrl, emulator.connectionString);
@@ -234,7 +239,10 @@ function sluice(activation: string): Promise<Measurement> {
   return measureSuccess(process.execPath, [SLUICE, '--config', configPath, 'run', activation, '--json']);
 }
 
-/** Peak resident memory of full exports of 5 and 50 million rows that the database makes up as it sends them. */
+/**
+ * Peak resident memory of full exports of 5 and 50 million rows that the database makes
+ * up as it sends them.
+ */
 async function memoryOfLongRuns(url: string, discard: DiscardServer): Promise<[number, number]> {
   writeConfig(url, discard.accountUrl);
   const peaks: number[] = [];

@@ -30,7 +30,9 @@ export interface RunWish {
   readonly allowRemovals?: boolean;
 }
 
-/** One dialog makes one run, however often its button is pressed: `key` is the dialog's. */
+/**
+ * One dialog makes one run, however often its button is pressed: `key` is the dialog's.
+ */
 export function trigger(activation: string, wish: RunWish, key: string): Promise<RunRecord> {
   return call<RunRecord>(addressOf(activation, 'runs'), {
     method: 'POST',

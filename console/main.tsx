@@ -35,7 +35,10 @@ effect(() => {
   icon?.setAttribute('href', count > 0 ? 'console/icon-alert.svg' : 'console/icon.svg');
 });
 
-/** Installations are told apart by a colour too: the same name has the same one wherever it is opened. */
+/**
+ * Installations are told apart by a colour too: the same name has the same one wherever
+ * it is opened.
+ */
 function hueOf(title: string): number {
   let hash = 0;
   for (const character of title) hash = (hash * 31 + character.codePointAt(0)!) % 8;

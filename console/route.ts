@@ -1,6 +1,9 @@
 import { computed, signal } from '@preact/signals';
 
-/** The page is the part of the address behind `#`: it works below any prefix, and the server sees none of it. */
+/**
+ * The page is the part of the address behind `#`: it works below any prefix, and the
+ * server sees none of it.
+ */
 
 const hash = signal(location.hash);
 addEventListener('hashchange', () => {

@@ -1,6 +1,6 @@
 /**
- * Builds the web console: `dist/console/` with one script and one style, whose names change with what is in them, and each
- * file packed beside itself.
+ * Builds the web console: `dist/console/` with one script and one style, whose names
+ * change with what is in them, and each file packed beside itself.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -10,7 +10,10 @@ import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = `${ROOT}dist/console/`;
-/** Of the script as it is sent: people open the console over slow lines, when something is wrong. */
+/**
+ * Limit of the script as it is sent: people open the console over slow lines, when
+ * something is wrong.
+ */
 const SCRIPT_LIMIT = 80_000;
 
 rmSync(OUT, { recursive: true, force: true });
@@ -21,7 +24,8 @@ const { metafile } = await build({
   entryNames: '[name]-[hash]',
   bundle: true,
   minify: true,
-  // Browsers name the origin of a page that loads a module, and proxies may have changed the name of the host.
+  // Browsers name the origin of a page that loads a module, and proxies may have changed
+  // the name of the host.
   format: 'iife',
   target: 'es2022',
   jsx: 'automatic',

@@ -1,8 +1,10 @@
 /**
- * Bundles the command: `dist/bin/sluice.js` and its chunks, from what the compiler left in `dist/`. Loading the hundreds of
- * small files that an export needs takes Node longer than an export of some rows.
+ * Bundles the command: `dist/bin/sluice.js` and its chunks, from what the compiler left
+ * in `dist/`. Loading the hundreds of small files that an export needs takes Node longer
+ * than an export of some rows.
  *
- * Only packages that every run needs are bundled; all others are loaded from node_modules when they are asked for.
+ * Only packages that every run needs are bundled; all others are loaded from node_modules
+ * when they are asked for.
  */
 import { chmodSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -57,14 +59,16 @@ const options = {
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
   },
-  // Node loads a whole HTTP client for who looks at its `Response`, as `pg` does without a navigator to look at, and at its
-  // `FormData`, as the Azure SDK does with each request; it is sent none.
+  // Node loads a whole HTTP client for who looks at its `Response`, as `pg` does without
+  // a navigator to look at, and at its `FormData`, as the Azure SDK does with each
+  // request; it is sent none.
   define: { navigator: '{"userAgent":"Node.js"}', FormData: 'undefined' },
   logLevel: 'warning',
 };
 
 rmSync(OUT, { recursive: true, force: true });
-// The files of processes and threads stand beside the chunks, which name them by `import.meta.url`.
+// The files of processes and threads stand beside the chunks, which name them by
+// `import.meta.url`.
 await build({
   ...options,
   entryPoints: [

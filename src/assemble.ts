@@ -18,13 +18,18 @@ import type { RowSource } from './sources/source.ts';
 export interface Assembly {
   readonly source: RowSource;
   readonly store: Destination;
-  /** Account and container, as text that is equal for equal containers; holds no secret. */
+  /**
+   * Account and container, as text that is equal for equal containers; holds no secret.
+   */
   readonly target: string;
   readonly contentType: string;
   createEncoder(columns: readonly Column[]): Encoder;
 }
 
-/** Looks every part of an activation up in the registry. The signal stops what the destination does. */
+/**
+ * Looks every part of an activation up in the registry. The signal stops what the
+ * destination does.
+ */
 export async function assemble(
   activation: ResolvedActivation,
   options: DestinationOptions,
@@ -67,7 +72,10 @@ export async function createSource({
   return create({ source, model, where, findsChanges });
 }
 
-/** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
+/**
+ * Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows
+ * already.
+ */
 export async function openDestination(
   destination: ResolvedDestination,
   options: DestinationOptions = {},

@@ -1,6 +1,6 @@
 /**
- * Every failure that the world can cause, as data: one row per code says how the failure is
- * classed, whether the same request may work later, and what a person can do about it.
+ * Every failure that the world can cause, as data: one row per code says how the failure
+ * is classed, whether the same request may work later, and what a person can do about it.
  *
  * Codes never change once published: scripts and dashboards match on them.
  */
@@ -49,8 +49,9 @@ interface ErrorKind {
 }
 
 /**
- * What a failure of a run or a check is to whoever asked for it over HTTP: source and destination are upstream of the
- * daemon, and what is configured wrongly was understood but cannot be done. Codes about the request itself say otherwise.
+ * What a failure of a run or a check is to whoever asked for it over HTTP: source and
+ * destination are upstream of the daemon, and what is configured wrongly was understood
+ * but cannot be done. Codes about the request itself say otherwise.
  */
 const STATUS: Readonly<Record<ErrorCategory, number>> = {
   connection: 502,
@@ -266,7 +267,10 @@ export interface SluiceErrorOptions {
   readonly retryable?: boolean;
 }
 
-/** Control and format characters, but for tabs, line breaks and joiners, which are part of words. */
+/**
+ * Control and format characters, but for tabs, line breaks and joiners, which are part of
+ * words.
+ */
 const INVISIBLE = /(?![\t\n\u200c\u200d])[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** A text of somebody else with what nobody would see in it shown by its code. */
@@ -277,15 +281,18 @@ function visible(text: string): string {
   );
 }
 
-/** What to do about bytes that are not UTF-8, with an expression that also works where a database has no encoding. */
+/**
+ * What to do about bytes that are not UTF-8, with an expression that also works where a
+ * database has no encoding.
+ */
 export function notUtf8Hint(column: string): string {
   const converted = `convert_from(convert(convert_to(${column}, 'SQL_ASCII'), 'LATIN1', 'UTF8'), 'UTF8')`;
   return `convert the column in the model, from LATIN1 with ${converted}, or leave it out of the mapping`;
 }
 
 /**
- * A failure that the world caused. The message says what failed, on which thing, and what was
- * seen; the hint says what to do. Neither ever holds a secret.
+ * A failure that the world caused. The message says what failed, on which thing, and what
+ * was seen; the hint says what to do. Neither ever holds a secret.
  */
 export class SluiceError extends Error {
   override readonly name = 'SluiceError';

@@ -23,11 +23,12 @@ export interface Pipeline {
  *
  *   source ─▶ map columns ─▶ hash diff ─▶ rolling blob sink (one encoder a part)
  *
- * Chunks are `RowBatch`es. Each stage pulls the next batch when it has room, so the slowest sets the pace and memory
- * does not grow with the rows. When any stage fails or the signal aborts, all of them are destroyed and this rejects
- * with the first failure.
+ * Chunks are `RowBatch`es. Each stage pulls the next batch when it has room, so the
+ * slowest sets the pace and memory does not grow with the rows. When any stage fails or
+ * the signal aborts, all of them are destroyed and this rejects with the first failure.
  *
- * Resolved means: the source has proven its end, and every row has passed the sink. Nothing is visible yet.
+ * Resolved means: the source has proven its end, and every row has passed the sink.
+ * Nothing is visible yet.
  */
 export async function flow(stagesOf: Pipeline): Promise<EndOfData> {
   const { source, columns, since, transforms, sink, signal } = stagesOf;

@@ -40,7 +40,10 @@ export interface DestinationOptions {
   /** Stops everything. */
   readonly signal?: AbortSignal | undefined;
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
-  /** For how long a request is tried again, in milliseconds; the destination's usual time without it. */
+  /**
+   * For how long a request is tried again, in milliseconds; the destination's usual time
+   * without it.
+   */
   readonly retryBudgetMs?: number | undefined;
   readonly onRetried?: (() => void) | undefined;
 }
@@ -75,7 +78,10 @@ export const CONTENT_TYPES = {
   gzip: 'application/gzip',
 } as const;
 
-/** A .gz file is a gzip file: with a content encoding readers would be given something else than what is stored. */
+/**
+ * A .gz file is a gzip file: with a content encoding readers would be given something
+ * else than what is stored.
+ */
 function ofText({ compression }: { readonly compression: 'none' | 'gzip' }, type: string): string {
   return compression === 'gzip' ? CONTENT_TYPES.gzip : type;
 }

@@ -11,8 +11,9 @@
  */
 
 /**
- * What the diff says of a row. Numbers, because there is one per row in a typed array. Beyond the four changes a row
- * can be `skipped` (its key is null or repeated) or `deferred` (it will come again in a later batch, with its change).
+ * What the diff says of a row. Numbers, because there is one per row in a typed array.
+ * Beyond the four changes a row can be `skipped` (its key is null or repeated) or
+ * `deferred` (it will come again in a later batch, with its change).
  */
 export const Change = { added: 0, updated: 1, removed: 2, unchanged: 3, skipped: 4, deferred: 5 } as const;
 export type Change = (typeof Change)[keyof typeof Change];
@@ -42,14 +43,23 @@ export interface Column {
   /** Name in the model. */
   readonly source: string;
   readonly kind: ColumnKind;
-  /** The type as the database names it, modifiers included: `numeric(12,2)`, `character varying(40)`. */
+  /**
+   * The type as the database names it, modifiers included: `numeric(12,2)`, `character
+   * varying(40)`.
+   */
   readonly sourceType: string;
-  /** Digits and scale of `numeric(p,s)`; absent for unconstrained numerics and other kinds. */
+  /**
+   * Digits and scale of `numeric(p,s)`; absent for unconstrained numerics and other
+   * kinds.
+   */
   readonly precision?: number;
   readonly scale?: number;
   /** For an array, which is `text`: what the text between its braces is. */
   readonly element?: ElementFacts;
-  /** The text is one of a signed quantity, as of an interval, and not what somebody may have typed. */
+  /**
+   * The text is one of a signed quantity, as of an interval, and not what somebody may
+   * have typed.
+   */
   readonly isQuantity?: true;
   /** Why no value can be read: it is refused where it is wanted. */
   readonly unreadable?: string;
@@ -75,15 +85,16 @@ export interface RowBatch {
   readonly bytes: Buffer;
   readonly rowCount: number;
   /**
-   * Row `i` occupies `bytes[rowBounds[2 * i] .. rowBounds[2 * i + 1]]`: first its fields in column order, then
-   * the key columns that are not among the written ones.
+   * Row `i` occupies `bytes[rowBounds[2 * i] .. rowBounds[2 * i + 1]]`: first its fields
+   * in column order, then the key columns that are not among the written ones.
    */
   readonly rowBounds: Int32Array;
   /** One `Change` per row, set by the diff; without a diff every row is to be written. */
   changes: Uint8Array | undefined;
   /**
-   * Lends the memory of the batch to a later one; present, until it is called, where the source can use it. Whoever takes
-   * the batch out of the pipeline may call it, and neither reads the batch afterwards nor has kept any part of it.
+   * Lends the memory of the batch to a later one; present, until it is called, where the
+   * source can use it. Whoever takes the batch out of the pipeline may call it, and
+   * neither reads the batch afterwards nor has kept any part of it.
    */
   release?: (() => void) | undefined;
 }

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { type ErrorCode, type ErrorStage, SluiceError } from './errors.ts';
 
 /**
- * What the operating system, or the engine that runs us, refuses, as the project's errors. One place knows which of
- * it passes and which somebody has to change.
+ * What the operating system, or the engine that runs us, refuses, as the project's
+ * errors. One place knows which of it passes and which somebody has to change.
  */
 
 export interface SystemErrorOptions {
@@ -84,7 +84,10 @@ export function stateError(cause: unknown, doing: string, options: SystemErrorOp
   return new SluiceError('STATE_WRITE_FAILED', message, { cause, stage });
 }
 
-/** Why something of ours could not be read: the system's refusal, or else what `damaged` says. */
+/**
+ * Why something of ours could not be read: the system's refusal, or else what `damaged`
+ * says.
+ */
 export function readError(
   cause: unknown,
   doing: string,
@@ -97,7 +100,10 @@ export function readError(
   return isSystem || limitOf(cause) ? stateError(cause, doing, { ...options, access: 'read' }) : damaged();
 }
 
-/** What nobody foresaw: what the world does as what it is, and only the rest as a defect of ours. */
+/**
+ * What nobody foresaw: what the world does as what it is, and only the rest as a defect
+ * of ours.
+ */
 export function unexpectedError(
   cause: unknown,
   { stage }: { readonly stage?: ErrorStage } = {},
@@ -114,7 +120,10 @@ export function unexpectedError(
   return new SluiceError('INTERNAL', `unexpected: ${reason}`, told);
 }
 
-/** The code of a limit that the process has met: of memory, of open files, of the size of a value. */
+/**
+ * The code of a limit that the process has met: of memory, of open files, of the size of
+ * a value.
+ */
 export function limitOf(cause: unknown): ErrorCode | undefined {
   if (typeof cause === 'string') return MEMORY_TEXT.test(cause) ? 'RUN_OUT_OF_MEMORY' : undefined;
   const errno = errnoOf(cause);

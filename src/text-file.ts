@@ -10,8 +10,8 @@ export interface TextFileLimits {
 }
 
 /**
- * The text of a file that a person wrote, as editors of all systems write it: UTF-8, a byte order mark at its begin left out.
- * What the system refuses is thrown as it comes.
+ * The text of a file that a person wrote, as editors of all systems write it: UTF-8, a
+ * byte order mark at its begin left out. What the system refuses is thrown as it comes.
  */
 export function readTextFile(
   path: string,

@@ -114,7 +114,10 @@ test('a part knows no part of another kind', () => {
   assert.deepEqual(crossing, []);
 });
 
-/** Where each package of the path of a row may be named: nobody else has to change when it does. */
+/**
+ * Where each package of the path of a row may be named: nobody else has to change when it
+ * does.
+ */
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   pg: /^(sources\/postgres\/|embedded\/postgres)/,
   'pg-query-stream': /^sources\/postgres\//,

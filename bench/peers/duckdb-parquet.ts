@@ -1,5 +1,6 @@
 /**
- * DuckDB, one thread, from a CSV file on disk to a Parquet file on disk: no database to wait for and no upload.
+ * DuckDB, one thread, from a CSV file on disk to a Parquet file on disk: no database to
+ * wait for and no upload.
  *   duckdb-parquet.ts --csv FILE --out FILE [--compression snappy]
  */
 import { parseArgs } from 'node:util';

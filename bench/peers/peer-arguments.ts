@@ -7,13 +7,16 @@ export interface PeerArguments {
   readonly blob: BlockBlobClient;
 }
 
-/** Blocks as large and as many at once as Sluice has them, so that the comparison is about the rest. */
+/**
+ * Blocks as large and as many at once as Sluice has them, so that the comparison is about
+ * the rest.
+ */
 export const UPLOAD = { bufferSize: 8 * 1024 * 1024, maxConcurrency: 4 } as const;
 
 /**
- * `--url postgresql://… --container-url https://…[?sas] [--rows N] [--blob NAME]`; all rows by default.
- * `--rows` filters by id: with LIMIT every scan would begin where the last one stopped (synchronize_seqscans),
- * and return other rows.
+ * `--url postgresql://… --container-url https://…[?sas] [--rows N] [--blob NAME]`; all
+ * rows by default. `--rows` filters by id: with LIMIT every scan would begin where the
+ * last one stopped (synchronize_seqscans), and return other rows.
  */
 export function peerArguments(defaultBlob: string): PeerArguments {
   const { values } = parseArgs({

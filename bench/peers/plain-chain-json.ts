@@ -1,4 +1,6 @@
-/** The same packages chained as their manuals show it: a row per chunk, an object per row. */
+/**
+ * The same packages chained as their manuals show it: a row per chunk, an object per row.
+ */
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';

@@ -1,4 +1,7 @@
-/** The same packages as their manuals show it: an object per row, appended to the writer one by one. */
+/**
+ * The same packages as their manuals show it: an object per row, appended to the writer
+ * one by one.
+ */
 import { PassThrough } from 'node:stream';
 import { ParquetSchema, ParquetWriter } from '@dsnp/parquetjs';
 import pg from 'pg';
@@ -6,7 +9,10 @@ import QueryStream from 'pg-query-stream';
 import { peerArguments, UPLOAD } from './peer-arguments.ts';
 
 const { BOOL, INT4, INT8, NUMERIC, DATE, TIMESTAMPTZ } = pg.types.builtins;
-/** What the package has for the types; it takes no dates before 1970, and decimals as floats only. */
+/**
+ * What the package has for the types; it takes no dates before 1970, and decimals as
+ * floats only.
+ */
 const TYPES: Readonly<Record<number, string>> = {
   [BOOL]: 'BOOLEAN',
   [INT4]: 'INT32',

@@ -1,4 +1,7 @@
-/** What a script would do: `psql \copy … to stdout csv`, piped into the SDK's uploadStream. */
+/**
+ * What a script would do: `psql \copy … to stdout csv`, piped into the SDK's
+ * uploadStream.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { peerArguments, UPLOAD } from './peer-arguments.ts';

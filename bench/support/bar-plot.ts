@@ -23,7 +23,10 @@ const WIDTH = 900;
 const BARS = WIDTH - LEFT - 130;
 const COLOURS = { ours: '#2563eb', peer: '#94a3b8' } as const;
 
-/** Horizontal bars as SVG: the bar ends at the median, the whisker spans minimum to maximum. */
+/**
+ * Horizontal bars as SVG: the bar ends at the median, the whisker spans minimum to
+ * maximum.
+ */
 export function barPlot(plot: BarPlot): string {
   const format = plot.format ?? (value => value.toPrecision(3));
   const largest = Math.max(

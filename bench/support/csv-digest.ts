@@ -23,7 +23,10 @@ export const COPY_DIALECT: CsvDialect = {
 export interface RowsDigest {
   readonly rows: number;
   readonly fields: number;
-  /** Sum of a 64-bit hash of every row: the same for the same rows in any order; repeated rows count. */
+  /**
+   * Sum of a 64-bit hash of every row: the same for the same rows in any order; repeated
+   * rows count.
+   */
   readonly checksum: string;
 }
 
@@ -37,8 +40,9 @@ const ESCAPED = 3; // after an escape character that is not the quote
 const CLOSED = 4; // after a quote inside quotes: the end, or the first of two
 
 /**
- * A digest of the rows of CSV files, computed while they stream by, from the values rather than from the text:
- * two writers that quote differently give the same. NULL, the empty text and field borders all count.
+ * A digest of the rows of CSV files, computed while they stream by, from the values
+ * rather than from the text: two writers that quote differently give the same. NULL, the
+ * empty text and field borders all count.
  */
 export class CsvDigest {
   readonly #dialect: CsvDialect;
@@ -133,7 +137,8 @@ export class CsvDigest {
       this.#h1 = this.#fieldH1;
       this.#h2 = this.#fieldH2;
     }
-    // Length and kind close the field, so that ('ab','c') differs from ('a','bc') and NULL from ''.
+    // Length and kind close the field, so that ('ab','c') differs from ('a','bc') and
+    // NULL from ''.
     const end = isNull ? -1 : this.#length;
     this.#h1 = Math.imul(this.#h1 ^ end, 0x85ebca6b) ^ (this.#h1 >>> 13);
     this.#h2 = Math.imul(this.#h2 ^ end, 0xc2b2ae35) ^ (this.#h2 >>> 16);

@@ -1,7 +1,8 @@
 /**
- * A blob endpoint that takes what it is given and throws it away, as cheaply as it can: beside the program that is
- * measured it shall cost little. `--keep` makes it keep the contents in files instead, for verification.
- * A process of its own: it writes its URL as the first line of standard output and ends when its standard input does.
+ * A blob endpoint that takes what it is given and throws it away, as cheaply as it can:
+ * beside the program that is measured it shall cost little. `--keep` makes it keep the
+ * contents in files instead, for verification. A process of its own: it writes its URL as
+ * the first line of standard output and ends when its standard input does.
  *
  *   GET /_counts        what came in since the start or the last reset, and the CPU that this process used
  *   POST /_reset        forgets blobs and counts

@@ -22,11 +22,17 @@ export interface DiscardServer {
 }
 
 export interface DiscardServerOptions {
-  /** Keep the contents in temporary files, so that they can be downloaded and verified. Default: discard. */
+  /**
+   * Keep the contents in temporary files, so that they can be downloaded and verified.
+   * Default: discard.
+   */
   readonly keep?: boolean;
 }
 
-/** Starts the blob endpoint of discard-server-process.ts. It ends with this process at the latest. */
+/**
+ * Starts the blob endpoint of discard-server-process.ts. It ends with this process at the
+ * latest.
+ */
 export async function startDiscardServer(options: DiscardServerOptions = {}): Promise<DiscardServer> {
   const script = fileURLToPath(new URL('./discard-server-process.ts', import.meta.url));
   const args = ['--import', 'tsx', script, ...(options.keep ? ['--keep'] : [])];

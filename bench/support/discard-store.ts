@@ -52,7 +52,9 @@ const noCounts = (): StoreCounts => ({
   refused: 0,
 });
 
-/** What a blob endpoint knows of its blobs, without their contents unless it `keeps` them. */
+/**
+ * What a blob endpoint knows of its blobs, without their contents unless it `keeps` them.
+ */
 export class DiscardStore {
   readonly #folder: string | undefined;
   readonly #blobs = new Map<string, Blob>();

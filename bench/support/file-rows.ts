@@ -6,8 +6,9 @@ import { SaxesParser } from 'saxes';
 import { openFile } from './verify.ts';
 
 /**
- * Rows of files that are not CSV, as the CSV of COPY, so that one digest compares them all: read by others than wrote
- * them, and to their end. What is no whole document is an error.
+ * Rows of files that are not CSV, as the CSV of COPY, so that one digest compares them
+ * all: read by others than wrote them, and to their end. What is no whole document is an
+ * error.
  */
 export type FileRows = (file: string) => AsyncIterable<Uint8Array>;
 
@@ -31,7 +32,10 @@ interface Line {
   readonly before: string;
 }
 
-/** The object on a line of an array that has one a line, with its comma; nothing of the lines of its brackets. */
+/**
+ * The object on a line of an array that has one a line, with its comma; nothing of the
+ * lines of its brackets.
+ */
 function elementOf({ line, isFirst, isLast, before }: Line): string | undefined {
   if (isFirst || isLast) {
     if (line !== (isFirst ? '[' : ']')) throw new Error(`${line} is no bracket`);

@@ -11,7 +11,10 @@ export interface Measurement {
   readonly systemMs: number;
   /** Largest resident memory that one process of the command had; 0 outside Linux. */
   readonly peakRssBytes: number;
-  /** Largest sum of the resident memory of all its processes at one time; shared pages count in each. */
+  /**
+   * Largest sum of the resident memory of all its processes at one time; shared pages
+   * count in each.
+   */
   readonly peakTreeRssBytes: number;
   readonly exitCode: number;
   readonly stdout: string;
@@ -22,15 +25,24 @@ export interface MeasureOptions {
   readonly cwd?: string;
   /** Added to the present environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** How often memory is looked at. High-water marks are read, so only a peak in the last interval is missed. */
+  /**
+   * How often memory is looked at. High-water marks are read, so only a peak in the last
+   * interval is missed.
+   */
   readonly intervalMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** The shell waits for the command, and so knows the CPU of all that it waited for, exactly and portably. */
+/**
+ * The shell waits for the command, and so knows the CPU of all that it waited for,
+ * exactly and portably.
+ */
 const TIMED = '"$@" 3>&-; code=$?; times >&3; exit $code';
 
-/** Runs a command to its end and says what it took. A failing command is a result, not an error. */
+/**
+ * Runs a command to its end and says what it took. A failing command is a result, not an
+ * error.
+ */
 export async function measure(
   command: string,
   args: readonly string[],

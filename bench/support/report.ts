@@ -87,7 +87,10 @@ function caseTable({ psql, cases, results }: Report): string {
   );
 }
 
-/** What one would use instead. A ratio is that of the medians: Sluice's rows per second to the peer's. */
+/**
+ * What one would use instead. A ratio is that of the medians: Sluice's rows per second to
+ * the peer's.
+ */
 function peerTable(peers: ReadonlyMap<PeerCase, Spread>, results: ReadonlyMap<string, Figures>): string {
   return markdownTable(
     [

@@ -24,12 +24,16 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const MAX_HEAD_BYTES = 65_536;
 
 /**
- * Cuts the bytes of one connection into requests with a Content-Length. node:http would do more per chunk
- * than the benchmark wants to spend beside the program that it measures.
+ * Cuts the bytes of one connection into requests with a Content-Length. node:http would
+ * do more per chunk than the benchmark wants to spend beside the program that it
+ * measures.
  */
 export class RequestFramer {
   readonly #handler: RequestHandler;
-  /** Bytes that cannot be handled yet: part of a head, or what follows a request that is being answered. */
+  /**
+   * Bytes that cannot be handled yet: part of a head, or what follows a request that is
+   * being answered.
+   */
   #pending: Buffer = Buffer.alloc(0);
   #head: RequestHead | undefined;
   #sink: BodySink | undefined;
@@ -40,7 +44,8 @@ export class RequestFramer {
     this.#handler = handler;
   }
 
-  // hot: one call per chunk of every body. The promise, where there is one, is that of an answer.
+  // hot: one call per chunk of every body. The promise, where there is one, is that of an
+  // answer.
   push(chunk: Buffer): undefined | Promise<void> {
     if (!this.#answering && this.#head && chunk.length < this.#remaining) {
       this.#remaining -= chunk.length;

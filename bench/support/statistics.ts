@@ -4,7 +4,10 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Median, minimum and maximum; of an even number of values the median is the mean of the middle two. */
+/**
+ * Median, minimum and maximum; of an even number of values the median is the mean of the
+ * middle two.
+ */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const [min, max] = [sorted[0], sorted.at(-1)];

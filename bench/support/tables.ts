@@ -1,8 +1,9 @@
 import pg from 'pg';
 
 /**
- * The table that all figures are about, and two variants of it that differ in a share of their rows. A delta case reads a
- * view that is switched between variants, so that each of its runs sees just that share changed and nothing is rewritten.
+ * The table that all figures are about, and two variants of it that differ in a share of
+ * their rows. A delta case reads a view that is switched between variants, so that each
+ * of its runs sees just that share changed and nothing is rewritten.
  */
 const COLUMNS = `i as id,
   'user' || i || '@example' || (i % 97) || '.com' as email,

@@ -1,11 +1,13 @@
 /**
- * Verifies the rows of CSV files against the database, streaming: number of rows and an order-independent checksum.
+ * Verifies the rows of CSV files against the database, streaming: number of rows and an
+ * order-independent checksum.
  *
  *   tsx bench/support/verify.ts --url postgresql://… --query 'select …' --csv FILE_OR_URL [--csv …]
  *     [--delimiter ,] [--quote '"'] [--escape '"'] [--null-text ''] [--line-ending lf|crlf] [--header]
  *     [--booleans true,false] [--timestamps iso8601|postgres]
  *
- * The other side is psql's `COPY (query) TO STDOUT (FORMAT csv)`: a writer that shares nothing with ours.
+ * The other side is psql's `COPY (query) TO STDOUT (FORMAT csv)`: a writer that shares
+ * nothing with ours.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -29,7 +31,9 @@ export interface ValueText {
 export interface VerifyOptions extends ValueText {
   readonly databaseUrl: string;
   readonly query: string;
-  /** Paths or http URLs of the parts of one export, in any order; `.gz` is decompressed. */
+  /**
+   * Paths or http URLs of the parts of one export, in any order; `.gz` is decompressed.
+   */
   readonly files: readonly string[];
   readonly dialect?: Partial<CsvDialect>;
 }
@@ -40,7 +44,10 @@ export interface Verification {
   readonly actual: RowsDigest;
 }
 
-/** Rejects when a side cannot be read to its end or is no CSV; different rows are a result. */
+/**
+ * Rejects when a side cannot be read to its end or is no CSV; different rows are a
+ * result.
+ */
 export async function verifyCsv(options: VerifyOptions): Promise<Verification> {
   const { databaseUrl, query, files, dialect, ...text } = options;
   const [expected, actual] = await Promise.all([
@@ -111,7 +118,9 @@ export async function digestQuery(
   return digest.result;
 }
 
-/** As the product pins them; without them the text of values would depend on the server. */
+/**
+ * As the product pins them; without them the text of values would depend on the server.
+ */
 const PINNED = [
   'TimeZone=UTC',
   'DateStyle=ISO',

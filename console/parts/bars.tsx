@@ -49,7 +49,9 @@ export interface Measure {
 
 const CHART_HEIGHT = 72;
 
-/** A bar for each run, each a link to it; the same as a table for who would rather read. */
+/**
+ * A bar for each run, each a link to it; the same as a table for who would rather read.
+ */
 export function Chart({ recent, measure }: { recent: readonly RecentRun[]; measure: Measure }) {
   const most = Math.max(0, ...recent.map(measure.of));
   const latest = recent.at(-1);

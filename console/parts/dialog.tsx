@@ -1,7 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 
-/** A question in front of the page. The browser keeps the focus within it, and gives it back. */
+/**
+ * A question in front of the page. The browser keeps the focus within it, and gives it
+ * back.
+ */
 export function Dialog({
   title,
   onClose,

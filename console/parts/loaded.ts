@@ -8,7 +8,10 @@ export interface Loaded<T> {
   readonly reload: () => void;
 }
 
-/** Asks again when one of `on` changes. What is known stays until there is something newer. */
+/**
+ * Asks again when one of `on` changes. What is known stays until there is something
+ * newer.
+ */
 export function useLoaded<T>(ask: (signal: AbortSignal) => Promise<T>, on: readonly unknown[]): Loaded<T> {
   const [value, setValue] = useState<T>();
   const [error, setError] = useState<ApiError>();

@@ -11,7 +11,9 @@ import { capital, secondsOf, situationOf } from '../words.ts';
 
 const SHOWN_NEEDS = 6;
 
-/** What is wrong, what needs somebody, what runs, what happened last, what happens next. */
+/**
+ * What is wrong, what needs somebody, what runs, what happened last, what happens next.
+ */
 export function Overview() {
   const all = activations.value;
   if (all === undefined) return failure.value ? null : <Loading lines={8} />;

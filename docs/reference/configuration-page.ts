@@ -47,7 +47,10 @@ function defaultText(schema: JsonSchema, required: boolean): string {
   return typeof schema.default === 'object' && !Array.isArray(schema.default) ? '' : code(schema.default);
 }
 
-/** Shapes of a key that have keys of their own: its own, those of its choices, those of its entries or items. */
+/**
+ * Shapes of a key that have keys of their own: its own, those of its choices, those of
+ * its entries or items.
+ */
 function inner(schema: JsonSchema, path: string): [path: string, schema: JsonSchema][] {
   const items = schema.items === undefined ? [] : ([schema.items].flat() as JsonSchema[]);
   const entries = typeof schema.additionalProperties === 'object' ? [schema.additionalProperties] : [];

@@ -1,4 +1,7 @@
-/** The page docs/reference/errors.md: every code that a run, a check or a request can end with, and what to do. */
+/**
+ * The page docs/reference/errors.md: every code that a run, a check or a request can end
+ * with, and what to do.
+ */
 
 import { ERRORS, EXITS, HELD, raisedWhen, WARNINGS } from '../../src/daemon/code-meanings.ts';
 import type { ActivationWarningCode } from '../../src/daemon/notify/notification.ts';

@@ -1,4 +1,7 @@
-/** The reference page of the HTTP API, from the same rows and schemas as the OpenAPI document. */
+/**
+ * The reference page of the HTTP API, from the same rows and schemas as the OpenAPI
+ * document.
+ */
 
 import {
   errorsByStatus,

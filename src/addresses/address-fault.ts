@@ -1,4 +1,7 @@
-/** Which key of a destination is wrong, and why, in words that follow the key. Holds no secret. */
+/**
+ * Which key of a destination is wrong, and why, in words that follow the key. Holds no
+ * secret.
+ */
 export class AddressFault extends Error {
   override readonly name = 'AddressFault';
   /** As in `accountUrl` or `auth.sasToken`. */

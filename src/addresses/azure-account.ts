@@ -2,7 +2,10 @@ import { AddressFault } from './address-fault.ts';
 import { isIpAddress, isLoopback } from './hosts.ts';
 import { parseSasToken, type SasToken } from './sas-token.ts';
 
-/** The emulator's account; its key is public (learn.microsoft.com/azure/storage/common/storage-use-azurite). */
+/**
+ * The emulator's account; its key is public
+ * (learn.microsoft.com/azure/storage/common/storage-use-azurite).
+ */
 const EMULATOR = {
   port: 10_000,
   name: 'devstoreaccount1',
@@ -83,7 +86,10 @@ function credentialsOf(auth: Exclude<PlainAzureAuth, { connectionString: string 
   return auth;
 }
 
-/** Takes more forms than the SDK does: a SAS with only AccountName, a key with only BlobEndpoint. */
+/**
+ * Takes more forms than the SDK does: a SAS with only AccountName, a key with only
+ * BlobEndpoint.
+ */
 function fromConnectionString(text: string): Found {
   const key = 'auth.connectionString';
   const parts = connectionStringParts(text, key);
@@ -181,7 +187,9 @@ function accountKeyOf(text: string, key: string): string {
   return trimmed;
 }
 
-/** `acme.blob.core.windows.net`, with the zone or the private link that may stand between. */
+/**
+ * `acme.blob.core.windows.net`, with the zone or the private link that may stand between.
+ */
 const AZURE_HOST = /^([a-z0-9]+)(?:-secondary)?\.(?:[a-z0-9-]+\.)*blob\.(?:core\.|storage\.)/i;
 
 /** A guess where the host is a custom domain. */

@@ -1,6 +1,7 @@
 /**
- * Where a PostgreSQL server is and how it is to be reached: what the configuration makes of a source's `url` or of its
- * keys, and what the source connects by. Everything is decided here; the driver gets no URL and no environment.
+ * Where a PostgreSQL server is and how it is to be reached: what the configuration makes
+ * of a source's `url` or of its keys, and what the source connects by. Everything is
+ * decided here; the driver gets no URL and no environment.
  */
 
 /** What `sslmode` may be. The default is the first, as libpq's. */
@@ -32,7 +33,10 @@ export type AuthMethod = (typeof AUTH_METHODS)[number];
 export interface PostgresHost {
   /** A name, an IP address, or the folder of a socket. */
   readonly host: string;
-  /** Connected to in place of what `host` resolves to; `host` stays the name that a certificate is for. */
+  /**
+   * Connected to in place of what `host` resolves to; `host` stays the name that a
+   * certificate is for.
+   */
   readonly hostaddr?: string;
   readonly port: number;
 }

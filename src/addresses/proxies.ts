@@ -2,7 +2,9 @@ import { isIP } from 'node:net';
 import { SluiceError } from '../errors.ts';
 import { isLinkLocal, isLoopback } from './hosts.ts';
 
-/** Which requests go through which proxy: the one rule for blobs, identities and webhooks. */
+/**
+ * Which requests go through which proxy: the one rule for blobs, identities and webhooks.
+ */
 
 /** A proxy that a variable of the environment names. */
 export interface WebProxy {
@@ -14,7 +16,10 @@ export interface WebProxy {
 
 export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** Lower case first, as curl has it: HTTP_PROXY may be set from a header where programs run as CGI. */
+/**
+ * Lower case first, as curl has it: HTTP_PROXY may be set from a header where programs
+ * run as CGI.
+ */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   'http:': ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'],
   'https:': ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'],
@@ -22,7 +27,10 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
 const EXCEPTIONS = ['no_proxy', 'NO_PROXY'];
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** The proxies of an environment. A value is looked at when a request would go by it, and not before. */
+/**
+ * The proxies of an environment. A value is looked at when a request would go by it, and
+ * not before.
+ */
 export class Proxies {
   readonly #environment: ProxyEnvironment;
 
@@ -31,7 +39,10 @@ export class Proxies {
     this.#environment = Object.fromEntries(names.map(name => [name, environment[name]]));
   }
 
-  /** Undefined for a request that goes directly. Fails with CONFIG_INVALID, which names the variable. */
+  /**
+   * Undefined for a request that goes directly. Fails with CONFIG_INVALID, which names
+   * the variable.
+   */
   proxyFor(target: URL): WebProxy | undefined {
     const { protocol, hostname } = target;
     if (isLoopback(hostname) || isLinkLocal(hostname)) return undefined;
@@ -98,7 +109,10 @@ function badProxy(variable: string, why: string): SluiceError {
   });
 }
 
-/** An entry of NO_PROXY: `*`, a host and all below it, an address, a block of addresses, each with a port or without. */
+/**
+ * An entry of NO_PROXY: `*`, a host and all below it, an address, a block of addresses,
+ * each with a port or without.
+ */
 function matches(entry: string, target: URL): boolean {
   if (entry === '*') return true;
   const { host, port } = splitPort(entry.toLowerCase());

@@ -11,8 +11,8 @@ export interface Route {
 }
 
 /**
- * Keeps an SDK of Azure from looking for proxies itself, which it would do as it is made. It never goes there, since
- * every request has an agent.
+ * Keeps an SDK of Azure from looking for proxies itself, which it would do as it is made.
+ * It never goes there, since every request has an agent.
  */
 export const SDK_PROXY_OPTIONS = { host: 'http://127.0.0.1', port: 9 };
 
@@ -31,8 +31,9 @@ export class ProxyRefusal extends Error {
 const agents = new WeakMap<Proxies, Map<string, http.Agent>>();
 
 /**
- * How to reach a target. There is one agent for each way, so that connections are used again. Fails with CONFIG_INVALID
- * where the environment names something that is not a proxy.
+ * How to reach a target. There is one agent for each way, so that connections are used
+ * again. Fails with CONFIG_INVALID where the environment names something that is not a
+ * proxy.
  */
 export function routeTo(target: URL, proxies: Proxies = NO_PROXIES): Route {
   const proxy = proxies.proxyFor(target);
@@ -51,7 +52,10 @@ function agentFor(protocol: string, proxy: WebProxy | undefined): http.Agent {
   return protocol === 'https:' ? new Tunnel(href, options) : new HttpProxyAgent(href, options);
 }
 
-/** Fails a request whose tunnel the proxy refuses, where its base would take the proxy's answer for the target's. */
+/**
+ * Fails a request whose tunnel the proxy refuses, where its base would take the proxy's
+ * answer for the target's.
+ */
 class Tunnel extends HttpsProxyAgent<string> {
   override async connect(
     ...parameters: Parameters<HttpsProxyAgent<string>['connect']>

@@ -1,15 +1,18 @@
 import { AddressFault } from './address-fault.ts';
 
 /**
- * A SAS token as people paste it, taken apart and written again in one form. What was certainly meant is restored: an
- * encoding that was undone or done twice, quotes around it, `&amp;`, line breaks. The signature tells: it is the
- * base64 of 32 bytes.
+ * A SAS token as people paste it, taken apart and written again in one form. What was
+ * certainly meant is restored: an encoding that was undone or done twice, quotes around
+ * it, `&amp;`, line breaks. The signature tells: it is the base64 of 32 bytes.
  */
 export interface SasToken {
   /** In canonical form: no leading `?`, every value encoded once. */
   readonly query: string;
   readonly parameters: ReadonlyMap<string, string>;
-  /** What it was given with: the URL of a container, a blob or an account, without the token. */
+  /**
+   * What it was given with: the URL of a container, a blob or an account, without the
+   * token.
+   */
   readonly url: URL | undefined;
 }
 
@@ -18,7 +21,10 @@ const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
 /** How texts that passed through HTML, JSON or a shell write the `&`. */
 const AMPERSANDS = /&(?:amp|#38|#x26);|\\u0026|\\&|\^&/gi;
 const QUOTES = /^(?:"(.*)"|'(.*)'|`(.*)`|“(.*)”|‘(.*)’|&quot;(.*)&quot;)$/s;
-/** Parameters whose values never hold a `%`: one that is left after decoding was encoded twice. */
+/**
+ * Parameters whose values never hold a `%`: one that is left after decoding was encoded
+ * twice.
+ */
 const NEVER_PERCENT = new Set(
   'sv ss srt sp st se sip spr sr sig skoid sktid skt ske sks skv saoid suoid scid sdd ses'.split(' '),
 );
@@ -78,7 +84,8 @@ function split(bare: string): { url: URL | undefined; query: string } {
 }
 
 function parameterValue(name: string, text: string): string {
-  // A `+` is one that was decoded, since an encoder never writes it for a space in a token.
+  // A `+` is one that was decoded, since an encoder never writes it for a space in a
+  // token.
   let value = decoded(text);
   if (NEVER_PERCENT.has(name)) {
     for (let round = 0; round < 3 && /%[0-9a-f]{2}/i.test(value); round++) value = decoded(value);
@@ -107,7 +114,9 @@ function decoded(text: string): string {
   }
 }
 
-/** Only names that are known: what stands before an `=` may be a piece of the signature. */
+/**
+ * Only names that are known: what stands before an `=` may be a piece of the signature.
+ */
 function shownName(name: string): string {
   return NEVER_PERCENT.has(name) ? name : '(hidden)';
 }

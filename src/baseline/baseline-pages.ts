@@ -1,16 +1,18 @@
 import { BUCKETS, bucketOf, HASH_WORDS } from './key-table.ts';
 
 /**
- * How the baseline lies in LevelDB: as the frames of the delta logs that made it, cut into pages.
+ * How the baseline lies in LevelDB: as the frames of the delta logs that made it, cut
+ * into pages.
  *
  *   key      = 'p', epoch u32, chunk u32, section u8, bucket u16, kind u8, sequence u16   (big-endian, so that they sort)
  *   section  0, hashes: kind 0 has 24-byte records of keys that came or changed, kind 1 has 16-byte keys that left
  *            1, values of the hash page of otherwise the same key: count u32, count + 1 offsets u32, bytes
  *
- * A chunk is one frame. Chunks apply in order: a later record of a key replaces an earlier one. A large chunk is sorted
- * by bucket, so that one bucket can be read alone; a small one is not, and has `MIXED_BUCKET`. An epoch is one life of
- * the whole: a new baseline or a compaction writes a new epoch beside the old one. Keys grow with time, so LevelDB's files
- * do not overlap and it has nothing to merge.
+ * A chunk is one frame. Chunks apply in order: a later record of a key replaces an
+ * earlier one. A large chunk is sorted by bucket, so that one bucket can be read alone; a
+ * small one is not, and has `MIXED_BUCKET`. An epoch is one life of the whole: a new
+ * baseline or a compaction writes a new epoch beside the old one. Keys grow with time, so
+ * LevelDB's files do not overlap and it has nothing to merge.
  */
 export const MIXED_BUCKET = 0xffff;
 export const PAGE_RECORDS = 1024;
@@ -57,14 +59,20 @@ interface KeyRange {
   readonly lt: Buffer;
 }
 
-/** The hash pages of a chunk that have the buckets `from` to `to - 1`; all pages without them. As bounds for LevelDB. */
+/**
+ * The hash pages of a chunk that have the buckets `from` to `to - 1`; all pages without
+ * them. As bounds for LevelDB.
+ */
 export function hashPageRange(epoch: number, chunk: number, from = 0, to = MIXED_BUCKET + 1): KeyRange {
   const at = (section: number, bucket: number): Buffer =>
     encodeKey(section, { epoch, chunk, bucket, kind: 0, sequence: 0 });
   return { gte: at(HASHES, from), lt: to > MIXED_BUCKET ? at(VALUES, 0) : at(HASHES, to) };
 }
 
-/** Everything that the epochs `from` to `to - 1` have; without `to`, that `from` alone has. */
+/**
+ * Everything that the epochs `from` to `to - 1` have; without `to`, that `from` alone
+ * has.
+ */
 export function epochRange(from: number, to = from + 1): KeyRange {
   const at = (epoch: number): Buffer =>
     encodeKey(HASHES, { epoch, chunk: 0, bucket: 0, kind: 0, sequence: 0 });
@@ -94,7 +102,10 @@ export interface ChunkRecords {
   readonly words: Int32Array;
   readonly lengths?: Uint32Array | undefined;
   readonly values?: Buffer | undefined;
-  /** Sort by bucket however small it is; several chunks of one number may be written if their buckets differ. */
+  /**
+   * Sort by bucket however small it is; several chunks of one number may be written if
+   * their buckets differ.
+   */
   readonly byBucket?: boolean;
 }
 

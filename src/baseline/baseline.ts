@@ -32,21 +32,32 @@ import type { HashedState } from './row-hashing.ts';
 
 /** What the baseline is, in one record that is written last. */
 export interface BaselineState extends HashedState {
-  /** Counts the successful runs that made it; 0 is a baseline that no run has made yet. */
+  /**
+   * Counts the successful runs that made it; 0 is a baseline that no run has made yet.
+   */
   readonly generation: number;
   /** The run that made this generation. */
   readonly run: string;
   /** Keys in it. */
   readonly count: number;
   readonly digest: Digest;
-  /** What the rows were: columns, key, form of texts; how it is read is their business who write it. */
+  /**
+   * What the rows were: columns, key, form of texts; how it is read is their business who
+   * write it.
+   */
   readonly identity: string;
   readonly retained: Retained;
   /** Files that runs append to; absent where an older version wrote it. */
   readonly appended?: readonly AppendedFile[];
-  /** Where the source stood; absent where it does not show that, or an earlier version wrote the state. */
+  /**
+   * Where the source stood; absent where it does not show that, or an earlier version
+   * wrote the state.
+   */
   readonly position?: SourcePosition | undefined;
-  /** What later runs need to read only rows that have changed; absent where that is not wanted, or cannot be done. */
+  /**
+   * What later runs need to read only rows that have changed; absent where that is not
+   * wanted, or cannot be done.
+   */
   readonly changes?: ChangesSince | undefined;
   /** Why it may not be what it is said to be: the next run makes another one. */
   readonly distrusted?: string;
@@ -54,7 +65,10 @@ export interface BaselineState extends HashedState {
 
 export interface ChangesSince {
   readonly mark: SnapshotMark;
-  /** The snapshot time of the last run that compared all rows, and how many runs since have not. */
+  /**
+   * The snapshot time of the last run that compared all rows, and how many runs since
+   * have not.
+   */
   readonly comparedAt: string;
   readonly runsSince: number;
 }
@@ -71,7 +85,10 @@ export interface AppendedFile {
   readonly gone: readonly number[];
 }
 
-/** What is kept of each row beside its hashes: nothing, the fields of the key, or every field. */
+/**
+ * What is kept of each row beside its hashes: nothing, the fields of the key, or every
+ * field.
+ */
 export type Retained = 'nothing' | 'key' | 'row';
 
 /** Where the pages lie; this file's own business. */
@@ -80,20 +97,29 @@ interface Layout {
   readonly chunks: number;
   /** Records in the pages, outdated ones included. */
   readonly records: number;
-  /** So many chunks at the start hold, all together, no key twice; absent where an older version wrote it: none. */
+  /**
+   * So many chunks at the start hold, all together, no key twice; absent where an older
+   * version wrote it: none.
+   */
   readonly distinctChunks?: number;
 }
 type StateRecord = BaselineState & { readonly layout: Layout };
 
 const STATE_KEY = Buffer.from('m');
-/** About as large are LevelDB's files, which it makes of what its write buffer holds, and the last batch with it. */
+/**
+ * About as large are LevelDB's files, which it makes of what its write buffer holds, and
+ * the last batch with it.
+ */
 const FILE_BYTES = 1024 * 1024;
 const SCAN_PAGES = 64;
 const SCAN_BYTES = 4 * 1024 * 1024;
 /** Compact when the pages hold more than this many records for each that counts. */
 const MAX_RECORDS_PER_KEY = 1.5;
 const COMPACTION_SLACK = 16_384;
-/** Compact when there are many chunks, and small ones: each costs a seek at the start of a run. */
+/**
+ * Compact when there are many chunks, and small ones: each costs a seek at the start of a
+ * run.
+ */
 const MAX_CHUNKS = 512;
 const COMPACTION_RECORDS = 8192;
 /** Compacting and measuring take so many keys into memory at a time. */
@@ -106,13 +132,17 @@ interface CompactableStore {
 }
 
 /**
- * The state of the hash diff, on LevelDB. While a run streams it is only read; `apply` brings it forward from a sealed
- * delta log, and a crash at any moment of that leaves the generation before or the one after.
+ * The state of the hash diff, on LevelDB. While a run streams it is only read; `apply`
+ * brings it forward from a sealed delta log, and a crash at any moment of that leaves the
+ * generation before or the one after.
  */
 export class Baseline {
   readonly #pages: Pages;
   #state: StateRecord | undefined;
-  /** Keys of the value pages that references point into, in the order in which they were read. */
+  /**
+   * Keys of the value pages that references point into, in the order in which they were
+   * read.
+   */
   readonly #directory: Buffer[] = [];
 
   private constructor(pages: Pages, state: StateRecord | undefined) {
@@ -126,7 +156,8 @@ export class Baseline {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       cacheSize: 1024 * 1024,
-      // LevelDB maps the files that it has open into memory, at least 64 of them: few and small ones keep that bounded.
+      // LevelDB maps the files that it has open into memory, at least 64 of them: few and
+      // small ones keep that bounded.
       maxOpenFiles: 74,
       maxFileSize: FILE_BYTES,
       writeBufferSize: FILE_BYTES,
@@ -146,7 +177,10 @@ export class Baseline {
     return this.#state;
   }
 
-  /** Reads the records of the buckets `from` to `to - 1`, which the table has open, and no others. */
+  /**
+   * Reads the records of the buckets `from` to `to - 1`, which the table has open, and no
+   * others.
+   */
   async load(table: KeyTable, from = 0, to = BUCKETS): Promise<void> {
     if (this.#state === undefined) return;
     const { epoch, chunks } = this.#state.layout;
@@ -160,7 +194,10 @@ export class Baseline {
     }
   }
 
-  /** What was retained of the rows with these references, in any order: `[index in references, bytes]`. */
+  /**
+   * What was retained of the rows with these references, in any order: `[index in
+   * references, bytes]`.
+   */
   async *values(references: Int32Array): AsyncGenerator<[number, Buffer]> {
     const order = Uint32Array.from(references.keys()).sort((a, b) => references[a]! - references[b]!);
     let page: Buffer | undefined;
@@ -178,8 +215,9 @@ export class Baseline {
   }
 
   /**
-   * Brings the baseline to `next` by a sealed delta log. May be repeated after a crash; does nothing when the baseline is
-   * at `next.generation` already. `replace` starts again instead of adding to what is there.
+   * Brings the baseline to `next` by a sealed delta log. May be repeated after a crash;
+   * does nothing when the baseline is at `next.generation` already. `replace` starts
+   * again instead of adding to what is there.
    */
   async apply(
     deltaLog: string,
@@ -213,7 +251,10 @@ export class Baseline {
     if (this.#state !== undefined) await this.#advance({ ...this.#state, distrusted: why });
   }
 
-  /** Drops outdated records when there are many of them, or `always`. Changes nothing that a reader of the baseline can see. */
+  /**
+   * Drops outdated records when there are many of them, or `always`. Changes nothing that
+   * a reader of the baseline can see.
+   */
   async compact({ always = false } = {}): Promise<void> {
     const state = this.#state;
     if (state === undefined) return;
@@ -230,7 +271,8 @@ export class Baseline {
       for (let bucket = from; bucket < to; bucket++) {
         const { keys: words, references } = table.records(bucket);
         table.close(bucket);
-        // Values are in memory together, so not too many of them; hashes alone go in one, in the order of their keys.
+        // Values are in memory together, so not too many of them; hashes alone go in one,
+        // in the order of their keys.
         const together = state.retained === 'nothing' ? references.length : COMPACTION_RECORDS;
         for (let at = 0; at < references.length; at += together) {
           const count = Math.min(together, references.length - at);
@@ -249,14 +291,20 @@ export class Baseline {
     await this.#clearBefore(epoch);
   }
 
-  /** Brings what is in LevelDB's log into its immutable files, so that a copy of the files has little in its log. */
+  /**
+   * Brings what is in LevelDB's log into its immutable files, so that a copy of the files
+   * has little in its log.
+   */
   async flush(): Promise<void> {
     await this.#writing(() =>
       (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY),
     );
   }
 
-  /** Counts the keys and sums up the digest from the pages alone, to be held against `state`. */
+  /**
+   * Counts the keys and sums up the digest from the pages alone, to be held against
+   * `state`.
+   */
   async measure(): Promise<{ readonly count: number; readonly digest: Digest }> {
     let count = 0;
     let digest = EMPTY_DIGEST;
@@ -267,7 +315,10 @@ export class Baseline {
     return { count, digest };
   }
 
-  /** Reads every page. Rejects with STATE_DAMAGED where one cannot be read, which would fail writes at any later time. */
+  /**
+   * Reads every page. Rejects with STATE_DAMAGED where one cannot be read, which would
+   * fail writes at any later time.
+   */
   async readAll(): Promise<void> {
     const iterator = this.#pages.iterator({ fillCache: false, highWaterMarkBytes: SCAN_BYTES });
     try {
@@ -375,7 +426,8 @@ export class Baseline {
   /** Makes all pages durable, then the state that refers to them. */
   async #advance(state: StateRecord): Promise<void> {
     await this.#writing(async () => {
-      // A synchronous put covers only the current log file; compacting an empty range first flushes what went before.
+      // A synchronous put covers only the current log file; compacting an empty range
+      // first flushes what went before.
       await (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY);
       await this.#pages.put(STATE_KEY, Buffer.from(JSON.stringify(state)), { sync: true });
       // LevelDB syncs its files, and the name of the first of them only by chance.
@@ -419,7 +471,10 @@ function damaged(what: string, cause?: unknown): SluiceError {
   return new SluiceError('STATE_DAMAGED', `the baseline is damaged: ${what}`, { cause, stage: 'state' });
 }
 
-/** Without its CURRENT file LevelDB would begin again in the midst of the old tables, as if there had been nothing. */
+/**
+ * Without its CURRENT file LevelDB would begin again in the midst of the old tables, as
+ * if there had been nothing.
+ */
 async function refuseHeadless(directory: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
   if (names.includes('CURRENT') || !names.some(name => /^\d+\.(?:ldb|sst|log)$/.test(name))) return;

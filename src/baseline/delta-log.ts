@@ -5,8 +5,8 @@ import { readError, stateError } from '../system-errors.ts';
 import { HASH_WORDS } from './key-table.ts';
 
 /**
- * What a run will change in its baseline, on disk before anything is published: the baseline can be brought forward
- * from it at any later time, as often as need be.
+ * What a run will change in its baseline, on disk before anything is published: the
+ * baseline can be brought forward from it at any later time, as often as need be.
  *
  *   file   = magic frame*
  *   frame  = type u32, payload bytes u32, CRC-32 of the payload u32, payload      (little-endian)
@@ -30,7 +30,10 @@ export interface UpsertFrame {
   readonly count: number;
   /** `count` × 6 words: key and row hash. */
   readonly records: Int32Array;
-  /** Bytes of each record's values, and all of them one after the other; absent where none are kept. */
+  /**
+   * Bytes of each record's values, and all of them one after the other; absent where none
+   * are kept.
+   */
   readonly lengths: Uint32Array | undefined;
   readonly values: Buffer;
 }
@@ -45,7 +48,10 @@ export interface FooterFrame {
   readonly footer: unknown;
 }
 
-/** Appends to a new log. The caller awaits `flush` whenever `isFull`, so that memory stays bounded. */
+/**
+ * Appends to a new log. The caller awaits `flush` whenever `isFull`, so that memory stays
+ * bounded.
+ */
 export class DeltaLogWriter {
   readonly #file: FileHandle;
   readonly #keepsValues: boolean;
@@ -77,7 +83,10 @@ export class DeltaLogWriter {
     );
   }
 
-  /** Notes that the row with these hashes is to be in the baseline; `values` are kept where the log keeps values. */
+  /**
+   * Notes that the row with these hashes is to be in the baseline; `values` are kept
+   * where the log keeps values.
+   */
   upsert(hashes: Int32Array, at: number, bytes: Buffer, start: number, end: number): void {
     const to = this.#recordCount * HASH_WORDS;
     if (to === this.#records.length) this.#records = doubled(this.#records);
@@ -155,7 +164,10 @@ export class DeltaLogWriter {
   }
 }
 
-/** Reads a log from its start, one frame at a time, and checks each. Ends behind the footer. */
+/**
+ * Reads a log from its start, one frame at a time, and checks each. Ends behind the
+ * footer.
+ */
 export async function* readDeltaLog(path: string): AsyncGenerator<UpsertFrame | RemovalFrame | FooterFrame> {
   const damaged = (what: string): SluiceError =>
     new SluiceError('STATE_DAMAGED', `delta log ${path}: ${what}`, { stage: 'state' });

@@ -3,13 +3,17 @@ import { finalMix } from './murmur-hash.ts';
 
 /** Words of one row's hashes: four of its key, two of the row. */
 export const HASH_WORDS = 6;
-/** Keys are dealt into buckets by their first byte; a bucket is what can be set aside when memory is short. */
+/**
+ * Keys are dealt into buckets by their first byte; a bucket is what can be set aside when
+ * memory is short.
+ */
 export const BUCKETS = 256;
 export const bucketOf = (firstKeyWord: number): number => firstKeyWord >>> 24;
 
 /**
- * A slot: the four words of the key, the two of the row, and a reference. A reference of 0 is a slot without a record;
- * the sign bit says that the key was seen in this run; the rest is where the baseline keeps the row's values, plus one.
+ * A slot: the four words of the key, the two of the row, and a reference. A reference of
+ * 0 is a slot without a record; the sign bit says that the key was seen in this run; the
+ * rest is where the baseline keeps the row's values, plus one.
  */
 const SLOT_WORDS = 7;
 const REFERENCE = 6;
@@ -21,12 +25,15 @@ export const MAX_REFERENCE = NO_VALUES - 2;
 const GROWTH = 1.4;
 const MIN_CAPACITY = 16;
 
-/** An entry of an index: eight bits of the key, which spare most looks at a wrong slot, and the slot's number plus one. */
+/**
+ * An entry of an index: eight bits of the key, which spare most looks at a wrong slot,
+ * and the slot's number plus one.
+ */
 const TAG_BITS = 0xff000000 | 0;
 const NUMBER_BITS = 0x00ffffff;
 const MAX_LOAD = 0.7;
 
-/** A sum over records that does not depend on their order; carried from generation to generation. */
+/** A sum over records in any order; carried from generation to generation. */
 export interface Digest {
   readonly low: number;
   readonly high: number;
@@ -43,12 +50,15 @@ export interface ProbeOptions {
 }
 
 /**
- * The baseline in memory while a run is diffed, by bucket, so that growing and setting aside go a 256th at a time. The
- * table is a scratch copy: what it says afterwards is thrown away, and the baseline on disk moves only after publishing.
+ * The baseline in memory while a run is diffed, by bucket, so that growing and setting
+ * aside go a 256th at a time. The table is a scratch copy: what it says afterwards is
+ * thrown away, and the baseline on disk moves only after publishing.
  *
- * A bucket's slots stand in the order in which their records came, which is most often the order in which the rows will
- * come again. So each key is first looked for behind the one that was found last, which costs no cache miss; only a key
- * that is not there is looked up in the bucket's index (open addressing), which is built when it is first needed.
+ * A bucket's slots stand in the order in which their records came, which is most often
+ * the order in which the rows will come again. So each key is first looked for behind the
+ * one that was found last, which costs no cache miss; only a key that is not there is
+ * looked up in the bucket's index (open addressing), which is built when it is first
+ * needed.
  */
 export class KeyTable {
   /** Invariant: behind the last slot that is used comes one of zeros. */
@@ -101,7 +111,9 @@ export class KeyTable {
     this.#counts[bucket] = 0;
   }
 
-  /** The slots of a bucket as they stand, to be set aside and given to `restore` later. */
+  /**
+   * The slots of a bucket as they stand, to be set aside and given to `restore` later.
+   */
   slotsOf(bucket: number): Int32Array {
     return this.#slots[bucket]!.subarray(0, (this.#used[bucket]! + 1) * SLOT_WORDS);
   }
@@ -113,7 +125,10 @@ export class KeyTable {
     this.#counts[bucket] = count;
   }
 
-  /** Puts a record of the baseline into its bucket, which is resident; a later record of a key replaces the earlier. */
+  /**
+   * Puts a record of the baseline into its bucket, which is resident; a later record of a
+   * key replaces the earlier.
+   */
   // hot: bench/key-table
   load(records: Int32Array, at: number, reference: number): void {
     const bucket = records[at]! >>> 24;
@@ -131,8 +146,9 @@ export class KeyTable {
   }
 
   /**
-   * Puts many records of one bucket behind what is there. None of their keys is there; where one were, the digest would
-   * be wrong. References are `reference` for the first record and grow by `step`.
+   * Puts many records of one bucket behind what is there. None of their keys is there;
+   * where one were, the digest would be wrong. References are `reference` for the first
+   * record and grow by `step`.
    */
   // hot: bench/key-table
   append(bucket: number, records: Int32Array, reference: number, step: 0 | 1): void {
@@ -178,9 +194,11 @@ export class KeyTable {
   }
 
   /**
-   * Tells of each row what it is and notes that its key was seen. `changes` holds `Change.added` for rows that are to
-   * be looked at and anything else for those that are not (`skipped`, `deferred`); it receives the answers.
-   * @returns how many rows had a key that was seen before in this run; their change is `skipped`
+   * Tells of each row what it is and notes that its key was seen. `changes` holds
+   * `Change.added` for rows that are to be looked at and anything else for those that are
+   * not (`skipped`, `deferred`); it receives the answers.
+   * @returns how many rows had a key that was seen before in this run; their change is
+   *   `skipped`
    */
   // hot: bench/key-table
   probe(hashes: Int32Array, rowCount: number, changes: Uint8Array, { keysOnly }: ProbeOptions): number {
@@ -226,8 +244,9 @@ export class KeyTable {
   }
 
   /**
-   * Notes that the keys of rows were seen, which are all expected to be here as they are; `probe` has seen some already.
-   * Leaves rows `added` whose key is not here, and makes the others `unchanged` or, where they differ, `updated`.
+   * Notes that the keys of rows were seen, which are all expected to be here as they are;
+   * `probe` has seen some already. Leaves rows `added` whose key is not here, and makes
+   * the others `unchanged` or, where they differ, `updated`.
    * @returns how many are not as expected
    */
   mark(hashes: Int32Array, rowCount: number, changes: Uint8Array, { keysOnly }: ProbeOptions): number {
@@ -265,8 +284,9 @@ export class KeyTable {
   }
 
   /**
-   * `probe` where the records go by another hash than the rows will: `former` is that of the rows, by which they are
-   * looked for, and `hashes` the one to come, by which they are told apart. The table's digest means nothing afterwards.
+   * `probe` where the records go by another hash than the rows will: `former` is that of
+   * the rows, by which they are looked for, and `hashes` the one to come, by which they
+   * are told apart. The table's digest means nothing afterwards.
    */
   probeFormer(
     { former, hashes }: { readonly former: Int32Array; readonly hashes: Int32Array },
@@ -311,7 +331,8 @@ export class KeyTable {
   }
 
   /**
-   * The keys of a bucket that the run did not see: the removed rows. They leave the digest.
+   * The keys of a bucket that the run did not see: the removed rows. They leave the
+   * digest.
    * @returns the keys' words, four each, and their references
    */
   unseen(bucket: number): { readonly keys: Int32Array; readonly references: Int32Array } {
@@ -369,7 +390,10 @@ export class KeyTable {
     }
   }
 
-  /** Gives a key that has none a record: in the slot that it has, or in a new one where that is -1. Returns the slot. */
+  /**
+   * Gives a key that has none a record: in the slot that it has, or in a new one where
+   * that is -1. Returns the slot.
+   */
   #put(bucket: number, slotOrNone: number, words: Int32Array, at: number, reference: number): number {
     let slot = slotOrNone;
     if (slot < 0) {
@@ -439,7 +463,10 @@ export class KeyTable {
   }
 }
 
-/** First entry of an index to look at. The bucket came from the first word of the key, so this comes from the second. */
+/**
+ * First entry of an index to look at. The bucket came from the first word of the key, so
+ * this comes from the second.
+ */
 function homeOf(k1: number, capacity: number): number {
   return Math.floor(((k1 >>> 0) / 0x1_0000_0000) * capacity);
 }

@@ -1,7 +1,8 @@
 /**
- * MurmurHash3_x86_128 (Austin Appleby, public domain), by which older versions hashed, with one difference: each of the
- * four lanes has a seed of its own. With four equal seeds it is the published function. Its baselines are carried over
- * by src/transforms/carry-over.ts: two inputs can be made to meet whatever the seed is.
+ * MurmurHash3_x86_128 (Austin Appleby, public domain), by which older versions hashed,
+ * with one difference: each of the four lanes has a seed of its own. With four equal
+ * seeds it is the published function. Its baselines are carried over by
+ * src/transforms/carry-over.ts: two inputs can be made to meet whatever the seed is.
  */
 
 /** Four random lanes, drawn once for a baseline. */
@@ -13,8 +14,8 @@ const C3 = 0x38b34ae5;
 const C4 = 0xa1e38b93;
 
 /**
- * Writes the hash of `bytes[start .. end]` as `words` 32-bit words (2 or 4) to `out` from `outAt` on.
- * `view` looks at the whole of what `start` and `end` count in.
+ * Writes the hash of `bytes[start .. end]` as `words` 32-bit words (2 or 4) to `out` from
+ * `outAt` on. `view` looks at the whole of what `start` and `end` count in.
  */
 export function hashInto(
   view: DataView,

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { HashSeed } from './murmur-hash.ts';
 
-/** What a baseline notes of how its keys and rows are hashed: it can be compared with by the same function only. */
+/**
+ * What a baseline notes of how its keys and rows are hashed: it can be compared with by
+ * the same function only.
+ */
 export const HASH_FUNCTION = 'siphash-2-4-128/1-3-64';
 
 /** Part of a baseline. Holds its secret, which is shown nowhere. */
@@ -10,8 +13,9 @@ export interface RowHashing {
   /** 16 bytes in hexadecimal digits. Who knows them can choose keys whose hashes meet. */
   readonly secret: string;
   /**
-   * Keys of sync mode `insert` that had left the source when the baseline was carried over from MurmurHash3: known by
-   * that hash alone until they come back. So many are left.
+   * Keys of sync mode `insert` that had left the source when the baseline was carried
+   * over from MurmurHash3: known by that hash alone until they come back. So many are
+   * left.
    */
   readonly former?: { readonly seed: HashSeed; readonly count: number } | undefined;
 }
@@ -29,7 +33,9 @@ export function newRowHashing(): RowHashing {
   return { function: HASH_FUNCTION, secret: randomBytes(16).toString('hex') };
 }
 
-/** Whether a baseline can be compared with; where it has no `hashing` it is carried over. */
+/**
+ * Whether a baseline can be compared with; where it has no `hashing` it is carried over.
+ */
 export function isKnownHashing({ hashing, seed }: HashedState): boolean {
   return hashing === undefined ? seed !== undefined : hashing.function === HASH_FUNCTION;
 }

@@ -6,7 +6,10 @@ import type { Change, RowBatch } from '../row-batch.ts';
 import { stateError } from '../system-errors.ts';
 import { BUCKETS } from './key-table.ts';
 
-/** Rows wait for their bucket, or, with keys of a former hash, for the bucket of that; others only to be seen in it. */
+/**
+ * Rows wait for their bucket, or, with keys of a former hash, for the bucket of that;
+ * others only to be seen in it.
+ */
 const QUEUES = 3 * BUCKETS;
 export const formerQueue = (bucket: number): number => BUCKETS + bucket;
 export const seenQueue = (bucket: number): number => 2 * BUCKETS + bucket;
@@ -14,8 +17,8 @@ const BUFFER_BYTES = 64 * 1024;
 const BATCH_BYTES = 256 * 1024;
 
 /**
- * What does not fit in memory, by bucket, in files that live no longer than the run: rows that wait for their bucket's
- * turn, and slots of the key table that were set aside.
+ * What does not fit in memory, by bucket, in files that live no longer than the run: rows
+ * that wait for their bucket's turn, and slots of the key table that were set aside.
  */
 export class Spill {
   readonly #directory: string;

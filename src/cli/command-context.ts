@@ -19,7 +19,10 @@ export async function openConfig(
   return loaded;
 }
 
-/** The local history needs only its place from the configuration: variables that only a run needs may be missing. */
+/**
+ * The local history needs only its place from the configuration: variables that only a
+ * run needs may be missing.
+ */
 export function openHistoryConfig(context: CommandContext): Promise<LoadedConfig> {
   return openConfig(context, ([section]) => section !== 'dataDirectory');
 }

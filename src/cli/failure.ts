@@ -9,7 +9,10 @@ export interface FailureOptions {
   readonly verbose: boolean;
 }
 
-/** `error CODE: what failed; what to do`, on one line unless the error lists several problems. */
+/**
+ * `error CODE: what failed; what to do`, on one line unless the error lists several
+ * problems.
+ */
 export function describeFailure(error: unknown, { on, verbose }: FailureOptions): string {
   const failure = unexpectedError(error);
   const listed = failure.code === 'CONFIG_INVALID' && failure.message.includes('\n');

@@ -33,7 +33,10 @@ export function watchSignals(
   };
 }
 
-/** Waits for something that continues without this command. Ctrl-C ends the waiting with CANCELLED. */
+/**
+ * Waits for something that continues without this command. Ctrl-C ends the waiting with
+ * CANCELLED.
+ */
 export async function withInterruption<Result>(
   terminal: Terminal,
   message: string,

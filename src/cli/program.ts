@@ -19,7 +19,10 @@ interface GlobalOptions {
   readonly color: boolean;
 }
 
-/** Runs one command line, without the program's own name. Returns the exit code; never rejects. */
+/**
+ * Runs one command line, without the program's own name. Returns the exit code; never
+ * rejects.
+ */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode: number = EXIT.done;
   const program = buildProgram(terminal, code => {
@@ -35,7 +38,10 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
   }
 }
 
-/** Every command; what one does is imported only when it is called, so that each starts fast. */
+/**
+ * Every command; what one does is imported only when it is called, so that each starts
+ * fast.
+ */
 function buildProgram(terminal: Terminal, onExit: (code: number) => void): Command {
   const program = new Command('sluice');
   const context = (): CommandContext => {
@@ -76,7 +82,10 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
   return program;
 }
 
-/** The command of these words. Ends with the error of the command `help` where there is none. */
+/**
+ * The command of these words. Ends with the error of the command `help` where there is
+ * none.
+ */
 function helpTarget(program: Command, words: readonly string[], help: Command): Command {
   let target = program;
   for (const word of words) {

@@ -5,11 +5,15 @@ import { noteFailure } from './failure.ts';
 import { runCommandLine } from './program.ts';
 import { Terminal } from './terminal/terminal.ts';
 
-/** The command `sluice`. Ends the process itself: idle connections of drivers would keep it for seconds more. */
+/**
+ * The command `sluice`. Ends the process itself: idle connections of drivers would keep
+ * it for seconds more.
+ */
 
 const terminal = new Terminal(process.stdout, process.stderr);
 
-// Whoever reads our output may go away first (`| head`); what runs is then finished all the same.
+// Whoever reads our output may go away first (`| head`); what runs is then finished all
+// the same.
 let outputError: NodeJS.ErrnoException | undefined;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') outputError ??= error;

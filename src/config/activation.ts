@@ -1,6 +1,7 @@
 /**
- * An activation with every name looked up, every default filled in and every unit made plain: what a run works from.
- * The shapes follow from the schema; only keys that carry a unit are renamed, by one table.
+ * An activation with every name looked up, every default filled in and every unit made
+ * plain: what a run works from. The shapes follow from the schema; only keys that carry a
+ * unit are renamed, by one table.
  */
 
 import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
@@ -19,7 +20,10 @@ import type {
 } from './schema/schema.ts';
 import type { Redactor } from './secrets.ts';
 
-/** Configuration keys that hold a quantity, and their names once it is in bytes, milliseconds or a ratio. */
+/**
+ * Configuration keys that hold a quantity, and their names once it is in bytes,
+ * milliseconds or a ratio.
+ */
 export const UNIT_NAMES = {
   maxFileSize: 'maxFileBytes',
   stateMemory: 'stateMemoryBytes',
@@ -100,7 +104,10 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly dataDirectory: string;
   /** What notifications go by; the destination has the same. */
   readonly proxies: Proxies;
-  /** Conceals values of references in queries, in what is said about one; absent where there are none. */
+  /**
+   * Conceals values of references in queries, in what is said about one; absent where
+   * there are none.
+   */
   readonly queryValues?: Redactor;
 };
 
@@ -195,7 +202,8 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
 /**
  * The activation of that name, ready to run.
  *
- * Throws NAME_UNKNOWN with the known names, or NOT_AVAILABLE when it uses parts that are not built yet.
+ * Throws NAME_UNKNOWN with the known names, or NOT_AVAILABLE when it uses parts that are
+ * not built yet.
  */
 export function resolveActivation(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = deepFreeze(lookUpAll(config, name)) as ResolvedActivation;

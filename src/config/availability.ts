@@ -1,4 +1,7 @@
-/** Parts that the configuration knows but that are not built yet. Delete a line when its part works. */
+/**
+ * Parts that the configuration knows but that are not built yet. Delete a line when its
+ * part works.
+ */
 
 /** What decides whether a part is used. */
 interface Choices {

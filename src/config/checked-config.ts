@@ -32,7 +32,10 @@ export interface CheckedConfig {
   readonly config: ResolvableConfig;
   /** Knows every secret of the configuration. */
   readonly redactor: Redactor;
-  /** References that could not be resolved, and that `mayBeUnset` lets be: other values stand in their place. */
+  /**
+   * References that could not be resolved, and that `mayBeUnset` lets be: other values
+   * stand in their place.
+   */
   readonly unset: readonly ConfigProblem[];
 }
 
@@ -45,7 +48,10 @@ export interface ConfigTrees extends ReferenceContext {
   readonly problems: readonly ConfigProblem[];
   /** Whether there is a tree of every file. */
   readonly complete: boolean;
-  /** Whether a key may hold a reference that cannot be resolved, since its value is not needed; default none may. */
+  /**
+   * Whether a key may hold a reference that cannot be resolved, since its value is not
+   * needed; default none may.
+   */
   readonly mayBeUnset?: ((path: KeyPath) => boolean) | undefined;
 }
 
@@ -71,7 +77,10 @@ type ParsedBySchema = ReturnType<typeof configSchema.safeParse>;
 /** Shorter values, such as `dev`, are words of every message. */
 const MIN_CONCEALED_LENGTH = 6;
 
-/** So many activations are parsed before a parser made for the schema has earned its making. */
+/**
+ * So many activations are parsed before a parser made for the schema has earned its
+ * making.
+ */
 const WORTH_A_PARSER = 20;
 
 function parsedBySchema(root: LocatedMap): ParsedBySchema {
@@ -80,7 +89,10 @@ function parsedBySchema(root: LocatedMap): ParsedBySchema {
   return configSchema.safeParse(toValue(root), { error: describeAllowed, jitless });
 }
 
-/** A reference gives text; where the schema wants a number or a boolean, the text may stand for one. */
+/**
+ * A reference gives text; where the schema wants a number or a boolean, the text may
+ * stand for one.
+ */
 function withoutTextTypes(root: LocatedMap, found: ParsedBySchema): LocatedMap {
   let tree = root;
   for (const { path, expected } of wrongTypes(found.error?.issues ?? [])) {
@@ -113,7 +125,10 @@ function plainValue(text: string, expected: string): number | boolean | undefine
   return isNumber ? Number(text) : undefined;
 }
 
-/** With what follows from several keys, from the folder of the files (where relative paths start) and the environment. */
+/**
+ * With what follows from several keys, from the folder of the files (where relative paths
+ * start) and the environment.
+ */
 function completed(config: ParsedConfig, root: LocatedMap, context: ReferenceContext): Config {
   const sources = Object.entries(config.sources).map(([name, source]) => {
     if (source.type === 'json') return [name, { ...source, path: resolve(context.directory, source.path) }];
@@ -160,7 +175,8 @@ export function checkedConfig({
       : withStandIns(merged.root, missing, tree => wrongOf(parsedWithTypes(tree)));
   const parsed = parsedWithTypes(standing);
   const { root, result } = parsed;
-  // To look for the places of secrets takes longer than the rest of a small configuration.
+  // To look for the places of secrets takes longer than the rest of a small
+  // configuration.
   for (const secret of result.success ? secretsOf(result.data) : secretTexts(root)) redactor.add(secret);
 
   // With a file missing, names that it defines would be called unknown.
@@ -213,7 +229,10 @@ function cleaned(problem: ConfigProblem, redactor: Redactor): ConfigProblem {
   return { ...problem, key: redactor.clean(problem.key), message: redactor.clean(problem.message) };
 }
 
-/** A reference that failed leaves an empty text, which the schema refuses once more; the first problem is enough. */
+/**
+ * A reference that failed leaves an empty text, which the schema refuses once more; the
+ * first problem is enough.
+ */
 function withoutEchoes(
   wrong: readonly ConfigProblem[],
   unreadable: readonly ConfigProblem[],

@@ -19,7 +19,10 @@ export const FILE = '{file}';
 /** What the content of a control file may name beside the placeholders of names. */
 const OF_A_FILE = ['file', 'rows', 'bytes', 'sha256', 'md5'] as const;
 const OF_A_RUN = ['files', 'rows', 'bytes'] as const;
-/** There is one for each file that the run stages, which of a file that is appended to is not the whole. */
+/**
+ * There is one for each file that the run stages, which of a file that is appended to is
+ * not the whole.
+ */
 const CHECKSUMS: readonly string[] = ['sha256', 'md5'];
 
 /** Braces that hold anything but a word are text, so that the content may be JSON. */
@@ -29,7 +32,9 @@ export function isPerFile({ name }: Pick<Control, 'name'>): boolean {
   return name.includes(FILE);
 }
 
-/** A name below the folder of the destination, without `{part}`. Throws FILE_NAME_INVALID. */
+/**
+ * A name below the folder of the destination, without `{part}`. Throws FILE_NAME_INVALID.
+ */
 export function resolveCompletionName(template: string, values: Values, file?: string): string {
   const name = template
     .split(FILE)

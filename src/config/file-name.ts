@@ -1,8 +1,9 @@
 /**
- * File names: from the template of an activation and one instant to the names of blobs, and the rules that keep a
- * name inside its container.
+ * File names: from the template of an activation and one instant to the names of blobs,
+ * and the rules that keep a name inside its container.
  *
- * A name is made of: FOLDER/ STEM CHANGE PART EXTENSION, as in `crm/2025/customers` `_added` `_part00002` `.csv.gz`.
+ * A name is made of: FOLDER/ STEM CHANGE PART EXTENSION, as in `crm/2025/customers`
+ * `_added` `_part00002` `.csv.gz`.
  */
 
 import { SluiceError } from '../errors.ts';
@@ -59,7 +60,10 @@ export function dependsOnKind(template: string): boolean {
   return parseTemplate(template).some(token => 'placeholder' in token && token.placeholder === 'kind');
 }
 
-/** A resolved name before change, part and folder are added. Plain data, so that it can be kept in a journal. */
+/**
+ * A resolved name before change, part and folder are added. Plain data, so that it can be
+ * kept in a journal.
+ */
 export interface FileName {
   /** Holds `{part}` where the template does. */
   readonly stem: string;
@@ -113,7 +117,10 @@ function isPlaceholder(word: string): word is Placeholder {
   return Object.hasOwn(PLACEHOLDERS, word);
 }
 
-/** The literals and placeholders of a template. Throws FILE_NAME_INVALID for an unknown or unclosed placeholder. */
+/**
+ * The literals and placeholders of a template. Throws FILE_NAME_INVALID for an unknown or
+ * unclosed placeholder.
+ */
 export function parseTemplate(template: string): TemplateToken[] {
   const tokens: TemplateToken[] = [];
   for (const [piece] of template.matchAll(/\{[^{}]*\}|[^{}]+|[{}]/g)) {
@@ -130,7 +137,10 @@ export function parseTemplate(template: string): TemplateToken[] {
   return tokens;
 }
 
-/** Cuts the extension off a name that has it already, in any case and with or without its `.gz`. */
+/**
+ * Cuts the extension off a name that has it already, in any case and with or without its
+ * `.gz`.
+ */
 export function splitExtension(name: string, extension: string): FileName {
   const lower = name.toLowerCase();
   if (lower.endsWith(extension)) {
@@ -146,7 +156,10 @@ export function splitExtension(name: string, extension: string): FileName {
 
 type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'kind' | 'part'>;
 
-/** By time zone. To make one takes far longer than to use it, and a configuration has one name a file. */
+/**
+ * By time zone. To make one takes far longer than to use it, and a configuration has one
+ * name a file.
+ */
 const calendars = new Map<string, Intl.DateTimeFormat>();
 
 function calendarOf(timezone: string): Intl.DateTimeFormat {
@@ -168,7 +181,8 @@ function calendarOf(timezone: string): Intl.DateTimeFormat {
 
 /** What a clock on the wall shows: year, month, day, hour, minute and second. */
 function wallClock(instant: Date, timezone: string): readonly string[] {
-  // Most activations have this one, and Node takes a while to load what it knows of all the others.
+  // Most activations have this one, and Node takes a while to load what it knows of all
+  // the others.
   if (timezone === 'UTC' && instant.getUTCFullYear() > 0)
     return /(\d+)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)/.exec(instant.toISOString())!.slice(1);
   const parts = new Map(
@@ -218,7 +232,8 @@ export function placeholderValues(
 /**
  * The name of a run's files. Everything but `{part}` is resolved, once.
  *
- * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name breaks a rule.
+ * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name
+ * breaks a rule.
  */
 export function resolveFileName(options: FileNameOptions): FileName {
   const values = placeholderValues(options);
@@ -241,8 +256,9 @@ export interface PartNameOptions {
 }
 
 /**
- * The blob name of one part, counted from 1, folder included. Part 1 keeps the plain name unless the template has
- * `{part}`. Throws FILE_NAME_INVALID when the whole name breaks a rule.
+ * The blob name of one part, counted from 1, folder included. Part 1 keeps the plain name
+ * unless the template has `{part}`. Throws FILE_NAME_INVALID when the whole name breaks a
+ * rule.
  */
 export function partName(name: FileName, part: number, options: PartNameOptions = {}): string {
   if (!Number.isInteger(part) || part < 1) throw new TypeError(`a part number is 1 or more, not ${part}`);
@@ -256,7 +272,10 @@ export function partName(name: FileName, part: number, options: PartNameOptions 
   return full;
 }
 
-/** A folder as a prefix: '' or with one trailing `/`. Throws FILE_NAME_INVALID when it breaks the rules of names. */
+/**
+ * A folder as a prefix: '' or with one trailing `/`. Throws FILE_NAME_INVALID when it
+ * breaks the rules of names.
+ */
 export function normalizeFolder(folder: string): string {
   if (folder === '') return '';
   const path = folder.endsWith('/') ? folder.slice(0, -1) : folder;
@@ -297,7 +316,9 @@ function isDots(segment: string): boolean {
   return /^(?:\.|%2e){1,2}$/i.test(segment);
 }
 
-/** Throws FILE_NAME_INVALID when the text cannot be the name of a blob that Sluice writes. */
+/**
+ * Throws FILE_NAME_INVALID when the text cannot be the name of a blob that Sluice writes.
+ */
 export function checkBlobName(name: string): void {
   const broken = NAME_RULES.find(([isBroken]) => isBroken(name));
   if (broken !== undefined) throw new FileNameInvalidError(name, broken[1]);

@@ -1,4 +1,6 @@
-/** From a file or a folder to a configuration, or to one error with every problem in it. */
+/**
+ * From a file or a folder to a configuration, or to one error with every problem in it.
+ */
 
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -21,11 +23,14 @@ export interface LoadedConfig extends CheckedConfig {
   /** Absolute paths of the files that were read. */
   readonly files: readonly string[];
   /**
-   * What `loadSnapshot` makes the activation again of in another process, whatever has become of the files. It holds the
-   * secrets that stand in that part of them, no others.
+   * What `loadSnapshot` makes the activation again of in another process, whatever has
+   * become of the files. It holds the secrets that stand in that part of them, no others.
    */
   readonly snapshotOf: (activation: string) => Secret;
-  /** What is written at a key, with its place and with references as they stand; absent where a default holds. */
+  /**
+   * What is written at a key, with its place and with references as they stand; absent
+   * where a default holds.
+   */
   readonly writtenAt: (path: KeyPath) => LocatedNode | undefined;
 }
 
@@ -34,9 +39,15 @@ export interface LoadOptions {
   readonly path: string;
   /** Where `${NAME}` is looked up; the default is the environment of the process. */
   readonly environment?: Environment;
-  /** Whether a key may hold a reference that cannot be resolved, since its value is not needed; default none may. */
+  /**
+   * Whether a key may hold a reference that cannot be resolved, since its value is not
+   * needed; default none may.
+   */
   readonly mayBeUnset?: (path: KeyPath) => boolean;
-  /** Folder that `path` is relative to, and that problems name files from; default the current one. */
+  /**
+   * Folder that `path` is relative to, and that problems name files from; default the
+   * current one.
+   */
   readonly cwd?: string;
 }
 

@@ -1,11 +1,14 @@
 /**
- * Keeping secrets out of what people read: `Secret` cannot be printed by accident, and a `Redactor` takes every
- * known secret out of text and errors that other packages made.
+ * Keeping secrets out of what people read: `Secret` cannot be printed by accident, and a
+ * `Redactor` takes every known secret out of text and errors that other packages made.
  */
 
 const HIDDEN = '(hidden)';
 
-/** A text that only `reveal` gives away: JSON, inspection and string conversion all show `(hidden)`. */
+/**
+ * A text that only `reveal` gives away: JSON, inspection and string conversion all show
+ * `(hidden)`.
+ */
 export class Secret {
   readonly #value: string;
 
@@ -34,10 +37,15 @@ export class Secret {
   }
 }
 
-/** Shorter secrets are only hidden where a pattern finds them; replacing every `abc` would shred the text. */
+/**
+ * Shorter secrets are only hidden where a pattern finds them; replacing every `abc` would
+ * shred the text.
+ */
 const MIN_REPLACED_LENGTH = 4;
 
-/** Parts of a webhook's path or query that are this long are taken for secrets themselves. */
+/**
+ * Parts of a webhook's path or query that are this long are taken for secrets themselves.
+ */
 const MIN_OPAQUE_LENGTH = 12;
 
 const SECRET_PARAMETER = /pass|pwd|secret|token|key|sig|auth|credential/i;
@@ -47,7 +55,8 @@ const PATTERNS: readonly RegExp[] = [
   /(\bsig=)[^&\s;"'<>`]+/gi,
   /(\bsig%3D)(?:[^&\s;"'<>`%]|%(?!26))+/gi,
   /(\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s*=\s*)[^;\s"'<>`]+/gi,
-  // A quoted password may double its quotes, and a message that was cut off may not close them.
+  // A quoted password may double its quotes, and a message that was cut off may not close
+  // them.
   /(\b(?:sslpassword|password|passwd|pwd)\s*=\s*)(?:(?:'(?:[^'\\]|\\[\s\S]?|'')*(?:'|$)|"(?:[^"\\]|\\[\s\S]?|"")*(?:"|$))[^\s&;"'<>`]*|[^\s&;"'<>`]+)/gi,
   /("(?:password|sasToken|accountKey|connectionString|webhook)"\s*:\s*)"(?:[^"\\]|\\[\s\S]?)*(?:"|$)/gi,
   /(\bauthorization["']?\s*[:=]\s*["']?(?:Bearer|Basic|SharedKey(?:Lite)?)\s+)[^\s"',}]+/gi,
@@ -90,7 +99,8 @@ function partsOf(secret: string): string[] {
   for (const [, name = '', value = ''] of secret.matchAll(/(?:^|[?&;])([A-Za-z][\w.-]*)=([^&;#]*)/g)) {
     if (SECRET_PARAMETER.test(name)) parts.push(value);
   }
-  // A connection string ends values at `;`, and its SharedAccessSignature holds `&` and `=` itself.
+  // A connection string ends values at `;`, and its SharedAccessSignature holds `&` and
+  // `=` itself.
   for (const [, value = ''] of secret.matchAll(
     /(?:^|;)\s*(?:AccountKey|SharedAccessSignature)\s*=\s*([^;]+)/gi,
   )) {
@@ -136,9 +146,11 @@ const MAX_DEPTH = 8;
 /**
  * Takes secrets out of text, values and errors.
  *
- * It knows the secrets it was given, the parts of them that are secret (a URL's password, a SAS token's signature, an
- * account key) and how each may be spelt (URL-encoded or decoded, base64, escaped); and it knows patterns such as
- * `sig=…` and `://user:password@`, which work without any knowledge. Cleaning twice changes nothing more.
+ * It knows the secrets it was given, the parts of them that are secret (a URL's password,
+ * a SAS token's signature, an account key) and how each may be spelt (URL-encoded or
+ * decoded, base64, escaped); and it knows patterns such as `sig=…` and
+ * `://user:password@`, which work without any knowledge. Cleaning twice changes nothing
+ * more.
  */
 export class Redactor {
   readonly #values = new Set<string>();
@@ -182,8 +194,9 @@ export class Redactor {
   }
 
   /**
-   * A copy of an error with the same class and code, whose message, stack, causes and further properties hold no
-   * secret. Other values are copied likewise: objects as plain objects, bytes and functions left out.
+   * A copy of an error with the same class and code, whose message, stack, causes and
+   * further properties hold no secret. Other values are copied likewise: objects as plain
+   * objects, bytes and functions left out.
    */
   cleanError(error: unknown): unknown {
     return this.#cleanValue(error, new Map(), 0);
@@ -198,7 +211,8 @@ export class Redactor {
   /** JSON of a value that JSON can hold, without secrets. */
   toJson(value: unknown): string {
     const json = JSON.stringify(value);
-    // Where nothing is escaped, each text stands in the JSON as it is: nothing found in the whole is nothing in any of them.
+    // Where nothing is escaped, each text stands in the JSON as it is: nothing found in
+    // the whole is nothing in any of them.
     const isClean =
       !json.includes('\\') &&
       !JSON_PATTERN_MARK.test(json) &&

@@ -1,8 +1,10 @@
 /**
- * The part of a checked configuration that the runs of one activation need, as a text for another process. What has
- * become of the files since matters to nobody, and neither does the size of the rest.
+ * The part of a checked configuration that the runs of one activation need, as a text for
+ * another process. What has become of the files since matters to nobody, and neither does
+ * the size of the rest.
  *
- * References stand in it as they were written, and are resolved where it is loaded: a secret that has been renewed is used.
+ * References stand in it as they were written, and are resolved where it is loaded: a
+ * secret that has been renewed is used.
  */
 
 import { type CheckedConfig, checkedConfig } from './checked-config.ts';
@@ -19,12 +21,21 @@ export interface SnapshotContent {
   readonly root: LocatedMap;
 }
 
-/** An activation needs at most one entry of each other section; settings of the daemon stay with it. */
+/**
+ * An activation needs at most one entry of each other section; settings of the daemon
+ * stay with it.
+ */
 const SHARED_KEYS = ['version', 'dataDirectory', 'notes'];
-/** The daemon alone tells people of runs: a process that makes one needs no webhook, and no mail server. */
+/**
+ * The daemon alone tells people of runs: a process that makes one needs no webhook, and
+ * no mail server.
+ */
 const DAEMONS_KEYS = ['notify'];
 
-/** Holds the secrets that stand in the part, no others. An activation that is unknown leaves `activations` empty. */
+/**
+ * Holds the secrets that stand in the part, no others. An activation that is unknown
+ * leaves `activations` empty.
+ */
 export function takeSnapshot(
   { directory, root }: SnapshotContent,
   config: DeepReadonly<Config>,
@@ -52,8 +63,8 @@ export function takeSnapshot(
 }
 
 /**
- * The part as it was when the snapshot was taken, with what its references stand for now. Throws CONFIG_INVALID where that
- * does not fit.
+ * The part as it was when the snapshot was taken, with what its references stand for now.
+ * Throws CONFIG_INVALID where that does not fit.
  */
 export function loadSnapshot(snapshot: string, environment: Environment = process.env): CheckedConfig {
   const { directory, root } = JSON.parse(snapshot, (key, value) =>

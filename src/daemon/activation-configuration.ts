@@ -6,7 +6,10 @@ import { scheduleText, scheduleWords } from './schedule/schedule-words.ts';
 
 const UPCOMING = 5;
 
-/** What an activation is made of, for people who look: without secrets, and without values of references in its query. */
+/**
+ * What an activation is made of, for people who look: without secrets, and without values
+ * of references in its query.
+ */
 export function activationConfiguration(
   activation: ResolvedActivation,
   scheduler: Scheduler | undefined,

@@ -9,7 +9,10 @@ import type { DaemonClock } from './parts.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 import { WriteProblems } from './write-problems.ts';
 
-/** A data directory that belongs to this daemon and to no other, with the configuration that names it. */
+/**
+ * A data directory that belongs to this daemon and to no other, with the configuration
+ * that names it.
+ */
 export interface DataPlace {
   readonly configuration: Configuration;
   readonly clock: DaemonClock;
@@ -21,7 +24,10 @@ export interface DataPlace {
   close(): Promise<void>;
 }
 
-/** Rejects with CONFIG_INVALID and the like, and with STATE_LOCKED where another daemon has the data directory. */
+/**
+ * Rejects with CONFIG_INVALID and the like, and with STATE_LOCKED where another daemon
+ * has the data directory.
+ */
 export async function takeDataPlace(
   load: () => LoadedConfig,
   clock: DaemonClock = SYSTEM_CLOCK,

@@ -1,4 +1,7 @@
-/** What every code means that a run, a check, a request or a command can end with, and what to do. */
+/**
+ * What every code means that a run, a check, a request or a command can end with, and
+ * what to do.
+ */
 
 import { NOTE_KINDS } from '../config/schema/note-kinds.ts';
 import { ERROR_KINDS, type ErrorCode, EXIT } from '../errors.ts';

@@ -16,7 +16,10 @@ export class Configuration {
   readonly #load: () => LoadedConfig;
   #loaded: LoadedConfig;
   #activations: ReadonlyMap<string, ResolvedActivation>;
-  /** Knows the secrets of this configuration and of those before it, which runs may still use. */
+  /**
+   * Knows the secrets of this configuration and of those before it, which runs may still
+   * use.
+   */
   readonly redactor = new Redactor();
 
   /** Throws CONFIG_INVALID and the like. */
@@ -54,7 +57,10 @@ export class Configuration {
     return this.#activations.get(name) ?? resolveActivation(this.#loaded.config, name);
   }
 
-  /** What a process needs to know for the activation. Throws NAME_UNKNOWN with the names that there are. */
+  /**
+   * What a process needs to know for the activation. Throws NAME_UNKNOWN with the names
+   * that there are.
+   */
   snapshotOf(name: string): Secret {
     return this.#loaded.snapshotOf(this.resolve(name).name);
   }

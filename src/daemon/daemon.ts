@@ -59,8 +59,9 @@ const TIME_RULES_EVERY_MS = 60_000;
 const CHECK_TIMEOUT_MS = 60_000;
 
 /**
- * Makes runs: those that are asked for, those that are due, and those that an earlier process left unfinished. One per
- * data directory. Each run is a process of its own; what is promised to somebody is on disk before it is promised.
+ * Makes runs: those that are asked for, those that are due, and those that an earlier
+ * process left unfinished. One per data directory. Each run is a process of its own; what
+ * is promised to somebody is on disk before it is promised.
  */
 export class Daemon implements Operations {
   readonly #options: DaemonOptions;
@@ -174,8 +175,9 @@ export class Daemon implements Operations {
   }
 
   /**
-   * Reads what the last daemon left. No run begins before `begin`. Rejects with STATE_DAMAGED where what was left cannot be
-   * understood, and with its reason when `signal` aborts; the place is then the caller's again.
+   * Reads what the last daemon left. No run begins before `begin`. Rejects with
+   * STATE_DAMAGED where what was left cannot be understood, and with its reason when
+   * `signal` aborts; the place is then the caller's again.
    */
   static async open(options: DaemonOptions, place: DataPlace, signal?: AbortSignal): Promise<Daemon> {
     const { configuration, clock, folder, writeProblems: watch } = place;
@@ -395,8 +397,9 @@ export class Daemon implements Operations {
   }
 
   /**
-   * No run begins any more; those under way may go on for `gracePeriodMs` (default: the configuration's), and are then
-   * dropped or finished, whichever loses nothing. What waits is made by the next daemon.
+   * No run begins any more; those under way may go on for `gracePeriodMs` (default: the
+   * configuration's), and are then dropped or finished, whichever loses nothing. What
+   * waits is made by the next daemon.
    */
   stop(options: { readonly gracePeriodMs?: number } = {}): Promise<void> {
     this.#stopped ??= this.#stop(options.gracePeriodMs ?? this.#configuration.daemon.gracePeriod);

@@ -16,8 +16,9 @@ import { keptWarnings } from './warnings/activation-warnings.ts';
 const RUNS_LOOKED_AT = 50;
 
 /**
- * How each activation stands, as the data directory tells it: what the daemon answers, without one. `live` are the records
- * of runs that have not ended. Rejects with STATE_DAMAGED where it cannot be known what is paused.
+ * How each activation stands, as the data directory tells it: what the daemon answers,
+ * without one. `live` are the records of runs that have not ended. Rejects with
+ * STATE_DAMAGED where it cannot be known what is paused.
  */
 export async function keptStatuses(
   { config }: Pick<LoadedConfig, 'config'>,

@@ -128,8 +128,9 @@ const TIMED_STATES: ReadonlySet<string> = new Set(['succeeded', 'failed', 'held'
 const CHANGES = ['added', 'updated', 'removed', 'unchanged'] as const;
 
 /**
- * Metrics of the daemon in a registry of its own. Series carry names of activations that are in the configuration and of
- * no others, so that their number stays bounded: those of one that is gone are dropped.
+ * Metrics of the daemon in a registry of its own. Series carry names of activations that
+ * are in the configuration and of no others, so that their number stays bounded: those of
+ * one that is gone are dropped.
  */
 export class Metrics {
   readonly #registry = new Registry();

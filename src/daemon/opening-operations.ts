@@ -1,7 +1,10 @@
 import { SluiceError } from '../errors.ts';
 import type { Health, Operations } from './operations.ts';
 
-/** Stands in for a daemon that still reads what the last one left: it lives, and everything else is asked for too early. */
+/**
+ * Stands in for a daemon that still reads what the last one left: it lives, and
+ * everything else is asked for too early.
+ */
 export class OpeningOperations implements Operations {
   readonly #health: Health;
 

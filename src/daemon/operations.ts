@@ -5,34 +5,46 @@ import type { Preview } from '../run/preview.ts';
 import type { Validation } from '../run/validation/validate.ts';
 
 /**
- * What can be asked of the daemon: the one contract between those who ask (HTTP, scheduler, signals) and what carries it
- * out (`Daemon`).
+ * What can be asked of the daemon: the one contract between those who ask (HTTP,
+ * scheduler, signals) and what carries it out (`Daemon`).
  *
- * What the world can cause rejects with a `SluiceError`: an unknown activation with NAME_UNKNOWN, an unknown run with
- * RUN_UNKNOWN, a trigger while the daemon ends with SHUTTING_DOWN, one of a paused activation with ACTIVATION_PAUSED.
+ * What the world can cause rejects with a `SluiceError`: an unknown activation with
+ * NAME_UNKNOWN, an unknown run with RUN_UNKNOWN, a trigger while the daemon ends with
+ * SHUTTING_DOWN, one of a paused activation with ACTIVATION_PAUSED.
  */
 export interface Operations {
   /**
-   * Accepts a run. When this resolves the request is on disk: whatever ends the daemon, the run is made, once. The same
-   * `idempotencyKey` for the same activation answers the run that it first made, for as long as the history holds it, which is a day at least;
+   * Accepts a run. When this resolves the request is on disk: whatever ends the daemon,
+   * the run is made, once. The same `idempotencyKey` for the same activation answers the
+   * run that it first made, for as long as the history holds it, which is a day at least;
    * with other options it rejects with IDEMPOTENCY_KEY_REUSED.
    */
   trigger(request: TriggerRequest): Promise<Triggered>;
 
   /** The run as it stands. */
   run(id: string): Promise<RunRecord>;
-  /** Runs, the newest first; also those of an activation that was removed from the configuration. */
+  /**
+   * Runs, the newest first; also those of an activation that was removed from the
+   * configuration.
+   */
   runs(query: RunQuery): Promise<RunPage>;
-  /** The run as soon as it has ended, or as it stands after `timeoutMs` or when `signal` aborts. */
+  /**
+   * The run as soon as it has ended, or as it stands after `timeoutMs` or when `signal`
+   * aborts.
+   */
   wait(id: string, options: { readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<RunRecord>;
   /**
-   * A queued run ends at once. One that is under way is asked to stop, and forced after a while; one that is decided is
-   * finished all the same. Resolves with the run as it then stands; one that has ended is left as it is.
+   * A queued run ends at once. One that is under way is asked to stop, and forced after a
+   * while; one that is decided is finished all the same. Resolves with the run as it then
+   * stands; one that has ended is left as it is.
    */
   cancel(id: string): Promise<RunRecord>;
   /** Calls `listener` at each event of the run, until the returned function is called. */
   observe(id: string, listener: (event: RunEvent) => void): () => void;
-  /** Calls `listener` at each event of every run, and whenever an activation stands otherwise than before. */
+  /**
+   * Calls `listener` at each event of every run, and whenever an activation stands
+   * otherwise than before.
+   */
   observeAll(listener: (change: Change) => void): () => void;
 
   /** Every activation of the configuration, by name. */
@@ -42,11 +54,16 @@ export interface Operations {
   configured(name: string): Promise<ActivationConfiguration>;
   validate(name: string, signal: AbortSignal): Promise<Validation>;
   preview(name: string, options: { readonly rows: number; readonly signal: AbortSignal }): Promise<Preview>;
-  /** No run begins until `resume`; those that are queued wait, the one under way goes on. */
+  /**
+   * No run begins until `resume`; those that are queued wait, the one under way goes on.
+   */
   pause(name: string, reason?: string): Promise<ActivationStatus>;
   resume(name: string): Promise<ActivationStatus>;
 
-  /** Reads the configuration again. A bad one is refused (CONFIG_INVALID), and the old one stays. */
+  /**
+   * Reads the configuration again. A bad one is refused (CONFIG_INVALID), and the old one
+   * stays.
+   */
   reload(): Promise<ReloadOutcome>;
   health(): Health;
 }
@@ -126,11 +143,17 @@ export interface RecentRun
 export interface ActivationConfiguration {
   readonly activation: string;
   readonly source: string;
-  /** The query of the model, and the filter of the segment. Absent where the source takes no query. */
+  /**
+   * The query of the model, and the filter of the segment. Absent where the source takes
+   * no query.
+   */
   readonly sql?: string;
   readonly where?: string;
   readonly primaryKey: readonly string[];
-  /** Where files go, without credentials, with a slash at the end; the name of a file follows. */
+  /**
+   * Where files go, without credentials, with a slash at the end; the name of a file
+   * follows.
+   */
   readonly url: string;
   readonly fileName: string;
   readonly schedule: readonly ScheduleEntry[];
@@ -161,7 +184,9 @@ export interface Pause {
   readonly reason: string;
 }
 
-/** A warning of an activation, from the run that raised it to the one that finds it gone. */
+/**
+ * A warning of an activation, from the run that raised it to the one that finds it gone.
+ */
 export interface ActiveWarning {
   readonly code: string;
   readonly message: string;
@@ -176,7 +201,9 @@ export interface ReloadOutcome {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
-  /** Settings of the section `daemon` that are otherwise, such as `daemon.concurrency`. */
+  /**
+   * Settings of the section `daemon` that are otherwise, such as `daemon.concurrency`.
+   */
   readonly settings: readonly string[];
   /** Those of them that hold from the next start on only. */
   readonly needsRestart: readonly string[];
@@ -189,6 +216,9 @@ export interface Health {
   readonly startedAt: string;
   readonly running: number;
   readonly queued: number;
-  /** What is wrong and does not keep the daemon from working, such as a notification that cannot be delivered. */
+  /**
+   * What is wrong and does not keep the daemon from working, such as a notification that
+   * cannot be delivered.
+   */
   readonly problems: readonly string[];
 }

@@ -7,13 +7,22 @@ import type { ActiveWarning, LeftOut, Pause } from './operations.ts';
 /** Time as the daemon sees it; tests bring their own. */
 export interface DaemonClock {
   now(): Date;
-  /** Calls `act` once after so many milliseconds, however many; the returned function calls that off. */
+  /**
+   * Calls `act` once after so many milliseconds, however many; the returned function
+   * calls that off.
+   */
   after(milliseconds: number, act: () => void): () => void;
 }
 
-/** Small documents that outlive the daemon. A write is durable and whole when it has resolved. */
+/**
+ * Small documents that outlive the daemon. A write is durable and whole when it has
+ * resolved.
+ */
 export interface DocumentStore {
-  /** `undefined` where it was never written; rejects with STATE_DAMAGED where it cannot be understood. */
+  /**
+   * `undefined` where it was never written; rejects with STATE_DAMAGED where it cannot be
+   * understood.
+   */
   read(name: string): Promise<unknown>;
   write(name: string, content: unknown): Promise<void>;
   remove(name: string): Promise<void>;
@@ -45,7 +54,9 @@ export interface LogFields {
 
 /** Begins runs by itself, when they are due. */
 export interface Scheduler {
-  /** Takes the place of what was scheduled before; called at start and at every reload. */
+  /**
+   * Takes the place of what was scheduled before; called at start and at every reload.
+   */
   schedule(activations: readonly ResolvedActivation[]): Promise<void>;
   /** When the next run of the activation is due. */
   nextRunAt(activation: string): Date | undefined;
@@ -58,14 +69,20 @@ export interface Scheduler {
 
 /** What the scheduler asks of whoever makes runs. */
 export interface ScheduleTarget {
-  /** Whether a run of the activation is under way or waits: `overlap` decides what then. */
+  /**
+   * Whether a run of the activation is under way or waits: `overlap` decides what then.
+   */
   isBusy(activation: string): boolean;
-  /** Whether a scheduled run of the activation waits to begin: with `overlap: queue` a second one is left out. */
+  /**
+   * Whether a scheduled run of the activation waits to begin: with `overlap: queue` a
+   * second one is left out.
+   */
   hasScheduledWaiting(activation: string): boolean;
   isPaused(activation: string): boolean;
   /**
-   * Accepts a run, durably. Asked again with the same `dueAt`, as after a crash, it makes no second one: `dueAt` is the
-   * idempotency key, with `setBackAt`, when the clock was last set far back: an instant that comes again after that is another.
+   * Accepts a run, durably. Asked again with the same `dueAt`, as after a crash, it makes
+   * no second one: `dueAt` is the idempotency key, with `setBackAt`, when the clock was
+   * last set far back: an instant that comes again after that is another.
    */
   trigger(activation: string, dueAt: Date, setBackAt: Date | undefined): Promise<void>;
 }
@@ -80,7 +97,10 @@ export interface Warnings {
     record: RunRecord,
     previous: readonly RunRecord[],
   ): Promise<readonly ActiveWarning[]>;
-  /** Runs of the time before the daemon began, the newest first: it may have ended before it told of them. */
+  /**
+   * Runs of the time before the daemon began, the newest first: it may have ended before
+   * it told of them.
+   */
   caughtUp(activation: ResolvedActivation, runs: readonly RunRecord[]): Promise<void>;
   /** A decided run cannot be finished until somebody fixes what is in its way. */
   unfinished(activation: ResolvedActivation, record: RunRecord): Promise<void>;

@@ -32,24 +32,29 @@ export interface ServingDaemon {
   readonly url: string;
   readonly operations: Operations;
   readonly log: Log;
-  /** Reads the configuration again; one that is bad is refused, which the log tells. Never rejects. */
+  /**
+   * Reads the configuration again; one that is bad is refused, which the log tells. Never
+   * rejects.
+   */
   reload(): Promise<void>;
   /** See `Daemon.stop`. Calling it again does nothing more. */
   stop(options?: { readonly gracePeriodMs?: number }): Promise<void>;
 }
 
 /**
- * The daemon with everything that belongs to it: HTTP API, schedules, warnings with their notifications, log and metrics.
- * It listens before it reads what the last daemon left: `/healthz` answers at once, and who asks for anything else is told to
- * come again. Resolves when it serves.
+ * The daemon with everything that belongs to it: HTTP API, schedules, warnings with their
+ * notifications, log and metrics. It listens before it reads what the last daemon left:
+ * `/healthz` answers at once, and who asks for anything else is told to come again.
+ * Resolves when it serves.
  *
- * Rejects with CONFIG_INVALID, STATE_LOCKED, STATE_DAMAGED or LISTEN_FAILED, and with SHUTTING_DOWN when `signal` aborts, and has
- * then begun no run.
+ * Rejects with CONFIG_INVALID, STATE_LOCKED, STATE_DAMAGED or LISTEN_FAILED, and with
+ * SHUTTING_DOWN when `signal` aborts, and has then begun no run.
  */
 export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon> {
   const { signal, clock } = options;
   const version = sluiceVersion();
-  // Secrets of an earlier configuration stay known: runs that are under way may still tell them.
+  // Secrets of an earlier configuration stay known: runs that are under way may still
+  // tell them.
   const redactor = new Redactor();
   const load = (): LoadedConfig => {
     const loaded = options.load();
@@ -145,7 +150,8 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
         .catch(error => log.error({ error }, 'the configuration was refused; the old one stays'));
     },
     stop: async stopOptions => {
-      // Who waits for a run is answered first; the daemon's state can be asked for to the end.
+      // Who waits for a run is answered first; the daemon's state can be asked for to the
+      // end.
       await serving.stop(stopOptions);
       await close();
     },

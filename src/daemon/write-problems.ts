@@ -3,7 +3,10 @@ import { access, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DaemonClock, WriteWatch } from './parts.ts';
 
-/** More than what is left of a block that is begun, and enough for what the daemon writes at once. */
+/**
+ * More than what is left of a block that is begun, and enough for what the daemon writes
+ * at once.
+ */
 const PROBE_BYTES = 64 * 1024;
 
 interface Problem {
@@ -12,7 +15,10 @@ interface Problem {
   readonly since: string;
 }
 
-/** What the daemon could not write when it last tried, until that, or a probe in its place, can be written again. */
+/**
+ * What the daemon could not write when it last tried, until that, or a probe in its
+ * place, can be written again.
+ */
 export class WriteProblems implements WriteWatch {
   readonly #clock: DaemonClock;
   readonly #problems = new Map<string, Problem>();
@@ -39,7 +45,10 @@ export class WriteProblems implements WriteWatch {
     this.#problems.set(path, { what, since });
   }
 
-  /** Finds out what can be written again: a daemon that has nothing to do would tell of a fixed disk forever. */
+  /**
+   * Finds out what can be written again: a daemon that has nothing to do would tell of a
+   * fixed disk forever.
+   */
   async lookAgain(): Promise<void> {
     for (const [path, problem] of [...this.#problems]) {
       const isMended = await canBeWritten(path);

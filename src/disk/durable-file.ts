@@ -2,7 +2,10 @@ import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from './sync-folder.ts';
 
-/** Makes a folder, with those above it that are not there, so that a power cut takes none of them away again. */
+/**
+ * Makes a folder, with those above it that are not there, so that a power cut takes none
+ * of them away again.
+ */
 export async function makeFolder(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
@@ -18,7 +21,10 @@ export interface DurableFileOptions {
   readonly temporary?: string;
 }
 
-/** Writes a small file that is there whole or, after a crash or power cut, not at all, and durable when it resolves. */
+/**
+ * Writes a small file that is there whole or, after a crash or power cut, not at all, and
+ * durable when it resolves.
+ */
 export async function writeDurably(
   path: string,
   text: string,

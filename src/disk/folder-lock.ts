@@ -9,7 +9,10 @@ export interface FolderLock {
   close(): Promise<void>;
 }
 
-/** Who has a folder: for messages. It may be missing for an instant after the lock was taken. */
+/**
+ * Who has a folder: for messages. It may be missing for an instant after the lock was
+ * taken.
+ */
 export interface LockHolder {
   /** As in "run 20250414-070000-123-k3f9ab of the daemon". */
   readonly what: string;
@@ -38,8 +41,9 @@ export function describeHolder({ what, pid, since }: LockHolder): string {
 }
 
 /**
- * Keeps other processes, and other callers in this one, out of what the folder stands for until it is closed; the
- * system does that for a process that ends. `what` says to others who that is. Rejects with a `FolderLockedError`.
+ * Keeps other processes, and other callers in this one, out of what the folder stands for
+ * until it is closed; the system does that for a process that ends. `what` says to others
+ * who that is. Rejects with a `FolderLockedError`.
  */
 export async function lockFolder(directory: string, what: string): Promise<FolderLock> {
   const lock = new Level(directory);

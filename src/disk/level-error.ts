@@ -1,7 +1,9 @@
 import { SluiceError } from '../errors.ts';
 import { stateError } from '../system-errors.ts';
 
-/** The error for a LevelDB database that does not open: locked, damaged or not accessible. */
+/**
+ * The error for a LevelDB database that does not open: locked, damaged or not accessible.
+ */
 export function openError(directory: string, cause: unknown): SluiceError {
   const inner = (cause as { cause?: Error & { code?: string } }).cause;
   const reason = inner?.message ?? (cause as Error).message;

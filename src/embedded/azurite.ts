@@ -1,6 +1,7 @@
 /**
- * The Azure Blob Storage emulator inside this process, for `sluice demo` and the tests: in memory, silent, on a
- * free loopback port. Several can run at once, each with its own contents.
+ * The Azure Blob Storage emulator inside this process, for `sluice demo` and the tests:
+ * in memory, silent, on a free loopback port. Several can run at once, each with its own
+ * contents.
  */
 import { once } from 'node:events';
 import type { Server } from 'node:http';
@@ -8,14 +9,20 @@ import { importOptional } from './optional-package.ts';
 
 const AZURITE = { name: 'azurite', version: '3.35.0' };
 
-/** The account that every emulator of Azure Storage has; the key is public and protects nothing. */
+/**
+ * The account that every emulator of Azure Storage has; the key is public and protects
+ * nothing.
+ */
 export const EMULATOR_ACCOUNT = {
   name: 'devstoreaccount1',
   key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
 } as const;
 
 export interface BlobEmulatorAddress {
-  /** `http://127.0.0.1:PORT/devstoreaccount1`; a container's URL is this, `/`, and its name. */
+  /**
+   * `http://127.0.0.1:PORT/devstoreaccount1`; a container's URL is this, `/`, and its
+   * name.
+   */
   readonly accountUrl: string;
   readonly accountName: string;
   readonly accountKey: string;
@@ -23,7 +30,10 @@ export interface BlobEmulatorAddress {
 }
 
 export interface EmbeddedAzurite extends BlobEmulatorAddress {
-  /** Lets the process end while the emulator still runs. A request under way is kept alive by its client. */
+  /**
+   * Lets the process end while the emulator still runs. A request under way is kept alive
+   * by its client.
+   */
   unref(): void;
   /** Closes open connections too; the contents are gone. */
   stop(): Promise<void>;
@@ -39,7 +49,10 @@ interface BlobServer {
 
 type Constructor<Arguments extends unknown[], Instance> = new (...parameters: Arguments) => Instance;
 
-/** Starts the emulator. Fails with NOT_AVAILABLE where the optional package azurite is missing. */
+/**
+ * Starts the emulator. Fails with NOT_AVAILABLE where the optional package azurite is
+ * missing.
+ */
 export async function startAzurite(): Promise<EmbeddedAzurite> {
   const BlobConfiguration = await loadClass<unknown[], unknown>('BlobConfiguration');
   const BlobServer = await loadClass<[unknown], BlobServer>('BlobServer');
@@ -82,11 +95,14 @@ async function loadClass<Arguments extends unknown[], Instance>(
     specifier,
     'the blob emulator',
   );
-  // Node gives `module.exports` of transpiled CommonJS as the default, tsx the default in it.
+  // Node gives `module.exports` of transpiled CommonJS as the default, tsx the default in
+  // it.
   return typeof module.default === 'function' ? module.default : module.default.default;
 }
 
-/** Azurite takes its settings by position (3.35.0, dist/src/blob/BlobConfiguration.js). */
+/**
+ * Azurite takes its settings by position (3.35.0, dist/src/blob/BlobConfiguration.js).
+ */
 function inMemory(BlobConfiguration: Constructor<unknown[], unknown>): unknown {
   const unset = undefined;
   return new BlobConfiguration(

@@ -6,9 +6,10 @@ export interface OptionalPackage {
 }
 
 /**
- * Imports a module of a package that an installation may lack (`npm install --omit=optional`, or a platform
- * that it does not support). Fails with NOT_AVAILABLE, saying what to install; a package that is there but
- * fails to load keeps its own error as the cause.
+ * Imports a module of a package that an installation may lack (`npm install
+ * --omit=optional`, or a platform that it does not support). Fails with NOT_AVAILABLE,
+ * saying what to install; a package that is there but fails to load keeps its own error
+ * as the cause.
  */
 export async function importOptional<Module>(
   of: OptionalPackage,

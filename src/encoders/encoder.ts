@@ -3,16 +3,16 @@ import type { Column, RowBatch } from '../row-batch.ts';
 /**
  * Writes one part: one complete document of a format.
  *
- * The sink calls `begin` (or `resume`) once, `encode` as often as rows come, `end` once. An encoder knows no storage and no
- * sizes beyond the buffer it is given: it writes from `out.position` on, never past `out.limit`, and a row whole
- * or not at all.
+ * The sink calls `begin` (or `resume`) once, `encode` as often as rows come, `end` once.
+ * An encoder knows no storage and no sizes beyond the buffer it is given: it writes from
+ * `out.position` on, never past `out.limit`, and a row whole or not at all.
  */
 export interface Encoder {
   /** Writes what precedes the first row. `beginBytes` is room enough. */
   begin(out: OutputBuffer): void;
   /**
-   * Instead of `begin`: the part goes on with a document that has `rows` rows and whose end was cut off. Absent where a
-   * document cannot be continued.
+   * Instead of `begin`: the part goes on with a document that has `rows` rows and whose
+   * end was cut off. Absent where a document cannot be continued.
    */
   resume?(rows: number): void;
   /**
@@ -22,18 +22,25 @@ export interface Encoder {
   encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number;
   /** Writes what follows the last row. `endBytes` is room enough. */
   end(out: OutputBuffer): void;
-  /** An upper bound of the bytes that row `row` of the batch takes; what makes room for a row that did not fit. */
+  /**
+   * An upper bound of the bytes that row `row` of the batch takes; what makes room for a
+   * row that did not fit.
+   */
   rowBytesBound(batch: RowBatch, row: number): number;
   readonly beginBytes: number;
   readonly endBytes: number;
   /**
-   * How many values of the part were written as something else, because the format has no form for them: NaN as a
-   * string, a control character as U+FFFD. Holds the columns with any; absent where the format holds everything.
+   * How many values of the part were written as something else, because the format has no
+   * form for them: NaN as a string, a control character as U+FFFD. Holds the columns with
+   * any; absent where the format holds everything.
    */
   readonly coerced?: ReadonlyMap<Column, number>;
 }
 
-/** A buffer that is being filled. `limit` is at most `bytes.length`; lower where a part may not grow further. */
+/**
+ * A buffer that is being filled. `limit` is at most `bytes.length`; lower where a part
+ * may not grow further.
+ */
 export interface OutputBuffer {
   readonly bytes: Buffer;
   position: number;

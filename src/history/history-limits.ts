@@ -20,12 +20,16 @@ export type KeptRun = Pick<RunRecord, 'run' | 'state' | 'trigger'> & {
 /** A clock that is put right by no more than this changes the order of nothing. */
 export const MAX_CORRECTION_MS = 3_600_000;
 
-/** A client finds its run by the key for so long after the run's end, however many runs came since. */
+/**
+ * A client finds its run by the key for so long after the run's end, however many runs
+ * came since.
+ */
 const KEEP_KEYS_MS = 24 * 60 * 60 * 1000;
 
 /**
- * In the order in which they were made, the newest last; `runs` are in the order of their ids. That is the same, but for
- * those dated later than now: they were made before the clock was set back, and would be the newest until it is there again.
+ * In the order in which they were made, the newest last; `runs` are in the order of their
+ * ids. That is the same, but for those dated later than now: they were made before the
+ * clock was set back, and would be the newest until it is there again.
  */
 export function inOrderMade<T extends Pick<RunRecord, 'run'>>(runs: readonly T[], now: Date): readonly T[] {
   const latest = stampOf(new Date(now.getTime() + MAX_CORRECTION_MS));
@@ -35,8 +39,8 @@ export function inOrderMade<T extends Pick<RunRecord, 'run'>>(runs: readonly T[]
 }
 
 /**
- * What is over the limits: never the last success, and none for the number of runs while a client may repeat its
- * request. `runs` are in the order in which they were made.
+ * What is over the limits: never the last success, and none for the number of runs while
+ * a client may repeat its request. `runs` are in the order in which they were made.
  */
 export function surplusRuns<T extends KeptRun>(
   runs: readonly T[],
@@ -60,7 +64,9 @@ function isKeyKept({ idempotencyKey, trigger, endedAt }: KeptRun, now: Date): bo
   return ageMs < KEEP_KEYS_MS && ageMs > -MAX_CORRECTION_MS;
 }
 
-/** Removes the records of an activation that are over the limits. `folder` is its history. */
+/**
+ * Removes the records of an activation that are over the limits. `folder` is its history.
+ */
 export async function pruneHistory(folder: string, limits: HistoryLimits, now: Date): Promise<void> {
   const ids = await runsIn(folder);
   // Ids begin with the time of the start, so that few records have to be read.

@@ -4,8 +4,8 @@ import { RUN_STATES } from './run-state.ts';
 const problem = z.looseObject({ code: z.string(), message: z.string() });
 
 /**
- * What readers of a kept record go by. It may have been written by another version, so further fields are let through, and
- * few are required.
+ * What readers of a kept record go by. It may have been written by another version, so
+ * further fields are let through, and few are required.
  */
 export const keptRecord = z.looseObject({
   run: z.string(),

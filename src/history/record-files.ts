@@ -9,14 +9,16 @@ import { RUN_ID } from './run-id.ts';
 import type { RunRecord } from './run-record.ts';
 
 /**
- * What this data directory remembers of runs. It is only read, without a lock: runs may be under way, and each record
- * is a file of its own.
+ * What this data directory remembers of runs. It is only read, without a lock: runs may
+ * be under way, and each record is a file of its own.
  */
 
 export interface RunList {
   /** Newest first. */
   readonly records: readonly RunRecord[];
-  /** Paths of records that cannot be read, such as one that a power cut left half written. */
+  /**
+   * Paths of records that cannot be read, such as one that a power cut left half written.
+   */
   readonly unreadable: readonly string[];
   /** Whether there are older ones than those. */
   readonly more: boolean;
@@ -58,7 +60,10 @@ export async function listRuns(options: ListRunsOptions): Promise<RunList> {
   return { records, unreadable, more: found.length > limit };
 }
 
-/** The run of that id, of whichever activation. Rejects with STATE_DAMAGED where its record cannot be read. */
+/**
+ * The run of that id, of whichever activation. Rejects with STATE_DAMAGED where its
+ * record cannot be read.
+ */
 export async function findRun(dataDirectory: string, run: string): Promise<RunRecord | undefined> {
   if (!RUN_ID.test(run)) return undefined;
   for (const name of await activationsIn(dataDirectory)) {
@@ -69,7 +74,10 @@ export async function findRun(dataDirectory: string, run: string): Promise<RunRe
   return undefined;
 }
 
-/** Keeps the record of a run, whole and durably. Rejects with STATE_WRITE_FAILED. `folder` is an activation's history. */
+/**
+ * Keeps the record of a run, whole and durably. Rejects with STATE_WRITE_FAILED. `folder`
+ * is an activation's history.
+ */
 export async function keepRecord(folder: string, record: RunRecord): Promise<void> {
   const path = join(folder, `${record.run}.json`);
   try {
@@ -81,12 +89,17 @@ export async function keepRecord(folder: string, record: RunRecord): Promise<voi
   }
 }
 
-/** Rejects with STATE_DAMAGED where the record cannot be read: the run may have been made. */
+/**
+ * Rejects with STATE_DAMAGED where the record cannot be read: the run may have been made.
+ */
 export async function recallRecord(folder: string, run: string): Promise<RunRecord | undefined> {
   return readRecord(join(folder, `${run}.json`));
 }
 
-/** Names of the activations that have ever been run here, whether they still are in the configuration or not. */
+/**
+ * Names of the activations that have ever been run here, whether they still are in the
+ * configuration or not.
+ */
 export function activationsIn(dataDirectory: string): Promise<string[]> {
   return entriesOf(activationsFolder(dataDirectory));
 }
@@ -118,7 +131,9 @@ async function entriesOf(folder: string): Promise<string[]> {
   }
 }
 
-/** `undefined` where there is none. Rejects with STATE_DAMAGED where it is not a record. */
+/**
+ * `undefined` where there is none. Rejects with STATE_DAMAGED where it is not a record.
+ */
 async function readRecord(path: string): Promise<RunRecord | undefined> {
   let text: string;
   try {

@@ -4,8 +4,8 @@ import { isoInstant } from './iso-instant.ts';
 const RANDOM_DIGITS = 6;
 
 /**
- * `20250414-070000-123-k3f9ab`: the instant in UTC, so that ids sort by time, and 31 random bits, so that none is used
- * twice. All have one length, which block ids rely on.
+ * `20250414-070000-123-k3f9ab`: the instant in UTC, so that ids sort by time, and 31
+ * random bits, so that none is used twice. All have one length, which block ids rely on.
  */
 export function newRunId(instant: Date): string {
   const random = randomInt(36 ** RANDOM_DIGITS)

@@ -1,7 +1,9 @@
 import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
 import type { RunState } from './run-state.ts';
 
-/** What is known of a run; the same for logs, history, HTTP and the console. Plain data. */
+/**
+ * What is known of a run; the same for logs, history, HTTP and the console. Plain data.
+ */
 export interface RunRecord {
   readonly run: string;
   readonly activation: string;
@@ -9,16 +11,24 @@ export interface RunRecord {
   readonly state: RunState;
   readonly runType: 'full_only' | 'full_then_delta';
   readonly syncMode: 'snapshot' | 'upsert' | 'insert' | 'difference';
-  /** Whether every row was exported rather than the changes since the baseline; before the run has looked at it, whether that was asked for. */
+  /**
+   * Whether every row was exported rather than the changes since the baseline; before the
+   * run has looked at it, whether that was asked for.
+   */
   readonly full: boolean;
   /** The generation that the run made, and the one it was taken against; 0 is none. */
   readonly generation: number;
   readonly previousGeneration: number;
-  /** ISO 8601, UTC. A run made in several attempts keeps the first one's. Until it begins this is when it was requested. */
+  /**
+   * ISO 8601, UTC. A run made in several attempts keeps the first one's. Until it begins
+   * this is when it was requested.
+   */
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly snapshotTime?: string;
-  /** How changes were found, where the activation has it that not every row need be read. */
+  /**
+   * How changes were found, where the activation has it that not every row need be read.
+   */
   readonly changeDetection?: ChangeDetection;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
@@ -67,7 +77,10 @@ export interface RunAttempt {
   readonly error: RunError;
 }
 
-/** The first two are released by allowing removals, the others by a full run. Never changed. */
+/**
+ * The first two are released by allowing removals, the others by a full run. Never
+ * changed.
+ */
 export type HeldReason = 'SOURCE_EMPTY' | 'REMOVALS_OVER' | 'STATE_LOST' | 'SOURCE_MOVED';
 
 export interface RunCounts {
@@ -92,8 +105,8 @@ export interface RunFile {
   readonly rows: number;
   readonly bytes: number;
   /**
-   * Where the run's own rows and bytes begin in a file that it went on with. `rows` and `bytes` count the whole file, the
-   * checksums what the run added.
+   * Where the run's own rows and bytes begin in a file that it went on with. `rows` and
+   * `bytes` count the whole file, the checksums what the run added.
    */
   readonly appended?: { readonly fromRow: number; readonly fromByte: number };
   /** Hexadecimal. */

@@ -5,21 +5,30 @@ import type { BlobProperties } from '../sinks/sink.ts';
 import { classOfKind } from '../transforms/baseline-identity.ts';
 
 /**
- * What a file that is appended to says of itself, so that a later run knows where to go on, and which rows are of a run
- * that was decided and could not be published whole.
+ * What a file that is appended to says of itself, so that a later run knows where to go
+ * on, and which rows are of a run that was decided and could not be published whole.
  */
 
 /** Rows of the file, and those that it had before the run that its metadata names. */
 export const ROWS_METADATA = 'sluice_rows';
 export const ROWS_BEFORE_METADATA = 'sluice_rows_before';
 
-/** In the place of rows before: the run overwrote a file with published rows. Nothing can bring those back. */
+/**
+ * In the place of rows before: the run overwrote a file with published rows. Nothing can
+ * bring those back.
+ */
 export const BEGUN_ANEW = 'replaced';
 
-/** Tells documents of other options apart: rows of two kinds in one file could not be read. */
+/**
+ * Tells documents of other options apart: rows of two kinds in one file could not be
+ * read.
+ */
 export const FORMAT_METADATA = 'sluice_format';
 
-/** The same for the options that give the same document: engine and level are not among them. */
+/**
+ * The same for the options that give the same document: engine and level are not among
+ * them.
+ */
 export function formatOptions(format: ResolvedFormat): string {
   const options = Object.entries(format)
     .filter(([name]) => name !== 'engine' && name !== 'level')
@@ -35,7 +44,10 @@ export function columnsText(columns: readonly Pick<Column, 'name' | 'kind'>[]): 
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-/** The run that began the file: a part that names another is left of an older file of the same name. */
+/**
+ * The run that began the file: a part that names another is left of an older file of the
+ * same name.
+ */
 export const SINCE_METADATA = 'sluice_since';
 
 type Metadata = BlobProperties['metadata'];

@@ -13,14 +13,18 @@ import {
 import type { Manifest } from './manifest.ts';
 
 /**
- * The parts of a file that runs append to: which of them are there, and which consumers have taken away. What was
- * published is never written over, and its number is never given to other rows, since somebody may have read it.
+ * The parts of a file that runs append to: which of them are there, and which consumers
+ * have taken away. What was published is never written over, and its number is never
+ * given to other rows, since somebody may have read it.
  */
 
 export interface AppendedParts {
   /** The part with published rows that has the highest number of those that are there. */
   readonly last: SeenPart | undefined;
-  /** The highest number that published rows ever had and that nothing has any more; 0 where none is gone. */
+  /**
+   * The highest number that published rows ever had and that nothing has any more; 0
+   * where none is gone.
+   */
   readonly highestGone: number;
   /** Gone since the last run, in order. */
   readonly missing: readonly number[];
@@ -47,10 +51,16 @@ export interface LookOptions {
   readonly previous: Manifest | undefined;
 }
 
-/** So many files with names of their own are remembered, the latest ones: names may have the time in them. */
+/**
+ * So many files with names of their own are remembered, the latest ones: names may have
+ * the time in them.
+ */
 const REMEMBERED_FILES = 100;
 
-/** Behind so many names in a row that nothing has, no part is looked for where none is remembered. */
+/**
+ * Behind so many names in a row that nothing has, no part is looked for where none is
+ * remembered.
+ */
 const WIDEST_GAP = 50;
 
 interface KnownParts extends Omit<AppendedFile, 'name' | 'since'> {
@@ -59,7 +69,10 @@ interface KnownParts extends Omit<AppendedFile, 'name' | 'since'> {
   readonly gap: number;
 }
 
-/** What the state remembers of the file; an older version's state remembers nothing, and its last manifest may help. */
+/**
+ * What the state remembers of the file; an older version's state remembers nothing, and
+ * its last manifest may help.
+ */
 function knownParts({ state, previous, nameOf }: Omit<LookOptions, 'store' | 'activation'>): KnownParts {
   const { appended } = state;
   const file = appended?.find(({ name }) => name === nameOf(1));
@@ -71,12 +84,17 @@ function knownParts({ state, previous, nameOf }: Omit<LookOptions, 'store' | 'ac
   return { parts, gone: [], gap: WIDEST_GAP };
 }
 
-/** The highest part of that name that a run ever published, as far as it is remembered. */
+/**
+ * The highest part of that name that a run ever published, as far as it is remembered.
+ */
 export function highestKnown(state: BaselineState | undefined, name: string): number {
   return state?.appended?.find(file => file.name === name)?.parts ?? 0;
 }
 
-/** Throws DESTINATION_REFUSED where a run that began the file again has taken published rows with it. */
+/**
+ * Throws DESTINATION_REFUSED where a run that began the file again has taken published
+ * rows with it.
+ */
 export async function lookAtParts(options: LookOptions): Promise<AppendedParts> {
   const { activation, state } = options;
   const { generation } = state;
@@ -129,7 +147,10 @@ function sinceOf(parts: readonly SeenPart[], activation: string, generation: num
   return newest?.metadata[SINCE_METADATA];
 }
 
-/** What the next run is to know of the files, once the run that is described has been published. */
+/**
+ * What the next run is to know of the files, once the run that is described has been
+ * published.
+ */
 export function rememberParts(options: {
   readonly state: BaselineState | undefined;
   /** Parts of the file as they were found; absent where the run begins a new file. */
@@ -178,7 +199,10 @@ export function partWarnings(parts: AppendedParts, nameOf: (part: number) => str
 
 const SHOWN_PARTS = 20;
 
-/** Whether rows can be appended to the last part: nothing was ever published behind it, and it can be read. */
+/**
+ * Whether rows can be appended to the last part: nothing was ever published behind it,
+ * and it can be read.
+ */
 export function canGoOnWith({ last, highestGone }: AppendedParts): boolean {
   return last !== undefined && last.part > highestGone && !last.isArchived;
 }

@@ -9,15 +9,17 @@ import { lookBeforeReading } from './look-before.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
 
 /**
- * Completion files say that all files of a run are in place. So those of an earlier run go before the first file is
- * published, and the run's own come after the last one.
+ * Completion files say that all files of a run are in place. So those of an earlier run
+ * go before the first file is published, and the run's own come after the last one.
  */
 
 export interface DecideCompletionOptions {
   readonly activation: ResolvedActivation;
   readonly record: RunRecord;
   readonly fileName: FileName;
-  /** Names of parts of an earlier run that will be deleted: their control files go too. */
+  /**
+   * Names of parts of an earlier run that will be deleted: their control files go too.
+   */
   readonly stale: readonly string[];
   readonly replaced: ReplacedFiles;
   readonly store: Pick<BlobStore, 'head'>;
@@ -62,7 +64,10 @@ export function completionNames(
   return completionFiles(activation, run, files, '').map(({ name }) => name);
 }
 
-/** A run without files has a place all the same: that of `firstName`, which it would have had. */
+/**
+ * A run without files has a place all the same: that of `firstName`, which it would have
+ * had.
+ */
 function completionFiles(
   activation: ResolvedActivation,
   run: NamedRun,
@@ -94,7 +99,7 @@ function completionFiles(
   return made;
 }
 
-/** Of files that have each a control file; none otherwise. */
+/** The files that have each a control file; none otherwise. */
 function controlNames(activation: ResolvedActivation, run: NamedRun, files: readonly string[]): string[] {
   const control = activation.completion?.control;
   if (control === undefined || !isPerFile(control)) return [];
@@ -130,7 +135,10 @@ function sharedFolder(names: readonly string[]): string {
   return shared;
 }
 
-/** How often a request is repeated that another writer, or a lost answer, keeps from being done. */
+/**
+ * How often a request is repeated that another writer, or a lost answer, keeps from being
+ * done.
+ */
 const MAX_ATTEMPTS = 5;
 
 /** Deletes what stands of earlier runs. Returns warnings of what may not be deleted. */
@@ -157,7 +165,10 @@ export async function removeStanding(
   return warnings;
 }
 
-/** Writes one, or finds it written. It may replace what is there: the name is the activation's own. */
+/**
+ * Writes one, or finds it written. It may replace what is there: the name is the
+ * activation's own.
+ */
 export async function putCompletionFile(
   file: CompletionFile,
   store: Pick<BlobStore, 'head' | 'putBlob'>,

@@ -24,7 +24,9 @@ import {
 import type { DecidedFile } from './decision.ts';
 import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
 
-/** What a `difference` file holds, by change; other files hold whatever the run writes. */
+/**
+ * What a `difference` file holds, by change; other files hold whatever the run writes.
+ */
 export function changeName(change: Change | undefined): FileChange | undefined {
   if (change === Change.added) return 'added';
   if (change === Change.updated) return 'updated';
@@ -46,7 +48,10 @@ export interface DecideFilesOptions {
   readonly since?: string | undefined;
 }
 
-/** Looks at what each file will replace, so that its commit can insist that nothing else happened to it. */
+/**
+ * Looks at what each file will replace, so that its commit can insist that nothing else
+ * happened to it.
+ */
 export async function decideFiles(options: DecideFilesOptions): Promise<DecidedFile[]> {
   const { activation, staged, store, replaced } = options;
   const files: DecidedFile[] = [];
@@ -113,7 +118,9 @@ function losesRows(there: BlobProperties | undefined, activation: string, genera
   return there !== undefined && !isBare(there, activation, generation - 1);
 }
 
-/** How rows that were appended can be taken back, should the run never be published whole. */
+/**
+ * How rows that were appended can be taken back, should the run never be published whole.
+ */
 function undoOf(
   { blockIds, rows, resumed }: StagedFile,
   there: BlobProperties | undefined,

@@ -3,7 +3,10 @@ import type { RunRecord } from '../history/run-record.ts';
 import type { BlobWriteProperties, Precondition } from '../sinks/sink.ts';
 import type { Manifest } from './manifest.ts';
 
-/** Everything that finishing the run takes: it is read back by another process after a crash. */
+/**
+ * Everything that finishing the run takes: it is read back by another process after a
+ * crash.
+ */
 export interface Decision {
   readonly version: 1;
   /** The run as it will be recorded; its files have no ETags yet. */
@@ -24,9 +27,15 @@ export interface DecidedFile {
   readonly blockIds: readonly string[];
   readonly bytes: number;
   readonly condition: Precondition;
-  /** What the run itself says of the file; what the configuration says is added at each attempt. */
+  /**
+   * What the run itself says of the file; what the configuration says is added at each
+   * attempt.
+   */
   readonly properties: BlobWriteProperties;
-  /** What the file is committed as where the run is withdrawn: without the rows that were appended to it. */
+  /**
+   * What the file is committed as where the run is withdrawn: without the rows that were
+   * appended to it.
+   */
   readonly undo?: { readonly blockIds: readonly string[]; readonly properties: BlobWriteProperties };
 }
 
@@ -40,7 +49,10 @@ export interface DecidedManifest {
 
 /** Blobs that say that all files of the run are in place. */
 export interface DecidedCompletion {
-  /** Those of earlier runs, as they were seen; each is deleted only as long as it has this ETag. */
+  /**
+   * Those of earlier runs, as they were seen; each is deleted only as long as it has this
+   * ETag.
+   */
   readonly standing: readonly { readonly name: string; readonly etag: string }[];
   readonly files: readonly CompletionFile[];
 }

@@ -8,29 +8,38 @@ import { RUN_ID } from '../history/run-id.ts';
 import { readError, stateError } from '../system-errors.ts';
 
 /**
- * The disk, as the commit protocol sees it: one folder for each run that is under way. A written document is durable,
- * whole or absent, when `write` has resolved.
+ * The disk, as the commit protocol sees it: one folder for each run that is under way. A
+ * written document is durable, whole or absent, when `write` has resolved.
  */
 export interface Journal {
   /** Ids of the runs that have a folder, oldest first. */
   list(): Promise<string[]>;
   create(run: string): Promise<void>;
   write(run: string, document: DocumentName, content: unknown): Promise<void>;
-  /** `undefined` where it was never written. Rejects with STATE_DAMAGED where it is not what was written. */
+  /**
+   * `undefined` where it was never written. Rejects with STATE_DAMAGED where it is not
+   * what was written.
+   */
   read(run: string, document: DocumentName): Promise<unknown>;
   /** Where a file of the run lies: its delta log, its spill. */
   path(run: string, file: string): string;
-  /** The decision goes first and durably: a crash leaves all of the folder, or what is left of a run without a decision. */
+  /**
+   * The decision goes first and durably: a crash leaves all of the folder, or what is
+   * left of a run without a decision.
+   */
   remove(run: string): Promise<void>;
 }
 
 /**
- * `intent`: a run has begun. `commit`: it is decided, and must be finished whatever happens. `published`: all its files
- * were seen in place, where no manifest says so.
+ * `intent`: a run has begun. `commit`: it is decided, and must be finished whatever
+ * happens. `published`: all its files were seen in place, where no manifest says so.
  */
 export type DocumentName = 'intent.json' | 'commit.json' | 'published.json';
 
-/** What a document is on disk: one that is acted upon must be known to be what was written. */
+/**
+ * What a document is on disk: one that is acted upon must be known to be what was
+ * written.
+ */
 interface Sealed {
   readonly sha256: string;
   readonly content: unknown;
@@ -74,7 +83,8 @@ export class DiskJournal implements Journal {
       );
     }
     const { sha256, content } = parsed(path, text);
-    // Both sides take it of the same text: that of the content once it was written and read.
+    // Both sides take it of the same text: that of the content once it was written and
+    // read.
     if (sha256 !== digestOf(JSON.stringify(content) ?? '')) throw damaged(path, 'is not what was written');
     return content;
   }
@@ -86,8 +96,9 @@ export class DiskJournal implements Journal {
   async remove(run: string): Promise<void> {
     const folder = join(this.#directory, run);
     await writing(async () => {
-      // Without its decision the rest is taken for a run that never was decided. With its decision and without its
-      // delta log a run could be published again and never applied.
+      // Without its decision the rest is taken for a run that never was decided. With its
+      // decision and without its delta log a run could be published again and never
+      // applied.
       if (await removed(join(folder, 'commit.json'))) await syncFolder(folder);
       await rm(folder, { recursive: true, force: true });
     });
@@ -106,7 +117,10 @@ function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Nothing tells what of the run is published, so nothing but a person can say that it may be forgotten. */
+/**
+ * Nothing tells what of the run is published, so nothing but a person can say that it may
+ * be forgotten.
+ */
 function damaged(path: string, how: string, cause?: unknown): SluiceError {
   const message = `the record ${basename(path)} of a run under way ${how}: ${path}`;
   return new SluiceError('STATE_DAMAGED', message, {

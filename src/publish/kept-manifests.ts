@@ -12,9 +12,10 @@ import type { BlobStore } from '../sinks/sink.ts';
 import { manifestNames } from './manifest.ts';
 
 /**
- * The manifests of earlier runs, which go by a rule. Which there are is noted on disk, since the credentials may lack the
- * right to list, and the history forgets runs. The note is only what may still be there: it is written after what it
- * says has been done, and a manifest that is gone is done with.
+ * The manifests of earlier runs, which go by a rule. Which there are is noted on disk,
+ * since the credentials may lack the right to list, and the history forgets runs. The
+ * note is only what may still be there: it is written after what it says has been done,
+ * and a manifest that is gone is done with.
  */
 
 /** What is noted: ids of runs whose manifests may be there, in order. */
@@ -39,7 +40,10 @@ const NOTES_FILE = 'manifests.json';
 /** So many at most go after a run, so that the first time takes no longer than others. */
 const AT_ONCE = 100;
 
-/** Where the rule keeps not all: which manifests there may be, before the history forgets any of their runs. */
+/**
+ * Where the rule keeps not all: which manifests there may be, before the history forgets
+ * any of their runs.
+ */
 export async function noteManifests({
   activation,
   published,
@@ -58,7 +62,10 @@ export async function noteManifests({
   return { ...noted, runs: [...runs].sort() };
 }
 
-/** Deletes the manifests that the rule no longer keeps. Returns a warning the first time that it may not. */
+/**
+ * Deletes the manifests that the rule no longer keeps. Returns a warning the first time
+ * that it may not.
+ */
 export async function dropManifests(
   { runs, isRefused }: Noted,
   { activation, store, journal, now }: KeepManifestsOptions,
@@ -89,7 +96,10 @@ function pathOf({ dataDirectory, name }: ResolvedActivation): string {
   return join(activationFolder(dataDirectory, name), NOTES_FILE);
 }
 
-/** Whether it is gone, and what refused that for good; the next run tries again what passes. */
+/**
+ * Whether it is gone, and what refused that for good; the next run tries again what
+ * passes.
+ */
 async function deleteManifest(
   name: string,
   store: KeepManifestsOptions['store'],
@@ -104,7 +114,10 @@ async function deleteManifest(
   }
 }
 
-/** A note that is not there or cannot be read is as good as none: what the history knows is noted again. */
+/**
+ * A note that is not there or cannot be read is as good as none: what the history knows
+ * is noted again.
+ */
 async function readNoted(path: string): Promise<Noted> {
   try {
     const { runs, isRefused } = JSON.parse(await readFile(path, 'utf8')) as Partial<Noted>;

@@ -3,9 +3,13 @@ import { SluiceError } from '../errors.ts';
 import type { BlobStore, Precondition } from '../sinks/sink.ts';
 import { type Manifest, manifestNames, parseManifest } from './manifest.ts';
 
-/** What `latest.json` says was published last, and what to write its next version under. */
+/**
+ * What `latest.json` says was published last, and what to write its next version under.
+ */
 export interface LatestManifest {
-  /** Absent where there is none, where it says nothing usable, or where manifests are off. */
+  /**
+   * Absent where there is none, where it says nothing usable, or where manifests are off.
+   */
   readonly manifest?: Manifest | undefined;
   /** Why a blob that is there says nothing. */
   readonly damage?: string | undefined;
@@ -15,8 +19,9 @@ export interface LatestManifest {
 const ABSENT: LatestManifest = { condition: { ifAbsent: true } };
 
 /**
- * Damage is reported, not thrown: a full run replaces the blob. One that the storage does not let anybody read, such as
- * one that a rule has archived, stops only runs that go by it.
+ * Damage is reported, not thrown: a full run replaces the blob. One that the storage does
+ * not let anybody read, such as one that a rule has archived, stops only runs that go by
+ * it.
  */
 export async function readLatest(
   activation: ResolvedActivation,

@@ -2,8 +2,9 @@ import { SluiceError } from '../errors.ts';
 import type { BlobStore, Destination } from '../sinks/sink.ts';
 
 /**
- * Looks, before the source is read, at the names that the run writes first: what one request tells need not be found out
- * after hours of reading. Fails where a name belongs to something that no file can replace.
+ * Looks, before the source is read, at the names that the run writes first: what one
+ * request tells need not be found out after hours of reading. Fails where a name belongs
+ * to something that no file can replace.
  */
 export async function lookBeforeReading(
   store: Pick<BlobStore, 'head'>,
@@ -27,8 +28,9 @@ export async function lookBeforeReading(
 }
 
 /**
- * The same for files that are staged in blocks: fails also where another tool has left behind what is in the way of a block
- * and stays. Returns the names on which the run drops such.
+ * The same for files that are staged in blocks: fails also where another tool has left
+ * behind what is in the way of a block and stays. Returns the names on which the run
+ * drops such.
  */
 export async function lookBeforeStaging(
   store: Pick<Destination, 'head' | 'findForeignBlocks'>,

@@ -6,7 +6,10 @@ import type { ChangeDetection, RunRecord } from '../history/run-record.ts';
 import type { Column } from '../row-batch.ts';
 import type { SourcePosition } from '../sources/source.ts';
 
-/** The small JSON blob, written last, that says what a run published. Consumers may rely on its shape. */
+/**
+ * The small JSON blob, written last, that says what a run published. Consumers may rely
+ * on its shape.
+ */
 export interface Manifest {
   readonly version: 1;
   readonly run: string;
@@ -24,7 +27,10 @@ export interface Manifest {
   readonly snapshotTime: string;
   /** Where the source stood then, as far as it shows that. */
   readonly position?: SourcePosition;
-  /** What the next delta is taken against: of this run, or of an earlier one where this one keeps no state. */
+  /**
+   * What the next delta is taken against: of this run, or of an earlier one where this
+   * one keeps no state.
+   */
   readonly baseline?: PublishedBaseline;
   /** With every option, as the files were written. */
   readonly format: ResolvedFormat;
@@ -33,7 +39,9 @@ export interface Manifest {
   /** Names of the completion files, where the activation has any. */
   readonly completion?: readonly string[];
   readonly counts: RunRecord['counts'];
-  /** How changes were found, where the activation has it that not every row need be read. */
+  /**
+   * How changes were found, where the activation has it that not every row need be read.
+   */
   readonly changeDetection?: ChangeDetection;
   readonly warnings: RunRecord['warnings'];
 }
@@ -66,7 +74,10 @@ export function toManifestColumn({ name, source, sourceType, kind }: Column): Ma
   return { name, source, sourceType, kind };
 }
 
-/** No series of runs gets so far. A number near the limit of exact integers could not be counted on from. */
+/**
+ * No series of runs gets so far. A number near the limit of exact integers could not be
+ * counted on from.
+ */
 const MAX_GENERATION = 2 ** 48;
 
 /** What later runs go by; the rest is for consumers, and `verify` checks it. */
@@ -107,7 +118,8 @@ export function parseManifest(bytes: Buffer): ParsedManifest {
 /** The baseline that was published last; `undefined` where none ever was. */
 export function publishedBaseline(latest: Manifest): PublishedBaseline | undefined {
   const { baseline, runType, generation, run, counts } = latest;
-  // Earlier versions did not write it: the rows that were read are the keys that were there.
+  // Earlier versions did not write it: the rows that were read are the keys that were
+  // there.
   if (baseline !== undefined || runType !== 'full_then_delta') return baseline;
   return { generation, run, keys: (counts?.read ?? 0) - (counts?.skipped ?? 0) };
 }

@@ -18,7 +18,8 @@ import { type ApplicableBaseline, type CommitParts, rollForward } from './roll-f
 import { findStaleParts } from './stale-parts.ts';
 
 /**
- * How a run becomes visible, exactly once: stage everything, decide once on local disk, then only roll forward.
+ * How a run becomes visible, exactly once: stage everything, decide once on local disk,
+ * then only roll forward.
  *
  *   state        what becomes durable                                        a crash after it
  *   OPEN         intent.json                                                 drops the run
@@ -30,8 +31,9 @@ import { findStaleParts } from './stale-parts.ts';
  *   APPLIED      the baseline at the new generation                          does nothing, it is there
  *   CLEAN        stale parts deleted, the journal's folder removed
  *
- * The first half is here, the second, which recovery shares, in commit.ts. Both speak to disk, store, baseline and clock
- * through interfaces only, so that a simulator can put a crash between any two of their steps.
+ * The first half is here, the second, which recovery shares, in commit.ts. Both speak to
+ * disk, store, baseline and clock through interfaces only, so that a simulator can put a
+ * crash between any two of their steps.
  */
 export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;
@@ -51,13 +53,19 @@ export interface RunSteps {
   readonly contentType: string;
   /** OPEN: decides between all rows and changes, by what was published last. */
   plan(latest: LatestManifest): Promise<RunPlan>;
-  /** STREAMING to SEALED: all blocks acknowledged, the end of data proven, the delta log durable, the gates passed. */
+  /**
+   * STREAMING to SEALED: all blocks acknowledged, the end of data proven, the delta log
+   * durable, the gates passed.
+   */
   stream(plan: RunPlan): Promise<SealedRun>;
   /** PREPARED: the last moment at which the run can be dropped. Throws to drop it. */
   beforeDecision(): void;
 }
 
-/** Keeps the record of a run that is done. A rejection leaves its decision to the next start, as a crash would. */
+/**
+ * Keeps the record of a run that is done. A rejection leaves its decision to the next
+ * start, as a crash would.
+ */
 export type RememberRun = (record: RunRecord) => Promise<void>;
 
 export interface RunPlan extends BaselinePlan {
@@ -73,11 +81,17 @@ export interface SealedRun {
   readonly baseline: BaselineState | undefined;
   readonly warnings: readonly RunWarning[];
   readonly changeDetection?: ChangeDetection;
-  /** The parts of the file that rows were appended to; absent where the run began its files. */
+  /**
+   * The parts of the file that rows were appended to; absent where the run began its
+   * files.
+   */
   readonly found?: AppendedParts | undefined;
 }
 
-/** One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a decision that `recover` finishes. */
+/**
+ * One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a
+ * decision that `recover` finishes.
+ */
 export async function exportOnce(
   steps: RunSteps,
   parts: ProtocolParts,
@@ -170,7 +184,8 @@ export async function exportOnce(
     steps.beforeDecision();
     await journal.write(run, 'commit.json', decision);
   } catch (error) {
-    // Should this fail too, the next start finds a run without a decision and drops it then.
+    // Should this fail too, the next start finds a run without a decision and drops it
+    // then.
     await dropUndecided(journal, run);
     throw error;
   }
@@ -182,7 +197,10 @@ export async function exportOnce(
   return record;
 }
 
-/** The run is done whether or not it can be tidied up after: the next start, or the next run, does it then. */
+/**
+ * The run is done whether or not it can be tidied up after: the next start, or the next
+ * run, does it then.
+ */
 async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
   try {
     await tidy();
@@ -191,7 +209,10 @@ async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Finishes or drops what an earlier process left behind. Returns the runs that were finished. */
+/**
+ * Finishes or drops what an earlier process left behind. Returns the runs that were
+ * finished.
+ */
 export async function recover(parts: ProtocolParts, remember: RememberRun): Promise<RunRecord[]> {
   const { journal, target } = parts;
   const finished: RunRecord[] = [];
@@ -208,14 +229,16 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
         hint: 'restore the destination until that run is finished; or `sluice state reset NAME --abandon` gives it up, also where files of it are published already',
       });
     }
-    // Its write may have failed after it took effect, before its folder was synced: what is published must outlive it.
+    // Its write may have failed after it took effect, before its folder was synced: what
+    // is published must outlive it.
     await journal.write(run, 'commit.json', decision);
     const record: RunRecord = {
       ...(await rollForward(decision, parts, { looksFirst: true })),
       state: 'recovered',
     };
     await remember(record);
-    // Must succeed: a decision that is left behind would be taken up again after later runs.
+    // Must succeed: a decision that is left behind would be taken up again after later
+    // runs.
     await journal.remove(run);
     finished.push(record);
   }
@@ -223,8 +246,9 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
 }
 
 /**
- * The write of commit.json may have failed after it took effect (a failed sync of its folder): then the run is decided as
- * far as the next start can tell, and must not be dropped behind its back.
+ * The write of commit.json may have failed after it took effect (a failed sync of its
+ * folder): then the run is decided as far as the next start can tell, and must not be
+ * dropped behind its back.
  */
 async function dropUndecided(journal: Journal, run: string): Promise<void> {
   try {
@@ -240,7 +264,8 @@ function manifestOf(
   { columns, snapshotTime, position }: RunPlan,
   baseline: Manifest['baseline'],
 ): Manifest {
-  // One by one: a record may hold more, such as how a daemon came to make the run, which is not for consumers.
+  // One by one: a record may hold more, such as how a daemon came to make the run, which
+  // is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
   const { startedAt, counts, changeDetection, files, completion, warnings } = record;
   return {

@@ -4,7 +4,10 @@ import { SluiceError } from '../errors.ts';
 import type { Decision } from './decision.ts';
 import type { Journal } from './journal.ts';
 
-/** What is acted on of a decision. Its checksum shows that it was written so; this, that this version can act on it. */
+/**
+ * What is acted on of a decision. Its checksum shows that it was written so; this, that
+ * this version can act on it.
+ */
 const keptDecision = z.looseObject({
   version: z.literal(1),
   target: z.string(),
@@ -36,7 +39,10 @@ const keptDecision = z.looseObject({
   stale: z.array(z.looseObject({ name: z.string(), etag: z.string(), series: z.string() })),
 });
 
-/** The decision of a run; `undefined` where there is none. Rejects with STATE_DAMAGED or STATE_STALE. */
+/**
+ * The decision of a run; `undefined` where there is none. Rejects with STATE_DAMAGED or
+ * STATE_STALE.
+ */
 export async function readDecision(journal: Journal, run: string): Promise<Decision | undefined> {
   const content = await journal.read(run, 'commit.json');
   if (content === undefined) return undefined;

@@ -2,7 +2,9 @@ import { type ErrorCode, SluiceError } from '../errors.ts';
 import type { BlobStore } from '../sinks/sink.ts';
 import type { DecidedFile, Decision } from './decision.ts';
 
-/** What there is to find out and to say of a decided run whose file the storage refuses. */
+/**
+ * What there is to find out and to say of a decided run whose file the storage refuses.
+ */
 
 export interface RefusedFile {
   readonly file: string;
@@ -10,8 +12,9 @@ export interface RefusedFile {
 }
 
 /**
- * Refusals of whoever asks, or of the place as a whole. They say nothing about the run: it waits, whatever is published,
- * and is finished with new credentials or once the container is back.
+ * Refusals of whoever asks, or of the place as a whole. They say nothing about the run:
+ * it waits, whatever is published, and is finished with new credentials or once the
+ * container is back.
  */
 const ABOUT_THE_DESTINATION: ReadonlySet<ErrorCode> = new Set([
   'DESTINATION_CREDENTIALS',

@@ -4,7 +4,10 @@ import { SluiceError } from '../errors.ts';
 import type { RunWarning } from '../history/run-record.ts';
 import type { BlobProperties, BlobStore } from '../sinks/sink.ts';
 
-/** Says in the metadata of a file whether it holds every row or the changes of a delta run. */
+/**
+ * Says in the metadata of a file whether it holds every row or the changes of a delta
+ * run.
+ */
 export const KIND_METADATA = 'sluice_kind';
 
 export interface ReplacingRun {
@@ -20,7 +23,10 @@ type Metadata = BlobProperties['metadata'];
 /** So many names are in a message. */
 const SHOWN_NAMES = 10;
 
-/** What a run replaces, by content or as a stale part, that somebody may not have read yet. */
+/**
+ * What a run replaces, by content or as a stale part, that somebody may not have read
+ * yet.
+ */
 export class ReplacedFiles {
   readonly #run: ReplacingRun;
   readonly #foreign: string[] = [];
@@ -41,7 +47,10 @@ export class ReplacedFiles {
     else if (isUnreadDelta(metadata, this.#run)) this.#deltas.push({ name, run });
   }
 
-  /** Throws where the activation says that none of it may be replaced: DELTA_OVERWRITTEN or DESTINATION_EXISTS. */
+  /**
+   * Throws where the activation says that none of it may be replaced: DELTA_OVERWRITTEN
+   * or DESTINATION_EXISTS.
+   */
   refuse(): void {
     if (this.#run.activation.onDeltaOverwrite !== 'fail') return;
     if (this.#deltas.length > 0) {
@@ -84,7 +93,10 @@ export class ReplacedFiles {
   }
 }
 
-/** Refuses what a run is sure to replace and must not, before a row is read; `names` are of its first parts. */
+/**
+ * Refuses what a run is sure to replace and must not, before a row is read; `names` are
+ * of its first parts.
+ */
 export async function refuseBeforeReading(
   store: Pick<BlobStore, 'head'>,
   names: readonly string[],
@@ -103,8 +115,9 @@ export async function refuseBeforeReading(
 }
 
 /**
- * Whether consumers lack rows that they have not read from the file before it is replaced: a delta, and before a delta
- * also the full export. A full run holds all that an earlier full run held.
+ * Whether consumers lack rows that they have not read from the file before it is
+ * replaced: a delta, and before a delta also the full export. A full run holds all that
+ * an earlier full run held.
  */
 function isUnreadDelta(
   metadata: Metadata,
@@ -112,7 +125,8 @@ function isUnreadDelta(
 ): boolean {
   if (metadata['run'] === run) return false;
   if (full) return kindOf(metadata, activation) === 'delta';
-  // Never published: its rows come again. A file that is appended to keeps its rows, and what it replaces holds none.
+  // Never published: its rows come again. A file that is appended to keeps its rows, and
+  // what it replaces holds none.
   return activation.ifExists !== 'append' && !(Number(metadata['generation']) > previousGeneration);
 }
 

@@ -20,7 +20,8 @@ import {
 } from './refused-commit.ts';
 
 /**
- * From the decision on, a run is only ever rolled forward. This file is that half of the protocol:
+ * From the decision on, a run is only ever rolled forward. This file is that half of the
+ * protocol:
  *
  *   PREPARED    the decision is durable in the journal
  *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated;
@@ -29,7 +30,8 @@ import {
  *   APPLIED     the baseline is at the new generation
  *   CLEAN       stale parts are deleted, the journal's folder is gone
  *
- * Every step may be repeated from the start after a crash: it looks whether it is done before it does it.
+ * Every step may be repeated from the start after a crash: it looks whether it is done
+ * before it does it.
  */
 
 /** The part of the baseline that the protocol needs. */
@@ -44,18 +46,22 @@ export interface CommitParts {
   readonly baseline: ApplicableBaseline;
   readonly clock: Clock;
   /**
-   * What the present configuration says of every file. It is not part of the decision: a tag or tier that the storage
-   * refuses can be taken out of the configuration, and the rest of the run is committed without it.
+   * What the present configuration says of every file. It is not part of the decision: a
+   * tag or tier that the storage refuses can be taken out of the configuration, and the
+   * rest of the run is committed without it.
    */
   readonly configured: ConfiguredProperties;
-  /** Whether the present configuration wants manifests: without them, what keeps one from being written is not in the way. */
+  /**
+   * Whether the present configuration wants manifests: without them, what keeps one from
+   * being written is not in the way.
+   */
   readonly manifests: boolean;
   /** The same of completion files. */
   readonly completes: boolean;
 }
 
 export interface RollForwardOptions {
-  /** Another process may have published some of it: look before each write, since a write may be refused that is done. */
+  /** Another process may have published some of it: look before each write. */
   readonly looksFirst: boolean;
 }
 
@@ -66,16 +72,17 @@ export interface Clock {
 
 export const DELTA_LOG = 'delta.log';
 
-/** An unanswered commit is looked up and repeated so often before the run is left for the next start. */
+/** How often an unanswered commit is repeated before the next start continues. */
 const MAX_COMMIT_ATTEMPTS = 8;
 const FIRST_PAUSE_MS = 200;
 const MAX_PAUSE_MS = 10_000;
 
 /**
- * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects with a retryable error where
- * the store cannot be reached: the decision stays, and the next start continues. Rejects with DESTINATION_CONFLICT or
- * DESTINATION_EXISTS, and drops the run, where it has not been published and never can be. Where the store refuses a
- * write for good, `settleRefusal` says what becomes of the run.
+ * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects
+ * with a retryable error where the store cannot be reached: the decision stays, and the
+ * next start continues. Rejects with DESTINATION_CONFLICT or DESTINATION_EXISTS, and
+ * drops the run, where it has not been published and never can be. Where the store
+ * refuses a write for good, `settleRefusal` says what becomes of the run.
  */
 export async function rollForward(
   decided: Decision,
@@ -90,7 +97,7 @@ export async function rollForward(
   const warnings: RunWarning[] = [...record.warnings];
   const endedAt = parts.clock.now().toISOString();
   let files = record.files;
-  // Once the baseline is the run's, only cleaning is left: consumers may have taken the files away since.
+  // Only cleaning is left now: consumers may have taken the files away.
   if (decision.baseline === undefined || baseline.state?.run !== run) {
     const publishing: Publishing = { ...parts, looksFirst };
     files = manifest
@@ -115,8 +122,9 @@ function withoutCompletion({ completion: _, record, manifest, ...rest }: Decisio
 }
 
 /**
- * Notes the files of a run without a manifest to show they were in place: consumers may take one away as soon as all
- * are there, and that must not be taken for a file that could not be published.
+ * Notes the files of a run without a manifest to show they were in place: consumers may
+ * take one away as soon as all are there, and that must not be taken for a file that
+ * could not be published.
  */
 async function publishUnlisted(
   decision: Decision,
@@ -131,7 +139,7 @@ async function publishUnlisted(
   return files;
 }
 
-/** Whoever has read the files may have deleted what told of them, which must not be told again. */
+/** A receiver may have deleted a completion file that must not come again. */
 async function publishListed(
   decision: Decision,
   parts: Publishing,
@@ -183,7 +191,7 @@ async function publishCompletion(
 
 type Publishing = CommitParts & RollForwardOptions;
 
-/** Commits all files, or finds that they have been committed. Where neither can be, withdraws the run and rejects. */
+/** Commits all files or finds them committed; else withdraws the run and rejects. */
 async function publishFiles(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
   const { run, files } = decision.record;
   const etags: string[] = [];
@@ -209,9 +217,10 @@ async function publishFiles(decision: Decision, parts: Publishing): Promise<read
 }
 
 /**
- * The storage refuses a file for good. Nothing of the run is published: it is forgotten, and the next run makes the same
- * changes. Some of it is: it stays decided, and the next try has the properties of the configuration of then. What
- * cannot be looked up may be published. Rejects, unless a manifest says that all files were in place.
+ * The storage refuses a file for good. Nothing of the run is published: it is forgotten,
+ * and the next run makes the same changes. Some of it is: it stays decided, and the next
+ * try has the properties of the configuration of then. What cannot be looked up may be
+ * published. Rejects, unless a manifest says that all files were in place.
  */
 async function settleRefusal(
   decision: Decision,
@@ -250,8 +259,9 @@ async function findPublished(
 }
 
 /**
- * Takes back what there is of a run that can never be published whole, and forgets it: the next run derives the same
- * changes again. Names that were there before stay, since that run writes them again. Returns the error to reject with.
+ * Takes back what there is of a run that can never be published whole, and forgets it:
+ * the next run derives the same changes again. Names that were there before stay, since
+ * that run writes them again. Returns the error to reject with.
  */
 async function withdraw(
   { files, record }: Decision,
@@ -288,8 +298,8 @@ async function remove(name: string, etag: string, store: BlobStore): Promise<voi
 }
 
 /**
- * Commits the file without the rows of the run. Also where they are not there: a commit of them may still be under way,
- * and finds another file then, or its blocks gone.
+ * Commits the file without the rows of the run. Also where they are not there: a commit
+ * of them may still be under way, and finds another file then, or its blocks gone.
  */
 async function undo(
   file: DecidedFile,
@@ -313,7 +323,8 @@ async function undo(
   };
   const { etag } = await writeOnce(attempt, isUndone, { clock, name, looksFirst: false });
   if (etag === undefined) {
-    // Another writer has the name, or what was under way has arrived since it was looked for.
+    // Another writer has the name, or what was under way has arrived since it was looked
+    // for.
     const isLate = committed === undefined && (await findCommitted(file, run, store)) !== undefined;
     return isLate ? undo(file, taken, run, parts) : undefined;
   }
@@ -376,7 +387,7 @@ async function publishManifest(
     const { etag } = await writeOnce(() => store.putBlob(name, bytes, options), isOurs, { ...parts, name });
     if (etag !== undefined) return;
     if (other && other.generation >= content.generation) throw staleError(name);
-    // Nobody but a person or another program does this. To write over it would hide a reset from the next run.
+    // A person or another program did this. Writing over it would hide a reset.
     const message = `${name} was deleted or replaced by another writer while the run was under way`;
     warnings.push({ code: 'DESTINATION_RESET', message });
   };
@@ -410,9 +421,9 @@ type Written =
   | { readonly etag?: undefined; readonly refusal: Refusal };
 
 /**
- * Sends a conditional write until it is known to have happened or to be refused. Whatever the answer, the blob is looked
- * at before the write is sent again, and it is sent with the same precondition: a delayed first request can never take
- * effect a second time.
+ * Sends a conditional write until it is known to have happened or to be refused. Whatever
+ * the answer, the blob is looked at before the write is sent again, and it is sent with
+ * the same precondition: a delayed first request can never take effect a second time.
  */
 async function writeOnce(
   attempt: () => Promise<WriteOutcome>,
@@ -446,7 +457,7 @@ async function writeOnce(
   }
 }
 
-/** Deletes each as long as nobody has changed it. Returns warnings of those that are still there. */
+/** Deletes each that nobody has changed. Returns warnings of those left. */
 async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promise<RunWarning[]> {
   const warnings: RunWarning[] = [];
   const given = new Set<string>();

@@ -23,9 +23,10 @@ export interface StalePartsOptions {
 }
 
 /**
- * Later parts of the names that this run writes, which it does not have: those that the previous manifest lists, and
- * those that are found behind the run's last part, since an earlier run than the previous one may have left them. What
- * was published of a file that the run appends to is never stale.
+ * Later parts of the names that this run writes, which it does not have: those that the
+ * previous manifest lists, and those that are found behind the run's last part, since an
+ * earlier run than the previous one may have left them. What was published of a file that
+ * the run appends to is never stale.
  */
 export async function findStaleParts(options: StalePartsOptions): Promise<StalePart[]> {
   const { activation, fileName, store, staged, found, state, replaced } = options;
@@ -58,7 +59,8 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
     }
   };
   await Promise.all([...last].map(search));
-  // The last ones first: a gap would hide those behind it, should deleting come to an end in between.
+  // The last ones first: a gap would hide those behind it, should deleting come to an end
+  // in between.
   return stale.sort((a, b) => (a.name < b.name ? 1 : -1));
 }
 
@@ -67,7 +69,8 @@ function partsOfPrevious(
   { previous, staged }: StalePartsOptions,
   nameOf: (change: FileChange | undefined, part: number) => string,
 ): (StalePart & { readonly part: number })[] {
-  // A name that this run did not begin again keeps its parts: nothing was written to it, or rows were appended.
+  // A name that this run did not begin again keeps its parts: nothing was written to it,
+  // or rows were appended.
   const begun = new Set(
     staged.filter(file => file.part === 1 && !file.resumed).map(file => changeName(file.change)),
   );

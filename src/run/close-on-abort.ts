@@ -1,6 +1,9 @@
 import type { RowSource } from '../sources/source.ts';
 
-/** A source that waits for a lock, or for an answer that is computed, gives up only when it is closed. */
+/**
+ * A source that waits for a lock, or for an answer that is computed, gives up only when
+ * it is closed.
+ */
 export async function closingOnAbort<T>(
   source: Pick<RowSource, 'close'>,
   signal: AbortSignal,

@@ -11,13 +11,16 @@ export interface ExportRequest {
   readonly full?: boolean;
   /** Publish even where a safety gate would hold the run. */
   readonly allowRemovals?: boolean;
-  /** Aborting before the run is decided drops it; afterwards it is finished all the same. */
+  /**
+   * Aborting before the run is decided drops it; afterwards it is finished all the same.
+   */
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   /**
-   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making it is idempotent then: a run that
-   * has succeeded before is not made again, its record is the result. Only success is recorded; another attempt may
-   * follow any other end, so to record that is the caller's.
+   * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making
+   * it is idempotent then: a run that has succeeded before is not made again, its record
+   * is the result. Only success is recorded; another attempt may follow any other end, so
+   * to record that is the caller's.
    */
   readonly record?: RunRecord;
   /** Is given a function that tells the progress at any moment. */

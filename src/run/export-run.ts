@@ -59,7 +59,10 @@ import { coercionWarnings, keyWarnings } from './warnings/run-warnings.ts';
 export type { ExportRequest, ExportResult } from './export-request.ts';
 export type { RunProgress } from './run-progress.ts';
 
-/** Runs an activation once, from request to record. Never rejects for what the world can cause. */
+/**
+ * Runs an activation once, from request to record. Never rejects for what the world can
+ * cause.
+ */
 export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   const run = new ExportRun(request);
   let error: SluiceError | Held | undefined;
@@ -267,7 +270,9 @@ class ExportRun {
     return { mapping, files, plan: { ...plan, ...told }, found, latest: latest.manifest, detection };
   }
 
-  /** Reads, compares, encodes and stages; passes the gates; makes the delta log durable. */
+  /**
+   * Reads, compares, encodes and stages; passes the gates; makes the delta log durable.
+   */
   async #stream(assembly: StreamParts, opened: Opened): Promise<SealedRun> {
     const { source } = assembly;
     const { mapping, files, plan, detection } = opened;
@@ -392,7 +397,10 @@ class ExportRun {
     return new RunFiles(this.#activation, this.#record, fileKind(full));
   }
 
-  /** What can be said of the names before a row is read. Throws `Skipped` where the run has nothing to do. */
+  /**
+   * What can be said of the names before a row is read. Throws `Skipped` where the run
+   * has nothing to do.
+   */
   async #lookAtNames(store: Destination, { files, plan }: Opened): Promise<void> {
     if (!areNamesKnown(this.#activation)) {
       if (await this.#skipsExisting(store, files)) throw new Skipped();
@@ -407,7 +415,10 @@ class ExportRun {
     });
   }
 
-  /** Looks before anything is read whether the run's files are there already, where that matters. */
+  /**
+   * Looks before anything is read whether the run's files are there already, where that
+   * matters.
+   */
   async #skipsExisting(store: Pick<BlobStore, 'head'>, files: RunFiles): Promise<boolean> {
     const { ifExists } = this.#activation;
     if (ifExists !== 'fail' && ifExists !== 'skip') return false;
@@ -431,9 +442,11 @@ class ExportRun {
     try {
       await this.#workspace!.remember(this.#record);
     } catch (error) {
-      // The decision is still in the journal: the next attempt finds the run published, and records it.
+      // The decision is still in the journal: the next attempt finds the run published,
+      // and records it.
       if (!(error instanceof SluiceError) || this.#request.record) throw error;
-      // The run is published whether or not its record can be kept: to call it failed would be wrong.
+      // The run is published whether or not its record can be kept: to call it failed
+      // would be wrong.
       const warning: RunWarning = { code: 'RECORD_NOT_KEPT', message: error.message };
       this.#record = { ...this.#record, warnings: [...this.#record.warnings, warning] };
     }

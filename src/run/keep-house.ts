@@ -9,7 +9,10 @@ export interface HouseOptions extends KeepManifestsOptions {
   readonly prunesHistory: boolean;
 }
 
-/** What is to be done after a run, whether it was published or not, and may be left to the next one: nothing of it fails a run. */
+/**
+ * What is to be done after a run, whether it was published or not, and may be left to the
+ * next one: nothing of it fails a run.
+ */
 export async function keepHouse({ prunesHistory, ...options }: HouseOptions): Promise<RunWarning[]> {
   const { activation, published, now } = options;
   try {

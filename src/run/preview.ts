@@ -12,7 +12,10 @@ export interface PreviewRequest {
   /** At most so many rows. */
   readonly rows: number;
   readonly signal: AbortSignal;
-  /** Takes secrets out of values, before they are cut: a part of one could not be known any more. */
+  /**
+   * Takes secrets out of values, before they are cut: a part of one could not be known
+   * any more.
+   */
   readonly clean?: (text: string) => string;
 }
 
@@ -20,8 +23,8 @@ export interface Preview {
   /** As files would hold them. */
   readonly columns: readonly ShownColumn[];
   /**
-   * Texts as the source sent them; `null` for NULL. One of more than 4 KiB is cut, and ends with `… (1048576 bytes)`, its
-   * size. Past 2 MiB in all no row follows the first.
+   * Texts as the source sent them; `null` for NULL. One of more than 4 KiB is cut, and
+   * ends with `… (1048576 bytes)`, its size. Past 2 MiB in all no row follows the first.
    */
   readonly rows: readonly (readonly (string | null)[])[];
   /** How many values are cut. */
@@ -36,8 +39,9 @@ const MAX_BYTES = 2 * 1024 ** 2;
 const SECRET_BYTES = 4 * 1024;
 
 /**
- * The first mapped rows of an activation. The source is told to stop as soon as there are enough; nothing is compared
- * or written. Rejects with what the source or the mapping says, or with CANCELLED.
+ * The first mapped rows of an activation. The source is told to stop as soon as there are
+ * enough; nothing is compared or written. Rejects with what the source or the mapping
+ * says, or with CANCELLED.
  */
 export async function previewActivation({
   activation,
@@ -76,7 +80,10 @@ export async function previewActivation({
   }
 }
 
-/** As many rows as there is room for: a preview is to be looked at, and passes between processes in one piece. */
+/**
+ * As many rows as there is room for: a preview is to be looked at, and passes between
+ * processes in one piece.
+ */
 class ShownRows {
   readonly #columnCount: number;
   readonly #limit: number;
@@ -95,7 +102,10 @@ class ShownRows {
     return { rows: this.#rows, cutValues: this.#cutValues };
   }
 
-  /** Whether there was room for all of them: one that has none is needed to know that there are more. */
+  /**
+   * Whether there was room for all of them: one that has none is needed to know that
+   * there are more.
+   */
   take({ bytes, rowBounds, rowCount }: RowBatch): boolean {
     for (let row = 0; row < rowCount; row++) {
       if (this.#rows.length === this.#limit || !this.#takeRow(bytes, rowBounds[2 * row]!)) return false;

@@ -11,7 +11,10 @@ export interface RecoveryRequest {
   readonly signal: AbortSignal;
 }
 
-/** Finishes the runs that are decided and drops those that are not, as the next run would. Returns the finished ones. */
+/**
+ * Finishes the runs that are decided and drops those that are not, as the next run would.
+ * Returns the finished ones.
+ */
 export async function recoverActivation({
   activation,
   signal,

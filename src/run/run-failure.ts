@@ -13,7 +13,8 @@ export function toSluiceError(cause: unknown, isAborted: boolean): SluiceError |
 
 /** The record of a run that came to nothing, or is decided and could not be finished. */
 export function endedRecord(record: RunRecord, error: SluiceError | Held): RunRecord {
-  // Before the decision: what it staged is dropped, and the generation that it was to make is not made.
+  // Before the decision: what it staged is dropped, and the generation that it was to
+  // make is not made.
   const dropped = record.state === 'reading' && {
     generation: 0,
     counts: { ...record.counts, written: 0, bytes: 0 },

@@ -9,14 +9,20 @@ export interface GateOptions {
   readonly counts: RunCounts;
   /** Keys that were exported and not removed, as far as that is known. */
   readonly known: number;
-  /** Whether those keys were looked up, so that `counts.removed` is what there is to remove. */
+  /**
+   * Whether those keys were looked up, so that `counts.removed` is what there is to
+   * remove.
+   */
   readonly compares: boolean;
   /** The run is to be a full one. */
   readonly fullAsked: boolean;
   readonly allowRemovals: boolean;
 }
 
-/** What a run has to pass before it is decided. Throws `Held`, or SOURCE_EMPTY. Returns what it passed only because it may. */
+/**
+ * What a run has to pass before it is decided. Throws `Held`, or SOURCE_EMPTY. Returns
+ * what it passed only because it may.
+ */
 export function passGates(options: GateOptions): RunWarning[] {
   const { activation, counts, known, fullAsked, allowRemovals } = options;
   const { onEmpty, name } = activation;

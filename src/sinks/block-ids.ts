@@ -4,17 +4,24 @@ const MAX_FILES = 36 ** 4;
 const MAX_BLOCK_INDEX = 999_999;
 
 export interface BlockIdScope {
-  /** Printable ASCII of one length for all runs, so that ids of different runs can be told apart in one blob. */
+  /**
+   * Printable ASCII of one length for all runs, so that ids of different runs can be told
+   * apart in one blob.
+   */
   readonly runId: string;
   /** Counts the files of a run from 0. */
   readonly fileIndex: number;
-  /** 0-99: a run that stages again after its blocks were lost must not meet its own late requests. */
+  /**
+   * 0-99: a run that stages again after its blocks were lost must not meet its own late
+   * requests.
+   */
   readonly attempt: number;
 }
 
 /**
- * Names the blocks of one file: base64 of `RUNID.FFFF.AA.IIIIII` with the file in base 36. All ids of a run have one
- * length, as Azure demands of one blob, and no other run, file or attempt has the same.
+ * Names the blocks of one file: base64 of `RUNID.FFFF.AA.IIIIII` with the file in base
+ * 36. All ids of a run have one length, as Azure demands of one blob, and no other run,
+ * file or attempt has the same.
  */
 export function blockIds({ runId, fileIndex, attempt }: BlockIdScope): (index: number) => string {
   if (!/^[!-~]+$/.test(runId)) throw new TypeError(`run id ${JSON.stringify(runId)} is not printable ASCII`);

@@ -1,7 +1,10 @@
 import type { BlobStore } from './sink.ts';
 
 const DEFAULT_BLOCKS_IN_FLIGHT = 4;
-/** Blocks that must be acknowledged without a complaint before one more may be in flight again. */
+/**
+ * Blocks that must be acknowledged without a complaint before one more may be in flight
+ * again.
+ */
 const BLOCKS_PER_RECOVERY = 8;
 
 export interface BlockStagerOptions {
@@ -33,9 +36,10 @@ interface Waiter {
 }
 
 /**
- * Stages blocks, a bounded number at a time, out of a bounded pool of buffers that are reused only after the answer.
- * `acquire` waits while all buffers are in use: that is the backpressure. The first failure is kept and thrown by
- * every later call; blocks that were not under way then are never sent. While the store is throttled the number in
+ * Stages blocks, a bounded number at a time, out of a bounded pool of buffers that are
+ * reused only after the answer. `acquire` waits while all buffers are in use: that is the
+ * backpressure. The first failure is kept and thrown by every later call; blocks that
+ * were not under way then are never sent. While the store is throttled the number in
  * flight is halved, and it recovers one by one.
  */
 export class BlockStager {
@@ -77,7 +81,10 @@ export class BlockStager {
     return this.#concurrency;
   }
 
-  /** A buffer of at least `bytes`, as soon as one is free; to be given back by `stage` or `release`. */
+  /**
+   * A buffer of at least `bytes`, as soon as one is free; to be given back by `stage` or
+   * `release`.
+   */
   async acquire(bytes = this.blockBytes): Promise<Buffer> {
     this.#throwFailure();
     if (this.#buffersInUse < this.#maxBuffers) return this.#take(bytes);
@@ -94,8 +101,9 @@ export class BlockStager {
   }
 
   /**
-   * Sends the first `length` bytes of an acquired buffer, which is the stager's again from here on. It is not reused while
-   * `otherReader` is pending either; its failure is one of the stager's.
+   * Sends the first `length` bytes of an acquired buffer, which is the stager's again
+   * from here on. It is not reused while `otherReader` is pending either; its failure is
+   * one of the stager's.
    */
   stage(blob: string, blockId: string, buffer: Buffer, length: number, otherReader?: Promise<void>): void {
     otherReader?.catch((error: Error) => this.#fail(error));

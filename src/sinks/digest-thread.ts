@@ -24,9 +24,10 @@ interface Waiting {
 }
 
 /**
- * Checksums on a thread of their own, since they take more time than everything else that a byte goes through. Bytes are
- * shared, not copied: they must not change until the promise of their update resolves. The thread starts with the first
- * file and ends by itself; it keeps the process alive only while it owes an answer.
+ * Checksums on a thread of their own, since they take more time than everything else that
+ * a byte goes through. Bytes are shared, not copied: they must not change until the
+ * promise of their update resolves. The thread starts with the first file and ends by
+ * itself; it keeps the process alive only while it owes an answer.
  */
 class DigestThread {
   #worker: Worker | undefined;

@@ -1,9 +1,12 @@
-// The thread of digest-thread.ts. JavaScript, because Node loads a thread's file by itself, also while the other sources
-// are run uncompiled.
+// The thread of digest-thread.ts. JavaScript, because Node loads a thread's file by
+// itself, also while the other sources are run uncompiled.
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 
-/** @type {Map<number, { md5: import('node:crypto').Hash, sha256: import('node:crypto').Hash }>} */
+/**
+ * @type {Map<number, { md5: import('node:crypto').Hash, sha256:
+ *   import('node:crypto').Hash }>}
+ */
 const files = new Map();
 
 parentPort?.on(

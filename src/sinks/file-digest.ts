@@ -1,7 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type Digests, digestThread } from './digest-thread.ts';
 
-/** A file whose first block is smaller is hashed where it is: starting a thread would take longer. */
+/**
+ * A file whose first block is smaller is hashed where it is: starting a thread would take
+ * longer.
+ */
 const MIN_THREAD_BYTES = 1024 * 1024;
 
 /** Checksums of one file as stored, from its blocks in order. */
@@ -9,7 +12,10 @@ export class FileDigest {
   #hashes: { readonly md5: Hash; readonly sha256: Hash } | undefined;
   #file: number | undefined;
 
-  /** Reads the first `length` bytes, which must not change until the promise, if there is one, resolves. */
+  /**
+   * Reads the first `length` bytes, which must not change until the promise, if there is
+   * one, resolves.
+   */
   update(buffer: Buffer, length: number): Promise<void> | undefined {
     if (this.#file === undefined && this.#hashes === undefined) {
       if (length >= MIN_THREAD_BYTES) this.#file = digestThread.open();

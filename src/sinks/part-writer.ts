@@ -39,9 +39,12 @@ export class PartWriter {
   }
 
   /**
-   * Writes `rows[from] … rows[to - 1]` of the batch, as many as the file takes: at least one if it has none yet.
-   * @param rowsBefore rows of the run before this batch, to name a row that is too large for any file
-   * @returns the index in `rows` of the first row that was not written, or `to`; less than `to`: the file is full
+   * Writes `rows[from] … rows[to - 1]` of the batch, as many as the file takes: at least
+   * one if it has none yet.
+   * @param rowsBefore rows of the run before this batch, to name a row that is too large
+   *   for any file
+   * @returns the index in `rows` of the first row that was not written, or `to`; less
+   *   than `to`: the file is full
    */
   async write(
     batch: RowBatch,
@@ -118,7 +121,9 @@ export class PartWriter {
     encoder.begin(body.out);
   }
 
-  /** The row may still fit a file without other rows, once its compressed size is known. */
+  /**
+   * The row may still fit a file without other rows, once its compressed size is known.
+   */
   async #writeAlone(batch: RowBatch, rows: Int32Array, index: number, rowsBefore: number): Promise<void> {
     const { blob, body, encoder, policy } = this.#options;
     const bound = encoder.rowBytesBound(batch, rows[index]!);

@@ -3,7 +3,10 @@
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-/** Azure commits at most 50,000 blocks a blob; the rest is left for the blocks that an appended blob already has. */
+/**
+ * Azure commits at most 50,000 blocks a blob; the rest is left for the blocks that an
+ * appended blob already has.
+ */
 export const MAX_BLOCKS_PER_FILE = 45_000;
 /** What Azure takes in one Put Block. */
 export const MAX_BLOCK_BYTES = 4000 * MiB;
@@ -11,7 +14,10 @@ const DEFAULT_BLOCK_BYTES = 8 * MiB;
 
 /** The limits of every file of a run. None is ever exceeded, not by one byte or row. */
 export interface RollPolicy {
-  /** Bytes as stored, after compression, everything included. `Infinity` where there is no limit. */
+  /**
+   * Bytes as stored, after compression, everything included. `Infinity` where there is no
+   * limit.
+   */
   readonly maxFileBytes: number;
   readonly maxFileRows: number;
   readonly maxBlocks: number;
@@ -25,7 +31,10 @@ export interface RollOptions {
   readonly maxFileBytes?: number | undefined;
   readonly maxFileRows?: number | undefined;
   readonly maxBlocks?: number | undefined;
-  /** Default: 8 MiB, more where `maxFileBytes` would otherwise take too many blocks, never more than a file. */
+  /**
+   * Default: 8 MiB, more where `maxFileBytes` would otherwise take too many blocks, never
+   * more than a file.
+   */
   readonly blockBytes?: number | undefined;
   readonly endInBlockOfItsOwn?: boolean | undefined;
 }
@@ -48,8 +57,9 @@ function blockBytesFor(maxFileBytes: number, maxBlocks: number): number {
 }
 
 /**
- * Whether a compressed file whose size is known exactly is worth going on with when `room` more bytes surely fit.
- * Each step towards the limit costs a wait and compresses less; this little may stay unused.
+ * Whether a compressed file whose size is known exactly is worth going on with when
+ * `room` more bytes surely fit. Each step towards the limit costs a wait and compresses
+ * less; this little may stay unused.
  */
 export function isWorthFilling(policy: RollPolicy, room: number): boolean {
   return room >= Math.min(16 * KiB, policy.maxFileBytes / 16);

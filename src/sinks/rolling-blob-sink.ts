@@ -17,7 +17,10 @@ import { StagedBlob } from './staged-blob.ts';
 
 /** A file, or its parts, and the rows that go into it. */
 export interface Series {
-  /** What `nameOf`, `createEncoder` and the staged files call it by; absent where there is one series only. */
+  /**
+   * What `nameOf`, `createEncoder` and the staged files call it by; absent where there is
+   * one series only.
+   */
   readonly change?: Change;
   /** Batches without changes go whole into the only series, whatever it wants. */
   readonly wants: readonly Change[];
@@ -40,7 +43,10 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly blocksInFlight?: number | undefined;
   /** Number of the part that is begun first where none is continued; default 1. */
   readonly firstPart?: number | undefined;
-  /** Whether a series without rows gives a file, which holds what the format writes for no rows. */
+  /**
+   * Whether a series without rows gives a file, which holds what the format writes for no
+   * rows.
+   */
   readonly emptyFiles: 'write' | 'skip';
   readonly encryptionScope?: string | undefined;
   /** The file that the only series goes on with before it begins another. */
@@ -58,16 +64,21 @@ interface OpenSeries {
 }
 
 /**
- * Stages row batches as the blocks of files and begins the next part where a file is full. Nothing becomes visible:
- * after `finish`, when every block is acknowledged, `files` says what a commit has to list.
+ * Stages row batches as the blocks of files and begins the next part where a file is
+ * full. Nothing becomes visible: after `finish`, when every block is acknowledged,
+ * `files` says what a commit has to list.
  *
- * A failed block destroys the sink at once, also while no row comes. `close` is emitted when no request and no
- * compression uses memory of the sink any more; requests under way are aborted for that.
+ * A failed block destroys the sink at once, also while no row comes. `close` is emitted
+ * when no request and no compression uses memory of the sink any more; requests under way
+ * are aborted for that.
  */
 export class RollingBlobSink extends Writable {
   /** Rows written to files so far. */
   rowsWritten = 0;
-  /** Values that the format could hold only as something else, by the column's name in the file; of closed parts. */
+  /**
+   * Values that the format could hold only as something else, by the column's name in the
+   * file; of closed parts.
+   */
   readonly coerced = new Map<string, number>();
 
   readonly #options: RollingBlobSinkOptions;
@@ -110,7 +121,9 @@ export class RollingBlobSink extends Writable {
         : undefined;
   }
 
-  /** What was staged, in the order of series and part; known once the sink has finished. */
+  /**
+   * What was staged, in the order of series and part; known once the sink has finished.
+   */
   get files(): readonly StagedFile[] {
     if (!this.#files) throw new TypeError('the files are known once the sink has finished');
     return this.#files;
@@ -125,7 +138,10 @@ export class RollingBlobSink extends Writable {
     return this.#stager.bytesStaged;
   }
 
-  /** Number of the part that is being written; of the furthest series where there are several. */
+  /**
+   * Number of the part that is being written; of the furthest series where there are
+   * several.
+   */
   get part(): number {
     return this.#part;
   }

@@ -2,16 +2,21 @@ import type { SluiceError } from '../errors.ts';
 import type { Change } from '../row-batch.ts';
 
 /**
- * What the pipeline needs of a store of blobs. Azure's rules are the contract: staged blocks change nothing that a
- * reader can see, a commit switches one blob atomically, staged blocks that a commit does not list are gone.
+ * What the pipeline needs of a store of blobs. Azure's rules are the contract: staged
+ * blocks change nothing that a reader can see, a commit switches one blob atomically,
+ * staged blocks that a commit does not list are gone.
  *
- * Every method retries what can be retried within the store's own budget of time, rejects with a `SluiceError` that
- * holds no secret, and stops when the store's signal aborts. `commitBlocks`, `putBlob` and `deleteBlob` are the
- * exception to retrying: where the answer to one of them was lost it may have happened, so they report
- * `unknown` and the caller looks before it repeats (commit-protocol).
+ * Every method retries what can be retried within the store's own budget of time, rejects
+ * with a `SluiceError` that holds no secret, and stops when the store's signal aborts.
+ * `commitBlocks`, `putBlob` and `deleteBlob` are the exception to retrying: where the
+ * answer to one of them was lost it may have happened, so they report `unknown` and the
+ * caller looks before it repeats (commit-protocol).
  */
 export interface BlobStore {
-  /** Idempotent. `bytes` must not change until the promise settles. Never called with no bytes. */
+  /**
+   * Idempotent. `bytes` must not change until the promise settles. Never called with no
+   * bytes.
+   */
   stageBlock(blob: string, blockId: string, bytes: Uint8Array, options?: StageOptions): Promise<void>;
   commitBlocks(blob: string, blockIds: readonly string[], options: CommitOptions): Promise<WriteOutcome>;
   putBlob(blob: string, bytes: Uint8Array, options: CommitOptions): Promise<WriteOutcome>;
@@ -24,35 +29,48 @@ export interface BlobStore {
 
 /** A store that can say what a blob is made of, so that a later run can continue it. */
 export interface BlockLists {
-  /** The committed blocks of a blob, in order; `undefined` where there is no such blob. */
+  /**
+   * The committed blocks of a blob, in order; `undefined` where there is no such blob.
+   */
   getBlocks(blob: string): Promise<BlobBlocks | undefined>;
 }
 
-/** Blocks that another tool has left behind on a name: dropped as the first of ours is staged, or not to be dropped. */
+/**
+ * Blocks that another tool has left behind on a name: dropped as the first of ours is
+ * staged, or not to be dropped.
+ */
 export type ForeignBlocks = 'none' | 'to drop' | SluiceError;
 
 /** Reading back what lies in the store, which a run does not need. */
 export interface BlobReader {
   /**
-   * The bytes of the blob that `head` described, in pieces of a few MiB; at most two are in memory. Each piece is
-   * retried by itself. Rejects with DESTINATION_CONFLICT or DESTINATION_NOT_FOUND where the blob is no longer that one.
+   * The bytes of the blob that `head` described, in pieces of a few MiB; at most two are
+   * in memory. Each piece is retried by itself. Rejects with DESTINATION_CONFLICT or
+   * DESTINATION_NOT_FOUND where the blob is no longer that one.
    */
   readBlob(blob: string, described: Pick<BlobProperties, 'etag' | 'bytes'>): AsyncIterable<Buffer>;
 }
 
 /** All that Sluice asks of a place for files; each kind of destination makes one. */
 export interface Destination extends BlobStore, BlockLists, BlobReader {
-  /** For how long requests that begin from now on are tried again; `undefined` for the usual time. */
+  /**
+   * For how long requests that begin from now on are tried again; `undefined` for the
+   * usual time.
+   */
   patienceMs: number | undefined;
   /** Makes sure, without writing, that files can be written. */
   checkAccess(): Promise<void>;
   /** Whether another tool has left behind what is in the way of a block. */
   findForeignBlocks(blob: string): Promise<ForeignBlocks>;
-  /** Names of all blobs that begin so, in order. Needs the right to list, which runs do not. */
+  /**
+   * Names of all blobs that begin so, in order. Needs the right to list, which runs do
+   * not.
+   */
   listBlobs(prefix: string): Promise<string[]>;
   /**
-   * What the credentials say of themselves, without a request: which rights they lack for that use, beyond those that
-   * every run needs, and when they expire. Empty where they say nothing.
+   * What the credentials say of themselves, without a request: which rights they lack for
+   * that use, beyond those that every run needs, and when they expire. Empty where they
+   * say nothing.
    */
   reviewCredentials(use: CredentialUse): readonly CredentialFinding[];
 }
@@ -82,13 +100,19 @@ export interface Waiting {
 export interface StageOptions {
   /** Stops this block, besides the store's own signal. */
   readonly signal?: AbortSignal;
-  /** Called, perhaps often, while the store is told to send less; the caller lowers its concurrency. */
+  /**
+   * Called, perhaps often, while the store is told to send less; the caller lowers its
+   * concurrency.
+   */
   readonly onThrottled?: () => void;
   /** Must be the one that the commit names. */
   readonly encryptionScope?: string;
 }
 
-/** A write happens only if the blob is absent, or still has the ETag. There is no unconditional write. */
+/**
+ * A write happens only if the blob is absent, or still has the ETag. There is no
+ * unconditional write.
+ */
 export type Precondition = { readonly ifAbsent: true } | { readonly ifMatch: string };
 
 export interface CommitOptions {
@@ -96,7 +120,10 @@ export interface CommitOptions {
   readonly properties: BlobWriteProperties;
 }
 
-/** Properties, metadata and tags that a write does not send are cleared, so each write sends all of them. */
+/**
+ * Properties, metadata and tags that a write does not send are cleared, so each write
+ * sends all of them.
+ */
 export interface BlobWriteProperties {
   readonly contentType?: string;
   readonly contentEncoding?: string;
@@ -123,7 +150,9 @@ export interface BlobProperties {
   readonly metadata: Readonly<Record<string, string>>;
   /** In the access tier Archive, where nothing of it can be read or changed. */
   readonly isArchived?: true;
-  /** What the name belongs to, where it is nothing that a commit of blocks can replace. */
+  /**
+   * What the name belongs to, where it is nothing that a commit of blocks can replace.
+   */
   readonly obstacle?: 'append blob' | 'page blob' | 'directory';
 }
 
@@ -142,9 +171,14 @@ export interface ResumePoint {
   readonly rows: number;
   /** The commit replaces this version and no other. */
   readonly etag: string;
-  /** Whether the last block of the file holds the document's end, before the run and after it. */
+  /**
+   * Whether the last block of the file holds the document's end, before the run and after
+   * it.
+   */
   readonly hasEnd: boolean;
-  /** Whether the file is committed even where no row is added, for what is left out of it. */
+  /**
+   * Whether the file is committed even where no row is added, for what is left out of it.
+   */
   readonly mustWrite: boolean;
 }
 
@@ -152,7 +186,10 @@ export interface ResumePoint {
 export interface StagedFile {
   /** Name of the blob in its container. */
   readonly name: string;
-  /** The change whose rows it holds; absent where the file holds every row that is written. */
+  /**
+   * The change whose rows it holds; absent where the file holds every row that is
+   * written.
+   */
   readonly change?: Change;
   /** Counted from 1. */
   readonly part: number;
@@ -163,6 +200,9 @@ export interface StagedFile {
   /** Digests of the bytes that the run staged. */
   readonly md5: Buffer;
   readonly sha256: Buffer;
-  /** Present where the file was there already and was continued. `rows` and `bytes` count the whole file. */
+  /**
+   * Present where the file was there already and was continued. `rows` and `bytes` count
+   * the whole file.
+   */
   readonly resumed?: ResumePoint;
 }

@@ -3,7 +3,10 @@ import type { Digests } from './digest-thread.ts';
 import { FileDigest } from './file-digest.ts';
 import type { ResumePoint } from './sink.ts';
 
-/** The blocks of one file: names, counts, checks and hands over each. The order of `append` is that of the file. */
+/**
+ * The blocks of one file: names, counts, checks and hands over each. The order of
+ * `append` is that of the file.
+ */
 export class StagedBlob {
   readonly name: string;
   readonly blockIds: string[];
@@ -31,7 +34,10 @@ export class StagedBlob {
     return this.#stager.acquire(bytes);
   }
 
-  /** Appends the first `length` bytes as the next block; with no bytes the buffer is just given back. */
+  /**
+   * Appends the first `length` bytes as the next block; with no bytes the buffer is just
+   * given back.
+   */
   append(buffer: Buffer, length: number): void {
     if (length === 0) {
       this.#stager.release(buffer);

@@ -4,38 +4,51 @@ import type { Column } from '../row-batch.ts';
 /**
  * What every source promises.
  *
- * Calls come in this order, each once: `describe`, `read` (which may be repeated where there are `changes`), then, after
- * the stream has ended without an error, `finish`. `close` comes last, at any moment, and may be called twice.
+ * Calls come in this order, each once: `describe`, `read` (which may be repeated where
+ * there are `changes`), then, after the stream has ended without an error, `finish`.
+ * `close` comes last, at any moment, and may be called twice.
  *
- * A source never lets a failure look like the end of the data: a stream that ended is complete only when
- * `finish` has resolved.
+ * A source never lets a failure look like the end of the data: a stream that ended is
+ * complete only when `finish` has resolved.
  */
 export interface RowSource {
   /** Opens the source and tells the columns of the model. Nothing has been read yet. */
   describe(): Promise<SourceDescription>;
   /**
-   * The rows, as chunks of `RowBatch`, with the fields of `columns` in that order. A destroyed stream gives up
-   * what it holds at the other side: a query is cancelled.
+   * The rows, as chunks of `RowBatch`, with the fields of `columns` in that order. A
+   * destroyed stream gives up what it holds at the other side: a query is cancelled.
    */
   read(columns: readonly Column[]): Readable;
-  /** Proves that the stream held every row of one consistent snapshot; rejects where it cannot. */
+  /**
+   * Proves that the stream held every row of one consistent snapshot; rejects where it
+   * cannot.
+   */
   finish(): Promise<EndOfData>;
   /** Releases everything. Never rejects. */
   close(): Promise<void>;
-  /** Finds rows by when they were written; absent where that was not asked for, or a source cannot. */
+  /**
+   * Finds rows by when they were written; absent where that was not asked for, or a
+   * source cannot.
+   */
   readonly changes?: ChangeFinder | undefined;
 }
 
 /**
- * Finds, in the snapshot that `read` sends, what has been written since an earlier one. `mark` comes after `describe`; `readSince`
- * takes the place of `read`. When its rows have ended come `count` and further streams of `read`, one at a time.
+ * Finds, in the snapshot that `read` sends, what has been written since an earlier one.
+ * `mark` comes after `describe`; `readSince` takes the place of `read`. When its rows
+ * have ended come `count` and further streams of `read`, one at a time.
  */
 export interface ChangeFinder {
-  /** What a later run needs to know of this snapshot, where these fields of rows with this key are read. */
+  /**
+   * What a later run needs to know of this snapshot, where these fields of rows with this
+   * key are read.
+   */
   mark(wanted: { readonly fields: readonly Column[]; readonly key: readonly Column[] }): Promise<Marked>;
   /** Why `readSince` would miss something; `undefined` where it would not. */
   obstacle(before: SnapshotMark, now: SnapshotMark): string | undefined;
-  /** Every row that is not as it was at the mark, and perhaps others; no row that is gone. */
+  /**
+   * Every row that is not as it was at the mark, and perhaps others; no row that is gone.
+   */
   readSince(mark: SnapshotMark, columns: readonly Column[]): Readable;
   /** How many rows there are. */
   count(): Promise<number>;
@@ -52,7 +65,10 @@ export interface SnapshotMark {
   readonly horizon: string;
   /** The first that had not begun. */
   readonly next: string;
-  /** What must be as it was, so that rows change only by being written; the source alone understands it. */
+  /**
+   * What must be as it was, so that rows change only by being written; the source alone
+   * understands it.
+   */
   readonly conditions: Readonly<Record<string, string>>;
 }
 
@@ -63,11 +79,20 @@ export interface SourceDescription {
   readonly dialect: string;
   /** The instant of the snapshot that `read` sends. */
   readonly snapshotTime: Date;
-  /** What the source is connected to, and how it is protected, where it is connected to anything. */
+  /**
+   * What the source is connected to, and how it is protected, where it is connected to
+   * anything.
+   */
   readonly connection?: string;
-  /** Columns of the primary key, in its order, where the model is a table whose key is known; none where it has no key. */
+  /**
+   * Columns of the primary key, in its order, where the model is a table whose key is
+   * known; none where it has no key.
+   */
   readonly primaryKey?: readonly string[];
-  /** Where that snapshot stands in the source's history; absent where the source has none, or does not show it. */
+  /**
+   * Where that snapshot stands in the source's history; absent where the source has none,
+   * or does not show it.
+   */
   readonly position?: SourcePosition;
 }
 
@@ -77,9 +102,14 @@ export interface SourcePosition {
   readonly system?: string;
   /** Grows when a standby takes over. */
   readonly timeline?: number;
-  /** How far the log has come: two hexadecimal numbers, `16/B374D848`. What was committed before is in the snapshot. */
+  /**
+   * How far the log has come: two hexadecimal numbers, `16/B374D848`. What was committed
+   * before is in the snapshot.
+   */
   readonly position?: string;
-  /** Whether the server follows another one; its `timeline` may be an earlier one then. */
+  /**
+   * Whether the server follows another one; its `timeline` may be an earlier one then.
+   */
   readonly standby?: boolean;
 }
 

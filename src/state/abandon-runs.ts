@@ -10,10 +10,15 @@ import type { StateFolder } from './state-folder.ts';
 /** A decided run that was given up, and what is left of it where everybody can see it. */
 export interface AbandonedRun {
   readonly run: string;
-  /** Its files that are published, which stay; absent where that could not be looked up. */
+  /**
+   * Its files that are published, which stay; absent where that could not be looked up.
+   */
   readonly visible?: readonly string[];
   readonly notLookedUp?: string;
-  /** `latest.json` names it: the baseline is behind the destination, and only a full run can follow. */
+  /**
+   * `latest.json` names it: the baseline is behind the destination, and only a full run
+   * can follow.
+   */
   readonly isLatest?: true;
 }
 

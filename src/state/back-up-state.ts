@@ -33,8 +33,9 @@ export interface BackupReport {
 }
 
 /**
- * Backs the baseline up to the destination. The state is locked only while links to its files are made; what is checked
- * and sent then is that snapshot, which nobody else knows of.
+ * Backs the baseline up to the destination. The state is locked only while links to its
+ * files are made; what is checked and sent then is that snapshot, which nobody else knows
+ * of.
  */
 export async function backupState({ activation, force, signal }: BackupRequest): Promise<BackupReport> {
   const { name, destination, blob } = activation;
@@ -111,7 +112,10 @@ async function takeSnapshot({ name, dataDirectory }: ResolvedActivation): Promis
 
 const SNAPSHOT = 'snapshot-';
 
-/** LevelDB never changes a file with rows once it is written, so a link to it is a copy; the others are small. */
+/**
+ * LevelDB never changes a file with rows once it is written, so a link to it is a copy;
+ * the others are small.
+ */
 async function copyFiles(from: string, to: string): Promise<void> {
   try {
     await mkdir(to, { mode: 0o700 });
@@ -146,8 +150,9 @@ function isRunning(pid: number): boolean {
 }
 
 /**
- * Makes sure that the files are the whole baseline of that state: a copy that somebody wrote to meanwhile, or a
- * damaged baseline, must not become a backup. Rejects with STATE_DAMAGED.
+ * Makes sure that the files are the whole baseline of that state: a copy that somebody
+ * wrote to meanwhile, or a damaged baseline, must not become a backup. Rejects with
+ * STATE_DAMAGED.
  */
 export async function checkSnapshot(directory: string, expected: BaselineState): Promise<void> {
   const baseline = await Baseline.open(directory);

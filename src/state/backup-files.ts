@@ -16,7 +16,8 @@ import { stateError } from '../system-errors.ts';
  *   backups/ID.json     a descriptor: which files make a baseline, under which names, and what it must be then
  *   latest.json         the newest descriptor, by compare-and-swap
  *
- * Files come first, then the descriptor, then `latest.json`: what a reader finds is whole.
+ * Files come first, then the descriptor, then `latest.json`: what a reader finds is
+ * whole.
  */
 
 const whole = z.int().min(0);
@@ -94,8 +95,8 @@ export interface UploadedBackup {
 }
 
 /**
- * Rejects with STATE_STALE where the destination has a backup of a later generation, and with DESTINATION_CONFLICT where
- * another backup was finished meanwhile.
+ * Rejects with STATE_STALE where the destination has a backup of a later generation, and
+ * with DESTINATION_CONFLICT where another backup was finished meanwhile.
  */
 export async function uploadBackup(options: UploadOptions): Promise<UploadedBackup> {
   const { store, prefix, directory, backup, activation, state, now, replaceLater } = options;
@@ -133,7 +134,10 @@ export async function uploadBackup(options: UploadOptions): Promise<UploadedBack
   return { descriptor, filesUploaded, bytesUploaded };
 }
 
-/** What there is to restore, in one request. Rejects with STATE_DAMAGED where it is not what was written. */
+/**
+ * What there is to restore, in one request. Rejects with STATE_DAMAGED where it is not
+ * what was written.
+ */
 export async function latestBackup(
   store: Pick<BlobStore, 'getBlob'>,
   prefix: string,
@@ -142,8 +146,8 @@ export async function latestBackup(
 }
 
 /**
- * The descriptor of a backup; the latest one without an id. `undefined` where there is none. Rejects with STATE_DAMAGED
- * where it is not what was written.
+ * The descriptor of a backup; the latest one without an id. `undefined` where there is
+ * none. Rejects with STATE_DAMAGED where it is not what was written.
  */
 export async function findBackup(
   store: BackupStore,
@@ -182,7 +186,10 @@ export function descriptorFolder(prefix: string): string {
   return `${prefix}backups/`;
 }
 
-/** Puts the files of a backup into a new folder, and makes them durable. Rejects with STATE_DAMAGED. */
+/**
+ * Puts the files of a backup into a new folder, and makes them durable. Rejects with
+ * STATE_DAMAGED.
+ */
 export async function downloadBackup(
   store: BackupStore,
   prefix: string,
@@ -296,7 +303,10 @@ async function writeJson(
   );
 }
 
-/** Repeats a conditional write whose answer was lost, after a look at what is there (commit-protocol). */
+/**
+ * Repeats a conditional write whose answer was lost, after a look at what is there
+ * (commit-protocol).
+ */
 async function writeUntilThere(
   blob: string,
   write: () => Promise<WriteOutcome>,
@@ -332,7 +342,9 @@ async function readJson<T>(
   }
 }
 
-/** Bounded in files, and so in memory. Waits for all that have begun before it rejects. */
+/**
+ * Bounded in files, and so in memory. Waits for all that have begun before it rejects.
+ */
 async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
   const rest = items[Symbol.iterator]();
   let failed = false;

@@ -18,7 +18,10 @@ export interface StateDescription {
   readonly syncMode: ResolvedActivation['syncMode'];
   /** Absent before the first successful run, and where none is kept. */
   readonly baseline?: BaselineDescription;
-  /** Who has the state open, such as a run that is under way: then it is `lastKnown` that describes the baseline. */
+  /**
+   * Who has the state open, such as a run that is under way: then it is `lastKnown` that
+   * describes the baseline.
+   */
   readonly inUse?: string;
   /** What the last run that the history has as succeeded made. */
   readonly lastKnown?: Pick<BaselineDescription, 'generation' | 'run' | 'savedAt'>;
@@ -44,7 +47,9 @@ export interface BaselineDescription {
   readonly primaryKey: readonly string[];
 }
 
-/** Makes nothing that is not there. While a run is under way it is what the history knows. */
+/**
+ * Makes nothing that is not there. While a run is under way it is what the history knows.
+ */
 export async function describeState(activation: ResolvedActivation): Promise<StateDescription> {
   const { name, dataDirectory, runType, syncMode } = activation;
   const told = { activation: name, runType, syncMode };
@@ -138,13 +143,18 @@ async function sizeOf(directory: string): Promise<{ bytes: number; files: number
 
 export interface ResetRequest {
   readonly activation: ResolvedActivation;
-  /** Give up runs that are decided and not finished, and keep the baseline, which is that of the last finished run. */
+  /**
+   * Give up runs that are decided and not finished, and keep the baseline, which is that
+   * of the last finished run.
+   */
   readonly abandonDecided: boolean;
 }
 
 export interface ResetReport {
   readonly activation: string;
-  /** What was removed; absent where there was nothing, or nothing that could be opened. */
+  /**
+   * What was removed; absent where there was nothing, or nothing that could be opened.
+   */
   readonly generation?: number;
   readonly run?: string;
   readonly keys?: number;
@@ -154,8 +164,9 @@ export interface ResetReport {
 }
 
 /**
- * Removes the baseline, also one that is damaged; or gives up decided runs, and leaves it as it is. Rejects with STATE_STALE while a decided run is not finished: its
- * changes are against this baseline, and without it they could never be applied.
+ * Removes the baseline, also one that is damaged; or gives up decided runs, and leaves it
+ * as it is. Rejects with STATE_STALE while a decided run is not finished: its changes are
+ * against this baseline, and without it they could never be applied.
  */
 export async function resetState({ activation, abandonDecided }: ResetRequest): Promise<ResetReport> {
   const { name, dataDirectory } = activation;

@@ -27,7 +27,10 @@ export interface BackupListRequest {
   readonly signal: AbortSignal;
 }
 
-/** What `state restore --backup` can restore. Rejects with STATE_DAMAGED where the latest is not what was written. */
+/**
+ * What `state restore --backup` can restore. Rejects with STATE_DAMAGED where the latest
+ * is not what was written.
+ */
 export async function listBackups({ activation, signal }: BackupListRequest): Promise<BackupList> {
   const store = await openDestination(activation.destination, { signal });
   await store.checkAccess();

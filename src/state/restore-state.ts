@@ -30,15 +30,19 @@ export interface RestoreReport {
   readonly bytes: number;
   /** The generation that was replaced. */
   readonly replaced?: number;
-  /** What the destination says was published last, where it differs from what was restored. */
+  /**
+   * What the destination says was published last, where it differs from what was
+   * restored.
+   */
   readonly published?: { readonly generation: number; readonly run: string };
 }
 
 /**
- * Puts a backup in the place of the baseline, after it was read through and found to be what was backed up. The present
- * baseline stays until then, and is put back by nothing but another restore afterwards. Rejects with STATE_STALE where
- * the destination or the local state is ahead of the backup, or a decided run is not finished; with STATE_DAMAGED where
- * the backup is not whole.
+ * Puts a backup in the place of the baseline, after it was read through and found to be
+ * what was backed up. The present baseline stays until then, and is put back by nothing
+ * but another restore afterwards. Rejects with STATE_STALE where the destination or the
+ * local state is ahead of the backup, or a decided run is not finished; with
+ * STATE_DAMAGED where the backup is not whole.
  */
 export async function restoreState(request: RestoreRequest): Promise<RestoreReport> {
   const { activation, backup, force, signal } = request;
@@ -113,7 +117,10 @@ async function readLatest(
   return there && parseManifest(there.bytes).manifest;
 }
 
-/** `undefined` where there is none that could be opened: to fix that is what restoring is for. */
+/**
+ * `undefined` where there is none that could be opened: to fix that is what restoring is
+ * for.
+ */
 async function localState(folder: StateFolder): Promise<BaselineState | undefined> {
   if (!(await exists(folder.baselinePath))) return undefined;
   try {

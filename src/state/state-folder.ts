@@ -20,10 +20,12 @@ import { stateError } from '../system-errors.ts';
 const RESET_FILE = 'reset';
 
 /**
- * The folder of one activation, locked: baseline, journal and history belong to whoever has it open. The lock is not the
- * baseline's own, so that it also holds while the baseline is closed, copied or replaced.
+ * The folder of one activation, locked: baseline, journal and history belong to whoever
+ * has it open. The lock is not the baseline's own, so that it also holds while the
+ * baseline is closed, copied or replaced.
  *
- * A baseline is replaced by renames, of which each leaves something that the next `open` goes on from:
+ * A baseline is replaced by renames, of which each leaves something that the next `open`
+ * goes on from:
  *
  *   baseline.download   being put together; what a crash leaves of it is removed
  *   baseline.restored   complete and checked. From this rename on the replacement is decided
@@ -45,8 +47,8 @@ export class StateFolder {
   }
 
   /**
-   * Creates the folder where there is none. Rejects with a `FolderLockedError` where another process has it open; that one
-   * is told `holder`, which says who opens it here.
+   * Creates the folder where there is none. Rejects with a `FolderLockedError` where
+   * another process has it open; that one is told `holder`, which says who opens it here.
    */
   static async open(dataDirectory: string, activation: string, holder: string): Promise<StateFolder> {
     const path = activationFolder(dataDirectory, activation);
@@ -75,12 +77,16 @@ export class StateFolder {
   }
 
   async openBaseline(): Promise<Baseline> {
-    // LevelDB would make it too, but a power cut could then take it away with all that was applied to it.
+    // LevelDB would make it too, but a power cut could then take it away with all that
+    // was applied to it.
     await writing('making the folder of the baseline', () => makeFolder(this.baselinePath));
     return Baseline.open(this.baselinePath);
   }
 
-  /** Runs that are decided and not finished: they will be applied to the baseline that is there now, and to no other. */
+  /**
+   * Runs that are decided and not finished: they will be applied to the baseline that is
+   * there now, and to no other.
+   */
   async decidedRuns(): Promise<string[]> {
     const decided: string[] = [];
     // Also one whose decision cannot be read.
@@ -89,7 +95,10 @@ export class StateFolder {
     return decided;
   }
 
-  /** Puts what is at `downloadPath`, which must be complete, checked and on disk, in the place of the baseline. */
+  /**
+   * Puts what is at `downloadPath`, which must be complete, checked and on disk, in the
+   * place of the baseline.
+   */
   async replaceBaseline(): Promise<void> {
     await writing('replacing the baseline', async () => {
       await rename(this.downloadPath, this.#restoredPath);
@@ -98,7 +107,10 @@ export class StateFolder {
     await this.#finishReplacement();
   }
 
-  /** Removes the baseline, whether it can be opened or not. A crash leaves it whole or gone. */
+  /**
+   * Removes the baseline, whether it can be opened or not. A crash leaves it whole or
+   * gone.
+   */
   async removeBaseline(): Promise<void> {
     await writing('replacing the baseline', async () => {
       if (!(await exists(this.baselinePath))) return;
@@ -109,7 +121,10 @@ export class StateFolder {
     });
   }
 
-  /** That the destination knows a baseline, and this folder has none, is meant from now on. */
+  /**
+   * That the destination knows a baseline, and this folder has none, is meant from now
+   * on.
+   */
   async noteReset(): Promise<void> {
     await writing('noting the reset', () => writeDurably(join(this.path, RESET_FILE), ''));
   }
@@ -139,7 +154,8 @@ export class StateFolder {
     const replaced = this.#replacedPath;
     await writing('replacing the baseline', async () => {
       if (await exists(this.#restoredPath)) {
-        // Absent where the crash came between the two renames: then the old one is aside already, and stays there.
+        // Absent where the crash came between the two renames: then the old one is aside
+        // already, and stays there.
         if (await exists(this.baselinePath)) {
           await rm(replaced, { recursive: true, force: true });
           await rename(this.baselinePath, replaced);
@@ -152,7 +168,10 @@ export class StateFolder {
   }
 }
 
-/** Rejects where a run could not write what it keeps there. Makes nothing, and opens nothing. */
+/**
+ * Rejects where a run could not write what it keeps there. Makes nothing, and opens
+ * nothing.
+ */
 export async function checkDataDirectory(dataDirectory: string, activation: string): Promise<void> {
   const paths = [activationFolder, runsFolder, historyFolder, lockPath, baselineFolder];
   const needed = paths.map(pathOf => pathOf(dataDirectory, activation));

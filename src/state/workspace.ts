@@ -23,7 +23,10 @@ export class Workspace {
     this.#history = folder.historyPath;
   }
 
-  /** `holder` says to others who has it open. `discardDamaged` starts with an empty baseline where the present one cannot be opened for its damage. */
+  /**
+   * `holder` says to others who has it open. `discardDamaged` starts with an empty
+   * baseline where the present one cannot be opened for its damage.
+   */
   static async open(
     dataDirectory: string,
     activation: string,
@@ -82,7 +85,10 @@ async function openBaseline(folder: StateFolder, discardDamaged: boolean): Promi
   }
 }
 
-/** A damaged table that nothing reads would still fail the writes that LevelDB merges it with. */
+/**
+ * A damaged table that nothing reads would still fail the writes that LevelDB merges it
+ * with.
+ */
 async function checkWhole(baseline: Baseline): Promise<void> {
   const told = baseline.state;
   if (told === undefined) return;
@@ -92,7 +98,10 @@ async function checkWhole(baseline: Baseline): Promise<void> {
   throw new SluiceError('STATE_DAMAGED', 'the baseline does not add up to its digest', { stage: 'state' });
 }
 
-/** For a run that will replace the baseline: what an earlier run cannot bring it to no longer matters. */
+/**
+ * For a run that will replace the baseline: what an earlier run cannot bring it to no
+ * longer matters.
+ */
 export function replaceable(baseline: ProtocolBaseline): ProtocolBaseline {
   return {
     get state() {

@@ -3,12 +3,15 @@ import type { Column } from '../row-batch.ts';
 import type { MappingPlan } from './map-columns.ts';
 
 /**
- * What the rows of a baseline were: which columns in which order, which of them the key, and the form of their texts. It
- * holds nothing that can change while consumers get the same: no version of a server, and the names of types only for
- * people to read.
+ * What the rows of a baseline were: which columns in which order, which of them the key,
+ * and the form of their texts. It holds nothing that can change while consumers get the
+ * same: no version of a server, and the names of types only for people to read.
  */
 export interface BaselineIdentity {
-  /** Fields of a row, in order: the columns that were written, then key columns that were not. */
+  /**
+   * Fields of a row, in order: the columns that were written, then key columns that were
+   * not.
+   */
   readonly columns: readonly IdentityColumn[];
   /** The first so many of `columns` were written. */
   readonly written: number;
@@ -47,8 +50,9 @@ const CLASSES: Readonly<Partial<Record<Column['kind'], string>>> = {
 };
 
 /**
- * A word for what consumers take a column for, then what further decides its texts. Types with one form give equal
- * values equal texts. A change within one class is an ordinary change of values: rows whose texts differ are updated.
+ * A word for what consumers take a column for, then what further decides its texts. Types
+ * with one form give equal values equal texts. A change within one class is an ordinary
+ * change of values: rows whose texts differ are updated.
  */
 function textForm(kind: Column['kind'], sourceType: string, scale: number | undefined): string {
   if (kind === 'numeric' && scale !== undefined) return `numeric ${scale}`;
@@ -73,7 +77,10 @@ function isSameText(before: IdentityColumn, now: IdentityColumn): boolean {
   return before.form === now.form || (PLAIN_FORMS.has(before.form) && PLAIN_FORMS.has(now.form));
 }
 
-/** Whether the keys of a baseline can be looked for among the keys of rows as they are now. */
+/**
+ * Whether the keys of a baseline can be looked for among the keys of rows as they are
+ * now.
+ */
 export function hasSameKey(before: BaselineIdentity, now: BaselineIdentity): boolean {
   return (
     before.key.length === now.key.length &&
@@ -85,7 +92,10 @@ export function hasSameKey(before: BaselineIdentity, now: BaselineIdentity): boo
   );
 }
 
-/** Whether consumers get the same columns, so that a row that differs from the baseline's has changed. */
+/**
+ * Whether consumers get the same columns, so that a row that differs from the baseline's
+ * has changed.
+ */
 export function hasSameColumns(before: BaselineIdentity, now: BaselineIdentity): boolean {
   return (
     before.written === now.written &&
@@ -133,8 +143,9 @@ function keyOf({ key, columns }: BaselineIdentity): string {
 }
 
 /**
- * Where in what the baseline retained of a row the value of each present column stands; `undefined` where it has none, or
- * one that the present column cannot hold. A column is known by its name in the model, else by its name in the file.
+ * Where in what the baseline retained of a row the value of each present column stands;
+ * `undefined` where it has none, or one that the present column cannot hold. A column is
+ * known by its name in the model, else by its name in the file.
  */
 export function placesOfRetained(
   before: BaselineIdentity,
@@ -151,7 +162,10 @@ export function placesOfRetained(
   });
 }
 
-/** Whether the column holds whatever the other one held: a format may refuse a value that is out of its type's range. */
+/**
+ * Whether the column holds whatever the other one held: a format may refuse a value that
+ * is out of its type's range.
+ */
 function holds(column: IdentityColumn, before: IdentityColumn): boolean {
   const wanted = classOf(column);
   if (wanted === 'text' || column.sourceType === before.sourceType) return true;
@@ -186,7 +200,9 @@ export function serializeIdentity({ columns, ...rest }: BaselineIdentity): strin
 /** What an earlier version kept beside, and what it did not keep. */
 type KeptColumn = readonly [name: string, source: string, sourceType: string, form?: string];
 
-/** `undefined` where nothing can be made of it. Reads what earlier versions kept as well. */
+/**
+ * `undefined` where nothing can be made of it. Reads what earlier versions kept as well.
+ */
 export function parseIdentity(text: string): BaselineIdentity | undefined {
   let kept: Partial<Omit<BaselineIdentity, 'columns'>> & { readonly columns?: readonly KeptColumn[] };
   try {
@@ -227,7 +243,10 @@ function formOfName(sourceType: string): string {
 
 const RETAINED: readonly Retained[] = ['nothing', 'key', 'row'];
 
-/** Whether a baseline that retains `kept` of each row can do what one that retains `wanted` can. */
+/**
+ * Whether a baseline that retains `kept` of each row can do what one that retains
+ * `wanted` can.
+ */
 export function retainsEnough(kept: Retained, wanted: Retained): boolean {
   return RETAINED.indexOf(kept) >= RETAINED.indexOf(wanted);
 }

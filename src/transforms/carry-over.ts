@@ -4,8 +4,9 @@ import { type Digest, EMPTY_DIGEST, HASH_WORDS, recordDigest, sumOf } from '../b
 const NO_VALUES = Buffer.alloc(0);
 
 /**
- * What a delta writes that is taken against a baseline of MurmurHash3: all records of a new baseline, which are
- * hashed as they are now. Rows are looked for by their former hashes.
+ * What a delta writes that is taken against a baseline of MurmurHash3: all records of a
+ * new baseline, which are hashed as they are now. Rows are looked for by their former
+ * hashes.
  */
 export class CarryOver {
   readonly #deltaLog: DeltaLogWriter;
@@ -28,7 +29,10 @@ export class CarryOver {
     this.#digest = sumOf(this.#digest, recordDigest(hashes, at));
   }
 
-  /** Keys that did not come and are to be known all the same: what is there of them is their former hash. */
+  /**
+   * Keys that did not come and are to be known all the same: what is there of them is
+   * their former hash.
+   */
   async keep(keys: Int32Array): Promise<void> {
     for (let at = 0; at < keys.length; at += 4) {
       this.#former.set(keys.subarray(at, at + 4));

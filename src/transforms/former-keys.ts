@@ -13,8 +13,9 @@ export interface FormerKeysOptions {
 }
 
 /**
- * The keys of a baseline of sync mode `insert` that are known by their former hash alone. One that comes back is not
- * new: its record is replaced by one of the present hash. Only rows that would be added are looked at.
+ * The keys of a baseline of sync mode `insert` that are known by their former hash alone.
+ * One that comes back is not new: its record is replaced by one of the present hash. Only
+ * rows that would be added are looked at.
  */
 export class FormerKeys {
   readonly #options: FormerKeysOptions;
@@ -28,7 +29,10 @@ export class FormerKeys {
     this.count = options.count;
   }
 
-  /** Makes `unchanged` of `added` where the key is known, and `deferred` where its bucket is not in memory. */
+  /**
+   * Makes `unchanged` of `added` where the key is known, and `deferred` where its bucket
+   * is not in memory.
+   */
   async find(batch: RowBatch, hashes: Int32Array, changes: Uint8Array): Promise<void> {
     const { hasher, table, deltaLog, spill } = this.#options;
     const former = hasher.hash(batch, changes);

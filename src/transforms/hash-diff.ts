@@ -14,31 +14,35 @@ import { Contradictions, type RestOfRows } from './rest-of-rows.ts';
 import { RowHasher } from './row-hasher.ts';
 
 export interface HashDiffOptions {
-  /** What the rows are compared with; `undefined` compares with nothing: every row is added. */
+  /** What rows are compared with; without it every row is added. */
   readonly baseline: Baseline | undefined;
   /** Receives what the baseline has to become. */
   readonly deltaLog: DeltaLogWriter;
   readonly spill: Spill;
-  /** How the baseline to come is hashed; the present one too, unless an older version made it. */
+  /** Hashing of the baseline to come, and of the present one unless it is older. */
   readonly hashing: RowHashing;
-  /** Places of the key's fields in a row, in the order of the primary key, and their names. */
+  /** Places and names of the key's fields, in the order of the primary key. */
   readonly keyFields: readonly number[];
   readonly keyNames: readonly string[];
   /** Fields of a row, key fields that are not written included. */
   readonly fieldCount: number;
   readonly retained: Retained;
-  /** A known key is unchanged whatever its values, and no key is ever removed: sync mode `insert`. */
+  /** Known keys are unchanged and no key is removed: sync mode `insert`. */
   readonly keysOnly: boolean;
   /**
-   * Every row is added, whatever the baseline has, and goes into the log, which then is all of the baseline to come. What
-   * the baseline has and did not come is removed all the same.
+   * Every row is added, whatever the baseline has, and goes into the log, which then is
+   * all of the baseline to come. What the baseline has and did not come is removed all
+   * the same.
    */
   readonly everyRow?: boolean;
-  /** Only rows come that may have changed since the baseline; what of it did not come is unchanged unless it is gone. */
+  /**
+   * Only rows come that may have changed since the baseline; what of it did not come is
+   * unchanged unless it is gone.
+   */
   readonly rest?: RestOfRows | undefined;
   /** Send removed rows on, with what the baseline retained of them. */
   readonly sendsRemoved: boolean;
-  /** Where each of their fields stands in what was retained; without it they are retained as `retained` says. */
+  /** Where their fields stand in what was retained; by default as `retained` says. */
   readonly removedPlaces?: readonly (number | undefined)[] | undefined;
   readonly onNullKey: 'fail' | 'skip';
   readonly onDuplicateKey: 'fail' | 'first';
@@ -69,15 +73,17 @@ const TABLE_BYTES_PER_KEY = 35;
 const EVICTED_TOGETHER = 16;
 
 /**
- * Tags each row by comparing its hashes with the baseline: added, updated or unchanged as it passes, removed for what
- * did not come. Batches without a change are not sent on. The baseline is only read.
+ * Tags each row by comparing its hashes with the baseline: added, updated or unchanged as
+ * it passes, removed for what did not come. Batches without a change are not sent on. The
+ * baseline is only read.
  *
- * Memory stays within `stateMemoryBytes` however many keys there are: keys are dealt into 256 buckets by hash; rows of
- * buckets that are not in memory are set aside on disk and their buckets take their turn at the end (hybrid hash
- * join). Rows then arrive in another order than the source's.
+ * Memory stays within `stateMemoryBytes` however many keys there are: keys are dealt into
+ * 256 buckets by hash; rows of buckets that are not in memory are set aside on disk and
+ * their buckets take their turn at the end (hybrid hash join). Rows then arrive in
+ * another order than the source's.
  *
- * A baseline that an older version hashed is carried over: rows are looked for by their former hashes, and the delta log has
- * all records of the baseline to come.
+ * A baseline that an older version hashed is carried over: rows are looked for by their
+ * former hashes, and the delta log has all records of the baseline to come.
  */
 export class HashDiff {
   readonly counts: DiffCounts = {
@@ -185,7 +191,7 @@ export class HashDiff {
     this.#checkBaseline();
   }
 
-  /** Where only some rows came: looks at all of them, or at their keys, unless it is known that none is gone. */
+  /** Where only some rows came: reads the keys too, unless none can be gone. */
   async #seeRest(rest: RestOfRows, total: number): Promise<void> {
     const { baseline, keysOnly } = this.#options;
     const known = baseline?.state?.count ?? 0;
@@ -215,7 +221,7 @@ export class HashDiff {
     if (deferred > 0) await spill.drain();
   }
 
-  /** Counts as if all rows had come. Throws CHANGE_DETECTION_MISMATCH where that cannot be. */
+  /** Counts as if all rows had come. Throws CHANGE_DETECTION_MISMATCH if it cannot. */
   #countRest(total: number): void {
     const { baseline, keysOnly } = this.#options;
     const { counts } = this;
@@ -264,7 +270,7 @@ export class HashDiff {
     return changed > 0;
   }
 
-  /** Hashes all rows in a loop of its own, so that the table's cache misses overlap in the next. */
+  /** Hashes all rows first, so that cache misses of the table overlap later. */
   #hash(
     batch: RowBatch,
     hasher = this.#hasher,
@@ -300,7 +306,7 @@ export class HashDiff {
     return deferred;
   }
 
-  /** Counts rows, and logs what the baseline has to become; returns how many have to go on. */
+  /** Counts rows and logs the baseline to come; returns how many rows continue. */
   async #log(batch: RowBatch, hashes: Int32Array, changes: Uint8Array): Promise<number> {
     const { deltaLog, retained } = this.#options;
     const { counts } = this;
@@ -336,7 +342,10 @@ export class HashDiff {
     return changed;
   }
 
-  /** Rows that seemed new, and whose former hash has to be looked for in a bucket that was not in memory. */
+  /**
+   * Rows that seemed new, and whose former hash has to be looked for in a bucket that was
+   * not in memory.
+   */
   async *#compareFormer(formerKeys: FormerKeys): AsyncGenerator<RowBatch> {
     const { spill } = this.#options;
     for (const bucket of formerKeys.awaited) {
@@ -350,7 +359,7 @@ export class HashDiff {
     }
   }
 
-  /** The table has outgrown its memory: its last resident buckets go to disk as they stand. */
+  /** The table has outgrown its memory: its last resident buckets go to disk. */
   async #setAside(): Promise<void> {
     const { spill } = this.#options;
     let left = EVICTED_TOGETHER;
@@ -439,7 +448,7 @@ export class HashDiff {
     }
   }
 
-  /** All of the baseline has been read by now: its digest must be the one that was written with it. */
+  /** All of the baseline was read: its digest must be the one written with it. */
   #checkBaseline(): void {
     const told = this.#options.baseline?.state?.digest ?? EMPTY_DIGEST;
     if (told.low === this.#loaded.low && told.high === this.#loaded.high) return;

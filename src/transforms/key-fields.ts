@@ -6,8 +6,9 @@ function lengthAt(bytes: Buffer, at: number): number {
 }
 
 /**
- * Finds the key of a row: its fields, lengths included, in the order of the primary key. Where they stand side by side
- * they are looked at in place; else they are copied together.
+ * Finds the key of a row: its fields, lengths included, in the order of the primary key.
+ * Where they stand side by side they are looked at in place; else they are copied
+ * together.
  */
 export class KeyFields {
   readonly #fields: readonly number[];

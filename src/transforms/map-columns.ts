@@ -4,7 +4,10 @@ import type { RowTransform } from './transform.ts';
 
 /** What a mapping asks of the rows. */
 export interface MappingPlan {
-  /** Fields of a mapped row, in order: the columns that are written, then key columns that are not. */
+  /**
+   * Fields of a mapped row, in order: the columns that are written, then key columns that
+   * are not.
+   */
   readonly fields: readonly Column[];
   /** The first of `fields`: what files hold, under the names that files use. */
   readonly written: readonly Column[];
@@ -22,7 +25,10 @@ export interface MappingOptions {
   readonly primaryKey: readonly string[];
 }
 
-/** Selects, renames and reorders columns; finds the key. Throws COLUMN_UNKNOWN or COLUMN_DUPLICATE. */
+/**
+ * Selects, renames and reorders columns; finds the key. Throws COLUMN_UNKNOWN or
+ * COLUMN_DUPLICATE.
+ */
 export function planMapping({ modelName, columns, mapping, primaryKey }: MappingOptions): MappingPlan {
   if (columns.length === 0) {
     throw new SluiceError(
@@ -70,9 +76,10 @@ export function planMapping({ modelName, columns, mapping, primaryKey }: Mapping
 }
 
 /**
- * The mapping stage: brings the fields of each row into the order of the plan. A source that can select for itself was
- * asked for just that, and its batches pass as they are; of any other source's rows the fields are copied. `onRows` is
- * told of the rows of each batch.
+ * The mapping stage: brings the fields of each row into the order of the plan. A source
+ * that can select for itself was asked for just that, and its batches pass as they are;
+ * of any other source's rows the fields are copied. `onRows` is told of the rows of each
+ * batch.
  */
 export function mapColumns(
   sent: readonly Column[],

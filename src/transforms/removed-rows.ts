@@ -5,7 +5,10 @@
 /** A field is a 4-byte length and its bytes; NULL has a length of -1. */
 const NULL_FIELD = Buffer.from([0xff, 0xff, 0xff, 0xff]);
 
-/** The row whose fields stand at `places` among those that were retained; without a place they are NULL. */
+/**
+ * The row whose fields stand at `places` among those that were retained; without a place
+ * they are NULL.
+ */
 export function rowOfFields(retained: Buffer, places: readonly (number | undefined)[]): Buffer {
   const bounds: number[] = [0];
   for (let at = 0; at < retained.length; bounds.push(at)) at += 4 + Math.max(0, retained.readInt32BE(at));

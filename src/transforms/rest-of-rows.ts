@@ -2,7 +2,10 @@ import type { RowBatch } from '../row-batch.ts';
 import { Change } from '../row-batch.ts';
 import type { KeyFields } from './key-fields.ts';
 
-/** What a source is asked for where only rows came that may have changed: what is known of the others is held against it. */
+/**
+ * What a source is asked for where only rows came that may have changed: what is known of
+ * the others is held against it.
+ */
 export interface RestOfRows {
   /** How many rows there are, those that came included. */
   count(): Promise<number>;

@@ -6,7 +6,10 @@ import { ROW_HASHER_CODE } from './row-hasher-code.ts';
 /** Rows of that many bytes are handed over at a time: they stay in the nearest caches. */
 const CHUNK_BYTES = 64 * 1024;
 const CHUNK_ROWS = 1024;
-/** A row that is larger gets a memory of its own, which is given back: WebAssembly's memory does not shrink. */
+/**
+ * A row that is larger gets a memory of its own, which is given back: WebAssembly's
+ * memory does not shrink.
+ */
 const KEPT_BYTES = 16 * 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
 /** So many bytes are read behind a row. */
@@ -34,8 +37,9 @@ interface Exports {
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * Hashes the rows of a batch and their keys in WebAssembly. Its memory holds the places of the key's fields, bounds, hashes
- * and changes of a chunk of rows, the rows, and room for a key that has to be put together.
+ * Hashes the rows of a batch and their keys in WebAssembly. Its memory holds the places
+ * of the key's fields, bounds, hashes and changes of a chunk of rows, the rows, and room
+ * for a key that has to be put together.
  */
 export class RowHasher {
   readonly #hashing: RowHashing;
@@ -67,8 +71,8 @@ export class RowHasher {
   }
 
   /**
-   * Sets of each row the words of its hashes, and in `changes` whether it is to be looked at: `added`, or `skipped`
-   * where a field of its key is NULL; such a row has no hashes.
+   * Sets of each row the words of its hashes, and in `changes` whether it is to be looked
+   * at: `added`, or `skipped` where a field of its key is NULL; such a row has no hashes.
    * @returns how many rows are skipped
    */
   // hot: bench/row-path

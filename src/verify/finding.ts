@@ -9,7 +9,10 @@ export type FindingCode =
   /** A name that the run cannot have written. */
   | 'NAME'
   | 'FILE_MISSING'
-  /** A later run wrote the same name: the file of this run is gone, and nothing else is wrong with it. */
+  /**
+   * A later run wrote the same name: the file of this run is gone, and nothing else is
+   * wrong with it.
+   */
   | 'OVERWRITTEN'
   /** Somebody else wrote, or changed properties of, the blob after the run. */
   | 'CHANGED'

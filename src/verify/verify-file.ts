@@ -29,7 +29,10 @@ export interface VerifyFileOptions {
   readonly store: BlobStore & BlobReader;
 }
 
-/** Reads one file once, from the store to its parser's end, with its checksums taken on the way. */
+/**
+ * Reads one file once, from the store to its parser's end, with its checksums taken on
+ * the way.
+ */
 export async function verifyFile(options: VerifyFileOptions): Promise<FileVerification> {
   const { file, store } = options;
   const { name, rows, bytes } = file;
@@ -76,7 +79,10 @@ function whoChanged({ metadata }: BlobProperties, { run }: VerifyFileOptions): s
 /** What a file of ours may be called by default. */
 const KINDS: readonly (string | undefined)[] = Object.values(CONTENT_TYPES);
 
-/** Another type was configured, perhaps otherwise than now, or has come with contents that are not ours. */
+/**
+ * Another type was configured, perhaps otherwise than now, or has come with contents that
+ * are not ours.
+ */
 function verifyContentType(
   { contentType }: BlobProperties,
   { format, activation }: VerifyFileOptions,
@@ -139,8 +145,8 @@ function gunzipped(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
 }
 
 /**
- * The bytes for a reader, and their checksums. A reader that gives up does not end them: the rest is taken by `finish`,
- * so that the checksums are always those of the whole.
+ * The bytes for a reader, and their checksums. A reader that gives up does not end them:
+ * the rest is taken by `finish`, so that the checksums are always those of the whole.
  */
 class DigestedBytes implements AsyncIterable<Buffer> {
   readonly #source: AsyncIterator<Buffer>;

@@ -7,14 +7,21 @@ import type { Finding } from './finding.ts';
 
 export interface CheckedManifest {
   readonly findings: readonly Finding[];
-  /** What the manifest says, or where it says nothing usable, what the local history does. */
+  /**
+   * What the manifest says, or where it says nothing usable, what the local history does.
+   */
   readonly files: readonly RunFile[];
   readonly columns: readonly string[] | undefined;
-  /** How the files were written; where the manifest does not tell, how they would be written now. */
+  /**
+   * How the files were written; where the manifest does not tell, how they would be
+   * written now.
+   */
   readonly format: ResolvedFormat;
 }
 
-/** Holds a manifest against itself, the configuration and what is remembered of the run. */
+/**
+ * Holds a manifest against itself, the configuration and what is remembered of the run.
+ */
 export function checkManifest({
   manifest,
   activation,
@@ -79,7 +86,10 @@ function nameFindings(files: readonly RunFile[], activation: ResolvedActivation)
   return findings;
 }
 
-/** What must be the same wherever a file is told of; a recovered run may have been recorded without ETags. */
+/**
+ * What must be the same wherever a file is told of; a recovered run may have been
+ * recorded without ETags.
+ */
 function identity({ name, change, part, rows, bytes, md5, sha256 }: RunFile): unknown {
   return [name, change, part, rows, bytes, md5, sha256];
 }

@@ -13,7 +13,10 @@ export interface Verification {
   readonly run: string;
   readonly activation: string;
   readonly generation: number;
-  /** Name of the blob; absent for an activation without manifests, whose files the local history tells. */
+  /**
+   * Name of the blob; absent for an activation without manifests, whose files the local
+   * history tells.
+   */
   readonly manifest?: string;
   /** What is wrong with the manifest. */
   readonly findings: readonly Finding[];
@@ -31,9 +34,10 @@ export interface VerifyRequest {
 }
 
 /**
- * Reads what a run published back, through readers that share no code with what wrote it, and holds it against the
- * manifest. Rejects with NAME_UNKNOWN where no such run is known anywhere, with USAGE where the run published nothing,
- * and with what the store says where it cannot be asked.
+ * Reads what a run published back, through readers that share no code with what wrote it,
+ * and holds it against the manifest. Rejects with NAME_UNKNOWN where no such run is known
+ * anywhere, with USAGE where the run published nothing, and with what the store says
+ * where it cannot be asked.
  */
 export async function verifyRun(request: VerifyRequest): Promise<Verification> {
   const { run, activations, signal, onFile } = request;
@@ -41,7 +45,8 @@ export async function verifyRun(request: VerifyRequest): Promise<Verification> {
   const own = record && activations.filter(({ name }) => name === record.activation);
   const located = await locate(run, own?.length ? own : activations, signal);
   if (located === undefined) {
-    // Neither a manifest nor a memory of the run: the id is wrong, unless the caller knows whose it is.
+    // Neither a manifest nor a memory of the run: the id is wrong, unless the caller
+    // knows whose it is.
     const [only, ...others] = own?.length ? own : activations;
     if (only === undefined || (record === undefined && others.length > 0)) throw unknownRun(run, activations);
     return verifyWithoutManifest({ run, activation: only, record, signal, onFile });
@@ -86,7 +91,10 @@ async function recordOf(
   return undefined;
 }
 
-/** Asks the destination of each activation. A destination that fails matters only where no other has the manifest. */
+/**
+ * Asks the destination of each activation. A destination that fails matters only where no
+ * other has the manifest.
+ */
 async function locate(
   run: string,
   activations: readonly ResolvedActivation[],

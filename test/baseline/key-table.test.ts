@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { BUCKETS, HASH_WORDS, KeyTable } from '../../src/baseline/key-table.ts';
 import { Change } from '../../src/row-batch.ts';
 
-/** Few distinct keys in few buckets that collide in their home entry, so that looking them up meets long chains. */
+/**
+ * Few distinct keys in few buckets that collide in their home entry, so that looking them
+ * up meets long chains.
+ */
 const key = fc.tuple(
   fc.constantFrom(0, 1 << 24),
   fc.constantFrom(0, 5, 1 << 30),
@@ -119,7 +122,8 @@ test('whatever the order in which rows come, each is told what a Map tells of it
       keys.forEach((key, index) => {
         table.load(recordOf(key, 1), 0, index);
       });
-      // Mostly the order of the baseline, with some rows that are new, repeated or elsewhere; or backwards.
+      // Mostly the order of the baseline, with some rows that are new, repeated or
+      // elsewhere; or backwards.
       const rows: Key[] = [...keys];
       for (const [place, key] of moves) rows.splice(place, place % 2, key);
       if (shuffles) rows.reverse();

@@ -11,7 +11,8 @@ function hash(bytes: Uint8Array, seed: HashSeed): number[] {
 const equalLanes = (seed: number): HashSeed => [seed | 0, seed | 0, seed | 0, seed | 0];
 
 test('with equal seeds the hash is MurmurHash3_x86_128, by the verification value of its author', () => {
-  // SMHasher: keys {0}, {0,1}, … of length 0-255, seed 256 - length; all hashes hashed with seed 0; the first word.
+  // SMHasher: keys {0}, {0,1}, … of length 0-255, seed 256 - length; all hashes hashed
+  // with seed 0; the first word.
   const hashes = Buffer.alloc(256 * 16);
   for (let length = 0; length < 256; length++) {
     const key = Uint8Array.from({ length }, (_, index) => index);

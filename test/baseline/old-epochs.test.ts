@@ -32,7 +32,10 @@ async function pagesByEpoch(path: string): Promise<number[]> {
   }
 }
 
-/** Puts the pages of another copy beside those of a baseline: what a crash leaves before it clears the old epoch. */
+/**
+ * Puts the pages of another copy beside those of a baseline: what a crash leaves before
+ * it clears the old epoch.
+ */
 async function addPages(path: string, from: string): Promise<void> {
   const options = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
   const [to, source] = [new Level<Buffer, Buffer>(path, options), new Level<Buffer, Buffer>(from, options)];

@@ -1,6 +1,6 @@
 /**
- * Each condition has a history that goes wrong without it: what was noted with the baseline is replaced by what holds now,
- * as if nobody compared the two.
+ * Each condition has a history that goes wrong without it: what was noted with the
+ * baseline is replaced by what holds now, as if nobody compared the two.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -33,7 +33,10 @@ interface Story {
   /** Between the runs; gives what is different in the second one. */
   readonly event: (play: Play) => Promise<Parameters<TableRuns['run']>[0]>;
   readonly first?: Parameters<TableRuns['run']>[0];
-  /** Keys of rows that the second run has to write as added or updated, and how many it removes. */
+  /**
+   * Keys of rows that the second run has to write as added or updated, and how many it
+   * removes.
+   */
   readonly written: readonly number[];
   readonly removed?: number;
   readonly reason: RegExp;

@@ -1,4 +1,7 @@
-/** Random histories of a table, and what a run has to find of each: nothing of it depends on how changes are found. */
+/**
+ * Random histories of a table, and what a run has to find of each: nothing of it depends
+ * on how changes are found.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type pg from 'pg';
@@ -40,7 +43,10 @@ export interface HistoryResult {
 
 const KEYS = 12;
 
-/** Plays the history of a seed; throws with the seed where a run finds anything else than what has changed. */
+/**
+ * Plays the history of a seed; throws with the seed where a run finds anything else than
+ * what has changed.
+ */
 export async function playHistory(seed: number, sessions: Sessions, folder: string): Promise<HistoryResult> {
   const history = new History(seed, sessions, folder);
   try {

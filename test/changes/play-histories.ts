@@ -1,4 +1,7 @@
-/** `npm run histories -- --count N --seed S`: random histories, each of whose runs has to find what has changed. */
+/**
+ * `npm run histories -- --count N --seed S`: random histories, each of whose runs has to
+ * find what has changed.
+ */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +14,10 @@ export interface PlayOptions {
   readonly count: number;
   /** The first history has this seed; each next one has the next. */
   readonly seed: number;
-  /** Histories under way at a time, so that the transactions of one are old ones to others. */
+  /**
+   * Histories under way at a time, so that the transactions of one are old ones to
+   * others.
+   */
   readonly together?: number;
 }
 

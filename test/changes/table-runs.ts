@@ -1,4 +1,7 @@
-/** Runs of one table from source to baseline, without files: what a run of an activation does to find changes. */
+/**
+ * Runs of one table from source to baseline, without files: what a run of an activation
+ * does to find changes.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Baseline } from '../../src/baseline/baseline.ts';
@@ -26,7 +29,9 @@ export interface TableRunsOptions {
   readonly syncMode: SyncMode;
   /** Where baselines and logs are kept. */
   readonly folder: string;
-  /** How many runs there are between two that compare all rows and prove what was found. */
+  /**
+   * How many runs there are between two that compare all rows and prove what was found.
+   */
   readonly fullCompareEvery?: number;
   readonly stateMemoryBytes?: number;
   /** Takes the place of a check: what the source is told that the baseline's mark is. */

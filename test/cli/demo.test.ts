@@ -5,7 +5,10 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { sluice, startSluice } from './support.ts';
 
-/** Nothing of a demo leaves the machine, so proxies that do not answer are in nobody's way. */
+/**
+ * Nothing of a demo leaves the machine, so proxies that do not answer are in nobody's
+ * way.
+ */
 const DEAD_PROXIES = {
   HTTP_PROXY: 'http://127.0.0.1:9',
   HTTPS_PROXY: '127.0.0.1:9',

@@ -1,4 +1,7 @@
-/** Commands with --on, against a daemon as it is served, and against servers that misbehave. */
+/**
+ * Commands with --on, against a daemon as it is served, and against servers that
+ * misbehave.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProject, projectYaml } from './support.ts';
 
-/** Rows that fill a batch, and then one that takes forever: the run is reading until somebody stops it. */
+/**
+ * Rows that fill a batch, and then one that takes forever: the run is reading until
+ * somebody stops it.
+ */
 const ENDLESS = `
   endless:
     source: warehouse

@@ -14,7 +14,10 @@ interface SlowStart {
   release(): Promise<void>;
 }
 
-/** A daemon that listens, and has to wait for its disk: the queue of the last one is a pipe that nobody writes to yet. */
+/**
+ * A daemon that listens, and has to wait for its disk: the queue of the last one is a
+ * pipe that nobody writes to yet.
+ */
 async function withSlowStart(act: (start: SlowStart) => Promise<void>): Promise<void> {
   const project = await createProject();
   const queue = join(project.cwd, '.sluice', 'daemon', 'queue.log');

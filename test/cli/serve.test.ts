@@ -74,7 +74,8 @@ test('a second signal ends the daemon at once, and its runs with it', () =>
       await daemon.command.until(/"message":"stopping"/);
       daemon.command.kill('SIGTERM');
       assert.equal((await daemon.command.ended).code, 130);
-      // Its output ends only when its processes, which write to the same log through it, have gone.
+      // Its output ends only when its processes, which write to the same log through it,
+      // have gone.
       const deadline = Date.now() + 30_000;
       while (isAlive(pid) && Date.now() < deadline) await passed(20);
       assert.equal(isAlive(pid), false);

@@ -24,7 +24,10 @@ export interface CommandOptions {
 
 /** A command that is running. */
 export interface RunningCommand {
-  /** Resolves when what was printed so far, on either stream, matches; rejects when the command ends before. */
+  /**
+   * Resolves when what was printed so far, on either stream, matches; rejects when the
+   * command ends before.
+   */
   until(pattern: RegExp): Promise<void>;
   printed(): { readonly stdout: string; readonly stderr: string };
   kill(signal: NodeJS.Signals): void;
@@ -94,7 +97,10 @@ export interface TestProject {
 export interface ProjectOptions {
   /** Statements that make the tables. */
   readonly sql?: string;
-  /** YAML below `activations`, indented by two; may use model customers and destination lake. */
+  /**
+   * YAML below `activations`, indented by two; may use model customers and destination
+   * lake.
+   */
   readonly activations?: string;
   /** YAML below `models`. */
   readonly models?: string;
@@ -105,7 +111,10 @@ const CUSTOMERS = `
   insert into customers
     select i, case i when 3 then null when 4 then '' else 'name ' || i end, i * 1.5 from generate_series(1, 10) i`;
 
-/** A folder with a sluice.yaml, a database and a container of its own. Ten customers unless told otherwise. */
+/**
+ * A folder with a sluice.yaml, a database and a container of its own. Ten customers
+ * unless told otherwise.
+ */
 export async function createProject(options: ProjectOptions = {}): Promise<TestProject> {
   const [postgres, azurite] = await Promise.all([getPostgres(), getAzurite()]);
   const [database, container] = await Promise.all([postgres.createDatabase(), azurite.createContainer()]);

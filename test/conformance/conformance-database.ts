@@ -21,8 +21,8 @@ export interface ConformanceDatabase {
 }
 
 /**
- * With the tables `extremes` (a column per type, ordered by `row`) and `generated` (two columns of texts from `text`
- * beside other types, ordered by `id`).
+ * With the tables `extremes` (a column per type, ordered by `row`) and `generated` (two
+ * columns of texts from `text` beside other types, ordered by `id`).
  */
 export async function openConformanceDatabase(text: fc.Arbitrary<string>): Promise<ConformanceDatabase> {
   const database = await (await getPostgres()).createDatabase({ settings: HOSTILE_SETTINGS });

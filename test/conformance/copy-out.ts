@@ -3,7 +3,10 @@ import type { EventEmitter } from 'node:events';
 import type pg from 'pg';
 import type { Column } from '../../src/row-batch.ts';
 
-/** Receives `COPY … TO STDOUT` over the driver's connection; the driver itself lets the data pass by. */
+/**
+ * Receives `COPY … TO STDOUT` over the driver's connection; the driver itself lets the
+ * data pass by.
+ */
 export async function copyOut(client: pg.Client, statement: string): Promise<Buffer> {
   const { connection } = client as unknown as { readonly connection: EventEmitter };
   const chunks: Buffer[] = [];

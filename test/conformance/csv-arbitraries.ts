@@ -88,7 +88,9 @@ const PIECES = [
   ],
 ];
 
-/** `wideEscape`: escape characters beyond 16 bits too, which csv-stringify does not take. */
+/**
+ * `wideEscape`: escape characters beyond 16 bits too, which csv-stringify does not take.
+ */
 export function csvOptions({ wideEscape = false } = {}): fc.Arbitrary<CsvOptions> {
   return fc
     .record({

@@ -1,7 +1,8 @@
 /**
- * What every engine of the CSV format has to pass, on rows that come from PostgreSQL through the project's own source.
- * Three oracles that share no code with the engines: PostgreSQL's COPY writes the same file; csv-parse reads the same
- * values; the values themselves are asked of the server.
+ * What every engine of the CSV format has to pass, on rows that come from PostgreSQL
+ * through the project's own source. Three oracles that share no code with the engines:
+ * PostgreSQL's COPY writes the same file; csv-parse reads the same values; the values
+ * themselves are asked of the server.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

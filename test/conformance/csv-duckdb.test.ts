@@ -1,4 +1,7 @@
-/** DuckDB reads every dialect of our CSV files as the guide says, NULL apart from the empty text. */
+/**
+ * DuckDB reads every dialect of our CSV files as the guide says, NULL apart from the
+ * empty text.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

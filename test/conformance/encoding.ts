@@ -1,4 +1,7 @@
-/** Batches made of texts, and a stand-in for the sink that catches an encoder that breaks its contract. */
+/**
+ * Batches made of texts, and a stand-in for the sink that catches an encoder that breaks
+ * its contract.
+ */
 import assert from 'node:assert/strict';
 import type { Encoder, OutputBuffer } from '../../src/encoders/encoder.ts';
 import type { Column, ColumnKind, RowBatch } from '../../src/row-batch.ts';
@@ -13,7 +16,10 @@ export function column(name: string, kind: ColumnKind = 'text'): Column {
 /** What stands between rows may be anything at all. */
 const BETWEEN_ROWS = Buffer.from('"\r\n,\u0000between rows');
 
-/** Rows as a source sends them. Fields beyond the encoder's columns are key columns that are not written. */
+/**
+ * Rows as a source sends them. Fields beyond the encoder's columns are key columns that
+ * are not written.
+ */
 export function batchOf(rows: readonly (readonly FieldValue[])[]): RowBatch {
   const parts: Buffer[] = [];
   const rowBounds = new Int32Array(rows.length * 2);
@@ -111,7 +117,9 @@ export function allRows(batch: RowBatch): Int32Array {
   return Int32Array.from({ length: batch.rowCount }, (_, index) => index);
 }
 
-/** Gives an encoder every room in which the first rows of the batch do or just do not fit. */
+/**
+ * Gives an encoder every room in which the first rows of the batch do or just do not fit.
+ */
 export function assertFillsParts(create: () => Encoder, batch: RowBatch): void {
   const rows = allRows(batch);
   const write = (count: number, roomBytes: number): { readonly reached: number; readonly bytes: Buffer } => {

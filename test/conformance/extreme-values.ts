@@ -149,7 +149,10 @@ const EXTREMES: Readonly<Record<string, readonly string[]>> = {
   circle: ['<(0,0),1e300>'],
 };
 
-/** A model with a column per type; values that a type lacks are NULL, and the last row is nothing else. */
+/**
+ * A model with a column per type; values that a type lacks are NULL, and the last row is
+ * nothing else.
+ */
 export function extremeValuesModel(): string {
   const entries = Object.entries(EXTREMES);
   const rowCount = Math.max(...entries.map(([, values]) => values.length)) + 1;

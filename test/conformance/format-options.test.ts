@@ -1,6 +1,7 @@
 /**
- * Every option of every format, as a user sets it in the configuration, by both engines: what lies in the container
- * afterwards, to the byte. For Parquet, what DuckDB says of the file.
+ * Every option of every format, as a user sets it in the configuration, by both engines:
+ * what lies in the container afterwards, to the byte. For Parquet, what DuckDB says of
+ * the file.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** The table of docs/guide/formats.md, line by line: what it says of a value is what both engines write. */
+/**
+ * The table of docs/guide/formats.md, line by line: what it says of a value is what both
+ * engines write.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';

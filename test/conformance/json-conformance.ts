@@ -1,7 +1,8 @@
 /**
- * What every engine of the JSON format has to pass, on rows that come from PostgreSQL through the project's own source.
- * Two oracles that share no code with the engines: PostgreSQL's to_json writes the same names and values; JSON.parse
- * reads the same values as it does from PostgreSQL's row_to_json.
+ * What every engine of the JSON format has to pass, on rows that come from PostgreSQL
+ * through the project's own source. Two oracles that share no code with the engines:
+ * PostgreSQL's to_json writes the same names and values; JSON.parse reads the same values
+ * as it does from PostgreSQL's row_to_json.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -276,7 +277,10 @@ function withoutWhitespace(document: string): string {
   return document.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g, '$1');
 }
 
-/** The rows of a whole file; every line too has to be a document where lines are asked for. */
+/**
+ * The rows of a whole file; every line too has to be a document where lines are asked
+ * for.
+ */
 function parseFile(file: Buffer, { layout }: JsonOptions): unknown[] {
   const text = file.toString();
   if (layout === 'array') return JSON.parse(text) as unknown[];

@@ -1,4 +1,7 @@
-/** What a database without an encoding may hold: every format takes it as documented, or says what helps. */
+/**
+ * What a database without an encoding may hold: every format takes it as documented, or
+ * says what helps.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { SluiceError } from '../../src/errors.ts';

@@ -1,4 +1,7 @@
-/** Generated columns, rows, and what readers have to find, computed from the generated values themselves. */
+/**
+ * Generated columns, rows, and what readers have to find, computed from the generated
+ * values themselves.
+ */
 import fc from 'fast-check';
 import type { ParquetOptions } from '../../src/encoders/parquet/parquet-options.ts';
 import type { Column } from '../../src/row-batch.ts';
@@ -20,14 +23,18 @@ interface Value {
 
 const of = (sent: string, expected = sent): Value => ({ sent, expected });
 
-/** As PostgreSQL writes it: the exponent has two digits at least, and minus zero its sign. */
+/**
+ * As PostgreSQL writes it: the exponent has two digits at least, and minus zero its sign.
+ */
 const floatText = (value: number): string => {
   const text = number(value);
   return text.replace(/e([+-])(\d)$/, 'e$10$2');
 };
 const pad = (value: number, width = 2): string => String(value).padStart(width, '0');
 
-/** Any instant with microseconds that PostgreSQL and Parquet have, by its microseconds. */
+/**
+ * Any instant with microseconds that PostgreSQL and Parquet have, by its microseconds.
+ */
 const micros = fc.bigInt({ min: -210_866_803_200_000_000n, max: 9_223_372_036_854_775_806n });
 const MICROS_A_DAY = 86_400_000_000n;
 

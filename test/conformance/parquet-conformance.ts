@@ -1,7 +1,8 @@
 /**
- * What every engine of the Parquet format has to pass, on rows that come from PostgreSQL through the project's own source.
- * Four readers that share no code with the engines, DuckDB, hyparquet, parquet-wasm and @dsnp/parquetjs, have to read what the
- * database itself says of each value.
+ * What every engine of the Parquet format has to pass, on rows that come from PostgreSQL
+ * through the project's own source. Four readers that share no code with the engines,
+ * DuckDB, hyparquet, parquet-wasm and @dsnp/parquetjs, have to read what the database
+ * itself says of each value.
  */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -73,7 +74,8 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
       assertSameRows('DuckDB', await readWithDuck(file, parquet, path()), expected, columns);
       assertSameRows('hyparquet', await readWithHyparquet(file, parquet), expected, columns);
       assertSameRows('parquet-wasm', readWithParquetWasm(file, parquet), expected, columns);
-      // It knows no other compressions, and its dictionaries of booleans and fixed bytes are another matter.
+      // It knows no other compressions, and its dictionaries of booleans and fixed bytes
+      // are another matter.
       if (options.compression !== 'zstd') {
         assertSameRows('parquetjs', await readWithParquetJs(file, parquet), expected, columns);
       }

@@ -168,7 +168,10 @@ const EXTREMES: Readonly<Record<string, readonly string[]>> = {
   point: ['(1,-2.5)', '(Infinity,NaN)'],
 };
 
-/** A model with a column per type; values that a type lacks are NULL, and the last row is nothing else. */
+/**
+ * A model with a column per type; values that a type lacks are NULL, and the last row is
+ * nothing else.
+ */
 export function parquetExtremesModel(): string {
   const entries = Object.entries(EXTREMES);
   const rowCount = Math.max(...entries.map(([, values]) => values.length)) + 1;

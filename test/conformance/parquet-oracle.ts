@@ -1,4 +1,7 @@
-/** What the database says that the file has to hold, as the canonical texts of parquet-readers.ts. */
+/**
+ * What the database says that the file has to hold, as the canonical texts of
+ * parquet-readers.ts.
+ */
 import assert from 'node:assert/strict';
 import type pg from 'pg';
 import type { ParquetColumn, ParquetKind } from '../../src/encoders/parquet/parquet-column.ts';
@@ -7,7 +10,10 @@ import { type CanonicalRow, number, unscaled } from './parquet-readers.ts';
 
 const epoch = (field: string): string => `trunc(extract(epoch from ${field}) * 1000000)`;
 
-/** What the type's output function writes: a cast strips blanks of `character` and adds the mask of `inet`. */
+/**
+ * What the type's output function writes: a cast strips blanks of `character` and adds
+ * the mask of `inet`.
+ */
 const output = (field: string): string =>
   `case when ${field} is distinct from null then format('%s', ${field}) end`;
 

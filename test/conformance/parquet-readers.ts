@@ -1,6 +1,6 @@
 /**
- * Four readers of Parquet that share no code with the writers. Each gives the values as canonical texts, so that they
- * can be compared with each other and with the database:
+ * Four readers of Parquet that share no code with the writers. Each gives the values as
+ * canonical texts, so that they can be compared with each other and with the database:
  *
  *   numbers           as JavaScript writes them, -0 apart from 0
  *   decimal           the digits without point, `-150` for -1.50
@@ -42,7 +42,8 @@ const DUCK: Readonly<Partial<Record<ParquetKind, (field: string) => string>>> = 
 let duck: Promise<DuckDBConnection> | undefined;
 
 export async function duckQuery(sql: string): Promise<unknown[][]> {
-  // Files are overwritten here, and its cache takes one of the same length for the one before.
+  // Files are overwritten here, and its cache takes one of the same length for the one
+  // before.
   const settings = { threads: '1', enable_external_file_cache: 'false' };
   duck ??= DuckDBInstance.create(':memory:', settings).then(instance => instance.connect());
   return (await (await duck).runAndReadAll(sql)).getRowsJson() as unknown[][];

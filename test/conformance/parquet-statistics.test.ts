@@ -1,4 +1,7 @@
-/** Statistics of the fast engine: there, and never narrower than the values, since readers skip row groups by them. */
+/**
+ * Statistics of the fast engine: there, and never narrower than the values, since readers
+ * skip row groups by them.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import parquetjs from '@dsnp/parquetjs';
@@ -26,7 +29,10 @@ interface Footer {
   }[];
 }
 
-/** As Parquet orders the physical type: numbers by value, bytes by their unsigned value, decimals in bytes signed. */
+/**
+ * As Parquet orders the physical type: numbers by value, bytes by their unsigned value,
+ * decimals in bytes signed.
+ */
 function compare(a: string, b: string, kind: string): number {
   const isBytes = kind === 'text' || kind === 'json' || kind === 'array';
   if (kind === 'bytes' || kind === 'uuid')

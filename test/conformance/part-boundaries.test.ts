@@ -1,7 +1,8 @@
 /**
- * Part boundaries of every format, by every engine, through the product's own sink: at every count of rows from 0 to 20,
- * each part is a complete document that a reader of its own takes, no limit is passed by one byte or row, and together
- * the parts hold every row once, in order.
+ * Part boundaries of every format, by every engine, through the product's own sink: at
+ * every count of rows from 0 to 20, each part is a complete document that a reader of its
+ * own takes, no limit is passed by one byte or row, and together the parts hold every row
+ * once, in order.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -135,7 +136,8 @@ describe('parts', () => {
             );
             assert.deepEqual(held.flat(), expected.slice(0, count));
             assert.ok(count === 0 || held.every(({ length }) => length > 0), 'no part is empty');
-            // Where bytes are known before they are written, a part has as many rows as fit.
+            // Where bytes are known before they are written, a part has as many rows as
+            // fit.
             const fitting = sizes.findLastIndex((bytes, rows) => rows <= count && bytes <= maxFileBytes);
             if (isExact) assert.equal(parts[0]!.rows, fitting, `${count} rows in ${maxFileBytes} bytes`);
           }

@@ -1,4 +1,7 @@
-/** A reader of the XML files that shares nothing with the engines: saxes, which checks well-formedness and namespaces. */
+/**
+ * A reader of the XML files that shares nothing with the engines: saxes, which checks
+ * well-formedness and namespaces.
+ */
 import assert from 'node:assert/strict';
 import { SaxesParser } from 'saxes';
 

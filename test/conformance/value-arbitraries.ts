@@ -1,4 +1,7 @@
-/** Generated columns and rows, with the texts that PostgreSQL writes for values of each kind. */
+/**
+ * Generated columns and rows, with the texts that PostgreSQL writes for values of each
+ * kind.
+ */
 import fc from 'fast-check';
 import type { Column, ColumnKind } from '../../src/row-batch.ts';
 import { column } from './encoding.ts';
@@ -24,7 +27,9 @@ const moment = (zone: string): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: fc.constant(`2020-02-29 23:59:59${zone}`) },
   );
 const notANumber = fc.constantFrom('NaN', 'Infinity', '-Infinity');
-/** As PostgreSQL writes it: the exponent has two digits at least, and minus zero its sign. */
+/**
+ * As PostgreSQL writes it: the exponent has two digits at least, and minus zero its sign.
+ */
 const float = fc
   .double({ noNaN: true, noDefaultInfinity: true })
   .map(value => (Object.is(value, -0) ? '-0' : String(value)).replace(/e([+-])(\d)$/, 'e$10$2'));

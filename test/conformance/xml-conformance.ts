@@ -1,7 +1,9 @@
 /**
- * What every engine of the XML format has to pass, on rows that come from PostgreSQL through the project's own source.
- * Oracles that share no code with the engines: saxes reads what PostgreSQL's COPY wrote and csv-parse read; libxml2, in
- * PostgreSQL or else as xmllint, finds every file well-formed; PostgreSQL's query_to_xml gives the same names and values.
+ * What every engine of the XML format has to pass, on rows that come from PostgreSQL
+ * through the project's own source. Oracles that share no code with the engines: saxes
+ * reads what PostgreSQL's COPY wrote and csv-parse read; libxml2, in PostgreSQL or else
+ * as xmllint, finds every file well-formed; PostgreSQL's query_to_xml gives the same
+ * names and values.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -308,7 +308,8 @@ test('every page is accessible and fits a phone, in light and in dark', { skip }
         const where = `${name} ${size} ${colorScheme}`;
         const overflow = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
         assert.ok(overflow <= 0, `${where} is ${overflow} px too wide`);
-        // Colours are those of the scheme and the order that of the size: two of the four see both.
+        // Colours are those of the scheme and the order that of the size: two of the four
+        // see both.
         if ((size === 'phone') === (colorScheme === 'dark')) assert.deepEqual(await axe(page), [], where);
         if (PICTURES !== undefined)
           await page.screenshot({ path: `${PICTURES}/${where.replaceAll(' ', '-')}.png`, fullPage: true });

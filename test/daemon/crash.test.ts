@@ -13,7 +13,10 @@ import { lakeBehind, ServeProcess, writeConfig } from './support/serve-process.t
 
 const ACTIVATION = 'checked';
 
-/** An export of changes that a daemon serves, and the oracle that folds what it has published. */
+/**
+ * An export of changes that a daemon serves, and the oracle that folds what it has
+ * published.
+ */
 async function openServed() {
   const [postgres, azurite] = await Promise.all([getPostgres(), getAzurite()]);
   const database = await postgres.createDatabase();
@@ -32,7 +35,8 @@ async function openServed() {
       [ACTIVATION]: {
         model: 'm',
         destination: 'lake',
-        // Each run has files of its own, so that the oracle can read all of them when it comes.
+        // Each run has files of its own, so that the oracle can read all of them when it
+        // comes.
         fileName: 'out-{run}',
         format: { type: 'csv' },
         runType: 'full_then_delta',
@@ -60,7 +64,10 @@ async function openServed() {
 
 interface Moment {
   readonly name: string;
-  /** The request that the daemon is killed at; without it, it is killed as soon as all runs are accepted. */
+  /**
+   * The request that the daemon is killed at; without it, it is killed as soon as all
+   * runs are accepted.
+   */
   readonly at?: (request: BlobRequest) => boolean;
 }
 

@@ -227,7 +227,8 @@ test('the history forgets what is older than it may be', () =>
     async world => {
       const clock = new ManualClock();
       const daemon = await world.start({ clock });
-      // Records are of the time of the machine, which is later than the clock of the daemon.
+      // Records are of the time of the machine, which is later than the clock of the
+      // daemon.
       const old = await make(daemon, 'one', { idempotencyKey: 'k' });
       await clock.pass(1_000);
       const newer = await make(daemon, 'one');

@@ -91,7 +91,8 @@ test('runs, rows, bytes and time are counted by activation', async () => {
   assert.equal(value('sluice_written_bytes_total', { activation }), 1024);
   assert.equal(value('sluice_run_attempts_total', { activation }), 5);
   assert.equal(value('sluice_run_retries_total', { activation, category: 'rate limit' }), 1);
-  // The durations of one that succeeded and one that failed; a recovered or cancelled run's says nothing.
+  // The durations of one that succeeded and one that failed; a recovered or cancelled
+  // run's says nothing.
   assert.equal(value('sluice_run_duration_seconds_count', { activation }), 2);
   assert.equal(value('sluice_run_duration_seconds_sum', { activation }), 15);
   assert.equal(value('sluice_run_duration_seconds_bucket', { activation, le: '5' }), 0);

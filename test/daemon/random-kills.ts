@@ -1,7 +1,8 @@
 /**
- * Kills the daemon, and processes of its runs, at random instants, while clients ask for runs over HTTP and repeat what was
- * not answered, and while the tables change. In the end the log of the database and everything that was published prove
- * that each key made one run, that no change is lost and that none is published twice.
+ * Kills the daemon, and processes of its runs, at random instants, while clients ask for
+ * runs over HTTP and repeat what was not answered, and while the tables change. In the
+ * end the log of the database and everything that was published prove that each key made
+ * one run, that no change is lost and that none is published twice.
  *
  *   npm run daemon-kills -- [--kills 100] [--seed N] [--seconds N]
  */
@@ -32,7 +33,10 @@ export interface DaemonKillTotals {
   readonly kills: Record<Moment, number>;
   /** Processes of runs that were killed beside. */
   runProcesses: number;
-  /** Requests that had to be repeated, and those that then were found to have been accepted already. */
+  /**
+   * Requests that had to be repeated, and those that then were found to have been
+   * accepted already.
+   */
   repeated: number;
   replayed: number;
   runs: number;
@@ -59,7 +63,9 @@ const LONGEST_LIFE = 5;
 const LONGEST_STOP = 1;
 /** Requests to the destination of about four runs. */
 const REQUESTS = 40;
-/** What a daemon that is waited for may take on a busy machine, before that is a finding. */
+/**
+ * What a daemon that is waited for may take on a busy machine, before that is a finding.
+ */
 const PATIENCE_MS = 180_000;
 const LONGEST_PAUSE_MS = 150;
 
@@ -145,7 +151,10 @@ async function openKilled(random: Random) {
   return { tables, blobs, container, dataDirectory, daemons, clients, over, close };
 }
 
-/** Resolves with the last daemon, which is left alive, when all clients have what they asked for. */
+/**
+ * Resolves with the last daemon, which is left alive, when all clients have what they
+ * asked for.
+ */
 async function killAll(
   { tables, blobs, daemons, clients, over }: Killed,
   { kills, seconds = Number.POSITIVE_INFINITY }: DaemonKillOptions,

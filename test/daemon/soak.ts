@@ -1,6 +1,7 @@
 /**
- * Makes many runs of small activations through one daemon, and looks at what the daemon holds: resident memory, open files,
- * and disk must be flat once the history is full. The requests have no key: those with one stay in the history for a day.
+ * Makes many runs of small activations through one daemon, and looks at what the daemon
+ * holds: resident memory, open files, and disk must be flat once the history is full. The
+ * requests have no key: those with one stay in the history for a day.
  *
  *   npm run soak -- [--runs 2000] [--activations 4]
  */
@@ -33,7 +34,10 @@ interface Sample {
 /** Samples are taken this often; those before the history is full are for warming up. */
 const SAMPLES = 20;
 const KEEP_RUNS = 5;
-/** Garbage is collected when V8 likes to: what counts is the middle of a third of the samples. */
+/**
+ * Garbage is collected when V8 likes to: what counts is the middle of a third of the
+ * samples.
+ */
 const MEMORY_TOLERANCE = 1.15;
 const DISK_TOLERANCE = 1.1;
 /** Connections of the clients come and go. */
@@ -110,7 +114,8 @@ function take(pid: number, dataDirectory: string, runs: number, say: (text: stri
     runs,
     residentBytes: residentBytesOf(pid),
     openFiles: existsSync('/proc/self/fd') ? readdirSync(`/proc/${pid}/fd`).length : 0,
-    // The logs of requests and of audits have limits of their own, which their tests hold them to.
+    // The logs of requests and of audits have limits of their own, which their tests hold
+    // them to.
     diskBytes: bytesBelow(join(dataDirectory, 'activations')),
   };
   const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
@@ -135,7 +140,10 @@ function bytesBelow(folder: string): number {
   return bytes;
 }
 
-/** The last third of the samples against the third before it; the first third is for warming up. */
+/**
+ * The last third of the samples against the third before it; the first third is for
+ * warming up.
+ */
 function assertFlat(samples: readonly Sample[]): void {
   const third = Math.floor(samples.length / 3);
   const middle = (of: readonly Sample[], key: keyof Sample): number =>

@@ -157,7 +157,8 @@ test('a full disk is told by a daemon that goes on, and no more when there is ro
   };
   try {
     const filler = join(disk.path, 'filler');
-    // Before any call is audited: a file of the log would still have room in its last block.
+    // Before any call is audited: a file of the log would still have room in its last
+    // block.
     fillDisk(filler, 0);
     assert.equal((await post('/v1/activations/one/runs')).status, 503);
     assert.equal((await post('/v1/activations/one/pause')).status, 503);

@@ -115,7 +115,8 @@ test('the pipeline for Data Factory waits by itself, for less long than proxies 
   const named = (list: any[], name: string): any => list.find(each => each.name === name).typeProperties;
   const trigger = named(activities, 'Trigger');
   assert.match(trigger.headers['Idempotency-Key'].value, /pipeline\(\)\.RunId/);
-  // Else the activity would follow the `Location` of a 202, which is a path, and not a whole address.
+  // Else the activity would follow the `Location` of a 202, which is a path, and not a
+  // whole address.
   assert.equal(trigger.turnOffAsync, true);
   const look = named(named(activities, 'UntilEnded').activities, 'Look');
   const [, wait] = /\?wait=(\d+)s'/.exec(look.url.value)!;

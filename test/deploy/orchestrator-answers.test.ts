@@ -5,7 +5,10 @@ import { after, before, describe, test } from 'node:test';
 import { EXIT } from '../../src/errors.ts';
 import { ORCHESTRATOR_CLIENTS, type Outcome, startClient } from './support/orchestrator-clients.ts';
 
-/** What the clients of docs/orchestrators make of answers that a daemon, or a proxy before it, seldom gives. */
+/**
+ * What the clients of docs/orchestrators make of answers that a daemon, or a proxy before
+ * it, seldom gives.
+ */
 
 const TOKEN = 'a-token-of-the-orchestrator';
 const RUN = '20250414-070000-123-k3f9ab';
@@ -60,7 +63,8 @@ for (const client of ORCHESTRATOR_CLIENTS) {
     };
 
     test('follows what a refusal says of another try', async () => {
-      // As for an activation that paused itself: it resumes when its source answers again.
+      // As for an activation that paused itself: it resumes when its source answers
+      // again.
       const passing = await call(response =>
         send(response, 409, failure('ACTIVATION_PAUSED', true), { 'Retry-After': '60' }),
       );

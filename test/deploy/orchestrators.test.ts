@@ -18,7 +18,10 @@ import {
   startClient,
 } from './support/orchestrator-clients.ts';
 
-/** The clients of docs/orchestrators, as their users run them, against a daemon as it is served. */
+/**
+ * The clients of docs/orchestrators, as their users run them, against a daemon as it is
+ * served.
+ */
 
 const TOKEN = 'a-token-of-the-orchestrator';
 

@@ -11,7 +11,10 @@ import { StateFolder } from '../../src/state/state-folder.ts';
 
 const IS_LINUX = process.platform === 'linux';
 
-/** The paths of files and folders that `act` syncs, in order. The system's own list of open files tells the path. */
+/**
+ * The paths of files and folders that `act` syncs, in order. The system's own list of
+ * open files tells the path.
+ */
 async function synced(act: (root: string) => Promise<void>): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'sluice-durable-'));
   const handle = await open(root, 'r');

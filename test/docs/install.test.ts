@@ -1,4 +1,7 @@
-/** What a package of Sluice holds, and that the pages install it and nothing else of its name. */
+/**
+ * What a package of Sluice holds, and that the pages install it and nothing else of its
+ * name.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,6 @@
-/** What docs/guide/consumers.md and the JSON Schema say of a manifest is what runs write. */
+/**
+ * What docs/guide/consumers.md and the JSON Schema say of a manifest is what runs write.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,7 @@
-/** Every YAML example of the pages works where it is pasted: it begins at a section, and fits the schema and the rules. */
+/**
+ * Every YAML example of the pages works where it is pasted: it begins at a section, and
+ * fits the schema and the rules.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';

@@ -1,4 +1,7 @@
-/** Processes that are killed while they append: the file is whole at every moment, and holds each row once. */
+/**
+ * Processes that are killed while they append: the file is whole at every moment, and
+ * holds each row once.
+ */
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -75,7 +78,8 @@ for (const [name, format, idsOf] of hasMore() ? CASES : CASES.slice(0, 1)) {
         };
         const { done } = await children.run(job);
         assert.equal(done, undefined, `not killed at ${step}`);
-        // Whether the rows are there yet or not, what is there is a document of whole runs.
+        // Whether the rows are there yet or not, what is there is a document of whole
+        // runs.
         const seen = await readIds();
         assert.deepEqual(seen, allIds().slice(0, seen.length));
         assert.ok(seen.length === last || seen.length === last - 3, step);

@@ -65,7 +65,10 @@ export class BlobFaults {
     this.#delivered = [];
   }
 
-  /** A request meets a fault with this probability. Where `delays`, commits are delayed as often. */
+  /**
+   * A request meets a fault with this probability. Where `delays`, commits are delayed as
+   * often.
+   */
   hook(random: Random, probability: number, { delays }: { readonly delays: boolean }): BlobHook {
     return request => {
       if (delays && isCommit(request) && random.chance(probability))

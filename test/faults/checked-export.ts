@@ -42,9 +42,10 @@ const PASSWORD = 'canary-password-7391';
 const PAUSE_DIVISOR = 20;
 
 /**
- * An activation between a real database and a real emulator, by way of proxies that faults can be put into, and the
- * oracle that watches it. Behind the fault proxy is another with the rules of Azure that the emulator lacks, so that they
- * are applied when a late request arrives, not when it was sent.
+ * An activation between a real database and a real emulator, by way of proxies that
+ * faults can be put into, and the oracle that watches it. Behind the fault proxy is
+ * another with the rules of Azure that the emulator lacks, so that they are applied when
+ * a late request arrives, not when it was sent.
  */
 export class CheckedExport {
   readonly database: TestDatabase;

@@ -20,15 +20,19 @@ export interface RunOptions {
   readonly onStarted?: (kill: () => void) => void;
 }
 
-/** Those with files of their own beside their code, and those that only some formats and credentials need. */
+/**
+ * Those with files of their own beside their code, and those that only some formats and
+ * credentials need.
+ */
 const NOT_BUNDLED = [
   ...['@azure/identity', '@dsnp/parquetjs', 'hyparquet-compressors', 'level', '@bokuweb/zstd-wasm'],
   ...['pg-cloudflare', 'pg-native'],
 ];
 
 /**
- * Runs in processes that may be killed. Each is loaded while the one before runs. The program is bundled once, with its
- * packages: finding and loading hundreds of files again in each process would take longer than all the rest.
+ * Runs in processes that may be killed. Each is loaded while the one before runs. The
+ * program is bundled once, with its packages: finding and loading hundreds of files again
+ * in each process would take longer than all the rest.
  */
 export class ChildRuns {
   readonly #folder: string;

@@ -26,8 +26,8 @@ const MORE_CASES: [string, Settings][] = [
   ['insert', { ...DELTA, syncMode: 'insert' }],
 ];
 /**
- * Steps that take long enough to be killed in their midst. Otherwise the moment after a step is the one before the next:
- * with SLUICE_FAULTS=all they are killed there too.
+ * Steps that take long enough to be killed in their midst. Otherwise the moment after a
+ * step is the one before the next: with SLUICE_FAULTS=all they are killed there too.
  */
 const LONG = /^(?:journal\.(?:create|write|remove)|baseline\.apply)/;
 const ALL = process.env['SLUICE_FAULTS'] === 'all';

@@ -1,6 +1,7 @@
 /**
- * One run in a process of its own, which is killed: by itself at a step that the job names, or by its parent at any
- * moment. It says `ready` when everything is loaded, takes one job, and says `done` if it lives so long.
+ * One run in a process of its own, which is killed: by itself at a step that the job
+ * names, or by its parent at any moment. It says `ready` when everything is loaded, takes
+ * one job, and says `done` if it lives so long.
  */
 import { inspect } from 'node:util';
 import { resolveActivation } from '../../src/config/activation.ts';

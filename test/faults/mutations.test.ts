@@ -6,7 +6,10 @@ import { Random } from '../simulation/random.ts';
 import { BlobFaults, isCommit } from './blob-faults.ts';
 import { type CheckedExport, type Settings, withCheckedExport } from './checked-export.ts';
 
-/** What the oracle is good for: protocols with a fault of their own, each of which it must find. */
+/**
+ * What the oracle is good for: protocols with a fault of their own, each of which it must
+ * find.
+ */
 
 const SETTINGS = { runType: 'full_then_delta', syncMode: 'upsert' };
 

@@ -77,7 +77,8 @@ for (const [what, matches] of KINDS) {
   test(`no answer when ${what}: the run gives up when its time is over, and the next one is whole`, async () => {
     await withChanged(SETTINGS, async subject => {
       subject.blobs.setHook(request => (matches(request) ? 'black-hole' : undefined));
-      // The start looks for the container through the store of the run itself, with its long time out.
+      // The start looks for the container through the store of the run itself, with its
+      // long time out.
       const first = subject.blobs.requests.length;
       if (matches === isRead) {
         subject.blobs.setHook(request =>
@@ -150,7 +151,8 @@ for (const [what, settings] of [
         subject.blobs.setHook(request =>
           matches(request) && ++seen === at ? faults.put('delayed commit', request) : undefined,
         );
-        // The answer does not come, so that the commit is sent again: that one arrives first.
+        // The answer does not come, so that the commit is sent again: that one arrives
+        // first.
         await subject.succeed({ intercept: parts => impatient(parts, subject) });
         assert.equal(faults.counts['delayed commit'], 1);
         await subject.source.change(new Random(6));
@@ -165,7 +167,8 @@ for (const [what, settings] of [
   }
 }
 
-// The first byte of a server without TLS is its answer to the question for it, after which the driver connects again.
+// The first byte of a server without TLS is its answer to the question for it, after
+// which the driver connects again.
 for (const bytes of [2, 200, 2_000]) {
   test(`a database that is cut off after ${bytes} bytes of a run: failed, nothing published, the next run is whole`, async () => {
     await withChanged(

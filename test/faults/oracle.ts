@@ -9,8 +9,9 @@ import { expectedRows, type PublishedRow, readPublished } from './published-rows
 import type { Rows, SourceHistory } from './source-history.ts';
 
 /**
- * What must be true whatever happens, told from outside: from the blobs, from what the source held, and from the data
- * directory. It knows the format of manifests and nothing of how the protocol works.
+ * What must be true whatever happens, told from outside: from the blobs, from what the
+ * source held, and from the data directory. It knows the format of manifests and nothing
+ * of how the protocol works.
  */
 export interface OracleSubject {
   readonly activation: string;
@@ -34,7 +35,10 @@ export class Oracle {
   /** By run id, as they were when they had just become visible. */
   readonly #generations = new Map<string, Generation>();
   #folded = 0;
-  /** What a consumer has that applied every generation; of `insert`, all keys that ever came. */
+  /**
+   * What a consumer has that applied every generation; of `insert`, all keys that ever
+   * came.
+   */
   #held: Rows = new Map();
   /** What the source held at the last generation. */
   #before: Rows = new Map();
@@ -54,8 +58,9 @@ export class Oracle {
   }
 
   /**
-   * Takes in what is visible. Files of fixed names are overwritten by the next run, so this is to be called before each
-   * run, and by a run that has recovered another before it goes on.
+   * Takes in what is visible. Files of fixed names are overwritten by the next run, so
+   * this is to be called before each run, and by a run that has recovered another before
+   * it goes on.
    */
   async capture(): Promise<void> {
     const { container, activation } = this.#subject;
@@ -94,7 +99,8 @@ export class Oracle {
     const blobs = await this.#subject.container.describe();
     const visible = new Map<string, string>();
     for (const { name, metadata, properties } of blobs) {
-      // Blobs that only have staged blocks are listed with a length of zero and no ETag that a reader could use.
+      // Blobs that only have staged blocks are listed with a length of zero and no ETag
+      // that a reader could use.
       if (name.startsWith('_sluice/') || metadata?.['run'] === undefined) continue;
       assert.ok(properties.etag, name);
       visible.set(name, metadata['run']);
@@ -108,7 +114,10 @@ export class Oracle {
     return blobs;
   }
 
-  /** What holds when a run has succeeded: the source is what a consumer has, and nothing is left over. */
+  /**
+   * What holds when a run has succeeded: the source is what a consumer has, and nothing
+   * is left over.
+   */
   async checkSettled(run: string): Promise<void> {
     const blobs = await this.#checkVisible();
     const { source, runType, syncMode } = this.#subject;
@@ -208,7 +217,8 @@ export class Oracle {
       if (change === 'removed') held.delete(key);
       else held.set(key, value);
     }
-    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them again when they return.
+    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of
+    // them again when they return.
     if (syncMode === 'upsert') for (const key of held.keys()) if (!seen.has(key)) held.delete(key);
     if (syncMode !== 'insert')
       assert.deepEqual(sorted(held), sorted(seen), `${name}: folded, it is not the source`);

@@ -2,12 +2,15 @@ import type { ProtocolParts } from '../../src/publish/protocol.ts';
 
 export type Moment = 'before' | 'after';
 
-/** Is called around every step; what it throws the step throws, and it may never return. */
+/**
+ * Is called around every step; what it throws the step throws, and it may never return.
+ */
 export type StepHook = (step: string, moment: Moment) => void | Promise<void>;
 
 /**
- * Gives every step that the protocol takes a name that is the same in every run of the same kind, and calls the hook
- * before and after it: `journal.write commit.json #1`, `store.commitBlocks #2`.
+ * Gives every step that the protocol takes a name that is the same in every run of the
+ * same kind, and calls the hook before and after it: `journal.write commit.json #1`,
+ * `store.commitBlocks #2`.
  */
 export function interceptSteps(
   { store, journal, baseline, ...rest }: ProtocolParts,

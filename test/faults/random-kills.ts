@@ -1,6 +1,6 @@
 /**
- * Kills runs at random moments under random faults of the network, changes the source in between, and asks the oracle
- * after each success.
+ * Kills runs at random moments under random faults of the network, changes the source in
+ * between, and asks the oracle after each success.
  *
  *   npx tsx test/faults/random-kills.ts [--kills 300] [--seed N] [--at-once 2]
  */
@@ -12,7 +12,9 @@ import { CheckedExport, type Settings } from './checked-export.ts';
 import { ChildRuns } from './child-runs.ts';
 
 const FAULT_PROBABILITY = 0.05;
-/** An export and its history are looked at as a whole, so no history grows without end. */
+/**
+ * An export and its history are looked at as a whole, so no history grows without end.
+ */
 const KILLS_PER_EXPORT = 20;
 const EXIT_PATIENCE_MS = 10_000;
 
@@ -148,7 +150,8 @@ async function main(): Promise<void> {
   const start = performance.now();
   const totals = await killAtRandom(Number(values.kills), seed, Number(values['at-once']));
   say(`${JSON.stringify(totals)} in ${Math.round((performance.now() - start) / 1000)} s`);
-  // Nothing is left to do: what keeps the process alive is a defect, to be told rather than ended.
+  // Nothing is left to do: what keeps the process alive is a defect, to be told rather
+  // than ended.
   const tell = (): boolean => say(`still alive: ${process.getActiveResourcesInfo().join(', ')}`);
   setTimeout(tell, EXIT_PATIENCE_MS).unref();
 }

@@ -10,7 +10,10 @@ interface Version {
   readonly rows: Rows;
 }
 
-/** A table `t (id, name)` that changes only between runs, and what it held at each instant. */
+/**
+ * A table `t (id, name)` that changes only between runs, and what it held at each
+ * instant.
+ */
 export class SourceHistory {
   readonly #database: TestDatabase;
   readonly #versions: Version[] = [];
@@ -48,7 +51,10 @@ export class SourceHistory {
     this.#versions.push({ since: Date.now(), rows: new Map(rows) });
   }
 
-  /** At least one row is added, one updated and one removed; keys that were removed come back. */
+  /**
+   * At least one row is added, one updated and one removed; keys that were removed come
+   * back.
+   */
   async change(random: Random): Promise<void> {
     const rows = new Map(this.rows);
     const keys = [...rows.keys()];

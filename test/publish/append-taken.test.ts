@@ -1,4 +1,7 @@
-/** Consumers take, archive and replace parts of files that runs append to: what was published stays, whatever is left of it. */
+/**
+ * Consumers take, archive and replace parts of files that runs append to: what was
+ * published stays, whatever is left of it.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';

@@ -7,8 +7,9 @@ import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 /**
- * Runs that append, are decided, and can never be published whole, since somebody else takes the name of their second
- * part. What they had appended to the first must be gone, whatever the next run is.
+ * Runs that append, are decided, and can never be published whole, since somebody else
+ * takes the name of their second part. What they had appended to the first must be gone,
+ * whatever the next run is.
  */
 
 /** Far enough for no run to warn of it. */
@@ -16,7 +17,10 @@ const IN_A_MONTH = new Date(Date.now() + 30 * 86_400_000);
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', maxFileRows: 7 };
 
-/** The rows 1 to 6 are published; a run that adds 7 to 9 is withdrawn after it has committed 7 to the first part. */
+/**
+ * The rows 1 to 6 are published; a run that adds 7 to 9 is withdrawn after it has
+ * committed 7 to the first part.
+ */
 async function withWithdrawn(
   settings: Record<string, unknown>,
   act: (subject: {
@@ -94,7 +98,8 @@ test('nor are its rows there when the next run has nothing to write', () =>
 test('where it could not take them back, the next run does, though it has nothing to write', () => {
   let looked = 0;
   const own = (store: BlobStore): Partial<BlobStore> => ({
-    // Looked at when the run is planned, and not to be seen any more when it is withdrawn.
+    // Looked at when the run is planned, and not to be seen any more when it is
+    // withdrawn.
     head: async name => (name === 'out.csv' && ++looked > 1 ? undefined : store.head(name)),
   });
   return withWithdrawn(

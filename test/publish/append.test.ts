@@ -206,7 +206,8 @@ test('a file of other format options is refused, since its rows would not be of 
       assert.equal(record.error?.code, 'DESTINATION_REFUSED', blob);
       assert.match(record.error?.message ?? '', new RegExp(`^${blob} was written with other format options`));
       assert.deepEqual(await exporter.container.download(blob), before);
-      // Engine and level change no byte of the document, and with --full the file begins again.
+      // Engine and level change no byte of the document, and with --full the file begins
+      // again.
       const level = 'compression' in format ? { level: 1 } : {};
       const other = exporter.activation({ ...settings, format: { ...format, ...level, engine: 'library' } });
       assert.equal((await exporter.run(other)).record.state, 'succeeded');

@@ -137,7 +137,8 @@ test('a latest.json that arrives after somebody has deleted a later one is found
     const latest = exporter.container.client.getBlockBlobClient('_sluice/exported/latest.json');
     const arrive = (): Promise<unknown> =>
       latest.upload(late!, late!.length, { conditions: { ifNoneMatch: '*' } });
-    // Only the first latest.json of all was sent to where there was none, so only it can come back, and only there.
+    // Only the first latest.json of all was sent to where there was none, so only it can
+    // come back, and only there.
     await assert.rejects(arrive(), { statusCode: 409 });
     await latest.delete();
     await arrive();

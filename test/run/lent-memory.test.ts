@@ -10,7 +10,10 @@ import { DataRowStream } from '../../src/sources/postgres/data-row-stream.ts';
 import { duckQuery } from '../conformance/parquet-readers.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
-/** What a batch's memory is overwritten with as it is given back: whoever still reads it gets what no row holds. */
+/**
+ * What a batch's memory is overwritten with as it is given back: whoever still reads it
+ * gets what no row holds.
+ */
 const SPOILT = 0xa5;
 const COLUMNS = 'id, name, amount, at, note';
 const ROWS = 12_000;

@@ -25,7 +25,10 @@ for (const syncMode of ['snapshot', 'upsert', 'insert'] as const) {
     }));
 }
 
-/** A first and a second run of full_then_delta into files named by run, and the lines of the second run's files. */
+/**
+ * A first and a second run of full_then_delta into files named by run, and the lines of
+ * the second run's files.
+ */
 async function twoRuns(
   exporter: Exporter,
   settings: Record<string, unknown>,

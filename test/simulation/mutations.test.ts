@@ -8,8 +8,8 @@ import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../..
 import { type SimulationOptions, simulate, type VirtualParts } from './simulation.ts';
 
 /**
- * The oracle is worth something only if it catches a protocol that is wrong. Each of these makes it wrong, by what is put
- * between the protocol and one of its parts.
+ * The oracle is worth something only if it catches a protocol that is wrong. Each of
+ * these makes it wrong, by what is put between the protocol and one of its parts.
  */
 
 const MAX_SEEDS = 20_000;

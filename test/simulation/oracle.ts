@@ -14,8 +14,9 @@ import type { Rows, VirtualDisk } from './virtual-disk.ts';
 import type { World } from './world.ts';
 
 /**
- * What must be true whatever happens, told from three things only: what each run saw of the source, what became of the
- * blobs, and what the baseline on disk holds. It knows the format of manifests and nothing of how the protocol works.
+ * What must be true whatever happens, told from three things only: what each run saw of
+ * the source, what became of the blobs, and what the baseline on disk holds. It knows the
+ * format of manifests and nothing of how the protocol works.
  */
 
 const NO_ROWS: Rows = new Map();
@@ -149,21 +150,30 @@ export class Oracle {
     }
   }
 
-  /** Whether a consumer may take the run's files away: where it sees no manifest, once the run is known to be done. */
+  /**
+   * Whether a consumer may take the run's files away: where it sees no manifest, once the
+   * run is known to be done.
+   */
   mayBeTaken(run: string): boolean {
     const facts = this.#runs.get(run);
     if (facts === undefined) return false;
     return facts.applied || facts.noted || (facts.chain.subject.manifest && facts.held !== undefined);
   }
 
-  /** Whether others than the protocol have left nothing of what was published since every row was written. */
+  /**
+   * Whether others than the protocol have left nothing of what was published since every
+   * row was written.
+   */
   areAllTaken(subject: string): boolean {
     const chain = this.#chains.get(subject)!;
     if (chain.taken.length === 0 && chain.spoiledStep < 0) return false;
     return !this.#filesOf(chain).some(file => rowsOf(file).length > 0);
   }
 
-  /** Whether a request of long ago wrote the blob, when its run was over, or the disk knew no more of it. */
+  /**
+   * Whether a request of long ago wrote the blob, when its run was over, or the disk knew
+   * no more of it.
+   */
   cameLate({ metadata, step }: Version): boolean {
     const { removedStep, forgotten = false } = this.#runs.get(metadata['run'] ?? '') ?? {};
     return forgotten || (removedStep !== undefined && step >= removedStep);
@@ -174,7 +184,10 @@ export class Oracle {
     return this.#chains.get(subject)!.wasLost;
   }
 
-  /** Whether, after another writer's interference, a late request of ours wrote a `latest.json` that was given up. */
+  /**
+   * Whether, after another writer's interference, a late request of ours wrote a
+   * `latest.json` that was given up.
+   */
   cameBack(subject: string): boolean {
     return this.#chains.get(subject)!.cameBack;
   }
@@ -208,7 +221,10 @@ export class Oracle {
     this.#checkFile(facts.chain);
   }
 
-  /** The protocol said that the run failed, and the process lives: it left nothing, or a decision. */
+  /**
+   * The protocol said that the run failed, and the process lives: it left nothing, or a
+   * decision.
+   */
   failed(run: string, disk: VirtualDisk): void {
     const facts = this.#runs.get(run);
     if (facts === undefined) return;
@@ -268,17 +284,22 @@ export class Oracle {
     else this.#remember(facts);
   };
 
-  /** What was published in a file that runs append to goes only when every row is written again, and so does its name. */
+  /**
+   * What was published in a file that runs append to goes only when every row is written
+   * again, and so does its name.
+   */
   #checkKept({ name, before, after }: BlobEvent): void {
     const by = this.#runs.get(after?.metadata['run'] ?? '');
     const owner = this.#runs.get(before?.metadata['run'] ?? '');
-    // A run that an old disk was put back over, before latest.json named it, looks as one that was withdrawn.
+    // A run that an old disk was put back over, before latest.json named it, looks as one
+    // that was withdrawn.
     const isUnknown = owner?.forgotten && owner.chain.last !== owner;
     if (by && owner && owner !== by && owner.published && !isUnknown && !(by.full && owner.full)) {
       if (by.full || !by.chain.subject.appends) by.replaced.add(name);
     }
     if (by?.full || by?.forgotten) return;
-    // A full run deletes what it has written again, also where another writer keeps it out of latest.json.
+    // A full run deletes what it has written again, also where another writer keeps it
+    // out of latest.json.
     const newest = owner?.chain.newest;
     if (after === undefined && newest?.full && newest.decided) return;
     if (owner?.published && owner.chain.subject.appends && this.#filesOf(owner.chain, [before!]).length > 0) {
@@ -331,7 +352,8 @@ export class Oracle {
     const staged = facts.staged.get(after.name);
     if (staged === undefined) this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
     else if (staged.bytes !== after.bytes.length) this.#takenBack(facts, after);
-    // A late request of a run that was withdrawn: nobody can stop it any more, and no manifest names the file.
+    // A late request of a run that was withdrawn: nobody can stop it any more, and no
+    // manifest names the file.
     const isLate = facts.refused && facts.removedStep !== undefined;
     if (facts.chain.subject.manifest || facts.published || isLate) return;
     const files = facts.names.map(name => facts.committed.get(name));
@@ -369,7 +391,8 @@ export class Oracle {
       chain.cameBack = true;
       return;
     }
-    // Somebody had deleted its files or its manifest, or put an old state back, and it was given up.
+    // Somebody had deleted its files or its manifest, or put an old state back, and it
+    // was given up.
     if (facts.removedStep !== undefined || (facts.forgotten && chain.wasLost)) chain.cameBack = true;
     if (published.files.map(({ name }) => name).join() !== facts.names.join()) {
       this.violate(`the manifest of ${run} does not list its files`);
@@ -383,7 +406,8 @@ export class Oracle {
       }
       if (this.#container!.blobs.get(name)?.etag !== etag && !facts.forgotten) {
         const changes = this.#changesSince(name, version.step);
-        // The run was being withdrawn for what another writer had done, and its last request arrived after all.
+        // The run was being withdrawn for what another writer had done, and its last
+        // request arrived after all.
         const isOver = facts.removedStep !== undefined || changes.at(-1)?.by === run;
         const withdrawn = isOver && this.#mayBeDropped(facts);
         if (withdrawn) chain.cameBack = true;
@@ -438,7 +462,8 @@ export class Oracle {
         else held.set(key, value);
       }
     }
-    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of them again when they return.
+    // `upsert` does not say which keys are gone: its consumer keeps them, and is told of
+    // them again when they return.
     if (subject.syncMode === 'upsert')
       for (const key of held.keys()) if (!facts.source.has(key)) held.delete(key);
     const expected =
@@ -458,7 +483,10 @@ export class Oracle {
     if (chain && by === 'foreign') chain.spoiledStep = this.#world.step;
   }
 
-  /** The file that all runs append to, with what consumers have moved away, holds what a consumer holds, each row once. */
+  /**
+   * The file that all runs append to, with what consumers have moved away, holds what a
+   * consumer holds, each row once.
+   */
   #checkFile(chain: Chain): void {
     const { subject, held, last, lastFull, spoiledStep } = chain;
     // What another writer has destroyed is there again once every row was written.
@@ -500,7 +528,9 @@ export class Oracle {
     }
   }
 
-  /** When all is calm and a run has succeeded: nothing was lost and nothing is left over. */
+  /**
+   * When all is calm and a run has succeeded: nothing was lost and nothing is left over.
+   */
   checkEnd(subject: string, source: Rows): void {
     const { last, lost } = this.#chains.get(subject)!;
     if (last === undefined || lost) {
@@ -544,7 +574,10 @@ export class Oracle {
     return lost ? [] : (last?.names ?? []);
   }
 
-  /** "Where it cannot hold": blocks expired, another writer on the same name, the container emptied, an old disk. */
+  /**
+   * "Where it cannot hold": blocks expired, another writer on the same name, the
+   * container emptied, an old disk.
+   */
   #mayBeDropped(facts: RunFacts): boolean {
     if (facts.forgotten || this.#world.milliseconds - facts.startedMs > WEEK_MS) return true;
     return facts.names.some(name =>

@@ -26,7 +26,9 @@ export interface Subject {
   readonly latest: string;
   readonly mayDelete: boolean;
   readonly appends: boolean;
-  /** All runs write to one file: where they append, it must hold what a consumer holds. */
+  /**
+   * All runs write to one file: where they append, it must hold what a consumer holds.
+   */
   readonly hasOneFile: boolean;
   /** Name of the blob that says that all files of a run are in place. */
   readonly completion?: string;
@@ -49,18 +51,30 @@ export interface FinishedRun {
 
 export interface Chain {
   readonly subject: Subject;
-  /** The run that `latest.json` names, or that was published last where there are no manifests. */
+  /**
+   * The run that `latest.json` names, or that was published last where there are no
+   * manifests.
+   */
   last: RunFacts | undefined;
   /** The newest run that was published, whatever has become of `latest.json`. */
   newest: RunFacts | undefined;
-  /** What a consumer has that applied every generation; of `insert`, all keys that ever came. */
+  /**
+   * What a consumer has that applied every generation; of `insert`, all keys that ever
+   * came.
+   */
   held: Rows;
   /** Somebody else has deleted or replaced `latest.json` since. */
   lost: boolean;
   wasLost: boolean;
-  /** After another writer's interference a late request of ours wrote a `latest.json` that was given up. */
+  /**
+   * After another writer's interference a late request of ours wrote a `latest.json` that
+   * was given up.
+   */
   cameBack: boolean;
-  /** The run that last wrote every row, and the last step at which another writer touched the subject's files. */
+  /**
+   * The run that last wrote every row, and the last step at which another writer touched
+   * the subject's files.
+   */
   lastFull: RunFacts | undefined;
   spoiledStep: number;
   /** What consumers have moved away, as it was then. */
@@ -74,7 +88,10 @@ export interface RunFacts {
   readonly generation: number;
   readonly previousGeneration: number;
   readonly full: boolean;
-  /** Rows of the baseline, of which a full run has to say what became; none where it starts over. */
+  /**
+   * Rows of the baseline, of which a full run has to say what became; none where it
+   * starts over.
+   */
   readonly known: Rows;
   /** What a consumer holds once it has applied the run. */
   held: Rows | undefined;

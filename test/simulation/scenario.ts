@@ -14,11 +14,19 @@ export interface Scenario {
   readonly network: NetworkFaults;
   /** How often a write to the disk fails. */
   readonly diskFaults: number;
-  /** How often, of all starts, the process is killed or the power is cut before its end. */
+  /**
+   * How often, of all starts, the process is killed or the power is cut before its end.
+   */
   readonly crashes: number;
-  /** How often, of all starts, another writer changes something in the container while it runs. */
+  /**
+   * How often, of all starts, another writer changes something in the container while it
+   * runs.
+   */
   readonly foreignWrites: number;
-  /** The other writer only takes names that a run may be about to write, and gives them back. */
+  /**
+   * The other writer only takes names that a run may be about to write, and gives them
+   * back.
+   */
   readonly foreignTakesNames: boolean;
   /** How often the state is put back to what it was at an earlier moment. */
   readonly restores: number;
@@ -28,7 +36,9 @@ export interface Scenario {
   readonly rowsPerPart: number;
   /** Files that are appended to end with a block of its own. */
   readonly hasEnd: boolean;
-  /** How often, of all starts, a consumer moves or archives files that it has read before. */
+  /**
+   * How often, of all starts, a consumer moves or archives files that it has read before.
+   */
   readonly consumes: number;
 }
 
@@ -50,7 +60,8 @@ export function chooseScenario(random: Random, consumers: Random, completes = fa
     random.chance(probability) ? amount * often : 0;
   const manifest = random.chance(0.9);
   const restores = manifest ? sometimes(0.15, 0.3) : 0;
-  // Without manifests nothing tells of an old disk or of files that were taken away too early.
+  // Without manifests nothing tells of an old disk or of files that were taken away too
+  // early.
   return {
     activations: names.map(name => chooseActivation(name, { manifest, completes }, random, consumers)),
     // An old state is something only after a while.
@@ -115,7 +126,10 @@ function chooseIfExists(fileName: string, syncMode: string, random: Random): Cho
 
 const known = new Map<string, ResolvedActivation>();
 
-/** Parsing a configuration takes longer than a whole seed: that is done once, and each choice is laid over it. */
+/**
+ * Parsing a configuration takes longer than a whole seed: that is done once, and each
+ * choice is laid over it.
+ */
 function activationOf(name: string, keys: Choices): ResolvedActivation {
   const there = known.get(name) ?? resolvedOf(name);
   known.set(name, there);

@@ -71,7 +71,10 @@ interface ChangedRow {
 const MD5 = Buffer.alloc(16, 1);
 const SHA256 = Buffer.alloc(32, 2);
 
-/** The steps of a run as `exportOnce` wants them, on a handful of rows: what export-run.ts does with a database. */
+/**
+ * The steps of a run as `exportOnce` wants them, on a handful of rows: what export-run.ts
+ * does with a database.
+ */
 export function simulatedRun(options: SimulatedRunOptions): RunSteps {
   const { activation, run, process, schema } = options;
   const { random } = process.world;
@@ -158,7 +161,10 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
   };
 }
 
-/** One generation of so many is as an older version would leave it, for the next to carry over. */
+/**
+ * One generation of so many is as an older version would leave it, for the next to carry
+ * over.
+ */
 const OLDER_EACH = 4;
 const OLDER_SEED = [1, 2, 3, 4] as const;
 
@@ -197,7 +203,8 @@ async function stream(
     key,
     change === Change.removed ? undefined : value,
   ]);
-  // A baseline that is carried over is written again. With `insert` a key stays as it came first.
+  // A baseline that is carried over is written again. With `insert` a key stays as it
+  // came first.
   const kept: Delta = [...rows, ...(keepsRemoved ? before : [])];
   await journal.write(run, DELTA_LOG, plan.replacesBaseline ? kept : delta);
   const added = changed.filter(({ change, key }) => change === Change.added && !before.has(key)).length;

@@ -57,7 +57,10 @@ test('repeats a seed exactly', async () => {
   }
 });
 
-/** A change of the simulator gives seeds another meaning: find new ones with the fix taken out. */
+/**
+ * A change of the simulator gives seeds another meaning: find new ones with the fix taken
+ * out.
+ */
 const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]])[] = [
   ['recovery acted on a decision that no sync had made durable', [17920]],
   ['recovery dropped a published run whose file a consumer had taken away', [22636, 27630]],

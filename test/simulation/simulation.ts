@@ -25,7 +25,9 @@ export interface VirtualParts {
 }
 
 export interface SimulationOptions {
-  /** Puts something else in the place of parts: how mutations of the protocol are made. */
+  /**
+   * Puts something else in the place of parts: how mutations of the protocol are made.
+   */
   readonly mutate?: ((parts: VirtualParts) => Partial<ProtocolParts>) | undefined;
   /** Whether runs write completion files. */
   readonly completes?: boolean;
@@ -89,7 +91,10 @@ const MOMENTS = 70;
 const FOR_EVER = 2 ** 30;
 const TARGET = 'acme/exports';
 const TAGS = { tags: { team: 'crm' } };
-/** Starts after which a site must have succeeded once nothing goes wrong any more; each error may need a person. */
+/**
+ * Starts after which a site must have succeeded once nothing goes wrong any more; each
+ * error may need a person.
+ */
 const CALM_STARTS = 6;
 
 class Simulation {
@@ -183,7 +188,10 @@ class Simulation {
     }
   }
 
-  /** Nothing goes wrong any more: every site must come to a success, and what it has published must be right. */
+  /**
+   * Nothing goes wrong any more: every site must come to a success, and what it has
+   * published must be right.
+   */
   async #calm(): Promise<void> {
     if (this.#random.chance(0.5)) this.#world.settle();
     this.#passTime();
@@ -385,7 +393,8 @@ class Simulation {
     const written = new Set(record.files.map(({ name }) => name));
     const firsts = new Set(record.files.map(({ name }) => firstOf(name)));
     const begun = before.filter(name => name !== firstOf(name) && written.has(firstOf(name)));
-    // Whatever earlier run they are of, unless another writer or a late request has made a gap, or they have come only now.
+    // Whatever earlier run they are of, unless another writer or a late request has made
+    // a gap, or they have come only now.
     const older = [...this.#container.blobs.values()].filter(
       blob =>
         blob.metadata['sluice'] === activation.name &&
@@ -394,7 +403,8 @@ class Simulation {
         !this.#oracle.cameLate(blob),
     );
     const { foreignWrites, consumes, restores } = this.#scenario;
-    // Where no run appends, nothing remembers how many parts there were behind one that is gone.
+    // Where no run appends, nothing remembers how many parts there were behind one that
+    // is gone.
     const remembers = activation.ifExists === 'append' && restores === 0;
     const found = foreignWrites > 0 || (consumes > 0 && !remembers) ? [] : older.map(({ name }) => name);
     // What is appended to keeps the parts before.
@@ -448,7 +458,10 @@ class Simulation {
     }
   }
 
-  /** A consumer that reads what is published, then moves some of it away or archives it, while no process runs. */
+  /**
+   * A consumer that reads what is published, then moves some of it away or archives it,
+   * while no process runs.
+   */
   #consume(): void {
     const random = this.#consumers;
     if (!random.chance(this.#scenario.consumes)) return;
@@ -474,8 +487,8 @@ class Simulation {
   }
 
   /**
-   * Another program, or a person, that writes and deletes as it pleases; where there are no manifests, a consumer that
-   * takes a file away once its run is done.
+   * Another program, or a person, that writes and deletes as it pleases; where there are
+   * no manifests, a consumer that takes a file away once its run is done.
    */
   #writeAsOther(): void {
     const random = this.#random;

@@ -13,10 +13,15 @@ export interface VirtualBaselineOptions {
 
 const NO_ROWS: Rows = new Map();
 
-/** The baseline with its promise and nothing more: a crash within `apply` leaves the generation before or the one after. */
+/**
+ * The baseline with its promise and nothing more: a crash within `apply` leaves the
+ * generation before or the one after.
+ */
 export class VirtualBaseline implements ProtocolBaseline {
   readonly #options: VirtualBaselineOptions;
-  /** As it was opened, or as it was brought forward: another process sees only the disk. */
+  /**
+   * As it was opened, or as it was brought forward: another process sees only the disk.
+   */
   #open: StoredBaseline | undefined;
 
   constructor(options: VirtualBaselineOptions) {

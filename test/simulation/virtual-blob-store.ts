@@ -30,7 +30,10 @@ export interface VirtualBlobStoreOptions {
 const LONGEST_DELAY_STEPS = 150;
 const UNANSWERED = { outcome: 'unknown', message: 'no answer' } as const;
 
-/** A connection to the container: what gets lost, delayed or doubled between a process and the service. */
+/**
+ * A connection to the container: what gets lost, delayed or doubled between a process and
+ * the service.
+ */
 export class VirtualBlobStore implements BlobStore, BlockLists {
   readonly #options: VirtualBlobStoreOptions;
 
@@ -112,7 +115,10 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
     return { outcome: 'refused', reason: applied, message: `${what}: ${applied}` };
   }
 
-  /** Sends what changes a blob: it happens now, later, twice or not at all, and the answer arrives or does not. */
+  /**
+   * Sends what changes a blob: it happens now, later, twice or not at all, and the answer
+   * arrives or does not.
+   */
   #send<T, U>(what: string, apply: () => T, noAnswer: U): T | U {
     const { process, faults } = this.#options;
     const { world } = process;

@@ -1,7 +1,10 @@
 import type { BlobWriteProperties, Precondition } from '../../src/sinks/sink.ts';
 import type { World } from './world.ts';
 
-/** A consumer reads what is published before it moves or archives it; a foreign writer does as it pleases. */
+/**
+ * A consumer reads what is published before it moves or archives it; a foreign writer
+ * does as it pleases.
+ */
 export type Writer = 'sluice' | 'foreign' | 'consumer';
 
 /** One state of one blob. */
@@ -35,7 +38,10 @@ export type Applied = { readonly etag: string } | 'condition' | 'blocks missing'
 export const WEEK_MS = 7 * 86_400_000;
 const NO_BLOCKS: ReadonlyMap<string, Uint8Array> = new Map();
 
-/** A container with Azure's rules (field-notes). Everything that it does is done at once and atomically. */
+/**
+ * A container with Azure's rules (field-notes). Everything that it does is done at once
+ * and atomically.
+ */
 export class VirtualContainer {
   readonly blobs = new Map<string, Version>();
   /** Every state that any blob ever had, by ETag. */

@@ -20,11 +20,17 @@ type Files = Map<string, unknown>;
 
 interface Folder {
   readonly files: Files;
-  /** What a power cut may bring back: the content before, of files that were not synced since. */
+  /**
+   * What a power cut may bring back: the content before, of files that were not synced
+   * since.
+   */
   readonly unsynced: Files;
 }
 
-/** The local disk of one activation, as the operating system shows it, and what of it a power cut may take. */
+/**
+ * The local disk of one activation, as the operating system shows it, and what of it a
+ * power cut may take.
+ */
 export class VirtualDisk {
   readonly folders = new Map<string, Folder>();
   /** Folders whose removal no sync has covered yet. */
@@ -39,7 +45,10 @@ export class VirtualDisk {
     if (!this.folders.has(run)) this.folders.set(run, { files: new Map(), unsynced: new Map() });
   }
 
-  /** The content is there for whoever reads, and may be gone after a power cut until `sync`. */
+  /**
+   * The content is there for whoever reads, and may be gone after a power cut until
+   * `sync`.
+   */
   write(run: string, name: string, content: unknown): void {
     const folder = this.folders.get(run);
     if (folder === undefined) throw new Error(`ENOENT: no folder ${run}`);
@@ -106,7 +115,10 @@ export interface VirtualJournalOptions {
   readonly onNoted: (run: string) => void;
 }
 
-/** `Journal` with its promise and nothing more: a write is durable once it has resolved, and no removal is atomic. */
+/**
+ * `Journal` with its promise and nothing more: a write is durable once it has resolved,
+ * and no removal is atomic.
+ */
 export class VirtualJournal implements Journal {
   readonly #options: VirtualJournalOptions;
 

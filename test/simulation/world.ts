@@ -2,8 +2,9 @@ import type { Clock } from '../../src/publish/roll-forward.ts';
 import type { Random } from './random.ts';
 
 /**
- * What all virtual parts share: one clock, one source of chance, one list of things that happen later. Time passes only
- * by steps, and a step is one interaction of a process with something outside it, so a seed fixes everything.
+ * What all virtual parts share: one clock, one source of chance, one list of things that
+ * happen later. Time passes only by steps, and a step is one interaction of a process
+ * with something outside it, so a seed fixes everything.
  */
 export class World implements Clock {
   readonly random: Random;
@@ -49,7 +50,10 @@ export class World implements Clock {
     for (const { act } of due) act();
   }
 
-  /** `act` happens by itself after so many steps, whatever has become of the process that caused it. */
+  /**
+   * `act` happens by itself after so many steps, whatever has become of the process that
+   * caused it.
+   */
   later(steps: number, act: () => void): void {
     this.#later.push({ step: this.step + steps, act });
   }
@@ -62,7 +66,10 @@ export class World implements Clock {
   }
 }
 
-/** What a dead process is unwound with. It is no `SluiceError`, so that nothing takes it for something to handle. */
+/**
+ * What a dead process is unwound with. It is no `SluiceError`, so that nothing takes it
+ * for something to handle.
+ */
 export const CRASH = new Error('the process is dead');
 
 /** One incarnation of the program: from its start to its end or to its crash. */
@@ -77,7 +84,10 @@ export class Process {
     this.#left = momentsToLive;
   }
 
-  /** Begins an interaction. Whether the process dies right here, with the request on its way. */
+  /**
+   * Begins an interaction. Whether the process dies right here, with the request on its
+   * way.
+   */
   diesSending(what: string): boolean {
     if (!this.alive) throw CRASH;
     this.world.advance();

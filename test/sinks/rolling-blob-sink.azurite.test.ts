@@ -74,7 +74,10 @@ function setup(
     emptyFiles: 'write',
     ...options,
   });
-  /** Commits what was staged and reads it back through the emulator, not through the product. */
+  /**
+   * Commits what was staged and reads it back through the emulator, not through the
+   * product.
+   */
   const publish = async (): Promise<Buffer[]> => {
     const contents: Buffer[] = [];
     for (const { name, blockIds, bytes, md5, sha256 } of sink.files) {

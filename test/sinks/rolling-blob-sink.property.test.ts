@@ -15,11 +15,17 @@ import type { StagedFile } from '../../src/sinks/sink.ts';
 import { MemoryBlobStore } from './support/memory-blob-store.ts';
 import { batchOf, JsonArrayEncoder, textsOf } from './support/rows.ts';
 
-/** What surrounds deflated data in a gzip file, and the most that one flush more than needed takes. */
+/**
+ * What surrounds deflated data in a gzip file, and the most that one flush more than
+ * needed takes.
+ */
 const GZIP_BYTES = 20;
 const FLUSH_BYTES = 16;
 
-/** Rows of up to about `bytes`: of every size, easy and hard to compress, some longer as JSON than as text. */
+/**
+ * Rows of up to about `bytes`: of every size, easy and hard to compress, some longer as
+ * JSON than as text.
+ */
 const rowOf = (bytes: number): fc.Arbitrary<string> =>
   fc.oneof(
     { weight: 6, arbitrary: fc.string({ maxLength: Math.min(bytes, 40) }) },
@@ -44,7 +50,10 @@ const LIMITS = fc.record(
   { requiredKeys: ['blockBytes'] },
 );
 
-/** Rows with their changes, most of them small against the limits, so that few runs end at a row that is too large. */
+/**
+ * Rows with their changes, most of them small against the limits, so that few runs end at
+ * a row that is too large.
+ */
 const LIMITS_AND_ROWS = fc.tuple(LIMITS, fc.constantFrom(1, 4, 10)).chain(([limits, rowsPerFile]) => {
   const { maxFileBytes = 3000, maxBlocks = 200, blockBytes } = limits;
   const rowBytes = Math.ceil(Math.min(maxFileBytes, maxBlocks * blockBytes, 3000) / rowsPerFile);

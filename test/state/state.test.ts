@@ -226,7 +226,8 @@ test('a baseline whose rows have another digest or count than its state says is 
   withExporter(async exporter => {
     const activation = await firstRun(exporter);
     const { backup: id } = await backup(activation);
-    // The descriptor lies about the digest: only --backup takes a descriptor that latest.json does not vouch for.
+    // The descriptor lies about the digest: only --backup takes a descriptor that
+    // latest.json does not vouch for.
     await replaceBlob(exporter, `${STATE}backups/${id}.json`, bytes =>
       Buffer.from(bytes.toString().replace(/"low": (-?\d+)/, (_, low) => `"low": ${Number(low) ^ 1}`)),
     );

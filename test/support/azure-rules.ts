@@ -16,9 +16,10 @@ interface Staged {
 }
 
 /**
- * A hook for blob-proxy.ts with the rules of Azure Storage that the emulator does not have: no empty block, ids of one
- * length, limits on blocks, staged blocks gone after Put Blob, Delete Blob and a commit that leaves them out, and the
- * error of an expired SAS. Limits can be set low, so that a test need not stage a hundred thousand blocks.
+ * A hook for blob-proxy.ts with the rules of Azure Storage that the emulator does not
+ * have: no empty block, ids of one length, limits on blocks, staged blocks gone after Put
+ * Blob, Delete Blob and a commit that leaves them out, and the error of an expired SAS.
+ * Limits can be set low, so that a test need not stage a hundred thousand blocks.
  */
 export function azureRules(limits: AzureLimits = {}): BlobHook {
   const { committedBlocks = 50_000, uncommittedBlocks = 100_000, now = () => new Date() } = limits;
@@ -74,7 +75,10 @@ export function azureRules(limits: AzureLimits = {}): BlobHook {
   };
 }
 
-/** Ends the staging of all blocks of a blob; those that `isDropped` are no longer there to commit. */
+/**
+ * Ends the staging of all blocks of a blob; those that `isDropped` are no longer there to
+ * commit.
+ */
 function discard(staged: Staged, isDropped: (id: string) => boolean): void {
   for (const id of staged.ids) if (isDropped(id)) staged.discarded.add(id);
   staged.ids.clear();

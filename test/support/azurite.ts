@@ -1,7 +1,8 @@
 /**
- * A real Azurite for tests. `getAzurite` gives the one that all test files share: the one at
- * SLUICE_TEST_AZURITE_URL (the launcher run-tests.ts sets it), else one inside this process. Nothing has to be
- * stopped by the tests. Containers are what isolates tests; each is new and has a name of its own.
+ * A real Azurite for tests. `getAzurite` gives the one that all test files share: the one
+ * at SLUICE_TEST_AZURITE_URL (the launcher run-tests.ts sets it), else one inside this
+ * process. Nothing has to be stopped by the tests. Containers are what isolates tests;
+ * each is new and has a name of its own.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -24,13 +25,17 @@ export interface TestContainer extends BlobEmulatorAddress {
   /** The SDK's client with the account key, for looking behind the product's back. */
   readonly client: ContainerClient;
   /**
-   * A SAS token for this container, without `?`. `permissions` are letters as in `racwdl`; it expires in an
-   * hour unless told otherwise; a time in the past gives an expired one.
+   * A SAS token for this container, without `?`. `permissions` are letters as in
+   * `racwdl`; it expires in an hour unless told otherwise; a time in the past gives an
+   * expired one.
    */
   sas(permissions: string, expiresOn?: Date): string;
   /** Names of the committed blobs, sorted; all, or those that begin so. */
   list(prefix?: string): Promise<string[]>;
-  /** Committed blobs and, with zero length, those that have staged blocks only; metadata and tags included. */
+  /**
+   * Committed blobs and, with zero length, those that have staged blocks only; metadata
+   * and tags included.
+   */
   describe(): Promise<BlobItem[]>;
   download(name: string): Promise<Buffer>;
   drop(): Promise<void>;

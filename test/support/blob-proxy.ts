@@ -1,19 +1,26 @@
 /**
- * An HTTP proxy in front of a blob endpoint, for faults and for looking at requests. A hook decides about every
- * request before its body is read; bodies are streamed through unless the hook asks for them.
+ * An HTTP proxy in front of a blob endpoint, for faults and for looking at requests. A
+ * hook decides about every request before its body is read; bodies are streamed through
+ * unless the hook asks for them.
  */
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
-/** A request as the hook sees it. The account is that of the emulator's URLs: their first segment. */
+/**
+ * A request as the hook sees it. The account is that of the emulator's URLs: their first
+ * segment.
+ */
 export interface BlobRequest {
   readonly method: string;
   /** Path and query as sent. */
   readonly url: string;
   readonly query: URLSearchParams;
-  /** The operation, as in `?comp=block`; undefined for Put Blob, Get Blob, Delete Blob and the like. */
+  /**
+   * The operation, as in `?comp=block`; undefined for Put Blob, Get Blob, Delete Blob and
+   * the like.
+   */
   readonly comp: string | undefined;
   readonly container: string | undefined;
   /** Decoded name; undefined for requests about the container or the account. */
@@ -21,7 +28,10 @@ export interface BlobRequest {
   readonly headers: IncomingHttpHeaders;
   /** Reads the whole body, which is then forwarded from memory. */
   body(): Promise<Buffer>;
-  /** Status that the endpoint gave, whether the client got it or not; undefined when the request never got there. */
+  /**
+   * Status that the endpoint gave, whether the client got it or not; undefined when the
+   * request never got there.
+   */
   readonly outcome: Promise<number | undefined>;
 }
 
@@ -32,8 +42,8 @@ export interface BlobAnswer {
 }
 
 /**
- * What to do with a request. `undefined` forwards it. An answer is given without forwarding, after the body was
- * taken. The rest:
+ * What to do with a request. `undefined` forwards it. An answer is given without
+ * forwarding, after the body was taken. The rest:
  *   reset                   cut the connection, nothing reaches the endpoint
  *   reset-after-apply       the endpoint does the work, then the connection is cut instead of an answer
  *   black-hole              take the body, never answer; nothing reaches the endpoint
@@ -65,7 +75,9 @@ export function firstOf(...hooks: readonly BlobHook[]): BlobHook {
 export interface RecordedRequest extends BlobRequest {
   /** Undefined until the hook has decided, and when it lets the request pass. */
   action: BlobAction;
-  /** Status of the endpoint's answer, or of the hook's; undefined before, and without one. */
+  /**
+   * Status of the endpoint's answer, or of the hook's; undefined before, and without one.
+   */
   status: number | undefined;
   /** Bytes of the request's body that came in so far. */
   bodyBytes: number;
@@ -81,7 +93,9 @@ export interface BlobProxy {
   setHook(hook: BlobHook | undefined): void;
   /** The first request, past or future, for which `matches` holds as it arrives. */
   seen(matches: (request: BlobRequest) => boolean): Promise<RecordedRequest>;
-  /** The first request, past or future, that was answered and for which `matches` holds. */
+  /**
+   * The first request, past or future, that was answered and for which `matches` holds.
+   */
   answered(matches: (request: RecordedRequest) => boolean): Promise<RecordedRequest>;
   /** Cuts all connections, those that wait for an answer too. */
   close(): Promise<void>;
@@ -101,7 +115,10 @@ export function azureError(
   };
 }
 
-/** `target` is the URL of the account, a container or just the origin; the path of requests is kept as it is. */
+/**
+ * `target` is the URL of the account, a container or just the origin; the path of
+ * requests is kept as it is.
+ */
 export async function startBlobProxy(target: string, initialHook?: BlobHook): Promise<BlobProxy> {
   const endpoint = new URL(target);
   const requests: RecordedRequest[] = [];
@@ -162,7 +179,8 @@ export async function startBlobProxy(target: string, initialHook?: BlobHook): Pr
       reached = resolve;
     });
     handle(incoming, outgoing, reached, outcome)
-      // A failing hook, endpoint or client: the client sees a cut connection, as from a broken network.
+      // A failing hook, endpoint or client: the client sees a cut connection, as from a
+      // broken network.
       .catch(() => reset(incoming))
       .finally(() => reached(undefined));
   });
@@ -256,7 +274,8 @@ async function forward(
   forwarded: Set<http.ClientRequest>,
 ): Promise<IncomingMessage> {
   const { method, url: path, headers } = incoming;
-  // A connection for each request: one kept alive could be closed by the endpoint just as it is used again.
+  // A connection for each request: one kept alive could be closed by the endpoint just as
+  // it is used again.
   const options = { host: endpoint.hostname, port: endpoint.port, method, path, agent: false };
   const request = http.request({ ...options, headers: { ...headers, connection: 'close' } });
   forwarded.add(request);
@@ -265,7 +284,8 @@ async function forward(
     if (!incoming.complete) request.destroy();
   });
   const answered = once(request, 'response') as Promise<[IncomingMessage]>;
-  // An endpoint may answer before it has taken the body; a request that cannot be sent fails by itself.
+  // An endpoint may answer before it has taken the body; a request that cannot be sent
+  // fails by itself.
   body.sendTo(request).catch(() => {});
   const [response] = await answered;
   return response;

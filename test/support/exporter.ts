@@ -9,7 +9,10 @@ import { getPostgres, type TestDatabase } from './postgres.ts';
 
 type Settings = Record<string, unknown>;
 
-/** A database, a container and a data directory of a test's own, and activations between them. */
+/**
+ * A database, a container and a data directory of a test's own, and activations between
+ * them.
+ */
 export class Exporter {
   readonly database: TestDatabase;
   readonly container: TestContainer;
@@ -28,7 +31,10 @@ export class Exporter {
     return new Exporter(database, container, await mkdtemp(join(tmpdir(), 'sluice-run-')));
   }
 
-  /** An activation `name` of the query, with the keys of an activation and of the other sections as they are given. */
+  /**
+   * An activation `name` of the query, with the keys of an activation and of the other
+   * sections as they are given.
+   */
   activation(
     settings: Settings & {
       sql?: string;

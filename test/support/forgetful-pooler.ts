@@ -1,6 +1,7 @@
 /**
- * What a pooler in transaction mode is to a client: it has a key of its own for each session, forgets it as soon as the client's
- * socket closes, keeps the server's session running all the same, and drops a CancelRequest whose sender half-closes behind it.
+ * What a pooler in transaction mode is to a client: it has a key of its own for each
+ * session, forgets it as soon as the client's socket closes, keeps the server's session
+ * running all the same, and drops a CancelRequest whose sender half-closes behind it.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';

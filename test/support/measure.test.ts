@@ -6,7 +6,8 @@ import { measure } from '../../bench/support/measure.ts';
 import { spread } from '../../bench/support/statistics.ts';
 
 test('measures CPU and memory of a command together with those of its children', async () => {
-  // The parent sleeps in spawnSync; the child works for 300 ms of its CPU and holds 200 MB.
+  // The parent sleeps in spawnSync; the child works for 300 ms of its CPU and holds 200
+  // MB.
   const child = `const b = Buffer.alloc(200e6, 1); while (process.cpuUsage().user < 300e3) b.fill(2, 0, 1e6);`;
   const parent = `require('child_process').spawnSync(process.execPath, ['-e', ${JSON.stringify(child)}]); console.log('done'); process.exit(3)`;
   const result = await measure(process.execPath, ['-e', parent]);

@@ -12,7 +12,10 @@ import { type Row, toBatch } from './row-batches.ts';
 
 export const OLDER_SEED: HashSeed = [0x3ade68b1, -1234567890, 42, 0x7fffffff];
 
-/** Two texts of which MurmurHash3 has the same hash, whatever its seed, where they begin at a block of 16 bytes. */
+/**
+ * Two texts of which MurmurHash3 has the same hash, whatever its seed, where they begin
+ * at a block of 16 bytes.
+ */
 export const COLLIDING = [
   '!!.kfillfillCF!v!!!!fillfillfill',
   ')D\u00ADfillfill\u00A0e !!4ufillfillfill',
@@ -20,7 +23,10 @@ export const COLLIDING = [
 /** Fills the first block together with the length of the field. */
 export const BLOCK = '123456789012';
 
-/** Puts in the place of a baseline the one that an older version would have made of these rows. */
+/**
+ * Puts in the place of a baseline the one that an older version would have made of these
+ * rows.
+ */
 export async function makeOlder(
   directory: string,
   rows: readonly Row[],

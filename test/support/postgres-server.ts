@@ -25,7 +25,10 @@ import { guardServerDirectory, type Reaper } from './process-reaper.ts';
 /** Names the folder of a cluster that new servers copy. */
 export const POSTGRES_TEMPLATE_VARIABLE = 'SLUICE_TEST_POSTGRES_TEMPLATE';
 
-/** PostgreSQL's three ways to shut down: wait for clients, end their sessions, or leave as in a crash. */
+/**
+ * PostgreSQL's three ways to shut down: wait for clients, end their sessions, or leave as
+ * in a crash.
+ */
 export type StopMode = 'smart' | 'fast' | 'immediate';
 const SIGNAL = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
@@ -48,14 +51,18 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_wal_senders: '0',
   autovacuum: 'off',
   jit: 'off',
-  // Start-up is told by a line of level LOG; errors of statements, which tests provoke by the dozen, rank below.
+  // Start-up is told by a line of level LOG; errors of statements, which tests provoke by
+  // the dozen, rank below.
   log_min_messages: 'log',
   lc_messages: 'C',
 };
 
 const LOG_TAIL_CHARS = 16_384;
 
-/** A PostgreSQL server of our own, in a temporary directory, on a free loopback port which it keeps for life. */
+/**
+ * A PostgreSQL server of our own, in a temporary directory, on a free loopback port which
+ * it keeps for life.
+ */
 export class PostgresServer {
   readonly version: string;
   readonly #binaries: PostgresBinaries;
@@ -74,7 +81,9 @@ export class PostgresServer {
     this.version = binaries.version;
   }
 
-  /** Creates the cluster and starts the server. It ends with this process at the latest. */
+  /**
+   * Creates the cluster and starts the server. It ends with this process at the latest.
+   */
   static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
     const server = await PostgresServer.create(options);
     try {
@@ -87,7 +96,10 @@ export class PostgresServer {
     }
   }
 
-  /** Creates the cluster, as a copy of that which the environment names where there is one. */
+  /**
+   * Creates the cluster, as a copy of that which the environment names where there is
+   * one.
+   */
   static async create(options: Pick<PostgresServerOptions, 'binaries'> = {}): Promise<PostgresServer> {
     const user = serverUser();
     const directory = mkdtempSync(path.join(tmpdir(), 'sluice-postgres-'));
@@ -114,8 +126,8 @@ export class PostgresServer {
   }
 
   /**
-   * A standby of this server, which needs `wal_level: replica` and `max_wal_senders`. `undefined` where the binaries cannot
-   * copy a server.
+   * A standby of this server, which needs `wal_level: replica` and `max_wal_senders`.
+   * `undefined` where the binaries cannot copy a server.
    */
   async startStandby(): Promise<PostgresServer | undefined> {
     const program = path.join(path.dirname(this.#binaries.postgres), 'pg_basebackup');
@@ -153,24 +165,34 @@ export class PostgresServer {
     return this.#log;
   }
 
-  /** Starts the stopped or killed server on the port that it had; resolves once it accepts connections. */
+  /**
+   * Starts the stopped or killed server on the port that it had; resolves once it accepts
+   * connections.
+   */
   async start(): Promise<void> {
     if (this.#process) throw new TypeError('the server runs already');
     for (let attempt = 1; ; attempt += 1) {
       const failure = await this.#launch();
       if (failure === undefined) return;
-      // After a kill the old backends may hold the shared memory for some milliseconds more.
+      // After a kill the old backends may hold the shared memory for some milliseconds
+      // more.
       if (attempt < 200 && /shared memory block|lock file|being used by/.test(failure)) continue;
       throw new Error(`PostgreSQL did not start:\n${failure}`);
     }
   }
 
-  /** Shuts down and resolves when the process has ended. Without effect when it has ended already. */
+  /**
+   * Shuts down and resolves when the process has ended. Without effect when it has ended
+   * already.
+   */
   async stop(mode: StopMode = 'fast'): Promise<void> {
     await this.#end(server => server.kill(SIGNAL[mode]));
   }
 
-  /** Kills server and sessions at once, as a power cut would; `start` then goes through crash recovery. */
+  /**
+   * Kills server and sessions at once, as a power cut would; `start` then goes through
+   * crash recovery.
+   */
   async kill(): Promise<void> {
     await this.#end(server => {
       server.kill('SIGSTOP'); // no new sessions while the present ones are counted
@@ -209,7 +231,8 @@ export class PostgresServer {
   }
 
   async #startOnFreePort(): Promise<void> {
-    // PostgreSQL cannot choose a port by itself, and a free one may be taken before it gets there.
+    // PostgreSQL cannot choose a port by itself, and a free one may be taken before it
+    // gets there.
     for (let attempt = 1; ; attempt += 1) {
       this.#port = await freePort();
       const failure = await this.#launch();
@@ -219,7 +242,10 @@ export class PostgresServer {
     }
   }
 
-  /** Resolves with undefined when the server accepts connections, and with its log when it ended before. */
+  /**
+   * Resolves with undefined when the server accepts connections, and with its log when it
+   * ended before.
+   */
   async #launch(): Promise<string | undefined> {
     const server = this.#spawn(this.#binaries.postgres, ['-D', this.dataFolder, '-p', String(this.#port)]);
     this.#log = '';

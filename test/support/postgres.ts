@@ -1,8 +1,9 @@
 /**
- * Real PostgreSQL for tests. `getPostgres` gives the one server that all test files share: the one that
- * SLUICE_TEST_POSTGRES_URL names (the launcher run-tests.ts sets it), else one that this process starts and
- * that ends with it. Nothing has to be stopped by the tests: neither the server nor its helpers keep a
- * process alive. Databases are what isolates tests; each is new and has a name of its own.
+ * Real PostgreSQL for tests. `getPostgres` gives the one server that all test files
+ * share: the one that SLUICE_TEST_POSTGRES_URL names (the launcher run-tests.ts sets it),
+ * else one that this process starts and that ends with it. Nothing has to be stopped by
+ * the tests: neither the server nor its helpers keep a process alive. Databases are what
+ * isolates tests; each is new and has a name of its own.
  */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -16,7 +17,10 @@ export const POSTGRES_URL_VARIABLE = 'SLUICE_TEST_POSTGRES_URL';
 export interface TestDatabase {
   readonly name: string;
   readonly url: string;
-  /** Runs one statement, or several without parameters, in a session as good as new; rows of the last one. */
+  /**
+   * Runs one statement, or several without parameters, in a session as good as new; rows
+   * of the last one.
+   */
   sql<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     params?: readonly unknown[],
@@ -28,7 +32,10 @@ export interface TestDatabase {
 }
 
 export interface CreateDatabaseOptions {
-  /** Defaults of sessions, as `alter database … set`: hostile ones show what the product forgets to pin. */
+  /**
+   * Defaults of sessions, as `alter database … set`: hostile ones show what the product
+   * forgets to pin.
+   */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
@@ -48,19 +55,28 @@ export interface PrivatePostgres extends TestPostgres {
   start(): Promise<void>;
   /** Kills server and sessions at once, as a power cut would. */
   kill(): Promise<void>;
-  /** Ends the server and removes its files. Also happens by itself at the end of the process. */
+  /**
+   * Ends the server and removes its files. Also happens by itself at the end of the
+   * process.
+   */
   dispose(): Promise<void>;
 }
 
 let shared: Promise<TestPostgres> | undefined;
 
-/** The server shared by the tests of this process. Its settings are not for changing: see startPrivatePostgres. */
+/**
+ * The server shared by the tests of this process. Its settings are not for changing: see
+ * startPrivatePostgres.
+ */
 export function getPostgres(): Promise<TestPostgres> {
   shared ??= findOrStart();
   return shared;
 }
 
-/** A server of the test's own, to stop, kill and restart, or to give other settings. Takes about a second. */
+/**
+ * A server of the test's own, to stop, kill and restart, or to give other settings. Takes
+ * about a second.
+ */
 export async function startPrivatePostgres(options: PostgresServerOptions = {}): Promise<PrivatePostgres> {
   const server = await PostgresServer.start(options);
   const sessions = new Sessions();
@@ -123,7 +139,10 @@ async function createDatabase(
   };
 }
 
-/** The default of PostgreSQL 15 and later logs every page of the new database: ten times the work. */
+/**
+ * The default of PostgreSQL 15 and later logs every page of the new database: ten times
+ * the work.
+ */
 async function byCopying(serverUrl: string, sessions: Sessions): Promise<string> {
   const [row] = await sessions.query<{ version: number }>(
     serverUrl,

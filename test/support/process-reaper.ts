@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Waits on its standard input. A line says that the owner has cleaned up by itself; the end of input without
- * one says that the owner is gone, however it went: then the server whose lock file lies in the directory is
- * stopped at once and the directory removed. Signals of a Ctrl-C reach the whole terminal, hence the trap.
+ * Waits on its standard input. A line says that the owner has cleaned up by itself; the
+ * end of input without one says that the owner is gone, however it went: then the server
+ * whose lock file lies in the directory is stopped at once and the directory removed.
+ * Signals of a Ctrl-C reach the whole terminal, hence the trap.
  */
 const SCRIPT = `
 trap '' INT TERM HUP QUIT
@@ -22,8 +23,9 @@ export interface Reaper {
 }
 
 /**
- * Guards `directory`, with the PostgreSQL server that may run in its `data` folder, against the end of this
- * process. Unlike an exit handler it also works after SIGKILL. It does not keep this process alive.
+ * Guards `directory`, with the PostgreSQL server that may run in its `data` folder,
+ * against the end of this process. Unlike an exit handler it also works after SIGKILL. It
+ * does not keep this process alive.
  */
 export function guardServerDirectory(directory: string): Reaper {
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'sluice-test-reaper', directory], {

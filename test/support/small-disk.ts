@@ -3,7 +3,10 @@ import { mkdtempSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A disk of so many bytes in memory, and what takes it away; `undefined` where mounting is not permitted. */
+/**
+ * A disk of so many bytes in memory, and what takes it away; `undefined` where mounting
+ * is not permitted.
+ */
 export function mountSmallDisk(bytes: number): { readonly path: string; unmount(): void } | undefined {
   const path = mkdtempSync(join(tmpdir(), 'sluice-small-disk-'));
   try {

@@ -1,5 +1,6 @@
 /**
- * A TCP proxy in front of PostgreSQL, for the faults of a network: a stall, a cut, a peer that is silently gone.
+ * A TCP proxy in front of PostgreSQL, for the faults of a network: a stall, a cut, a peer
+ * that is silently gone.
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
@@ -22,7 +23,10 @@ export interface TcpProxy {
   passed(counts: Partial<ByteCounts>): Promise<void>;
   /** Resolves when no connection is open. */
   idle(): Promise<void>;
-  /** Reads nothing from either side, so that their writes back up. New connections are accepted, and wait too. */
+  /**
+   * Reads nothing from either side, so that their writes back up. New connections are
+   * accepted, and wait too.
+   */
   pause(): void;
   /** Ends `pause`; ends `blackHole` for new connections. */
   resume(): void;
@@ -30,7 +34,10 @@ export interface TcpProxy {
   cut(): void;
   /** Passes exactly so many more bytes to the client, then cuts. */
   cutAfter(bytesToClient: number): void;
-  /** Swallows everything both sides send and never closes: the peer of a dead network. Also for new connections. */
+  /**
+   * Swallows everything both sides send and never closes: the peer of a dead network.
+   * Also for new connections.
+   */
   blackHole(): void;
   close(): Promise<void>;
 }
@@ -191,7 +198,8 @@ class Link {
   }
 
   enter(mode: Mode): void {
-    // What a black hole swallowed is missing from the stream: there is no way back for this connection.
+    // What a black hole swallowed is missing from the stream: there is no way back for
+    // this connection.
     if (this.#mode === 'black-hole') return;
     this.#mode = mode;
     for (const socket of [this.#client, this.#upstream]) {

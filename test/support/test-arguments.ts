@@ -15,7 +15,10 @@ export interface TestArguments {
 
 const DEFAULT_GLOB = 'test/**/*.test.ts';
 
-/** Flags of node --test whose value may be the next argument. Others take none, or join it by `=`. */
+/**
+ * Flags of node --test whose value may be the next argument. Others take none, or join it
+ * by `=`.
+ */
 const VALUED = new Set([
   '--test-concurrency',
   '--test-name-pattern',
@@ -27,7 +30,10 @@ const VALUED = new Set([
   '--import',
 ]);
 
-/** Separates flags from files, folders and globs, and expands these: `node --test` of Node 20 does not. */
+/**
+ * Separates flags from files, folders and globs, and expands these: `node --test` of Node
+ * 20 does not.
+ */
 export function parseTestArguments(args: readonly string[], folder = process.cwd()): TestArguments {
   const flags: string[] = [];
   const patterns: string[] = [];
@@ -55,7 +61,8 @@ function expand(pattern: string, folder: string): string[] {
   const kind = statSync(path.resolve(folder, pattern), { throwIfNoEntry: false });
   if (kind?.isFile()) return [pattern];
   const glob = kind?.isDirectory() ? path.join(pattern, '**/*.test.ts') : path.normalize(pattern);
-  // What comes before the first wildcard is a folder to look in; node_modules is never below test/.
+  // What comes before the first wildcard is a folder to look in; node_modules is never
+  // below test/.
   const fixed = glob.split('/').slice(
     0,
     glob.split('/').findIndex(part => /[*?]/.test(part)),

@@ -13,7 +13,10 @@ export interface ThrottledLine {
 
 const TICK_MS = 20;
 
-/** A slow uplink in front of a server: its connections share so many bytes a second evenly, in turn. */
+/**
+ * A slow uplink in front of a server: its connections share so many bytes a second
+ * evenly, in turn.
+ */
 export async function startThrottledLine(target: string, bytesPerSecond: number): Promise<ThrottledLine> {
   const { hostname, port } = new URL(target);
   const links = new Set<{ readonly client: Socket; readonly server: Socket }>();
@@ -25,7 +28,8 @@ export async function startThrottledLine(target: string, bytesPerSecond: number)
     links.add(link);
     upstream.pipe(client);
     client.pause();
-    // `readable` is listened to so that at most a little is taken from the client in advance.
+    // `readable` is listened to so that at most a little is taken from the client in
+    // advance.
     client.on('readable', () => {});
     for (const socket of [client, upstream]) {
       socket.on('error', () => {});

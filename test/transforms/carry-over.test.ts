@@ -14,9 +14,10 @@ import { applyOlder, BLOCK, COLLIDING } from '../support/older-baseline.ts';
 import { fromBatch, inBatches, type Row } from '../support/row-batches.ts';
 
 /**
- * Baselines that the version before the change of the hash function wrote: keys k0 to k39 with the values v0 to v39, a key
- * of which another one has the same hash, and a key with the value NULL. `delta-log` and `next.json` are what its next run
- * had decided: k1 has the value `changed`, k2 is gone, k40 has come.
+ * Baselines that the version before the change of the hash function wrote: keys k0 to k39
+ * with the values v0 to v39, a key of which another one has the same hash, and a key with
+ * the value NULL. `delta-log` and `next.json` are what its next run had decided: k1 has
+ * the value `changed`, k2 is gone, k40 has come.
  */
 const OLDER = fileURLToPath(new URL('../baseline/murmur-baselines', import.meta.url));
 const [A, B] = COLLIDING.map(text => BLOCK + text) as [string, string];

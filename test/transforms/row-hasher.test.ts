@@ -61,7 +61,10 @@ function sipHash(bytes: Uint8Array, secret: Buffer, { rounds: [each, last], bits
 const SECRET = Buffer.from(Uint8Array.from({ length: 16 }, (_, index) => index));
 const HASHING = { function: HASH_FUNCTION, secret: SECRET.toString('hex') };
 
-/** SHA-256 of all 64 vectors of its authors (inputs of 0 to 63 bytes); those of 1-3 are OpenSSL's. */
+/**
+ * SHA-256 of all 64 vectors of its authors (inputs of 0 to 63 bytes); those of 1-3 are
+ * OpenSSL's.
+ */
 const VECTORS: [string, Rounds, string][] = [
   [
     '2-4-64',
@@ -84,7 +87,10 @@ for (const [name, rounds, sha256] of VECTORS) {
   });
 }
 
-/** What the hasher must say of a row: in hexadecimal, `null` where a field of the key is NULL. */
+/**
+ * What the hasher must say of a row: in hexadecimal, `null` where a field of the key is
+ * NULL.
+ */
 function expected(batch: RowBatch, row: number, keyFields: readonly number[]): string | null {
   const bytes = batch.bytes.subarray(batch.rowBounds[2 * row]!, batch.rowBounds[2 * row + 1]!);
   const fields: Buffer[] = [];

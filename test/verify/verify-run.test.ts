@@ -114,7 +114,10 @@ test('finds what a run appended to a file good, and says of the run before that 
     }
   }));
 
-/** Uploads other bytes under the name, with the metadata that Sluice had given it, or without. */
+/**
+ * Uploads other bytes under the name, with the metadata that Sluice had given it, or
+ * without.
+ */
 async function replace(
   exporter: Exporter,
   name: string,
@@ -259,7 +262,8 @@ test('finds a missing, a damaged and a forged manifest', () =>
     assert.deepEqual(codes(await verify(record.run, activation)), [['MANIFEST_DAMAGED'], []]);
     await client.delete();
     assert.deepEqual(codes(await verify(record.run, activation)), [['MANIFEST_MISSING'], []]);
-    // Nothing local: whoever names the activation is told what is missing, others that nobody knows the run.
+    // Nothing local: whoever names the activation is told what is missing, others that
+    // nobody knows the run.
     await rm(join(exporter.dataDirectory, 'activations'), { recursive: true });
     assert.deepEqual(codes(await verify(record.run, activation)), [['MANIFEST_MISSING']]);
     const other = exporter.activation({ name: 'other' });

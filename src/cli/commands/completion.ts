@@ -4,7 +4,10 @@ import { type CommandContext, openHistoryConfig } from '../command-context.ts';
 
 export type Shell = 'bash' | 'zsh' | 'fish';
 
-/** Each asks `sluice complete` for the words that may stand at the cursor; without any, bash and zsh offer files. */
+/**
+ * Each asks `sluice complete` for the words that may stand at the cursor; without any,
+ * bash and zsh offer files.
+ */
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# Completion of sluice for bash: source <(sluice completion bash)
 _sluice() {
@@ -34,7 +37,10 @@ export async function completion(shell: Shell, { terminal }: CommandContext): Pr
   return EXIT.done;
 }
 
-/** `sluice complete`: the words that may stand at that place of a command line, which begins with the program's name. */
+/**
+ * `sluice complete`: the words that may stand at that place of a command line, which
+ * begins with the program's name.
+ */
 export async function complete(
   program: Command,
   at: number,

@@ -22,7 +22,10 @@ interface ShownValue {
   readonly references?: readonly string[];
 }
 
-/** `sluice config`: every value that an activation goes by, with where it stands. Unset variables do not matter. */
+/**
+ * `sluice config`: every value that an activation goes by, with where it stands. Unset
+ * variables do not matter.
+ */
 export async function config(
   name: string,
   { json }: ConfigOptions,

@@ -14,7 +14,10 @@ export interface DoctorOptions {
   readonly json?: boolean;
 }
 
-/** `sluice doctor`: what this machine has to do with whether runs work. Reads no row and writes nothing. */
+/**
+ * `sluice doctor`: what this machine has to do with whether runs work. Reads no row and
+ * writes nothing.
+ */
 export async function doctor({ json }: DoctorOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
   const interruption = watchSignals(terminal);

@@ -4,7 +4,10 @@ import { EXIT, SluiceError } from '../../errors.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-/** `sluice explain`: what a code of an error, a warning, a note, a held run or an exit means, and what to do. */
+/**
+ * `sluice explain`: what a code of an error, a warning, a note, a held run or an exit
+ * means, and what to do.
+ */
 export async function explain(code: string, { terminal }: CommandContext): Promise<number> {
   const meanings = codeMeanings();
   const wanted = code.trim().toUpperCase();

@@ -14,7 +14,9 @@ export interface RunOptions extends RunOnDaemonOptions {
   readonly on?: string;
 }
 
-/** `sluice run`: each activation in turn. Nothing is run where one of the names is wrong. */
+/**
+ * `sluice run`: each activation in turn. Nothing is run where one of the names is wrong.
+ */
 export async function run(
   names: readonly string[],
   options: RunOptions,

@@ -18,7 +18,10 @@ interface FoundRuns {
   readonly more: boolean;
 }
 
-/** `sluice runs`: those that a data directory or a daemon remembers, and those that are under way, the newest first. */
+/**
+ * `sluice runs`: those that a data directory or a daemon remembers, and those that are
+ * under way, the newest first.
+ */
 export async function runs(
   name: string | undefined,
   { limit, on, json }: RunsOptions,
@@ -93,7 +96,9 @@ async function runsHere(
   return { records: all.slice(0, limit), more: ended.more || all.length > limit };
 }
 
-/** Of runs that have not ended; a queue that cannot be read is said, and left out. */
+/**
+ * Records of runs that have not ended; a queue that cannot be read is said, and left out.
+ */
 export async function liveRecords(dataDirectory: string, terminal: Terminal): Promise<readonly RunRecord[]> {
   const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   try {

@@ -12,7 +12,10 @@ export interface ServeCommandOptions {
 
 const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
-/** `sluice serve`: until a signal ends it. The first lets runs end, a second one ends the process at once. */
+/**
+ * `sluice serve`: until a signal ends it. The first lets runs end, a second one ends the
+ * process at once.
+ */
 export async function serve(options: ServeCommandOptions, context: CommandContext): Promise<number> {
   const stopping = new AbortController();
   let serving: ServingDaemon | undefined;
@@ -26,7 +29,8 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     if (serving) void serving.reload();
     else isReloadWanted = true;
   };
-  // Before anything that takes time: to the first process of a container, SIGTERM without a handler is nothing.
+  // Before anything that takes time: to the first process of a container, SIGTERM without
+  // a handler is nothing.
   for (const name of STOPPING) process.on(name, stop);
   process.on('SIGHUP', reload);
   try {
@@ -67,7 +71,10 @@ async function start(
   });
 }
 
-/** Writes to a pipe hold the process up: lines that come in one turn of the loop are written by one of them. */
+/**
+ * Writes to a pipe hold the process up: lines that come in one turn of the loop are
+ * written by one of them.
+ */
 function coalesced(stream: NodeJS.WriteStream): { write(line: string): void } {
   let lines = '';
   const flush = (): void => {

@@ -16,7 +16,10 @@ export interface ShowOptions {
   readonly json?: boolean;
 }
 
-/** `sluice show`: one run of the local history, or of a daemon; with `--follow` once it has ended. */
+/**
+ * `sluice show`: one run of the local history, or of a daemon; with `--follow` once it
+ * has ended.
+ */
 export async function show(run: string, options: ShowOptions, context: CommandContext): Promise<number> {
   const { terminal } = context;
   const { follow, on, json } = options;
@@ -45,7 +48,10 @@ function runOf(
 /** How long a run that is followed here is left alone between two looks. */
 const LOOK_EVERY_MS = 500;
 
-/** Nobody but a daemon tells the progress of a run: here it is looked for until it has ended. */
+/**
+ * Nobody but a daemon tells the progress of a run: here it is looked for until it has
+ * ended.
+ */
 async function runHere(
   run: string,
   { follow, json }: ShowOptions,
@@ -71,7 +77,8 @@ async function findHere(run: string, context: CommandContext): Promise<RunRecord
   const { findRun } = await import('../../history/record-files.ts');
   const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   const { dataDirectory } = config;
-  // In this order: a run that ends meanwhile is in the history before it leaves the queue.
+  // In this order: a run that ends meanwhile is in the history before it leaves the
+  // queue.
   const queue = await acceptedRuns(dataDirectory).catch((error: unknown) => ({ error }));
   const live = 'error' in queue ? undefined : queue.find(({ record }) => record.run === run)?.record;
   const record = (await findRun(dataDirectory, run)) ?? live;

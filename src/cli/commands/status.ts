@@ -11,7 +11,10 @@ export interface StatusOptions {
   readonly json?: boolean;
 }
 
-/** `sluice status`: how each activation stands, or one of them with everything that is known of it. */
+/**
+ * `sluice status`: how each activation stands, or one of them with everything that is
+ * known of it.
+ */
 export async function status(
   name: string | undefined,
   { on, json }: StatusOptions,

@@ -18,7 +18,10 @@ export interface ValidateOptions {
   readonly json?: boolean;
 }
 
-/** `sluice validate`: the configuration, then each activation as far as it can be checked without running it. */
+/**
+ * `sluice validate`: the configuration, then each activation as far as it can be checked
+ * without running it.
+ */
 export async function validate(
   names: readonly string[],
   { offline, json }: ValidateOptions,
@@ -82,7 +85,10 @@ function codeOf(check: Check): number {
 /** Behind `  note  ` and the name of a check. */
 const TEXT_COLUMN = 20;
 
-/** What was found, for people. What is the same for several activations is said of the first. */
+/**
+ * What was found, for people. What is the same for several activations is said of the
+ * first.
+ */
 class ValidationText {
   readonly #terminal: Terminal;
   readonly #verbose: boolean;

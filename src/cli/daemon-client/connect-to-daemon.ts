@@ -4,7 +4,10 @@ import { withInterruption } from '../interruption.ts';
 import { DaemonClient } from './daemon-client.ts';
 import { DaemonConnection } from './daemon-connection.ts';
 
-/** The daemon that `--on` names, with the token of SLUICE_TOKEN, which is not printed from here on. */
+/**
+ * The daemon that `--on` names, with the token of SLUICE_TOKEN, which is not printed from
+ * here on.
+ */
 function connectToDaemon(url: string, signal: AbortSignal, { terminal }: CommandContext): DaemonClient {
   const token = (process.env['SLUICE_TOKEN'] ?? '').trim();
   if (token !== '') terminal.redactor = new Redactor([new Secret(token)]);

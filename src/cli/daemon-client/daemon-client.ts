@@ -43,14 +43,18 @@ interface CallOptions {
 const PATIENCE_MS = 300_000;
 const LEAST_PAUSE_MS = 1_000;
 const MOST_PAUSE_MS = 30_000;
-/** What passes by itself: too many waiting runs, a daemon that is starting or ending, a proxy without its backend. */
+/**
+ * What passes by itself: too many waiting runs, a daemon that is starting or ending, a
+ * proxy without its backend.
+ */
 const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Below the 20 and 30 seconds after which some proxies give up an answer. */
 const WAIT = '15s';
 
 /**
- * The HTTP API of a daemon. Every request here may be repeated, a trigger because of its key, and is: until the daemon
- * answers or the patience ends. What it refuses rejects with the code that it answered.
+ * The HTTP API of a daemon. Every request here may be repeated, a trigger because of its
+ * key, and is: until the daemon answers or the patience ends. What it refuses rejects
+ * with the code that it answered.
  */
 export class DaemonClient {
   readonly #options: DaemonClientOptions;
@@ -104,7 +108,10 @@ export class DaemonClient {
     return this.#call('POST', `${activationPath(name)}/resume`);
   }
 
-  /** Events of the run, the first of which says how it stands. Is not repeated: whoever follows asks for the run then. */
+  /**
+   * Events of the run, the first of which says how it stands. Is not repeated: whoever
+   * follows asks for the run then.
+   */
   async *events(id: string): AsyncGenerator<RunEvent> {
     const { connection, signal } = this.#options;
     const path = `/v1/runs/${encodeURIComponent(id)}/events`;

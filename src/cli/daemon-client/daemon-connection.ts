@@ -22,7 +22,10 @@ const TIMEOUT_MS = 60_000;
 /** Errors of TLS that trying again does not help against. */
 const LASTING = /^(?:CERT_|ERR_TLS_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
 
-/** One daemon, by its address. A redirect is not followed: the token is for this daemon alone. */
+/**
+ * One daemon, by its address. A redirect is not followed: the token is for this daemon
+ * alone.
+ */
 export class DaemonConnection {
   readonly #base: URL;
   readonly #token: string;
@@ -63,7 +66,10 @@ export class DaemonConnection {
     }
   }
 
-  /** An answer that is read as it comes. Rejects as `send`, and where the status is not 200. */
+  /**
+   * An answer that is read as it comes. Rejects as `send`, and where the status is not
+   * 200.
+   */
   async open(method: string, path: string, request: DaemonRequest): Promise<IncomingMessage> {
     try {
       const message = await this.#request(method, path, request);

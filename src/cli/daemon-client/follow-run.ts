@@ -14,8 +14,8 @@ export interface FollowOptions {
 }
 
 /**
- * The run once it has ended, with its progress shown meanwhile. Where its events cannot be had or break off, as behind some
- * proxies, the run is asked for until it has ended.
+ * The run once it has ended, with its progress shown meanwhile. Where its events cannot
+ * be had or break off, as behind some proxies, the run is asked for until it has ended.
  */
 export async function followRun(run: RunRecord, options: FollowOptions): Promise<RunRecord> {
   const { client, signal, isSilent } = options;

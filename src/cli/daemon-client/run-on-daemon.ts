@@ -13,7 +13,10 @@ export interface RunOnDaemonOptions {
   readonly allowRemovals?: boolean;
 }
 
-/** `sluice run --on`: each activation in turn, as runs of the daemon. They continue there when this command is stopped. */
+/**
+ * `sluice run --on`: each activation in turn, as runs of the daemon. They continue there
+ * when this command is stopped.
+ */
 export function runOnDaemon(
   url: string,
   names: readonly string[],

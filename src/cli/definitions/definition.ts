@@ -4,7 +4,10 @@ import type { CommandContext } from '../command-context.ts';
 /** Carries a command out; its exit code is that of the program. */
 export type Act = (command: (context: CommandContext) => Promise<number>) => Promise<void>;
 
-/** Adds commands to the program. What one does is imported only when it is called, so that each starts fast. */
+/**
+ * Adds commands to the program. What one does is imported only when it is called, so that
+ * each starts fast.
+ */
 export type Definition = (program: Command, act: Act) => void;
 
 /** Lines that follow the help of a command, each of which works as it stands. */

@@ -2,7 +2,10 @@ import type { BlobEmulatorAddress } from '../../embedded/azurite.ts';
 
 export const DEMO_CONTAINER = 'exports';
 
-/** The formats beside CSV, which is shown more closely: name of the activation, and its `format`. */
+/**
+ * The formats beside CSV, which is shown more closely: name of the activation, and its
+ * `format`.
+ */
 export const OTHER_FORMATS = [
   { name: 'as_json', format: '{ type: json }' },
   { name: 'as_ndjson', format: '{ type: json, layout: lines }' },

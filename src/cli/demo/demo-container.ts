@@ -10,7 +10,10 @@ export interface StoredBlob {
   readonly bytes: number;
 }
 
-/** What anybody else would see of the emulator's container: looked at from outside, not through what a run reports. */
+/**
+ * What anybody else would see of the emulator's container: looked at from outside, not
+ * through what a run reports.
+ */
 export class DemoContainer {
   readonly #client: ContainerClient;
 
@@ -36,7 +39,10 @@ export class DemoContainer {
     return blobs;
   }
 
-  /** The first lines of a text file, unpacked where it is a .gz; of Parquet what a reader says of it. */
+  /**
+   * The first lines of a text file, unpacked where it is a .gz; of Parquet what a reader
+   * says of it.
+   */
   async firstLines(name: string, count: number): Promise<string[]> {
     const stored = await this.#client.getBlobClient(name).downloadToBuffer();
     if (name.endsWith('.parquet')) return parquetLines(stored);

@@ -1,6 +1,9 @@
 import { parquetMetadata, parquetSchema } from 'hyparquet';
 
-/** What a Parquet file says of itself to another reader than Sluice: its columns with their types, and its rows. */
+/**
+ * What a Parquet file says of itself to another reader than Sluice: its columns with
+ * their types, and its rows.
+ */
 export function parquetLines(file: Buffer): string[] {
   const bytes = new ArrayBuffer(file.length);
   new Uint8Array(bytes).set(file);

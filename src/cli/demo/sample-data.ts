@@ -2,7 +2,10 @@
 
 export const SAMPLE_ROWS = 3_000;
 
-/** Ids beyond 2^53, quotes, commas, line breaks, NULL beside '', formulas, all kinds of script, long numerics. */
+/**
+ * Ids beyond 2^53, quotes, commas, line breaks, NULL beside '', formulas, all kinds of
+ * script, long numerics.
+ */
 export const CREATE_SAMPLE = `
 create table customers (
   id bigint primary key,

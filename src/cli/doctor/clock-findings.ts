@@ -20,7 +20,10 @@ const TIMEOUT_MS = 15_000;
 
 const CLOCK_SQL = 'select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now';
 
-/** The clock of this machine against that of each database and each storage account that an activation uses. */
+/**
+ * The clock of this machine against that of each database and each storage account that
+ * an activation uses.
+ */
 export async function clockFindings(config: LoadedConfig['config'], signal: AbortSignal): Promise<Finding[]> {
   const activations = Object.keys(config.activations).map(name => resolveActivation(config, name));
   const sources = new Map(activations.map(activation => [activation.source.name, activation]));

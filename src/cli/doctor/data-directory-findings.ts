@@ -3,7 +3,10 @@ import { dirname } from 'node:path';
 import { formatBytes } from '../terminal/quantities.ts';
 import type { Finding } from './finding.ts';
 
-/** By the number that `statfs` gives (linux/magic.h). `note` says what is to be known of it. */
+/**
+ * By the number that `statfs` gives (linux/magic.h). `note` says what is to be known of
+ * it.
+ */
 const FILE_SYSTEMS: ReadonlyMap<number, { readonly name: string; readonly note?: string }> = new Map([
   [0xef53, { name: 'ext4' }],
   [0x58465342, { name: 'xfs' }],

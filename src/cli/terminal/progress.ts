@@ -31,7 +31,10 @@ const NOTHING_YET: RunProgress = {
   part: 0,
 };
 
-/** A live line on a terminal; elsewhere a line at each change of phase and every ten seconds. */
+/**
+ * A live line on a terminal; elsewhere a line at each change of phase and every ten
+ * seconds.
+ */
 export function displayProgress(options: ProgressOptions): ProgressDisplay {
   const { activation, terminal, now = () => performance.now() } = options;
   const started = now();
@@ -106,8 +109,9 @@ export function describeProgress(activation: string, progress: RunProgress, pace
 const LEAST_NAME_COLUMNS = 4;
 
 /**
- * The line for a terminal of that width: time first, then name, phase, rows, rate and bytes, which are never cut. Where
- * room is short the name is; what else is known stands behind where there is room for it beside the whole name.
+ * The line for a terminal of that width: time first, then name, phase, rows, rate and
+ * bytes, which are never cut. Where room is short the name is; what else is known stands
+ * behind where there is room for it beside the whole name.
  */
 export function liveLine(
   activation: string,

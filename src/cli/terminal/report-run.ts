@@ -5,7 +5,9 @@ import { noteFailure } from '../failure.ts';
 import { suggestAfterHeld } from './next-command.ts';
 import { runSummary } from './run-summary.ts';
 
-/** Outcome on standard output; errors, warnings and what else happened on standard error. */
+/**
+ * Outcome on standard output; errors, warnings and what else happened on standard error.
+ */
 export function reportRun(
   { record, error, recovered }: ExportResult,
   { json, on }: { readonly json?: boolean; readonly on?: string },

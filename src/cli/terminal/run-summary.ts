@@ -36,7 +36,10 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
   return lines.join('\n');
 }
 
-/** `read 10, added 2, …`, without what is zero. A run that compares with nothing has no added rows to speak of. */
+/**
+ * `read 10, added 2, …`, without what is zero. A run that compares with nothing has no
+ * added rows to speak of.
+ */
 function countsLine({ counts, runType }: RunRecord): string {
   const { read, written, bytes, ...changes } = counts;
   const { skipped } = changes;

@@ -6,7 +6,10 @@ import { STATE_STYLES } from './runs-table.ts';
 import { fittedTableLines } from './table.ts';
 import { escaped, type Terminal } from './terminal.ts';
 
-/** One line for each activation: what it does, when it ran and is due, and what needs attention. */
+/**
+ * One line for each activation: what it does, when it ran and is due, and what needs
+ * attention.
+ */
 export function statusTable(statuses: readonly ActivationStatus[], terminal: Terminal): string {
   const titles = [
     { title: 'activation', cut: true },

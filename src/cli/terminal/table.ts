@@ -1,4 +1,7 @@
-/** Text tables for a terminal. Cells are single lines without secrets; colours may be in them. */
+/**
+ * Text tables for a terminal. Cells are single lines without secrets; colours may be in
+ * them.
+ */
 
 export interface TableColumn {
   readonly title: string;
@@ -24,13 +27,19 @@ export function tableLines(columns: readonly TableColumn[], rows: readonly (read
 export interface FittedColumn extends TableColumn {
   /** Columns with a number are left out where the table is too wide, the lowest first. */
   readonly leaveOut?: number;
-  /** Whether its cells, which have no colours, are cut where the table is too wide without those. */
+  /**
+   * Whether its cells, which have no colours, are cut where the table is too wide without
+   * those.
+   */
   readonly cut?: boolean;
 }
 
 const LEAST_CUT_COLUMNS = 8;
 
-/** As `tableLines`, as wide as the terminal at the most as far as that goes; all of it where there is none. */
+/**
+ * As `tableLines`, as wide as the terminal at the most as far as that goes; all of it
+ * where there is none.
+ */
 export function fittedTableLines(
   columns: readonly FittedColumn[],
   rows: readonly (readonly string[])[],

@@ -12,20 +12,27 @@ export interface TerminalStream {
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
-/** Newer versions of Node would else look at standard output, whichever stream the text is for. */
+/**
+ * Newer versions of Node would else look at standard output, whichever stream the text is
+ * for.
+ */
 const DECIDED = { validateStream: false };
 
 const ERASE_LINE = '\r\u001b[2K';
 const DEFAULT_COLUMNS = 80;
 
 /**
- * All that the command prints goes through here: secrets are taken out, control characters that came with somebody's
- * data are made visible, and the one live line is erased before anything else is written.
+ * All that the command prints goes through here: secrets are taken out, control
+ * characters that came with somebody's data are made visible, and the one live line is
+ * erased before anything else is written.
  */
 export class Terminal {
   /** Until a configuration is loaded it knows no secret, only what secrets look like. */
   redactor = new Redactor();
-  /** Whether only results that were asked for, warnings and errors are printed (`--quiet`). */
+  /**
+   * Whether only results that were asked for, warnings and errors are printed
+   * (`--quiet`).
+   */
   isQuiet = false;
   /** Whether streams that take colours get them (`--no-color`). */
   mayColor = true;
@@ -55,8 +62,9 @@ export class Terminal {
   }
 
   /**
-   * A result: one or more lines on standard output. With `hang` they are prose, which is broken between words where the
-   * terminal is too narrow, its further lines indented by so many columns.
+   * A result: one or more lines on standard output. With `hang` they are prose, which is
+   * broken between words where the terminal is too narrow, its further lines indented by
+   * so many columns.
    */
   print(text: string, hang?: number): void {
     this.#eraseStatus();
@@ -65,15 +73,19 @@ export class Terminal {
     this.#out.write(`${columns === undefined ? safe : wrapped(safe, columns, hang)}\n`);
   }
 
-  /** One JSON document on a line of standard output. Secrets are taken out of its texts, never out of its syntax. */
+  /**
+   * One JSON document on a line of standard output. Secrets are taken out of its texts,
+   * never out of its syntax.
+   */
   printJson(value: unknown): void {
     this.#eraseStatus();
     this.#out.write(`${JSON.stringify(this.redactor.cleanValue(value))}\n`);
   }
 
   /**
-   * An error, a warning, a line of progress: one or more lines on standard error. Only a terminal breaks them, and only
-   * between words; what reads them elsewhere relies on one line each.
+   * An error, a warning, a line of progress: one or more lines on standard error. Only a
+   * terminal breaks them, and only between words; what reads them elsewhere relies on one
+   * line each.
    */
   note(text: string): void {
     const status = this.#status;
@@ -101,7 +113,10 @@ export class Terminal {
     this.#statusColumns = line.length;
   }
 
-  /** Colours what `print` will write; plain where standard output takes no colours (no terminal, NO_COLOR, --no-color). */
+  /**
+   * Colours what `print` will write; plain where standard output takes no colours (no
+   * terminal, NO_COLOR, --no-color).
+   */
   paint(style: Style, text: string): string {
     return this.#hasColors(this.#out) ? styleText(style, text, DECIDED) : text;
   }
@@ -111,7 +126,10 @@ export class Terminal {
     return this.#hasColors(this.#err) ? styleText(style, text, DECIDED) : text;
   }
 
-  /** For texts that are cut or aligned before they are printed: half a secret would not be found later. */
+  /**
+   * For texts that are cut or aligned before they are printed: half a secret would not be
+   * found later.
+   */
   clean(text: string): string {
     return this.redactor.clean(text);
   }

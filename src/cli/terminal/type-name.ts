@@ -1,4 +1,6 @@
-/** Names that are as long as the values they describe, and what everybody writes instead. */
+/**
+ * Names that are as long as the values they describe, and what everybody writes instead.
+ */
 const SHORT_NAMES: readonly (readonly [RegExp, string])[] = [
   [/^character varying\b/, 'varchar'],
   [/^character\b/, 'char'],

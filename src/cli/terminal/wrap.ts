@@ -1,9 +1,10 @@
 import { displayWidth } from './table.ts';
 
 /**
- * The lines of a text, broken between words where they are wider than `columns`. Further lines of one are indented by
- * `hang`, or else by two more than the line itself. A word that is wider than a line stays whole, so that it can be
- * copied. Colours may be in the text.
+ * The lines of a text, broken between words where they are wider than `columns`. Further
+ * lines of one are indented by `hang`, or else by two more than the line itself. A word
+ * that is wider than a line stays whole, so that it can be copied. Colours may be in the
+ * text.
  */
 export function wrapped(text: string, columns: number, hang?: number): string {
   return text

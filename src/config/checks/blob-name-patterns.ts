@@ -1,9 +1,9 @@
 /**
  * Whether two file name templates could ever give the same blob name.
  *
- * A template becomes a pattern: literal characters, digits where the clock goes, word characters where the run's id
- * goes. Two patterns are followed side by side; if both can be at their end together, the text on the way is a name
- * that both could give.
+ * A template becomes a pattern: literal characters, digits where the clock goes, word
+ * characters where the run's id goes. Two patterns are followed side by side; if both can
+ * be at their end together, the text on the way is a name that both could give.
  */
 
 import {
@@ -16,7 +16,9 @@ import {
   type TemplateToken,
 } from '../file-name.ts';
 
-/** One step of a pattern: the characters it takes, and whether it may take more of them. */
+/**
+ * One step of a pattern: the characters it takes, and whether it may take more of them.
+ */
 export interface Step {
   readonly characters: string;
   readonly repeats: boolean;
@@ -110,7 +112,10 @@ export function stepsOf(token: TemplateToken, source: NameSource, kind: FileKind
   return literal(placeholder === 'kind' ? kind : source[placeholder as 'activation' | 'model' | 'mode']);
 }
 
-/** What follows the id of the run has no place of its own; nor has an id that follows a number of parts. */
+/**
+ * What follows the id of the run has no place of its own; nor has an id that follows a
+ * number of parts.
+ */
 function runOffsetOf(steps: readonly Step[]): number | undefined {
   const first = steps.findIndex(({ repeats }) => repeats);
   return steps[first]?.characters === RUN_ID_CHARACTERS ? first : undefined;
@@ -139,7 +144,10 @@ export interface NamedFiles {
   /** Identity of the container: names in two containers never collide. */
   readonly container: string;
   readonly patterns: NamePatterns;
-  /** Whose they are: one run may write both of two that have the same, and then with one id. */
+  /**
+   * Whose they are: one run may write both of two that have the same, and then with one
+   * id.
+   */
   readonly owner?: string;
 }
 
@@ -151,8 +159,8 @@ function commonCharacter(a: Step, b: Step): string | undefined {
 }
 
 /**
- * Whether the stems part before anything in them repeats: nearly all pairs do, and nothing has to be searched then. A
- * configuration is compared each with each.
+ * Whether the stems part before anything in them repeats: nearly all pairs do, and
+ * nothing has to be searched then. A configuration is compared each with each.
  */
 function partEarly(a: readonly Step[], b: readonly Step[]): boolean {
   const length = Math.min(a.length, b.length);
@@ -179,7 +187,8 @@ function commonName(some: NamedFiles, others: NamedFiles): string | undefined {
 }
 
 function commonNameOf(a: NamePattern, b: NamePattern, isOneRun: boolean): string | undefined {
-  // Ids of runs are unique and of one length: at the same place they make the names differ.
+  // Ids of runs are unique and of one length: at the same place they make the names
+  // differ.
   if (!isOneRun && a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
 
   const width = b.steps.length + 1;

@@ -1,8 +1,9 @@
 /**
- * What the schema cannot say: names that must exist, combinations that cannot work, file names that would meet.
+ * What the schema cannot say: names that must exist, combinations that cannot work, file
+ * names that would meet.
  *
- * Works on entries that may be broken in places: what can be judged without the broken keys is judged, so that all
- * problems come at once.
+ * Works on entries that may be broken in places: what can be judged without the broken
+ * keys is judged, so that all problems come at once.
  */
 
 import type * as z from 'zod';
@@ -72,7 +73,10 @@ function keysOf(schema: z.ZodObject): ReadonlySet<string> {
   return keys;
 }
 
-/** Parses a map without the keys that are broken; undefined when nothing of it can be understood. */
+/**
+ * Parses a map without the keys that are broken; undefined when nothing of it can be
+ * understood.
+ */
 function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly string[]): Entry<T> | undefined {
   const options = { error: describeAllowed };
   const input = toValue(node) as Record<string, unknown>;
@@ -98,7 +102,9 @@ function partialOf(schema: z.ZodObject): z.ZodObject {
   return partial;
 }
 
-/** The schema of an entry; where several types are possible, that of the type it names. */
+/**
+ * The schema of an entry; where several types are possible, that of the type it names.
+ */
 function objectSchema(schema: z.ZodType, node: LocatedMap): z.ZodObject | undefined {
   const options = 'options' in schema ? (schema.options as z.ZodObject[]) : [schema as z.ZodObject];
   if (options.length === 1) return options[0];
@@ -296,7 +302,10 @@ class Checker {
     }
   }
 
-  /** State folders are named after activations, and some file systems do not tell upper from lower case. */
+  /**
+   * State folders are named after activations, and some file systems do not tell upper
+   * from lower case.
+   */
   #checkSpelling(): void {
     const seen = new Map<string, string>();
     for (const name of this.#nodes('activations').keys()) {
@@ -313,7 +322,9 @@ class Checker {
     for (const { first, second, example } of meetings(named)) this.#reportMeeting(first, second, example);
   }
 
-  /** The names that an activation may write, unless they are refused or cannot be known. */
+  /**
+   * The names that an activation may write, unless they are refused or cannot be known.
+   */
   #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles[] {
     const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
     if (fileName === undefined || !sound.has('fileName')) return [];
@@ -377,7 +388,8 @@ interface WrittenFiles extends NamedFiles {
 }
 
 function isPresent<T>(entry: Entry<T>, key: keyof T & string): boolean {
-  // A required key that is missing was reported by the schema; an optional one may be absent for the rules.
+  // A required key that is missing was reported by the schema; an optional one may be
+  // absent for the rules.
   return entry.given.has(key) || entry.value[key] !== undefined || OPTIONAL_KEYS.has(key);
 }
 
@@ -401,7 +413,10 @@ function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {
   );
 }
 
-/** Every problem that the schema alone does not see. `whole` is what the schema made of the tree, where it could. */
+/**
+ * Every problem that the schema alone does not see. `whole` is what the schema made of
+ * the tree, where it could.
+ */
 export function checkConfig(
   root: LocatedMap,
   writer: ProblemWriter,

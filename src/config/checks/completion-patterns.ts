@@ -12,7 +12,9 @@ import {
 
 type Steps = readonly Step[];
 
-/** The names of `success`, which lies in the deepest folder that all files of a run share. */
+/**
+ * The names of `success`, which lies in the deepest folder that all files of a run share.
+ */
 export function successPatterns(source: NameSource, success: string): NamePatterns {
   const files = namePatterns(source);
   const names = kindsOf(source).flatMap(kind => {
@@ -43,7 +45,10 @@ function kindsOf({ kinds = ['full', 'delta'] }: NameSource): NonNullable<NameSou
   return kinds;
 }
 
-/** Folders that the files of one run may share: with the number of a part in it, not that of a run of many parts. */
+/**
+ * Folders that the files of one run may share: with the number of a part in it, not that
+ * of a run of many parts.
+ */
 function foldersOf({ patterns }: NamePatterns): Steps[] {
   return patterns.flatMap(({ steps }) => {
     const whole = folderOf(steps);

@@ -29,7 +29,10 @@ export function nearestName(seen: string, names: readonly string[]): string | un
   return ranked[0]?.name;
 }
 
-/** `there are a, b, c` with the one that was probably meant in front, for messages about unknown names. */
+/**
+ * `there are a, b, c` with the one that was probably meant in front, for messages about
+ * unknown names.
+ */
 export function knownNames(seen: string, names: readonly string[]): string {
   if (names.length === 0) return 'there are none';
   const near = nearestName(seen, names);

@@ -1,4 +1,7 @@
-/** From what the schema objects to, to problems that a person can act on: where, what was seen, what is allowed. */
+/**
+ * From what the schema objects to, to problems that a person can act on: where, what was
+ * seen, what is allowed.
+ */
 
 import type * as z from 'zod';
 import { SluiceError } from '../../errors.ts';
@@ -133,7 +136,9 @@ export class ProblemWriter {
     return this.isHidden(path) ? '(hidden)' : shortQuoted(value);
   }
 
-  /** Whether the value at a path came from a reference, in any part, or may be a secret. */
+  /**
+   * Whether the value at a path came from a reference, in any part, or may be a secret.
+   */
   isHidden(path: KeyPath): boolean {
     const node = nodeAt(this.#root, path);
     return isSecretPath(path) || (node !== undefined && holdsReference(node));
@@ -182,7 +187,8 @@ export class ProblemWriter {
       .filter(branch => branch.every(inner => inner.code !== 'invalid_type' || inner.path.length > 0))
       .sort((a, b) => a.length - b.length);
     const [best, second] = counted;
-    // The branch that was meant is the one with the fewest faults; with no clear winner the choice itself is named.
+    // The branch that was meant is the one with the fewest faults; with no clear winner
+    // the choice itself is named.
     const clear = best !== undefined && (second === undefined || best.length < second.length);
     if (node?.kind !== 'map' || !clear) return [this.wrongValue(path, issue.message)];
     return best.flatMap(inner => this.fromIssue(inner, path));

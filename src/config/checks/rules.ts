@@ -1,7 +1,9 @@
 /**
- * Rules that look at several keys at once, as data: which keys a rule reads, and what is wrong with them.
+ * Rules that look at several keys at once, as data: which keys a rule reads, and what is
+ * wrong with them.
  *
- * A rule runs only when every key that it reads passed the schema, so that one slip of the pen is one problem.
+ * A rule runs only when every key that it reads passed the schema, so that one slip of
+ * the pen is one problem.
  */
 
 import { AddressFault } from '../../addresses/address-fault.ts';
@@ -105,7 +107,10 @@ interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run' | 'kind'> {
   readonly folder: string;
 }
 
-/** Why the names that an activation would give are refused, tried with the longest values that a run can bring. */
+/**
+ * Why the names that an activation would give are refused, tried with the longest values
+ * that a run can bring.
+ */
 export function fileNameFault({ folder, ...options }: NameTrial): string | undefined {
   return nameFault(() => {
     const name = resolveFileName({ ...options, instant: TRIAL_INSTANT, run: LONGEST_RUN_ID, kind: 'delta' });
@@ -379,7 +384,10 @@ export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
   },
 ];
 
-/** Two destinations with the same key are the same container. Undefined where the destination cannot be understood. */
+/**
+ * Two destinations with the same key are the same container. Undefined where the
+ * destination cannot be understood.
+ */
 export function containerKey(destination: DestinationConfig): string | undefined {
   try {
     return `${azureAccount(destination).endpoint.toLowerCase()}/${destination.container}`;

@@ -41,7 +41,10 @@ const SYSTEM_AUTHORITIES = [
   '/etc/ssl/cert.pem',
 ];
 
-/** Everything that is wrong with where a source is; nothing is connected to and no file is read. */
+/**
+ * Everything that is wrong with where a source is; nothing is connected to and no file is
+ * read.
+ */
 export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
   const given = ADDRESS_KEYS.filter(key => source[key] !== undefined);
   const [first] = given;
@@ -58,7 +61,10 @@ export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
     : valueFaults(values, key => (source.url === undefined ? key : 'url'));
 }
 
-/** Where a source without faults is, and the settings that its URL brings where no key says otherwise. */
+/**
+ * Where a source without faults is, and the settings that its URL brings where no key
+ * says otherwise.
+ */
 export function postgresAddress(
   source: PostgresConfig,
   { environment, directory }: ReferenceContext,
@@ -201,7 +207,8 @@ function checkHosts(values: AddressValues, report: (key: AddressKey, message: st
 }
 
 function isHost(host: string): boolean {
-  // An address of IPv6 comes last: Node compiles a large expression for it, at once 10 ms.
+  // An address of IPv6 comes last: Node compiles a large expression for it, at once 10
+  // ms.
   return /^[^\s:/?#[\]@]*$/.test(host) || host.startsWith('/') || host.startsWith('@') || isIPv6(host);
 }
 

@@ -1,4 +1,7 @@
-/** Every parameter that a connection URL of PostgreSQL may have: taken, or refused by name with what to write instead. */
+/**
+ * Every parameter that a connection URL of PostgreSQL may have: taken, or refused by name
+ * with what to write instead.
+ */
 
 import type * as z from 'zod';
 import { nearestName } from '../checks/nearest-name.ts';

@@ -1,4 +1,7 @@
-/** The syntax of a connection URL of PostgreSQL, as libpq reads it (its manual, "Connection URIs"). */
+/**
+ * The syntax of a connection URL of PostgreSQL, as libpq reads it (its manual,
+ * "Connection URIs").
+ */
 
 export type PostgresUrl =
   | { readonly parameters: ReadonlyMap<string, string> }
@@ -12,7 +15,10 @@ const UNENCODED = `holds an @ behind the first /; where the user name or the pas
 
 class Fault extends Error {}
 
-/** Its parts by the names of libpq's parameters; `host`, `port` and `hostaddr` may be lists. */
+/**
+ * Its parts by the names of libpq's parameters; `host`, `port` and `hostaddr` may be
+ * lists.
+ */
 export function parsePostgresUrl(url: string): PostgresUrl {
   try {
     return { parameters: partsOf(url) };
@@ -32,7 +38,8 @@ function partsOf(url: string): Map<string, string> {
   const authority = /^[^/]*/.exec(text)![0];
   const at = authority.lastIndexOf('@');
   const [, hosts = '', path = '', query] = /^([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(text.slice(at + 1))!;
-  // A password with a slash ends the authority: what is before the slash would be taken for host and port.
+  // A password with a slash ends the authority: what is before the slash would be taken
+  // for host and port.
   if (path.includes('@')) throw new Fault(UNENCODED);
 
   const parameters = new Map<string, string>();
@@ -82,8 +89,9 @@ function decoded(text: string, what: string): string {
 }
 
 /**
- * The places in a URL, as it is written in the file, of references that are all of the user name or all of the password: what
- * they stand for is a value there and must not become structure.
+ * The places in a URL, as it is written in the file, of references that are all of the
+ * user name or all of the password: what they stand for is a value there and must not
+ * become structure.
  */
 export function valuePlaces(written: string): ReadonlySet<number> {
   const reference = String.raw`\$\{[^}]*\}`;
@@ -101,7 +109,10 @@ export function valuePlaces(written: string): ReadonlySet<number> {
 
 const HEX_CODE = /%[0-9a-f]{2}/gi;
 
-/** As part of a URL. Text that is percent-encoded already, exactly as encoding makes it, stays as it is. */
+/**
+ * As part of a URL. Text that is percent-encoded already, exactly as encoding makes it,
+ * stays as it is.
+ */
 export function encodedOnce(value: string): string {
   try {
     const written = encodeMarks(value).replace(HEX_CODE, code => code.toUpperCase());

@@ -1,4 +1,7 @@
-/** A table with its schema, as SQL would write it: names that are not quoted are read in lower case. */
+/**
+ * A table with its schema, as SQL would write it: names that are not quoted are read in
+ * lower case.
+ */
 export interface TableName {
   readonly schema: string;
   readonly name: string;

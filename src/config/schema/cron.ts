@@ -1,4 +1,7 @@
-/** Whether a text is a cron expression of five fields, and why not; when it is due is the scheduler's business. */
+/**
+ * Whether a text is a cron expression of five fields, and why not; when it is due is the
+ * scheduler's business.
+ */
 
 interface Field {
   readonly name: string;
@@ -33,7 +36,10 @@ const NICKNAMES: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
 };
 
-/** Why a text is not a cron expression, with the way to write what was probably meant; undefined where it is one. */
+/**
+ * Why a text is not a cron expression, with the way to write what was probably meant;
+ * undefined where it is one.
+ */
 export function cronFault(text: string): string | undefined {
   const trimmed = text.trim();
   if (trimmed.startsWith('@')) return nicknameFault(trimmed.toLowerCase());
@@ -128,8 +134,8 @@ function isStep(text: string, field: Field): boolean {
 const DAYS_OF_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
- * Whether an expression names no day that there is. With both days restricted either of them is due, and there is every
- * day of the week.
+ * Whether an expression names no day that there is. With both days restricted either of
+ * them is due, and there is every day of the week.
  */
 export function isNeverDue(expression: string): boolean {
   const fields = expression.trim().split(/\s+/);

@@ -1,4 +1,7 @@
-/** The configuration as JSON Schema: for editors, for the reference page, and to know which keys hold secrets. */
+/**
+ * The configuration as JSON Schema: for editors, for the reference page, and to know
+ * which keys hold secrets.
+ */
 
 import * as z from 'zod';
 import { configSchema } from './schema.ts';
@@ -22,7 +25,10 @@ export interface JsonSchema {
   readonly maximum?: number;
 }
 
-/** Draft 7, which editors know best. Describes what a person writes, not what parsing makes of it. */
+/**
+ * Draft 7, which editors know best. Describes what a person writes, not what parsing
+ * makes of it.
+ */
 export function configJsonSchema(): JsonSchema {
   const schema = z.toJSONSchema(configSchema, {
     io: 'input',

@@ -1,6 +1,7 @@
 /**
- * Notes of `validate`, as data: what is allowed and works, but causes trouble later. One row per code says when the
- * note is given and what to do. Codes never change once published: `notes.ignore` and scripts name them.
+ * Notes of `validate`, as data: what is allowed and works, but causes trouble later. One
+ * row per code says when the note is given and what to do. Codes never change once
+ * published: `notes.ignore` and scripts name them.
  */
 
 interface NoteKind {

@@ -1,4 +1,7 @@
-/** `completion` of an activation: what tells receivers that a run has published all of its files. */
+/**
+ * `completion` of an activation: what tells receivers that a run has published all of its
+ * files.
+ */
 
 import * as z from 'zod';
 import { text } from './values.ts';

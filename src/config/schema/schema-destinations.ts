@@ -5,7 +5,10 @@ import { type AzureAccount, type PlainAzureAuth, parseAzureAccount } from '../..
 import { secret } from './secret-schema.ts';
 import { text } from './values.ts';
 
-/** Whether it is the URL of an account, as far as that can be told without the credentials. */
+/**
+ * Whether it is the URL of an account, as far as that can be told without the
+ * credentials.
+ */
 function isAccountUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, search, hash, username, password } = new URL(value);

@@ -1,4 +1,7 @@
-/** `format` of an activation: one schema per file format, with every option and its default. */
+/**
+ * `format` of an activation: one schema per file format, with every option and its
+ * default.
+ */
 
 import * as z from 'zod';
 import { text } from './values.ts';

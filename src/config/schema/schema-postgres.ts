@@ -1,4 +1,7 @@
-/** Keys of a postgres source that say where the server is, and how TLS and logging in are done. */
+/**
+ * Keys of a postgres source that say where the server is, and how TLS and logging in are
+ * done.
+ */
 
 import * as z from 'zod';
 import {
@@ -46,8 +49,8 @@ function isPorts(value: string): boolean {
 }
 
 /**
- * By the names of libpq's parameters, but for `database`, which is its `dbname`. In a URL they have the same meaning, and
- * are checked by the same schemas.
+ * By the names of libpq's parameters, but for `database`, which is its `dbname`. In a URL
+ * they have the same meaning, and are checked by the same schemas.
  */
 export const postgresAddressKeys = {
   host: text().describe(

@@ -1,6 +1,6 @@
 /**
- * The one schema of `sluice.yaml`: types, defaults, errors, the editor's JSON Schema and the reference page
- * all come from here. Rules that look at several keys are in rules.ts.
+ * The one schema of `sluice.yaml`: types, defaults, errors, the editor's JSON Schema and
+ * the reference page all come from here. Rules that look at several keys are in rules.ts.
  */
 
 import * as z from 'zod';
@@ -43,7 +43,10 @@ export const configSchema = z
   })
   .describe('Configuration of Sluice.');
 
-/** As the schema parses it: defaults filled in, sizes in bytes, durations in milliseconds, secrets wrapped. */
+/**
+ * As the schema parses it: defaults filled in, sizes in bytes, durations in milliseconds,
+ * secrets wrapped.
+ */
 export type ParsedConfig = z.output<typeof configSchema>;
 type ParsedSource = z.output<typeof source>;
 export type PostgresConfig = Extract<ParsedSource, { type: 'postgres' }>;

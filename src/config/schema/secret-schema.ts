@@ -1,4 +1,7 @@
-/** The schema of a secret text: it comes out as a `Secret`, so that no later code can print it by accident. */
+/**
+ * The schema of a secret text: it comes out as a `Secret`, so that no later code can
+ * print it by accident.
+ */
 
 import * as z from 'zod';
 import { Secret } from '../secrets.ts';

@@ -1,7 +1,8 @@
 /**
  * Scalars that carry a unit: sizes, durations and percents, as text and as zod schemas.
  *
- * The text is what a person writes (`1GiB`, `15m`, `20%`); what comes out is bytes, milliseconds or a ratio.
+ * The text is what a person writes (`1GiB`, `15m`, `20%`); what comes out is bytes,
+ * milliseconds or a ratio.
  */
 
 import * as z from 'zod';
@@ -33,15 +34,18 @@ const DURATION_PATTERN = /^(\d{1,18})(?:\.(\d{1,9}))?\s?(ms|s|m|h|d|w)$|^0$/;
 const SIGNED_DURATION_PATTERN = /^[+-]?\d{1,18}(?:\.\d{1,9})?\s?(?:ms|s|m|h|d|w)$|^0$/;
 const PERCENT_PATTERN = /^\d{1,9}(?:\.\d{1,6})?\s?%$/;
 
-/** Exact decimal times unit, rounded down; undefined past the integers that a number holds exactly. */
+/**
+ * Exact decimal times unit, rounded down; undefined past the integers that a number holds
+ * exactly.
+ */
 function scaled(whole: string, fraction: string, unit: bigint): number | undefined {
   const product = (BigInt(whole + fraction) * unit) / 10n ** BigInt(fraction.length);
   return product <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(product) : undefined;
 }
 
 /**
- * Bytes of a size such as `1GiB`, `500MB`, `1.5 GiB` or plain `1048576`, rounded down to a whole byte.
- * Undefined when the text is no size or exceeds 2^53 - 1 bytes.
+ * Bytes of a size such as `1GiB`, `500MB`, `1.5 GiB` or plain `1048576`, rounded down to
+ * a whole byte. Undefined when the text is no size or exceeds 2^53 - 1 bytes.
  */
 export function parseSize(text: string): number | undefined {
   const match = SIZE_PATTERN.exec(text.trim());
@@ -50,7 +54,10 @@ export function parseSize(text: string): number | undefined {
   return scaled(match[1] as string, match[2] ?? '', BYTES_PER_UNIT[unit]);
 }
 
-/** Milliseconds of a duration such as `500ms`, `15m` or `7d`; `0` needs no unit. Undefined when it is none. */
+/**
+ * Milliseconds of a duration such as `500ms`, `15m` or `7d`; `0` needs no unit. Undefined
+ * when it is none.
+ */
 export function parseDuration(text: string): number | undefined {
   const trimmed = text.trim();
   if (trimmed === '0') return 0;
@@ -187,7 +194,10 @@ export function text(what = 'text that is not empty') {
 
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
-/** The name of a source, destination, model, segment or activation: it becomes part of paths and URLs. */
+/**
+ * The name of a source, destination, model, segment or activation: it becomes part of
+ * paths and URLs.
+ */
 export const entryName = z.string().regex(NAME_PATTERN, {
   error: 'a name of up to 100 letters, digits, _ and -, that starts with a letter or digit',
 });

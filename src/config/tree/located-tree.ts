@@ -1,6 +1,6 @@
 /**
- * The configuration as a tree whose every node knows its place in a file. It is what YAML and JSON files become
- * before the schema sees them; several of them merge into one.
+ * The configuration as a tree whose every node knows its place in a file. It is what YAML
+ * and JSON files become before the schema sees them; several of them merge into one.
  */
 
 export interface Place {
@@ -97,8 +97,8 @@ export function showPlace(place: Place): string {
 const MERGED_SECTIONS = ['sources', 'destinations', 'models', 'segments', 'activations', 'notes', 'daemon'];
 
 /**
- * One tree out of those of several files: sections are joined, and what is defined twice is a problem that names
- * both places. `version` may stand in each file.
+ * One tree out of those of several files: sections are joined, and what is defined twice
+ * is a problem that names both places. `version` may stand in each file.
  */
 export function mergeTrees(
   trees: readonly LocatedMap[],

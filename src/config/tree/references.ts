@@ -1,7 +1,9 @@
 /**
- * References in text values: `${NAME}`, `${NAME:-default}` and `${file:/path}`; `$${` stands for `${`.
+ * References in text values: `${NAME}`, `${NAME:-default}` and `${file:/path}`; `$${`
+ * stands for `${`.
  *
- * They are resolved in scalars after the file was parsed, so that a value can never become structure.
+ * They are resolved in scalars after the file was parsed, so that a value can never
+ * become structure.
  */
 
 import { resolve } from 'node:path';
@@ -19,7 +21,10 @@ export interface Expansion {
   readonly text: string;
   /** Whether any of the text came from a reference. */
   readonly referenced: boolean;
-  /** Values that are secrets for where they came from: files, and variables named like secrets. */
+  /**
+   * Values that are secrets for where they came from: files, and variables named like
+   * secrets.
+   */
   readonly secrets: readonly string[];
   /** All values of variables; defaults, which stand in the file, are left out. */
   readonly values: readonly string[];
@@ -50,8 +55,9 @@ function isEscape(match: string): boolean {
 }
 
 /**
- * The text with its references replaced. What cannot be resolved becomes '' and a problem. `spell` writes a value as the syntax
- * around the reference at this place of the text needs it.
+ * The text with its references replaced. What cannot be resolved becomes '' and a
+ * problem. `spell` writes a value as the syntax around the reference at this place of the
+ * text needs it.
  */
 export function expandReferences(
   text: string,

@@ -18,7 +18,10 @@ export interface ResolvedTree<Node extends LocatedNode> {
   readonly missing: readonly MissingReference[];
   /** Values of references that are secrets for where they came from. */
   readonly secrets: readonly string[];
-  /** Values of references in models, segments and mappings: databases repeat them in what they say about a query. */
+  /**
+   * Values of references in models, segments and mappings: databases repeat them in what
+   * they say about a query.
+   */
   readonly inQueries: readonly string[];
 }
 

@@ -1,6 +1,7 @@
 /**
- * Values in place of references that could not be resolved, for commands that have no need of what they stand for: the
- * history needs no secret, and a check without a connection needs none either.
+ * Values in place of references that could not be resolved, for commands that have no
+ * need of what they stand for: the history needs no secret, and a check without a
+ * connection needs none either.
  */
 
 import { type ConfigProblem, keyText, type LocatedMap, nodeAt, replaceAt } from './located-tree.ts';
@@ -8,7 +9,10 @@ import type { MissingReference } from './resolve-references.ts';
 
 const zeros = (bytes: number): string => Buffer.alloc(bytes).toString('base64');
 
-/** Each is right for some keys. They differ from node to node, so that no two seem to name the same thing. */
+/**
+ * Each is right for some keys. They differ from node to node, so that no two seem to name
+ * the same thing.
+ */
 const CANDIDATES: readonly ((number: number) => string)[] = [
   number => `unset${number}`,
   number => `https://unset${number}.blob.core.windows.net`,
@@ -29,8 +33,8 @@ const CANDIDATES: readonly ((number: number) => string)[] = [
 ];
 
 /**
- * The tree with values that `problemsOf` has nothing against where a reference is missing. What no value is right for
- * stays as it is.
+ * The tree with values that `problemsOf` has nothing against where a reference is
+ * missing. What no value is right for stays as it is.
  */
 export function withStandIns(
   root: LocatedMap,
@@ -43,7 +47,8 @@ export function withStandIns(
     numbered.filter(({ path }) => problems.some(problem => concerns(problem, keyText(path))));
   // A text that a missing value is only a part of may be right already.
   let open = concerned(problemsOf(tree));
-  // Twice, since a rule may find fault with one value only when the other one that it reads is right.
+  // Twice, since a rule may find fault with one value only when the other one that it
+  // reads is right.
   for (const candidate of [...CANDIDATES, ...CANDIDATES]) {
     if (open.length === 0) break;
     for (const { path, number } of open) {
@@ -56,7 +61,10 @@ export function withStandIns(
   return tree;
 }
 
-/** Whether a problem may be about the value at a key: one of a choice stands above what it is about. */
+/**
+ * Whether a problem may be about the value at a key: one of a choice stands above what it
+ * is about.
+ */
 export function concerns({ key }: ConfigProblem, of: string): boolean {
   const [outer, inner] = key.length < of.length ? [key, of] : [of, key];
   return inner === outer || (inner.startsWith(outer) && /[.[]/.test(inner[outer.length]!));

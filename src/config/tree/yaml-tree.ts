@@ -9,8 +9,8 @@ const MAX_NODES = 200_000;
 const MAX_DEPTH = 64;
 
 /**
- * The parser's own messages quote the text, which may be a secret; these do not. Codes that are not listed are
- * answered by a general message.
+ * The parser's own messages quote the text, which may be a secret; these do not. Codes
+ * that are not listed are answered by a general message.
  */
 const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   BAD_ALIAS: 'is no valid YAML: an alias (*name) has no anchor (&name); quote a text that starts with *',
@@ -28,7 +28,10 @@ const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: 'has a YAML tag (!name) that is not known; quote a text that starts with !',
 };
 
-/** What a text is taken for by its first character. It goes on behind that, where the parser stops. */
+/**
+ * What a text is taken for by its first character. It goes on behind that, where the
+ * parser stops.
+ */
 const UNQUOTED_STARTS: Readonly<Record<string, string>> = {
   '{': 'quote a text that starts with {, such as "{YYYY}/{MM}/customers"',
   '[': 'quote a text that starts with [',
@@ -39,7 +42,10 @@ const UNQUOTED_STARTS: Readonly<Record<string, string>> = {
   "'": "text goes on behind its closing quote; a single quote within single quotes is ''",
 };
 
-/** Why the parser did not expect what stands at `offset`, as far as the beginning of the value before it tells. */
+/**
+ * Why the parser did not expect what stands at `offset`, as far as the beginning of the
+ * value before it tells.
+ */
 function unexpectedToken(text: string, offset: number): string {
   const before = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
   const starts = [...before.matchAll(/(?:^|[:\-,[{])\s+([{[*|>"'])|(?<=[{[,])([{[*"'])/g)];
@@ -48,7 +54,10 @@ function unexpectedToken(text: string, offset: number): string {
   return `is no valid YAML: ${reason ?? 'something here is not expected'}`;
 }
 
-/** Private-use characters that stand for the braces of references while the text is parsed. */
+/**
+ * Private-use characters that stand for the braces of references while the text is
+ * parsed.
+ */
 const OPEN_BRACE = '\uf5f0';
 const CLOSE_BRACE = '\uf5f1';
 
@@ -56,8 +65,9 @@ const CLOSE_BRACE = '\uf5f1';
 const BARE_REFERENCE = /\$\{([A-Za-z_]\w*(?::-[^{}\r\n"']*)?|file:[^{}\r\n"']+)\}/g;
 
 /**
- * `${NAME}` within `{ }` or `[ ]` is no valid YAML, since its braces would end the text; for the parser they are
- * other characters, one for one, so that every place stays the same.
+ * `${NAME}` within `{ }` or `[ ]` is no valid YAML, since its braces would end the text;
+ * for the parser they are other characters, one for one, so that every place stays the
+ * same.
  */
 function withoutReferenceBraces(text: string): string {
   if (text.includes(OPEN_BRACE) || text.includes(CLOSE_BRACE)) return text;
@@ -167,7 +177,10 @@ function buildScalar({ value }: Scalar, place: Place): LocatedNode {
   return { kind: 'scalar', place, value: withReferenceBraces(String(value)), referenced: false };
 }
 
-/** Reads one file's text; `file` is its name as it is shown in problems. Problems are returned, never thrown. */
+/**
+ * Reads one file's text; `file` is its name as it is shown in problems. Problems are
+ * returned, never thrown.
+ */
 export function parseYaml(text: string, file: string): ParsedFile {
   const lines = new LineCounter();
   const document = parseDocument(withoutReferenceBraces(text), {

@@ -8,14 +8,17 @@ import { SluiceError } from '../../errors.ts';
 export type AccessConfig = DeepReadonly<Pick<DaemonConfig, 'host' | 'tokens' | 'allowedHosts'>>;
 
 /**
- * Who may call: anyone, anyone with a token, anyone with a write token, which changes and rows of sources need. Without
- * tokens in the configuration, all may.
+ * Who may call: anyone, anyone with a token, anyone with a write token, which changes and
+ * rows of sources need. Without tokens in the configuration, all may.
  */
 export type Access = 'anyone' | 'read' | 'write';
 
 /** Who calls, as the audit log names them. */
 export interface Caller {
-  /** `write 1`: the kind of token, and its place in the configuration. Absent where nobody had to show one. */
+  /**
+   * `write 1`: the kind of token, and its place in the configuration. Absent where nobody
+   * had to show one.
+   */
   readonly token?: string;
   /** Tells tokens apart over rotations without giving them away. */
   readonly fingerprint?: string;
@@ -43,9 +46,10 @@ export function isLoopback(address: string): boolean {
 /**
  * Who may do what.
  *
- * Beside tokens there are two checks that keep web pages out which a browser on this machine or network has open: without
- * tokens the `Host` must be one of ours, so that a name of the page's own that was bound to our address is none (DNS
- * rebinding), and a request that a page makes must come from a page of ours.
+ * Beside tokens there are two checks that keep web pages out which a browser on this
+ * machine or network has open: without tokens the `Host` must be one of ours, so that a
+ * name of the page's own that was bound to our address is none (DNS rebinding), and a
+ * request that a page makes must come from a page of ours.
  */
 export class AccessRules {
   #tokens: readonly KnownToken[] = [];
@@ -72,8 +76,9 @@ export class AccessRules {
   }
 
   /**
-   * Who calls; `may: 'nothing'` where a token is asked for and none is shown. Throws UNAUTHORIZED for a wrong one, and
-   * FORBIDDEN for another server's `Host` where there are no tokens: no page has a token of ours.
+   * Who calls; `may: 'nothing'` where a token is asked for and none is shown. Throws
+   * UNAUTHORIZED for a wrong one, and FORBIDDEN for another server's `Host` where there
+   * are no tokens: no page has a token of ours.
    */
   callerOf(request: IncomingMessage): Caller {
     if (this.#tokens.length === 0) {
@@ -93,7 +98,10 @@ export class AccessRules {
     return found;
   }
 
-  /** For what anyone may see. Throws FORBIDDEN for another server's `Host` where there are no tokens. */
+  /**
+   * For what anyone may see. Throws FORBIDDEN for another server's `Host` where there are
+   * no tokens.
+   */
   checkHost(request: IncomingMessage): void {
     if (this.#tokens.length === 0) this.#checkOwnHost(request);
   }

@@ -32,7 +32,10 @@ declare module 'fastify' {
   }
 }
 
-/** On every answer. Nothing that the API says is to be kept, guessed at, framed or read by another origin's page. */
+/**
+ * On every answer. Nothing that the API says is to be kept, guessed at, framed or read by
+ * another origin's page.
+ */
 const ANSWER_HEADERS = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
@@ -52,7 +55,10 @@ interface Seen {
   code?: string;
 }
 
-/** The routes on Fastify: access first, then shape, then the handler; every failure in one shape. */
+/**
+ * The routes on Fastify: access first, then shape, then the handler; every failure in one
+ * shape.
+ */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { services, access, audit, log, connections, bodyLimit } = options;
   const { toJson, limits } = services;
@@ -95,7 +101,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (failure.code === 'INTERNAL') log.error(fields, `${request.method} of the API met a defect`);
     else if (status === 401 || status === 403) log.warn(fields, `${request.method} of the API was refused`);
     else log.debug(fields, `${request.method} of the API failed`);
-    // What is left of an unread body is read and dropped, or its sender would never see the answer.
+    // What is left of an unread body is read and dropped, or its sender would never see
+    // the answer.
     reply.removeHeader('connection');
     void reply.code(status).headers(headers).type(JSON_TYPE).send(json);
   }
@@ -138,7 +145,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     done();
   });
 
-  /** Probes of a supervisor have no token and often a Host of their own; they learn little. */
+  /**
+   * Probes of a supervisor have no token and often a Host of their own; they learn
+   * little.
+   */
   function whoAnyone({ raw }: FastifyRequest): Seen {
     try {
       const caller = access.callerOf(raw);
@@ -265,7 +275,10 @@ function pathFailure({ method, url }: FastifyRequest, reply: FastifyReply): Slui
   return new SluiceError('METHOD_NOT_ALLOWED', `the path does not know ${method}`);
 }
 
-/** What came is no HTTP, or came too slowly: there is no request to answer, only a connection. */
+/**
+ * What came is no HTTP, or came too slowly: there is no request to answer, only a
+ * connection.
+ */
 function answerUnreadable(code: string, socket: Socket, toJson: Services['toJson']): void {
   const failure =
     code === 'HPE_HEADER_OVERFLOW'

@@ -58,11 +58,13 @@ const KEPT_FILES = 4;
 const LOOK_EVERY_MS = 1_000;
 
 /**
- * Who changed what, a line of JSON per call, for its owner's eyes only. Bounded: the oldest file goes when there are too
- * many. Calls that no token allowed are not here, so that strangers cannot push out what matters.
+ * Who changed what, a line of JSON per call, for its owner's eyes only. Bounded: the
+ * oldest file goes when there are too many. Calls that no token allowed are not here, so
+ * that strangers cannot push out what matters.
  *
- * A line is written before its call is answered, in one step: it costs less than to hand the line to another thread and
- * wait. It survives the daemon, and is not synced: a power cut may take the last lines.
+ * A line is written before its call is answered, in one step: it costs less than to hand
+ * the line to another thread and wait. It survives the daemon, and is not synced: a power
+ * cut may take the last lines.
  */
 export class AuditLog {
   readonly #path: string;
@@ -131,7 +133,8 @@ export class AuditLog {
     const descriptor = openSync(this.#path, 'a+', 0o600);
     const { ino: inode, size: bytes } = fstatSync(descriptor);
     this.#file = { descriptor, inode, bytes, seenAt };
-    // A power cut or a full disk may have cut the last line short: the next must not become a part of it.
+    // A power cut or a full disk may have cut the last line short: the next must not
+    // become a part of it.
     if (!endsWithLine(descriptor, bytes)) writeSync(descriptor, '\n');
     return this.#file;
   }

@@ -11,8 +11,9 @@ import { listedRun } from './schemas/run-schema.ts';
 const GATHER_MS = 100;
 
 /**
- * Sends whatever changes of activations and runs, until `signal` aborts. Of each activation, run and progress only the
- * newest is told, so a slow reader misses steps and never the end. Throws TOO_MANY_REQUESTS while there are too many streams.
+ * Sends whatever changes of activations and runs, until `signal` aborts. Of each
+ * activation, run and progress only the newest is told, so a slow reader misses steps and
+ * never the end. Throws TOO_MANY_REQUESTS while there are too many streams.
  */
 export function openChangeStream(
   services: Services,

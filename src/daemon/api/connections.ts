@@ -3,7 +3,10 @@ import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HttpLimits } from './limits.ts';
 
-/** One for all requests: an error made for each, with its stack, costs more than looking the request up. */
+/**
+ * One for all requests: an error made for each, with its stack, costs more than looking
+ * the request up.
+ */
 const GONE = new DOMException('the request is over', 'AbortError');
 
 /** What tells of a request's end; made only for who wants to know. */
@@ -41,8 +44,8 @@ export class Connections {
   }
 
   /**
-   * Whether what came last can be answered on the connection: no answer to an earlier request is under way, nor one to a
-   * request that came whole.
+   * Whether what came last can be answered on the connection: no answer to an earlier
+   * request is under way, nor one to a request that came whole.
    */
   canAnswer(socket: Socket): boolean {
     const [first, ...others] = this.#underWay.get(socket)?.keys() ?? [];
@@ -50,7 +53,10 @@ export class Connections {
     return first === undefined || (!first.headersSent && !first.req.complete);
   }
 
-  /** Aborts when the client goes away, when the answer is complete, and when the server closes. */
+  /**
+   * Aborts when the client goes away, when the answer is complete, and when the server
+   * closes.
+   */
   signalOf(response: ServerResponse): AbortSignal {
     const responses = this.#underWay.get(response.req.socket);
     if (responses === undefined || !responses.has(response)) return AbortSignal.abort(GONE);

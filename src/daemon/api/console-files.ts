@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Beside this file as it is bundled, as it is compiled, and as it stands in the sources. */
+/**
+ * Beside this file as it is bundled, as it is compiled, and as it stands in the sources.
+ */
 const FOLDERS = ['../console/', '../../console/', '../../../dist/console/'];
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -12,7 +14,9 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 const ENCODINGS = { br: '.br', gzip: '.gz' } as const;
 
-/** Nothing but files of the console's own runs or is loaded, and no text becomes markup. */
+/**
+ * Nothing but files of the console's own runs or is loaded, and no text becomes markup.
+ */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -54,7 +58,9 @@ export class ConsoleFiles {
     return undefined;
   }
 
-  /** `accepted` is the header `Accept-Encoding`. Undefined where there is no such file. */
+  /**
+   * `accepted` is the header `Accept-Encoding`. Undefined where there is no such file.
+   */
   find(name: string, accepted: string): ConsoleAnswer | undefined {
     const extension = name.split('.').at(-1)!;
     const type = TYPES[extension];

@@ -34,8 +34,8 @@ const FRAMEWORK_CODES: Readonly<Record<string, () => SluiceError>> = {
 };
 
 /**
- * Whatever made a request fail, as a `SluiceError`. What nobody foresaw says nothing of the inside: the log has it, under
- * the id of the request.
+ * Whatever made a request fail, as a `SluiceError`. What nobody foresaw says nothing of
+ * the inside: the log has it, under the id of the request.
  */
 export function toFailure(cause: unknown, requestId: string): SluiceError {
   if (cause instanceof SluiceError) return cause;

@@ -24,7 +24,10 @@ export interface EventStream {
   readonly abandon: () => void;
 }
 
-/** Begins to listen to a run. Rejects with RUN_UNKNOWN, and with TOO_MANY_REQUESTS while there are too many streams. */
+/**
+ * Begins to listen to a run. Rejects with RUN_UNKNOWN, and with TOO_MANY_REQUESTS while
+ * there are too many streams.
+ */
 export async function openEventStream({ id, signal, services }: EventStreamRequest): Promise<EventStream> {
   const { operations, limits, eventStreams } = services;
   const release = eventStreams.take();
@@ -34,7 +37,8 @@ export async function openEventStream({ id, signal, services }: EventStreamReque
     release();
   };
   try {
-    // Listening begins before the run is read, so that no change falls between; the latest event is as new as what is read.
+    // Listening begins before the run is read, so that no change falls between; the
+    // latest event is as new as what is read.
     let latest: RunRecord | undefined;
     let deliver = (event: RunEvent): void => {
       if (event.type === 'state') latest = event.record;
@@ -62,7 +66,10 @@ export async function openEventStream({ id, signal, services }: EventStreamReque
   }
 }
 
-/** Sends events of one run as fast as the reader takes them: of progress only the newest waits. */
+/**
+ * Sends events of one run as fast as the reader takes them: of progress only the newest
+ * waits.
+ */
 class RunEventWriter {
   readonly #writer: EventWriter;
   #nextId = 1;

@@ -44,7 +44,10 @@ export class EventWriter {
     }, this.#limits.keepAliveCommentMs);
   }
 
-  /** Drops a reader for which too much waits already; measured before, as one event alone may be large. */
+  /**
+   * Drops a reader for which too much waits already; measured before, as one event alone
+   * may be large.
+   */
   write(name: string, data: unknown, id?: string): void {
     const response = this.#response;
     if (this.isOver) return;
@@ -58,7 +61,8 @@ export class EventWriter {
     const response = this.#response;
     if (response.writableEnded) return;
     response.end();
-    // Who does not take what is left would keep its place until the network gives it up. Time begins again with what it takes.
+    // Who does not take what is left would keep its place until the network gives it up.
+    // Time begins again with what it takes.
     response.setTimeout(this.#limits.keepAliveCommentMs, () => response.destroy());
   }
 

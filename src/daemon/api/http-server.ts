@@ -44,11 +44,15 @@ export interface HttpServer {
   readonly url: string;
   /** Others are asked from now on. */
   answerFrom(operations: Operations): void;
-  /** Tokens and `allowedHosts` of a configuration that was reloaded; host, port and body limit stay until a restart. */
+  /**
+   * Tokens and `allowedHosts` of a configuration that was reloaded; host, port and body
+   * limit stay until a restart.
+   */
   use(config: HttpConfig): void;
   /**
-   * Stops listening, answers waits with the run as it stands, ends event streams, and lets requests end that have begun,
-   * for a short while. Never rejects; calling it again does nothing more.
+   * Stops listening, answers waits with the run as it stands, ends event streams, and
+   * lets requests end that have begun, for a short while. Never rejects; calling it again
+   * does nothing more.
    */
   close(): Promise<void>;
 }
@@ -56,8 +60,8 @@ export interface HttpServer {
 /**
  * Serves `Operations` over HTTP.
  *
- * Rejects with CONFIG_INVALID where the address can be reached from other machines and there is no token, and with
- * LISTEN_FAILED where it cannot be listened on.
+ * Rejects with CONFIG_INVALID where the address can be reached from other machines and
+ * there is no token, and with LISTEN_FAILED where it cannot be listened on.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { metrics, log, config, dataDirectory, redactor } = options;

@@ -6,7 +6,10 @@ export interface HttpLimits {
   readonly headersTimeoutMs: number;
   /** From there to the end of the body. */
   readonly requestTimeoutMs: number;
-  /** How long a connection may idle between two requests; longer than the minute of common load balancers. */
+  /**
+   * How long a connection may idle between two requests; longer than the minute of common
+   * load balancers.
+   */
   readonly keepAliveTimeoutMs: number;
   /** All headers and the path together. */
   readonly headerBytes: number;
@@ -18,7 +21,10 @@ export interface HttpLimits {
   readonly probes: number;
   /** How long a validation or preview may take. */
   readonly probeTimeoutMs: number;
-  /** How often an event stream shows that it lives; who takes nothing for so long is dropped. */
+  /**
+   * How often an event stream shows that it lives; who takes nothing for so long is
+   * dropped.
+   */
   readonly keepAliveCommentMs: number;
   /** What may wait for a slow reader of an event stream before it is dropped. */
   readonly eventBacklogBytes: number;

@@ -216,7 +216,8 @@ function answerOf({
       : {
           content: {
             [contentType]: {
-              // Clients know the data of events by it, and linters that its schemas are used.
+              // Clients know the data of events by it, and linters that its schemas are
+              // used.
               schema: { ...refTo(schema), ...ofEvents },
               ...(events === undefined ? {} : { 'x-event-data': Object.fromEntries(eventData) }),
             },
@@ -237,7 +238,8 @@ function refTo(schema: z.ZodType): Schema {
 function plain(schema: z.ZodType): Schema {
   const { $schema, ...rest } = z.toJSONSchema(schema, {
     io: 'input',
-    // Left out where the text of a query becomes something else, though a client wants to know it all the same.
+    // Left out where the text of a query becomes something else, though a client wants to
+    // know it all the same.
     override: ({ zodSchema, jsonSchema }) => {
       const { def } = zodSchema._zod;
       if (def.type === 'default') jsonSchema.default = def.defaultValue;

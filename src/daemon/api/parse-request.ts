@@ -3,7 +3,10 @@ import type * as z from 'zod';
 import { SluiceError } from '../../errors.ts';
 import { inputsOf, type Route } from './route.ts';
 
-/** A header that says who asks, for what or how much is refused when it comes twice: readers differ in which one they take. */
+/**
+ * A header that says who asks, for what or how much is refused when it comes twice:
+ * readers differ in which one they take.
+ */
 const ONCE = new Set([
   'authorization',
   'content-length',
@@ -51,7 +54,10 @@ export function parseBody(bytes: Buffer): unknown {
   return value;
 }
 
-/** No body that the API takes is deeper than one level; deeper ones are refused by their shape. */
+/**
+ * No body that the API takes is deeper than one level; deeper ones are refused by their
+ * shape.
+ */
 function hasRepeatedKeys(text: string, value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   if (Object.values(value).some(item => typeof item === 'object' && item !== null)) return false;
@@ -68,7 +74,10 @@ export interface RawInput {
 
 const PARTS = { params: 'path', query: 'query', headers: 'header', body: 'body' } as const;
 
-/** What the route's schemas make of a request. Throws REQUEST_INVALID with everything that is wrong. */
+/**
+ * What the route's schemas make of a request. Throws REQUEST_INVALID with everything that
+ * is wrong.
+ */
 export function parseInput(route: Route, raw: RawInput): RawInput {
   const schemas = inputsOf(route);
   const problems: string[] = [];

@@ -7,8 +7,8 @@ import type { HttpLimits } from './limits.ts';
 import type { Slots } from './slots.ts';
 
 /**
- * A route as data: the same row gives the types of the handler, the checks of the request, the OpenAPI document and the
- * reference page.
+ * A route as data: the same row gives the types of the handler, the checks of the
+ * request, the OpenAPI document and the reference page.
  */
 
 export type Tag = 'runs' | 'activations' | 'daemon';

@@ -6,7 +6,10 @@ import { SluiceError } from '../../errors.ts';
 import { readError, stateError } from '../../system-errors.ts';
 import type { DocumentStore, WriteWatch } from '../parts.ts';
 
-/** Documents as JSON files of a folder. Writes of one document happen in the order in which they were asked for. */
+/**
+ * Documents as JSON files of a folder. Writes of one document happen in the order in
+ * which they were asked for.
+ */
 export class DocumentFolder implements DocumentStore {
   readonly #folder: string;
   readonly #watch: WriteWatch | undefined;

@@ -13,7 +13,10 @@ export interface KeptDocumentOptions<T> {
   readonly misfit?: string;
 }
 
-/** One document that is kept on disk: it is read by its schema, and written one write at a time, each of the newest. */
+/**
+ * One document that is kept on disk: it is read by its schema, and written one write at a
+ * time, each of the newest.
+ */
 export class KeptDocument<T> {
   readonly #options: KeptDocumentOptions<T>;
   /** As it is on disk. */
@@ -24,7 +27,10 @@ export class KeptDocument<T> {
     this.#options = options;
   }
 
-  /** `undefined` where it was never written. Rejects with STATE_DAMAGED where it is not what its schema says. */
+  /**
+   * `undefined` where it was never written. Rejects with STATE_DAMAGED where it is not
+   * what its schema says.
+   */
   async read(): Promise<T | undefined> {
     const { store, name, schema, hint, misfit = 'is damaged' } = this.#options;
     let content: unknown;
@@ -41,7 +47,9 @@ export class KeptDocument<T> {
     throw new SluiceError('STATE_DAMAGED', message, { stage: 'state', hint });
   }
 
-  /** Writes what `contentOf` returns when its turn comes, unless that is on disk already. */
+  /**
+   * Writes what `contentOf` returns when its turn comes, unless that is on disk already.
+   */
   save(contentOf: () => T): Promise<void> {
     const before = this.#saving;
     this.#saving = this.#saveAfter(before, contentOf);

@@ -4,7 +4,10 @@ import { fromLine, toLine } from '../../disk/checked-line.ts';
 import { makeFolder } from '../../disk/durable-file.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 
-/** What is known of a run that has ended without its record: enough to find it, and to know what came before it. */
+/**
+ * What is known of a run that has ended without its record: enough to find it, and to
+ * know what came before it.
+ */
 export interface HistoryEntry extends Pick<RunRecord, 'run' | 'activation' | 'state' | 'trigger'> {
   readonly endedAt: string | undefined;
   readonly failedAtSource: boolean;
@@ -21,7 +24,10 @@ export interface FileMark {
   readonly inode: number;
 }
 
-/** The last line: all records of a folder that was last changed then are as the lines before say. */
+/**
+ * The last line: all records of a folder that was last changed then are as the lines
+ * before say.
+ */
 interface Seal {
   readonly folderChangedMs: number;
 }
@@ -29,17 +35,24 @@ interface Seal {
 export interface IndexContent {
   /** By run. */
   readonly entries: ReadonlyMap<string, HistoryEntry>;
-  /** When the folder was last changed, where the index is known to hold all that happened up to then. */
+  /**
+   * When the folder was last changed, where the index is known to hold all that happened
+   * up to then.
+   */
   readonly sealedMs: number | undefined;
 }
 
-/** The index is written again when it has so many lines more than those that count: a start reads them all. */
+/**
+ * The index is written again when it has so many lines more than those that count: a
+ * start reads them all.
+ */
 const SPARE_LINES = 500;
 
 /**
- * What a start needs to know of the records of one activation, in one file, so that it need not read each of them. The
- * records are the truth: a line holds for as long as the file that it was made from is as it was, and where there is no
- * such line the record is read. So the index may lag, lose lines, or be gone; nothing in it is synced.
+ * What a start needs to know of the records of one activation, in one file, so that it
+ * need not read each of them. The records are the truth: a line holds for as long as the
+ * file that it was made from is as it was, and where there is no such line the record is
+ * read. So the index may lag, lose lines, or be gone; nothing in it is synced.
  */
 export class HistoryIndex {
   readonly #path: string;
@@ -86,7 +99,10 @@ export class HistoryIndex {
     }
   }
 
-  /** Adds what has been read; `all` is what a new index holds, where the old one has too many lines that do not count. */
+  /**
+   * Adds what has been read; `all` is what a new index holds, where the old one has too
+   * many lines that do not count.
+   */
   async add(fresh: readonly HistoryEntry[], all: () => readonly HistoryEntry[]): Promise<void> {
     const entries = all();
     const hasRoom = this.#lines + fresh.length <= entries.length + SPARE_LINES;
@@ -103,7 +119,8 @@ export class HistoryIndex {
       await writeFile(`${this.#path}.tmp`, entries.map(toLine).join(''), { mode: 0o600 });
       await rename(`${this.#path}.tmp`, this.#path);
     } catch {
-      // The next start reads the records instead. A disk that is full is told of by what must be written.
+      // The next start reads the records instead. A disk that is full is told of by what
+      // must be written.
       this.#lines = Number.POSITIVE_INFINITY;
     }
   }

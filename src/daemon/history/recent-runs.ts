@@ -7,13 +7,17 @@ import type { RunHistory } from './run-history.ts';
 export const RECENT_RUNS = 30;
 
 /**
- * The last runs of each activation in short. Records of runs that have ended hardly ever change, so each is read once:
- * an entry of the history is another one when its record was written anew.
+ * The last runs of each activation in short. Records of runs that have ended hardly ever
+ * change, so each is read once: an entry of the history is another one when its record
+ * was written anew.
  */
 export class RecentRuns {
   readonly #history: Pick<RunHistory, 'inOrder' | 'recall'>;
   readonly #known = new WeakMap<HistoryEntry, RecentRun>();
-  /** Records are read for one activation at a time: there may be many, with few files to open at once. */
+  /**
+   * Records are read for one activation at a time: there may be many, with few files to
+   * open at once.
+   */
   #reading: Promise<unknown> = Promise.resolve();
 
   constructor(history: Pick<RunHistory, 'inOrder' | 'recall'>) {

@@ -24,7 +24,10 @@ interface ActivationHistory {
   entries: HistoryEntry[];
   readonly byKey: Map<string, string>;
   readonly index: HistoryIndex;
-  /** The folder's change time when it was last read: a command beside the daemon writes records too. */
+  /**
+   * The folder's change time when it was last read: a command beside the daemon writes
+   * records too.
+   */
   seenChange: number;
   /** When that was. */
   lookedMs: number;
@@ -43,11 +46,15 @@ const SETTLED_MS = 2_000;
 
 /** Records in this many files are read at the same time. */
 const READERS = 16;
-/** So many files are looked at in one turn of the loop: asynchronously each would cost three times as much. */
+/**
+ * So many files are looked at in one turn of the loop: asynchronously each would cost
+ * three times as much.
+ */
 const LOOKS_AT_ONCE = 64;
 /**
- * The history of the data directory, by an index in memory that pruning keeps small: listing reads the records that it
- * returns and no others. Most of what a start has to know is on disk as an index too (`HistoryIndex`).
+ * The history of the data directory, by an index in memory that pruning keeps small:
+ * listing reads the records that it returns and no others. Most of what a start has to
+ * know is on disk as an index too (`HistoryIndex`).
  */
 export class RunHistory {
   readonly #dataDirectory: string;
@@ -118,7 +125,8 @@ export class RunHistory {
       for (const name of await activationsIn(this.#dataDirectory)) await this.refresh(name);
     const entry = this.#byRun.get(run);
     const record = entry && (await this.recall(entry));
-    // Somebody has removed it: whoever asks with its key again is to get a run that there is.
+    // Somebody has removed it: whoever asks with its key again is to get a run that there
+    // is.
     if (entry && record === undefined) this.#forget(entry);
     return record;
   }
@@ -134,8 +142,9 @@ export class RunHistory {
   }
 
   /**
-   * In the order in which they were made, the newest last. That is the order of their ids, but for those dated later than
-   * now: they were made before the clock was set back, and would be the newest until it is there again.
+   * In the order in which they were made, the newest last. That is the order of their
+   * ids, but for those dated later than now: they were made before the clock was set
+   * back, and would be the newest until it is there again.
    */
   inOrder(activation: string): readonly HistoryEntry[] {
     return inOrderMade(this.#activations.get(activation)?.entries ?? [], this.#clock.now());
@@ -157,8 +166,9 @@ export class RunHistory {
   }
 
   /**
-   * Takes in what others have written or removed since. Costs one look at the folder where nothing has changed. A name
-   * without a folder leaves nothing behind: whoever asks may ask for any.
+   * Takes in what others have written or removed since. Costs one look at the folder
+   * where nothing has changed. A name without a folder leaves nothing behind: whoever
+   * asks may ask for any.
    */
   async refresh(activation: string): Promise<void> {
     if (!this.#activations.has(activation)) {
@@ -180,12 +190,14 @@ export class RunHistory {
     let files: string[] = [];
     try {
       changed = (await stat(folder)).mtimeMs;
-      // A look that came with the change may have missed another one of the same instant: there is a second, later.
+      // A look that came with the change may have missed another one of the same instant:
+      // there is a second, later.
       const isSeen = isSettled(changed, history.lookedMs) || !isSettled(changed, before);
       if (changed === history.seenChange && isSeen) return;
       files = await readdir(folder);
     } catch (error) {
-      // A folder that cannot be read, as where too many files are open, still has what is known of it.
+      // A folder that cannot be read, as where too many files are open, still has what is
+      // known of it.
       if (!isAbsent(error)) return;
     }
     const { entries: indexed, sealedMs } = isFirst ? await history.index.read() : NO_INDEX;
@@ -212,7 +224,8 @@ export class RunHistory {
       const isGone = await stat(join(folder, `${run}.json`)).then(() => false, isAbsent);
       if (entry && isGone) this.#forget(entry);
     }
-    // Somebody may fix what could not be read, or it can be read when fewer files are open.
+    // Somebody may fix what could not be read, or it can be read when fewer files are
+    // open.
     history.lookedMs = before;
     history.seenChange = read.length === fresh.length ? changed : UNREAD;
     const isStale = indexed.size > history.entries.length;
@@ -244,8 +257,9 @@ export class RunHistory {
   }
 
   /**
-   * Removes what is over the limits, never the last success of an activation, and none for the number of runs while a
-   * client may repeat its request. Returns how many were removed.
+   * Removes what is over the limits, never the last success of an activation, and none
+   * for the number of runs while a client may repeat its request. Returns how many were
+   * removed.
    */
   async prune(activation: string, limits: HistoryLimits, now: Date): Promise<number> {
     // Also notes in the index what has come since.

@@ -18,8 +18,9 @@ interface RunSources {
 }
 
 /**
- * Runs of queue and history, the newest first. Reads the records that it returns, and no others. Rejects with
- * NAME_UNKNOWN for an activation that is not in the configuration and has no runs left from when it was.
+ * Runs of queue and history, the newest first. Reads the records that it returns, and no
+ * others. Rejects with NAME_UNKNOWN for an activation that is not in the configuration
+ * and has no runs left from when it was.
  */
 export async function listRuns(query: RunQuery, sources: RunSources): Promise<RunPage> {
   const { queue, history, configuration } = sources;

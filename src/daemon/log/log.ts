@@ -23,12 +23,17 @@ export interface LogOptions {
 /** Names that each line has itself. A field of that name gets a `_` behind it. */
 const OWN_KEYS: ReadonlySet<string> = new Set(['time', 'level', 'message']);
 
-/** Longer texts are cut: a line is read by people and carried by collectors with limits. */
+/**
+ * Longer texts are cut: a line is read by people and carried by collectors with limits.
+ */
 const MAX_TEXT = 8192;
 
 const MAX_CAUSES = 8;
 
-/** The log of the daemon. Every text passes the redactor, by value and by pattern, before it is written. */
+/**
+ * The log of the daemon. Every text passes the redactor, by value and by pattern, before
+ * it is written.
+ */
 export function createLog(options: LogOptions): Log {
   const { format, destination, level = 'info', redactor, colors = false, now = () => new Date() } = options;
   const redactorNow = typeof redactor === 'function' ? redactor : () => redactor;
@@ -95,7 +100,10 @@ function toLine(error: unknown): ErrorLine {
   };
 }
 
-/** From the outside in; the errors of an AggregateError, which Node gives for a host with several addresses, included. */
+/**
+ * From the outside in; the errors of an AggregateError, which Node gives for a host with
+ * several addresses, included.
+ */
 function causesOf(error: Error): unknown[] {
   const found: unknown[] = [];
   const seen = new Set<unknown>([error]);
@@ -127,7 +135,10 @@ function safeJson(value: unknown): string {
   }
 }
 
-/** What JSON can hold, with long texts cut. Cycles have been taken out of what comes here only as far as depth goes. */
+/**
+ * What JSON can hold, with long texts cut. Cycles have been taken out of what comes here
+ * only as far as depth goes.
+ */
 function plain(value: unknown, within: readonly unknown[] = []): unknown {
   if (typeof value === 'string') return cut(value);
   if (typeof value === 'bigint') return value.toString();

@@ -1,4 +1,7 @@
-/** One line of the log for people: time, level, message, then the fields; an error on lines of its own. */
+/**
+ * One line of the log for people: time, level, message, then the fields; an error on
+ * lines of its own.
+ */
 
 interface LoggedLine {
   readonly time: string;
@@ -56,7 +59,10 @@ function errorLines(error: unknown): string[] {
   return lines.map(line => `    ${visible(line)}`);
 }
 
-/** What a source or a receiver says must neither begin a line of the log nor move the cursor of a terminal. */
+/**
+ * What a source or a receiver says must neither begin a line of the log nor move the
+ * cursor of a terminal.
+ */
 function visible(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, character => {
     const code = character.codePointAt(0)!.toString(16).padStart(4, '0');

@@ -9,7 +9,10 @@ const TYPES = {
 
 export const CLOUD_EVENT_TYPE = 'application/cloudevents+json; charset=utf-8';
 
-/** CloudEvents 1.0 in structured mode, as Event Grid and Knative take it. `data` is what generic webhooks are posted. */
+/**
+ * CloudEvents 1.0 in structured mode, as Event Grid and Knative take it. `data` is what
+ * generic webhooks are posted.
+ */
 export function cloudEvent(told: Told): Record<string, unknown> {
   const { id, event, code, activation, run, at } = told.notification;
   return {

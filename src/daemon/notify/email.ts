@@ -32,7 +32,8 @@ export class Email implements Sender {
     const { host, port, security, user, password, from } = smtp;
     const { createTransport } = await import('nodemailer');
     if (signal.aborted) throw new DeliveryError('was interrupted');
-    // A connection of our own, since a transport cannot be told to let go of one in the middle of an exchange.
+    // A connection of our own, since a transport cannot be told to let go of one in the
+    // middle of an exchange.
     const connection = connect({ host, port });
     const stop = (): void => void connection.destroy();
     signal.addEventListener('abort', stop);
@@ -82,7 +83,8 @@ function connected(socket: Socket, timeoutMs: number): Promise<void> {
       socket.off('timeout', late);
       resolve();
     });
-    // Whatever comes later is the transport's to hear; this one keeps it from being unhandled.
+    // Whatever comes later is the transport's to hear; this one keeps it from being
+    // unhandled.
     socket.on('error', reject);
     socket.once('close', () => reject(new Error('the connection was closed')));
   });
@@ -117,7 +119,8 @@ function failure(cause: unknown): DeliveryError {
   const { code, responseCode, message } = cause as { code?: string; responseCode?: number; message?: string };
   const about = message?.replace(/\s+/g, ' ').slice(0, MAX_ANSWER_SHOWN) ?? 'no reason given';
   if (responseCode !== undefined) {
-    // Only a 5xx to the envelope or the message is a refusal; one to the login says nothing of the message.
+    // Only a 5xx to the envelope or the message is a refusal; one to the login says
+    // nothing of the message.
     const isRefusal = responseCode >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE');
     return new DeliveryError(`answered ${responseCode}: ${about}`, { cause, isRefusal });
   }

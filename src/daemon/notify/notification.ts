@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import type { RunRecord, RunWarning } from '../../history/run-record.ts';
 
-/** Codes of warnings of an activation: those of its runs, and those that only who watches it can raise. */
+/**
+ * Codes of warnings of an activation: those of its runs, and those that only who watches
+ * it can raise.
+ */
 export type ActivationWarningCode =
   | RunWarning['code']
   | 'RUN_FAILED'
@@ -9,13 +12,19 @@ export type ActivationWarningCode =
   | 'NO_SUCCESS'
   | 'PAUSED';
 
-/** `error`: the export does not work; `warning`: it does, and somebody should look; `info`: good to know. */
+/**
+ * `error`: the export does not work; `warning`: it does, and somebody should look;
+ * `info`: good to know.
+ */
 export type Severity = 'error' | 'warning' | 'info';
 
 /** What a receiver may want to be told of; see `on` of `notify`. */
 export type Topic = 'succeeded' | 'failed' | 'held' | 'warnings';
 
-/** One change of state of one warning, or one success, as it is told. Its shape is what webhooks receive. */
+/**
+ * One change of state of one warning, or one success, as it is told. Its shape is what
+ * webhooks receive.
+ */
 export interface Notification {
   /** The same however often it is sent, so that who receives it can tell a repetition. */
   readonly id: string;

@@ -76,11 +76,13 @@ interface Delivery {
 }
 
 /**
- * Keeps notifications on disk until they are delivered, and delivers them: to each target one after the other, in order.
+ * Keeps notifications on disk until they are delivered, and delivers them: to each target
+ * one after the other, in order.
  *
- * What cannot be delivered is tried again with growing pauses until it is too old; what then is given up stays visible until
- * the target takes something again. URLs are never written: an item names its target by a fingerprint, and where it goes is
- * looked up in the configuration, so that one that was mistyped can be fixed.
+ * What cannot be delivered is tried again with growing pauses until it is too old; what
+ * then is given up stays visible until the target takes something again. URLs are never
+ * written: an item names its target by a fingerprint, and where it goes is looked up in
+ * the configuration, so that one that was mistyped can be fixed.
  */
 export class Outbox implements NotificationSink {
   readonly #options: OutboxOptions;
@@ -275,7 +277,10 @@ export class Outbox implements NotificationSink {
     return undefined;
   }
 
-  /** Doubles from attempt to attempt, half of it by chance, so that many that failed together do not come back together. */
+  /**
+   * Doubles from attempt to attempt, half of it by chance, so that many that failed
+   * together do not come back together.
+   */
   #pauseMs(attempts: number, atLeastMs = 0): number {
     const { firstPauseMs, maxPauseMs } = this.#limits;
     const { random = Math.random } = this.#options;

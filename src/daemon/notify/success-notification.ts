@@ -1,10 +1,16 @@
 import type { RunRecord } from '../../history/run-record.ts';
 import type { Notification } from './notification.ts';
 
-/** So many files of a run are in a message: receivers limit its size, and the manifest names all. */
+/**
+ * So many files of a run are in a message: receivers limit its size, and the manifest
+ * names all.
+ */
 const MAX_FILES = 100;
 
-/** Says that a run has succeeded, with what it did. There is one for each run, however often it is sent. */
+/**
+ * Says that a run has succeeded, with what it did. There is one for each run, however
+ * often it is sent.
+ */
 export function successNotification(record: RunRecord): Notification {
   const { activation, run, counts, files, startedAt, endedAt = startedAt } = record;
   const { attempts: _, ...told } = record;

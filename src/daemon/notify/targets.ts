@@ -59,7 +59,10 @@ export function targetsOf({ name, notify, proxies }: ResolvedActivation, options
   });
 }
 
-/** The configuration refuses mail without a server; a reload may still take the server away from what waits. */
+/**
+ * The configuration refuses mail without a server; a reload may still take the server
+ * away from what waits.
+ */
 const NO_MAIL: Sender = {
   kind: 'email',
   send: () => Promise.reject(new DeliveryError('cannot be sent: there is no daemon.smtp')),

@@ -5,8 +5,8 @@ const COLOURS = { error: 'Attention', warning: 'Warning', info: 'Accent', over: 
 const MAX_TEXT = 4000;
 
 /**
- * An Adaptive Card, as workflows of Teams take it at their webhook. Texts are runs of a rich text block, in which nothing
- * is markup.
+ * An Adaptive Card, as workflows of Teams take it at their webhook. Texts are runs of a
+ * rich text block, in which nothing is markup.
  */
 export function teamsMessage(told: Told): Record<string, unknown> {
   const { notification, link } = told;

@@ -1,6 +1,9 @@
 import type { Notification } from './notification.ts';
 
-/** A notification as it is told now: where it links to is the configuration's, which may have changed since. */
+/**
+ * A notification as it is told now: where it links to is the configuration's, which may
+ * have changed since.
+ */
 export interface Told {
   readonly notification: Notification;
   /** The run in the console, where `daemon.publicUrl` says how to reach it. */

@@ -43,10 +43,16 @@ export interface WebhookOptions {
 const MAX_ANSWER_BYTES = 1024;
 const MAX_ANSWER_SHOWN = 120;
 
-/** These say that the message is wrong, not that its receiver is: the ones behind it may still be taken. */
+/**
+ * These say that the message is wrong, not that its receiver is: the ones behind it may
+ * still be taken.
+ */
 const REFUSALS: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-/** Posts a notification as JSON. A redirect is a failure: a URL that holds a secret is told to nobody else. */
+/**
+ * Posts a notification as JSON. A redirect is a failure: a URL that holds a secret is
+ * told to nobody else.
+ */
 export class Webhook implements Sender {
   readonly kind = 'webhook';
   readonly #options: WebhookOptions;
@@ -100,7 +106,10 @@ export class Webhook implements Sender {
     }
   }
 
-  /** Over time and body, so that a receiver can refuse what it was not sent, and what it was sent long ago. */
+  /**
+   * Over time and body, so that a receiver can refuse what it was not sent, and what it
+   * was sent long ago.
+   */
   #signature(body: string): Record<string, string> {
     const { secret, clock } = this.#options;
     if (secret === undefined) return {};

@@ -31,7 +31,10 @@ export class Pauses {
     this.#resumed = new Map(Object.entries(kept?.resumed ?? {}));
   }
 
-  /** Rejects with STATE_DAMAGED where what is kept cannot be understood: to begin runs that somebody stopped would be wrong. */
+  /**
+   * Rejects with STATE_DAMAGED where what is kept cannot be understood: to begin runs
+   * that somebody stopped would be wrong.
+   */
   static async open(store: DocumentStore, clock: DaemonClock): Promise<Pauses> {
     const document = new KeptDocument({
       store,
@@ -56,8 +59,9 @@ export class Pauses {
   }
 
   /**
-   * A pause by the user takes the place of one by failures, and never the other way round. One that cannot be written holds
-   * all the same, and is written with the next change, or when it is asked for again.
+   * A pause by the user takes the place of one by failures, and never the other way
+   * round. One that cannot be written holds all the same, and is written with the next
+   * change, or when it is asked for again.
    */
   async pause(activation: string, by: Pause['by'], reason: string): Promise<Pause> {
     const present = this.#pauses.get(activation);

@@ -21,8 +21,8 @@ export interface SelfPauseOptions {
 }
 
 /**
- * Pauses an activation whose source fails again and again, and looks after it, each time after a longer while, until a
- * check of the source passes.
+ * Pauses an activation whose source fails again and again, and looks after it, each time
+ * after a longer while, until a check of the source passes.
  */
 export class SelfPause {
   readonly #options: SelfPauseOptions;
@@ -33,7 +33,9 @@ export class SelfPause {
     this.#options = options;
   }
 
-  /** Goes on with the checks of activations that were paused when the daemon last ended. */
+  /**
+   * Goes on with the checks of activations that were paused when the daemon last ended.
+   */
   start(): void {
     for (const name of this.#options.pauses.byFailures) this.#checkLater(name, 0);
   }
@@ -59,7 +61,10 @@ export class SelfPause {
     await onPaused(activation, pause);
   }
 
-  /** The activation was resumed, or is paused by the user now: nobody has to look after it. */
+  /**
+   * The activation was resumed, or is paused by the user now: nobody has to look after
+   * it.
+   */
   forget(name: string): void {
     this.#checks.get(name)?.();
     this.#checks.delete(name);
@@ -70,7 +75,10 @@ export class SelfPause {
     for (const name of [...this.#checks.keys()]) this.forget(name);
   }
 
-  /** A time to come is one of a clock that was set back since: no failure would count before it. */
+  /**
+   * A time to come is one of a clock that was set back since: no failure would count
+   * before it.
+   */
   #resumedAt(name: string): string {
     const { pauses, clock } = this.#options;
     const at = pauses.resumedAt(name) ?? '';

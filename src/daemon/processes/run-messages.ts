@@ -5,7 +5,10 @@ import type { Preview } from '../../run/preview.ts';
 import type { Check, Validation } from '../../run/validation/validate.ts';
 import { unexpectedError } from '../../system-errors.ts';
 
-/** What the daemon and the process of a run say to each other; plain data, as it passes between processes. */
+/**
+ * What the daemon and the process of a run say to each other; plain data, as it passes
+ * between processes.
+ */
 export type ToRunProcess =
   /** With the snapshot of what the activation needs of the configuration. */
   | { readonly what: 'begin'; readonly job: Job; readonly snapshot: string }

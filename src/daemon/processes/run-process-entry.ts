@@ -15,8 +15,9 @@ import {
 } from './run-messages.ts';
 
 /**
- * The program of a run's own process. It takes one job, tells how it goes, and ends. Should the daemon go away, it ends by
- * itself: what is not decided is dropped, what is decided is finished.
+ * The program of a run's own process. It takes one job, tells how it goes, and ends.
+ * Should the daemon go away, it ends by itself: what is not decided is dropped, what is
+ * decided is finished.
  */
 
 const ALIVE_EVERY_MS = 1_000;
@@ -26,7 +27,8 @@ const MAX_CAUSES = 8;
 const stop = new AbortController();
 let redactor = new Redactor();
 
-// A terminal sends these to the whole group of processes; whether a run ends is the daemon's to say.
+// A terminal sends these to the whole group of processes; whether a run ends is the
+// daemon's to say.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {});
 process.on('disconnect', () => stop.abort());
 process.on('message', (message: ToRunProcess) => {
@@ -46,7 +48,8 @@ async function carryOut({ job, snapshot }: Extract<ToRunProcess, { what: 'begin'
   } catch (error) {
     last = { what: 'failed', error: toPlainError(error) };
   }
-  // Whether or not anybody still listens. Connections that drivers keep would hold the process for seconds more.
+  // Whether or not anybody still listens. Connections that drivers keep would hold the
+  // process for seconds more.
   if (process.send === undefined || !process.connected) process.exit();
   process.send(redactor.cleanValue(last), () => process.exit());
 }

@@ -38,9 +38,15 @@ export type ProcessOutcome =
 
 /** A process that has said its last word and does not end is ended. */
 const LINGER_MS = 5_000;
-/** A line on its standard error is cut here, and so much of the end is looked through for V8's last words. */
+/**
+ * A line on its standard error is cut here, and so much of the end is looked through for
+ * V8's last words.
+ */
 const MAX_LINE = 8_192;
-/** The daemon itself may have been stopped for a while: signs of life that came meanwhile are read first. */
+/**
+ * The daemon itself may have been stopped for a while: signs of life that came meanwhile
+ * are read first.
+ */
 const SECOND_LOOK_MS = 1_000;
 
 /** Niceness of run processes: a busy daemon gets nine times the CPU of one of them. */
@@ -49,7 +55,10 @@ const NICENESS = 10;
 const V8_OUT_OF_MEMORY =
   /heap out of memory|Allocation failed|Fatal process out of memory|ERR_WORKER_OUT_OF_MEMORY/i;
 
-/** The program as it lies beside this file, with the loaders that this process was started with. */
+/**
+ * The program as it lies beside this file, with the loaders that this process was started
+ * with.
+ */
 export function defaultProgram(): RunProgram {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const path = fileURLToPath(new URL(`./run-process-entry.${extension}`, import.meta.url));
@@ -65,8 +74,9 @@ function loadersOf(args: readonly string[]): string[] {
 }
 
 /**
- * One process, made for one job. It is ended where it takes too much memory, gives no sign of life, or does not stop when
- * it is told to; `ended` never rejects, and resolves when the process is gone, so that whatever it had locked is free.
+ * One process, made for one job. It is ended where it takes too much memory, gives no
+ * sign of life, or does not stop when it is told to; `ended` never rejects, and resolves
+ * when the process is gone, so that whatever it had locked is free.
  */
 export class RunProcess {
   readonly ended: Promise<ProcessOutcome>;
@@ -94,7 +104,10 @@ export class RunProcess {
     return this.#child.pid;
   }
 
-  /** Tells it to stop, and ends it where it has not after `patienceMs`. What it has decided it finishes. */
+  /**
+   * Tells it to stop, and ends it where it has not after `patienceMs`. What it has
+   * decided it finishes.
+   */
   stop(patienceMs: number, why: string): void {
     this.#send({ what: 'stop' });
     this.#after(patienceMs, () =>
@@ -220,7 +233,10 @@ export class RunProcess {
   }
 }
 
-/** Whoever asks the daemon something is answered though its runs take all the processors that there are. */
+/**
+ * Whoever asks the daemon something is answered though its runs take all the processors
+ * that there are.
+ */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, NICENESS);

@@ -3,7 +3,10 @@ import type { DaemonClock } from '../parts.ts';
 import type { Job, JobResult } from './run-messages.ts';
 import type { RunProcess } from './run-process.ts';
 
-/** What a job is for. Each has room of its own, so that sources which hang keep nobody waiting but their own kind. */
+/**
+ * What a job is for. Each has room of its own, so that sources which hang keep nobody
+ * waiting but their own kind.
+ */
 export type Room = 'recovery' | 'check' | 'probe';
 
 /** Jobs of a room at the same time; more wait. */
@@ -21,7 +24,10 @@ interface Turns {
   readonly waiting: (() => void)[];
 }
 
-/** Jobs beside the runs: checks, previews, recovery. Each in a process of its own, as runs are, and few at once. */
+/**
+ * Jobs beside the runs: checks, previews, recovery. Each in a process of its own, as runs
+ * are, and few at once.
+ */
 export class SideJobs {
   readonly #start: (job: Job) => RunProcess;
   readonly #clock: DaemonClock;
@@ -39,8 +45,9 @@ export class SideJobs {
   }
 
   /**
-   * Rejects with what the job failed of; where `signal` aborts, with CANCELLED, or with TOO_MANY_REQUESTS while the job still
-   * waited for room; with SOURCE_TIMEOUT after `timeoutMs`.
+   * Rejects with what the job failed of; where `signal` aborts, with CANCELLED, or with
+   * TOO_MANY_REQUESTS while the job still waited for room; with SOURCE_TIMEOUT after
+   * `timeoutMs`.
    */
   async run<Kind extends Job['kind']>(
     job: Extract<Job, { kind: Kind }>,

@@ -34,7 +34,10 @@ interface Accepting {
 /** Takes requests for runs: each key makes one run, and what is accepted is on disk. */
 export class Acceptance {
   readonly #parts: AcceptanceParts;
-  /** Runs that are being written to the log of requests, by activation and key, or by id: they count, and have no place in the queue yet. */
+  /**
+   * Runs that are being written to the log of requests, by activation and key, or by id:
+   * they count, and have no place in the queue yet.
+   */
   readonly #accepting = new Map<string, Accepting>();
 
   constructor(parts: AcceptanceParts) {
@@ -50,7 +53,8 @@ export class Acceptance {
     const earlier = this.#findByKey(request);
     if (earlier) return this.#answerAgain(request, await earlier);
 
-    // Up to where `#accepting` knows the run nothing is waited for: two requests with one key never get here both.
+    // Up to where `#accepting` knows the run nothing is waited for: two requests with one
+    // key never get here both.
     this.#refuse(name);
     const record = this.#newRun(activation, request);
     const run: LiveRun = { record, cancelled: false, lockedAttempts: 0 };
@@ -100,7 +104,10 @@ export class Acceptance {
     };
   }
 
-  /** The run that the request's key made before; to be waited for where it is not on disk yet. */
+  /**
+   * The run that the request's key made before; to be waited for where it is not on disk
+   * yet.
+   */
   #findByKey({ activation, idempotencyKey }: TriggerRequest): Promise<RunRecord> | undefined {
     if (idempotencyKey === undefined) return undefined;
     const { queue, history } = this.#parts;

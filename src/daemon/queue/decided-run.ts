@@ -3,7 +3,10 @@ import { SluiceError } from '../../errors.ts';
 import type { RunError, RunRecord } from '../../history/run-record.ts';
 import { exists } from '../../state/state-folder.ts';
 
-/** What there is to know and to say of a run that is decided: its files may be visible, so it can only be finished. */
+/**
+ * What there is to know and to say of a run that is decided: its files may be visible, so
+ * it can only be finished.
+ */
 
 /** Whether an attempt of the run got so far. */
 export function isDecided(
@@ -33,7 +36,10 @@ function wayOut(activation: string): string {
   return `If that can never be fixed, \`sluice state reset ${activation} --abandon\` gives it up, and keeps the baseline`;
 }
 
-/** Its decision is gone, and it is not on record as finished: nobody can finish it any more. */
+/**
+ * Its decision is gone, and it is not on record as finished: nobody can finish it any
+ * more.
+ */
 export function givenUpError(run: string): SluiceError {
   const message = `run ${run} was decided, and was given up by \`sluice state reset --abandon\` or by a command that could not publish it`;
   return new SluiceError('STATE_STALE', message, {

@@ -26,7 +26,7 @@ export interface DispatcherOptions {
   readonly program: RunProgram;
   readonly random?: () => number;
   isPaused(activation: string): boolean;
-  /** Whether a run waits for an activation that a reload took away: it may be back in a moment. */
+  /** Whether a run waits for an activation that a reload took away. */
   mayReturn(activation: string): boolean;
   /** The run has another state, or begins another attempt. */
   onChange(record: RunRecord): void;
@@ -43,23 +43,24 @@ export interface DispatcherOptions {
 const ATTEMPTS_TOLD = 20;
 /** The history could not be written; the disk may have room again. */
 const KEEP_AGAIN_MS = 5_000;
-/** A reload may find a configuration that is just being written. A run that was accepted waits so long for its activation. */
+/** How long an accepted run waits for an activation that a reload took away. */
 const MISSING_MS = 60_000;
 /** How long a run that was told to stop may take, where the daemon itself ends. */
 const LAST_PATIENCE_MS = 5_000;
 
 /**
- * Takes runs out of the queue and makes them, each attempt in a process of its own, until they have ended.
+ * Takes runs out of the queue and makes them, each attempt in a process of its own, until
+ * they have ended.
  *
  *   queued ──▶ reading ──▶ publishing ──▶ succeeded, recovered
  *     ▲           └────────────┴────────▶ failed, held, cancelled
  *     └── waits for the next attempt ◀────┘  (what may pass, is decided already, or was cut short by the daemon's end)
  *
- * What is decided may be visible, so it has not failed whatever is in its way: it keeps its place and is tried again, until
- * it is finished or somebody gives it up.
+ * What is decided may be visible, so it has not failed whatever is in its way: it keeps
+ * its place and is tried again, until it is finished or somebody gives it up.
  *
- * A run leaves the log of requests only after its end is in the history, so that a daemon which is killed finds each run
- * in one of the two.
+ * A run leaves the log of requests only after its end is in the history, so that a daemon
+ * which is killed finds each run in one of the two.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -88,14 +89,14 @@ export class Dispatcher {
     );
   }
 
-  /** A reload may bring back what decided runs, and runs without their activation, wait for: they are tried at once. */
+  /** A reload may bring back what runs wait for: they are tried at once. */
   retryBlocked(): void {
     for (const run of this.#options.queue.runs)
       if (run.unfinished || run.missingSince !== undefined) run.callOffRetry?.();
     this.dispatch();
   }
 
-  /** Somebody cares for the activation: what does not pass by itself may be fixed. Other faults keep their pauses. */
+  /** A person changed something: faults that do not pass are tried again at once. */
   retryDecidedOf(activation: string): void {
     const [head] = this.#options.queue.waitingOf(activation);
     if (head?.unfinished?.retryable === false) head.callOffRetry?.();
@@ -118,13 +119,14 @@ export class Dispatcher {
     run.cancelled = true;
     run.ending = true;
     run.callOffRetry?.();
-    // One that was decided had gone too far to be cancelled: since then it was finished, or given up.
+    // A decided run cannot be cancelled: it was finished since, or given up.
     await this.#end(run, run.decided ? this.#givenUp(run.record) : this.#cancelled(run.record));
   }
 
   /**
-   * Begins nothing more. What is under way may go on for `gracePeriodMs`; then it is told to stop, and what does not is
-   * ended. Resolves when no process is left. Runs that have not ended are still in the log of requests.
+   * Begins nothing more. What is under way may go on for `gracePeriodMs`; then it is told
+   * to stop, and what does not is ended. Resolves when no process is left. Runs that have
+   * not ended are still in the log of requests.
    */
   async stop(gracePeriodMs: number): Promise<void> {
     const { queue, clock } = this.#options;
@@ -213,7 +215,7 @@ export class Dispatcher {
     });
   }
 
-  /** Says in the log that an attempt waits for its destination, and that it goes on; not how often it asks. */
+  /** Logs once that an attempt waits for its destination, and once that it continues. */
   #waitingTeller({ run, activation }: RunRecord): (progress: RunProgress) => void {
     const { log } = this.#options;
     let isWaiting = false;
@@ -262,7 +264,7 @@ export class Dispatcher {
     onEnd(record);
   }
 
-  /** An attempt came to nothing: what now? `made` is the record as far as the process got with it. */
+  /** An attempt failed: retry, wait or end. `made` is the process's record, if any. */
   async #fail(run: LiveRun, error: RunError, made?: RunRecord): Promise<void> {
     const { configuration, random } = this.#options;
     const { retry } = configuration.daemon;
@@ -271,13 +273,13 @@ export class Dispatcher {
     const decided = await this.#lookForDecision(run);
     if (error.code === 'STATE_LOCKED') {
       if (run.cancelled) return this.#end(run, this.#cancelled(run.record));
-      // No failure of the run: whoever has the folder will be done. Nothing was staged under the attempt's number.
+      // Not a failure: the folder will be free. Nothing was staged for the attempt.
       run.record = { ...run.record, attempt: (run.record.attempt ?? 1) - 1 };
       return this.#wait(run, error, lockedDelayMs(++run.lockedAttempts, random));
     }
     run.lockedAttempts = 0;
     const attempts = withAttempt(run, error, this.#now());
-    // A process that was told to stop because the daemon ends leaves its run for the next daemon.
+    // The daemon ends: the next one makes the run.
     if (this.#isForcing && !run.cancelled) {
       const ending = toRunError(
         new SluiceError('SHUTTING_DOWN', 'the daemon ended while the run was under way'),
@@ -299,7 +301,7 @@ export class Dispatcher {
       const leftMs = Math.min(MISSING_MS, run.missingSince + MISSING_MS - now);
       if (leftMs > 0) return this.#wait(run, missingError(error, now + leftMs), leftMs);
     }
-    // Where its decision is gone, given up or withdrawn by its process, the next attempt finds that and ends the run.
+    // Where its decision is gone, the next attempt finds that and ends the run.
     delete run.unfinished;
     if (error.retryable && (run.decided || failures < retry.attempts) && !run.cancelled) {
       return this.#wait(run, error, delayMs, attempts);
@@ -389,7 +391,7 @@ export class Dispatcher {
     this.dispatch();
   }
 
-  /** A process may have recorded its success, or a command finished the run, and the daemon was never told. */
+  /** The success may be on record without the daemon having heard of it. */
   async #successOf(record: RunRecord): Promise<RunRecord | undefined> {
     const known = await this.#options.history.recall(record).catch(() => undefined);
     return known && isSuccess(known) ? known : undefined;
@@ -419,7 +421,9 @@ export class Dispatcher {
     return isDecided(this.#options.configuration.dataDirectory, record);
   }
 
-  /** Whether the run is decided, which `run.decided` remembers. A wish to cancel it came too late then. */
+  /**
+   * Whether the run is decided and can no longer be cancelled; `run.decided` keeps it.
+   */
   async #lookForDecision(run: LiveRun): Promise<boolean> {
     const decided = await this.#isDecided(run.record);
     if (!decided) return false;

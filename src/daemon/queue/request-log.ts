@@ -43,20 +43,26 @@ interface Pending {
   readonly failed: (error: unknown) => void;
 }
 
-/** What is written is on disk when the write has ended: one step where writing and syncing would be two. */
+/**
+ * What is written is on disk when the write has ended: one step where writing and syncing
+ * would be two.
+ */
 const DURABLE_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_DSYNC;
 
-/** The log is written again when it has so many lines, and this many times the lines that count. */
+/**
+ * The log is written again when it has so many lines, and this many times the lines that
+ * count.
+ */
 const REWRITE_LINES = 1_000;
 const REWRITE_FACTOR = 4;
 
 /**
- * The runs that were accepted and have not ended, in one file that is appended to: a line is durable when its promise
- * resolves. Lines that arrive while the disk is busy are written and synced together, so that many requests at once cost
- * hardly more than one.
+ * The runs that were accepted and have not ended, in one file that is appended to: a line
+ * is durable when its promise resolves. Lines that arrive while the disk is busy are
+ * written and synced together, so that many requests at once cost hardly more than one.
  *
- * A line is `CRC32 JSON`. A last line that is cut short was never acknowledged and is left out; any other that does not
- * add up makes the log damaged.
+ * A line is `CRC32 JSON`. A last line that is cut short was never acknowledged and is
+ * left out; any other that does not add up makes the log damaged.
  */
 export class RequestLog {
   readonly #path: string;
@@ -130,7 +136,8 @@ export class RequestLog {
         for (const { failed } of batch) failed(error);
       }
     }
-    // In the same turn as the last look at what is pending: nothing can be added to a round that is over.
+    // In the same turn as the last look at what is pending: nothing can be added to a
+    // round that is over.
     this.#writing = undefined;
   }
 
@@ -168,8 +175,9 @@ function apply(runs: Map<string, AcceptedRun>, entry: Entry): void {
 }
 
 /**
- * The runs that a daemon has accepted and not brought to an end, for who only looks: the daemon may be writing meanwhile.
- * Rejects with STATE_DAMAGED where the log cannot be understood.
+ * The runs that a daemon has accepted and not brought to an end, for who only looks: the
+ * daemon may be writing meanwhile. Rejects with STATE_DAMAGED where the log cannot be
+ * understood.
  */
 export async function acceptedRuns(dataDirectory: string): Promise<readonly AcceptedRun[]> {
   return [...(await readLog(queuePath(dataDirectory))).values()];

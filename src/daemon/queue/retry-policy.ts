@@ -20,13 +20,17 @@ const PATIENCE: Readonly<Record<ErrorCategory, number>> = {
   'not found': 2,
 };
 
-/** Somebody else works on the activation: what ends soon is looked at soon, and is no failure. */
+/**
+ * Somebody else works on the activation: what ends soon is looked at soon, and is no
+ * failure.
+ */
 const LOCKED_MIN_MS = 250;
 const LOCKED_MAX_MS = 5_000;
 
 /**
- * The pause after `failures` failures in a row (from 1): exponential with full jitter, between a tenth of the ceiling and
- * the ceiling, so that runs which failed together do not come back together.
+ * The pause after `failures` failures in a row (from 1): exponential with full jitter,
+ * between a tenth of the ceiling and the ceiling, so that runs which failed together do
+ * not come back together.
  */
 export function retryDelayMs(
   { category }: Pick<RunError, 'category'>,

@@ -14,11 +14,16 @@ export interface LiveRun {
   attemptStartedAt?: string;
   /** It is being taken out: no attempt may begin. */
   ending?: true;
-  /** An attempt got so far that the run can only be finished; or given up, by a command. */
+  /**
+   * An attempt got so far that the run can only be finished; or given up, by a command.
+   */
   decided?: true;
   /** Why the last attempt to finish the decided run came to nothing. */
   unfinished?: RunError;
-  /** When an attempt first found that its activation is not in the configuration; in milliseconds. */
+  /**
+   * When an attempt first found that its activation is not in the configuration; in
+   * milliseconds.
+   */
   missingSince?: number;
   /** Attempts in a row that met a locked state folder. */
   lockedAttempts: number;
@@ -35,9 +40,9 @@ interface Lane {
 }
 
 /**
- * Which run comes next. Each activation has a lane of its own with one run at a time, first come first served; a lane that
- * has had its turn goes behind all others that wait, so that one activation with many requests does not keep the rest
- * waiting.
+ * Which run comes next. Each activation has a lane of its own with one run at a time,
+ * first come first served; a lane that has had its turn goes behind all others that wait,
+ * so that one activation with many requests does not keep the rest waiting.
  */
 export class RunQueue {
   readonly #lanes = new Map<string, Lane>();
@@ -91,7 +96,10 @@ export class RunQueue {
     this.#byKey.set(activation, keys.set(idempotencyKey, run));
   }
 
-  /** Takes the run whose turn it is. One that was cancelled is to end, whatever holds its activation. */
+  /**
+   * Takes the run whose turn it is. One that was cancelled is to end, whatever holds its
+   * activation.
+   */
   next(isHeld: (activation: string) => boolean): LiveRun | undefined {
     let best: [string, Lane] | undefined;
     for (const [name, lane] of this.#lanes) {
@@ -136,7 +144,10 @@ export class RunQueue {
       this.#lanes.delete(activation);
   }
 
-  /** Keeps runs of the activation from beginning, until the returned function is called. `undefined` while one is under way. */
+  /**
+   * Keeps runs of the activation from beginning, until the returned function is called.
+   * `undefined` while one is under way.
+   */
   take(activation: string): (() => void) | undefined {
     const lane = this.#laneOf(activation);
     if (lane.running || lane.taken) return undefined;

@@ -60,12 +60,16 @@ export interface StartRecoveryOptions {
   onFree(): void;
 }
 
-/** An activation whose runs are under way is looked at again after so long: they may have finished it, or not. */
+/**
+ * An activation whose runs are under way is looked at again after so long: they may have
+ * finished it, or not.
+ */
 const BUSY_MS = 5_000;
 
 /**
- * Finishes what is decided and has nobody who would: runs of commands that were killed, or met a fault after their decision.
- * Each run of an activation begins with that too; where it could not do it, it is tried again here.
+ * Finishes what is decided and has nobody who would: runs of commands that were killed,
+ * or met a fault after their decision. Each run of an activation begins with that too;
+ * where it could not do it, it is tried again here.
  */
 export class StartRecovery {
   readonly #options: StartRecoveryOptions;
@@ -82,7 +86,10 @@ export class StartRecovery {
     return [...this.#problems.values()];
   }
 
-  /** To be called at the start and at each reload, which may have fixed what was in the way. */
+  /**
+   * To be called at the start and at each reload, which may have fixed what was in the
+   * way.
+   */
   async look(): Promise<void> {
     for (const name of await activationsIn(this.#options.configuration.dataDirectory)) {
       await this.#lookAt(name, 1);

@@ -18,12 +18,14 @@ export interface CronSchedulerOptions {
 export const SCHEDULES_DOCUMENT = 'schedules';
 
 /**
- * Timers count time that passes, schedules follow the clock. Looking this often notices a clock that was set and a
- * machine that slept, whatever the timer makes of either.
+ * Timers count time that passes, schedules follow the clock. Looking this often notices a
+ * clock that was set and a machine that slept, whatever the timer makes of either.
  */
 const LOOK_AT_LEAST_EVERY_MS = 30_000;
 
-/** Until a run that could not be accepted, for a reason that may pass, is asked for again. */
+/**
+ * Until a run that could not be accepted, for a reason that may pass, is asked for again.
+ */
 const ASK_AGAIN_AFTER_MS = 10_000;
 
 /** So many of an activation that were left out are remembered. */
@@ -45,8 +47,8 @@ function keptDocument(store: DocumentStore): KeptDocument<SchedulesDocument> {
 }
 
 /**
- * When each entry of a schedule was last attended to, by activation and key of its `DueTimes`; nothing where that cannot
- * be read.
+ * When each entry of a schedule was last attended to, by activation and key of its
+ * `DueTimes`; nothing where that cannot be read.
  */
 export async function keptAttendance(
   documents: DocumentStore,
@@ -59,7 +61,10 @@ export async function keptAttendance(
 
 interface Entry {
   readonly times: DueTimes;
-  /** The last instant that was attended to: by a run that is accepted, or by leaving one out on purpose. */
+  /**
+   * The last instant that was attended to: by a run that is accepted, or by leaving one
+   * out on purpose.
+   */
   attended: Date;
   next: Date | undefined;
 }
@@ -72,9 +77,10 @@ interface Plan {
 /**
  * Begins scheduled runs.
  *
- * Whatever made it look late (the daemon was down, the machine slept, the clock was set forward), an activation gets one run
- * for all that it missed, and entries of one activation that are due together make one run. A schedule that is new misses
- * nothing. While an activation is paused its schedules pass by, and nothing is made up for.
+ * Whatever made it look late (the daemon was down, the machine slept, the clock was set
+ * forward), an activation gets one run for all that it missed, and entries of one
+ * activation that are due together make one run. A schedule that is new misses nothing.
+ * While an activation is paused its schedules pass by, and nothing is made up for.
  */
 export class CronScheduler implements Scheduler {
   readonly #options: CronSchedulerOptions;
@@ -83,7 +89,10 @@ export class CronScheduler implements Scheduler {
   readonly #asking = new Set<string>();
   readonly #askAgainAt = new Map<string, Date>();
   readonly #leftOut = new Map<string, readonly LeftOut[]>();
-  /** When the clock was last found to be set far back: instants that were due before are due once more. */
+  /**
+   * When the clock was last found to be set far back: instants that were due before are
+   * due once more.
+   */
   #setBackAt: Date | undefined;
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
@@ -176,7 +185,10 @@ export class CronScheduler implements Scheduler {
     );
   }
 
-  /** Asks for one run for all entries that are due, or leaves it out. Returns whether they are attended to with that. */
+  /**
+   * Asks for one run for all entries that are due, or leaves it out. Returns whether they
+   * are attended to with that.
+   */
   #attend({ name, overlap }: ResolvedActivation, due: readonly Entry[], now: Date): boolean {
     const instants = due.map(({ times, attended }) => times.latest(attended, now));
     const attend = (): void => {
@@ -271,7 +283,10 @@ export class CronScheduler implements Scheduler {
   }
 }
 
-/** A clock that was set back would otherwise hold a schedule up until it has caught up again. */
+/**
+ * A clock that was set back would otherwise hold a schedule up until it has caught up
+ * again.
+ */
 function followClock(entry: Entry, now: Date): boolean {
   if (entry.attended <= now) return false;
   const attended = entry.times.attendedBehind(entry.attended, now);

@@ -2,11 +2,17 @@ import { Cron } from 'croner';
 import type { ResolvedScheduleEntry } from '../../config/activation.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 
-/** When one entry of a schedule is due. Pure: everything follows from the entry and the instants given. */
+/**
+ * When one entry of a schedule is due. Pure: everything follows from the entry and the
+ * instants given.
+ */
 export interface DueTimes {
   /** What the entry says: an entry that is changed is another one. */
   readonly key: string;
-  /** The first due instant after that one, the last that was attended to. Undefined where there is none for years. */
+  /**
+   * The first due instant after that one, the last that was attended to. Undefined where
+   * there is none for years.
+   */
   nextAfter(attended: Date): Date | undefined;
   /** The latest instant that is due by `now` (there must be one); it names the run. */
   latest(attended: Date, now: Date): Date;
@@ -21,8 +27,9 @@ export function dueTimes(entry: ResolvedScheduleEntry): DueTimes {
 }
 
 /**
- * Times of a cron expression in a time zone. Where neither minute nor hour has a `*`, a time that the clocks leave out is
- * due when they jump, and one that comes twice is due the first time; other expressions follow the clock on the wall.
+ * Times of a cron expression in a time zone. Where neither minute nor hour has a `*`, a
+ * time that the clocks leave out is due when they jump, and one that comes twice is due
+ * the first time; other expressions follow the clock on the wall.
  */
 class CronTimes implements DueTimes {
   readonly key: string;
@@ -59,10 +66,16 @@ class CronTimes implements DueTimes {
   }
 }
 
-/** A run that begins this much of its interval late is counted from; one that is less late keeps the beat. */
+/**
+ * A run that begins this much of its interval late is counted from; one that is less late
+ * keeps the beat.
+ */
 const LATE_SHARE = 0.1;
 
-/** From the start of one run to the next, in time that passes, whatever clocks on the wall do. */
+/**
+ * From the start of one run to the next, in time that passes, whatever clocks on the wall
+ * do.
+ */
 class IntervalTimes implements DueTimes {
   readonly key: string;
   readonly #everyMs: number;

@@ -15,7 +15,10 @@ export function scheduleText(entry: ResolvedScheduleEntry): string {
   return 'cron' in entry ? `cron "${entry.cron}" ${entry.timezone}` : `every ${spanWords(entry.everyMs)}`;
 }
 
-/** An entry of a schedule as somebody would say it. An expression for which there are no short words stays as it is. */
+/**
+ * An entry of a schedule as somebody would say it. An expression for which there are no
+ * short words stays as it is.
+ */
 export function scheduleWords(entry: ResolvedScheduleEntry): string {
   if ('everyMs' in entry) return `every ${spanWords(entry.everyMs)}`;
   const { cron, timezone } = entry;

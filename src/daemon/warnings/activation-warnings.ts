@@ -18,7 +18,10 @@ export interface NotificationCounts {
 /** Where notifications go: it keeps and delivers them. */
 export interface NotificationSink {
   open(): Promise<void>;
-  /** Resolves when they are kept; delivery goes on by itself. Never rejects for what the world can cause. */
+  /**
+   * Resolves when they are kept; delivery goes on by itself. Never rejects for what the
+   * world can cause.
+   */
   add(notifications: readonly Notification[], activation: ResolvedActivation): Promise<void>;
   undelivered(): readonly string[];
   /** Notifications that wait, and those that were given up. */
@@ -62,7 +65,10 @@ function keptDocument(store: DocumentStore): KeptDocument<WarningsDocument> {
   return new KeptDocument({ store, name: WARNINGS_DOCUMENT, schema: warningsDocument, hint });
 }
 
-/** The warnings that hold, by activation, as the daemon left them; none where they cannot be read. */
+/**
+ * The warnings that hold, by activation, as the daemon left them; none where they cannot
+ * be read.
+ */
 export async function keptWarnings(
   documents: DocumentStore,
 ): Promise<ReadonlyMap<string, readonly ActiveWarning[]>> {
@@ -75,7 +81,10 @@ export async function keptWarnings(
 interface Watched {
   /** ISO 8601, UTC. */
   since: string;
-  /** End of the last run that has succeeded, which was told where that is wanted; ISO 8601, UTC. */
+  /**
+   * End of the last run that has succeeded, which was told where that is wanted; ISO
+   * 8601, UTC.
+   */
   toldUntil?: string;
   readonly active: Map<string, ActiveWarning>;
 }
@@ -102,7 +111,8 @@ export class ActivationWarnings implements Warnings {
     try {
       this.#watched = toWatched(await this.#document.read());
     } catch (error) {
-      // Those that still hold are raised again by the next run: told twice is better than a daemon that does not start.
+      // Those that still hold are raised again by the next run: told twice is better than
+      // a daemon that does not start.
       log.error({ error }, 'what is kept of warnings is damaged; those that hold are told again');
     }
     await notifications.open();
@@ -175,16 +185,21 @@ export class ActivationWarnings implements Warnings {
       const findings = findingsOf(rule => rule.afterTime?.({ activation, now, succeededAt }));
       await this.#apply(activation, findings, now.toISOString());
     }
-    // Once for all: what is kept holds every activation, and to look through it after each would hold the daemon up.
+    // Once for all: what is kept holds every activation, and to look through it after
+    // each would hold the daemon up.
     await this.#save();
   }
 
-  /** Without a success that the clock has reached, time counts from when the activation began to be watched. */
+  /**
+   * Without a success that the clock has reached, time counts from when the activation
+   * began to be watched.
+   */
   #succeededAt(name: string, last: Date | undefined, now: Date): Date {
     const isToCome = (at: Date): boolean => at.getTime() - now.getTime() > MAX_CORRECTION_MS;
     if (last !== undefined && !isToCome(last)) return last;
     const watched = this.#watch(name);
-    // The clock was set back: what was to be counted from lies ahead, and nobody would be warned before.
+    // The clock was set back: what was to be counted from lies ahead, and nobody would be
+    // warned before.
     if (isToCome(new Date(watched.since))) watched.since = now.toISOString();
     return new Date(watched.since);
   }
@@ -214,7 +229,10 @@ export class ActivationWarnings implements Warnings {
     return watched;
   }
 
-  /** Notifications are kept before the state is, which is the caller's to save: a crash in between tells twice rather than never. */
+  /**
+   * Notifications are kept before the state is, which is the caller's to save: a crash in
+   * between tells twice rather than never.
+   */
   async #apply(
     activation: ResolvedActivation,
     findings: readonly Finding[],

@@ -5,7 +5,10 @@ import type { Warnings } from '../parts.ts';
 /** So many runs of an activation are looked at. */
 const MOST_RUNS = 30;
 
-/** What the last daemon did not come to tell of. To be called before any run ends, by which it is counted what was told. */
+/**
+ * What the last daemon did not come to tell of. To be called before any run ends, by
+ * which it is counted what was told.
+ */
 export async function tellEarlierSuccesses(
   activations: readonly ResolvedActivation[],
   history: { newest(activation: string, count: number): Promise<readonly RunRecord[]> },

@@ -10,8 +10,9 @@ import {
 import type { ActivationWarningCode, Severity } from '../notify/notification.ts';
 
 /**
- * Every warning of an activation, as data: when it is raised, when it is over, and how grave it is. The guide's table
- * (docs/guide/warnings.md) says the same, and a test holds the two together.
+ * Every warning of an activation, as data: when it is raised, when it is over, and how
+ * grave it is. The guide's table (docs/guide/warnings.md) says the same, and a test holds
+ * the two together.
  */
 
 export interface EndedRun {
@@ -36,7 +37,9 @@ export interface WarningRule {
   readonly severity: Severity;
   readonly raised: string;
   readonly over: string;
-  /** Nobody is told that it is over: rather than a state it is something that happened. */
+  /**
+   * Nobody is told that it is over: rather than a state it is something that happened.
+   */
   readonly isOverSilently?: boolean;
   readonly afterRun?: (ended: EndedRun) => Verdict;
   readonly afterTime?: (passed: PassedTime) => Verdict;
@@ -47,7 +50,10 @@ const isOver = (message: string): Verdict => ({ holds: false, message });
 
 const MESSAGES_SHOWN = 3;
 
-/** What the run says itself; over with the next run that reads everything and does not say it. */
+/**
+ * What the run says itself; over with the next run that reads everything and does not say
+ * it.
+ */
 function inRecord(code: RunWarning['code'], over: string): (ended: EndedRun) => Verdict {
   return ({ record }) => {
     const messages = record.warnings.filter(warning => warning.code === code).map(({ message }) => message);
@@ -109,7 +115,8 @@ export const WARNING_RULES: readonly WarningRule[] = [
     raised:
       'a run is decided, parts of it may be visible, and it cannot be finished until what is in its way is fixed',
     over: 'it is finished or given up',
-    // Runs of the activation wait behind it: no other one succeeds or fails before it has ended.
+    // Runs of the activation wait behind it: no other one succeeds or fails before it has
+    // ended.
     afterRun: ({ record }) => {
       if (isSuccess(record)) return isOver('the run is finished');
       return record.state === 'failed' ? isOver('the run was given up') : undefined;
@@ -154,7 +161,8 @@ export const WARNING_RULES: readonly WarningRule[] = [
     severity: 'warning',
     raised: 'the SAS token of the destination expires within `warnings.sasExpiresWithin`, or has expired',
     over: 'it is replaced by one that is valid for longer',
-    // A run may have used a configuration that has been replaced since: the present one counts.
+    // A run may have used a configuration that has been replaced since: the present one
+    // counts.
     afterTime: ({ activation, now }) => sasExpires(activation, now),
   },
   {

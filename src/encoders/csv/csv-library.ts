@@ -12,7 +12,10 @@ const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
 const TEXT = 'what csv-stringify takes';
 const OR_FAST = ', or use engine: fast, which writes the bytes as they came';
 
-/** CSV as csv-stringify writes it. The same file as `CsvEncoder`, an order of magnitude slower. */
+/**
+ * CSV as csv-stringify writes it. The same file as `CsvEncoder`, an order of magnitude
+ * slower.
+ */
 export class CsvLibraryEncoder implements Encoder {
   readonly beginBytes: number;
   readonly endBytes = 0;
@@ -140,7 +143,8 @@ function conversion(column: Column, options: CsvOptions): (value: string) => str
 }
 
 function castBoolean({ quote, booleans }: CsvOptions): Cast<boolean> {
-  // csv-stringify takes neither for a string: `quoted_string` and the matches of the empty text pass them by.
+  // csv-stringify takes neither for a string: `quoted_string` and the matches of the
+  // empty text pass them by.
   const [yes, no] = booleans.map(value => ({ value, quoted: quote !== 'needed', quoted_empty: true }));
   return value => (value ? yes! : no!);
 }

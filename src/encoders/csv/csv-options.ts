@@ -1,7 +1,10 @@
 import type { Column } from '../../row-batch.ts';
 import type { RowBound } from '../text/row-form.ts';
 
-/** Options of the CSV format, as the configuration names them; it refuses those under which no reader could tell fields apart. */
+/**
+ * Options of the CSV format, as the configuration names them; it refuses those under
+ * which no reader could tell fields apart.
+ */
 export interface CsvOptions {
   readonly delimiter: string;
   readonly header: boolean;
@@ -29,13 +32,17 @@ export function csvRowBound(columns: readonly Column[], options: CsvOptions): Ro
     const added = column.kind === 'boolean' ? booleans : mayBeFormula(column) ? apostrophe : 0;
     perRow +=
       2 * bytes(options.quoteChar) + Math.max(added, bytes(options.nullText)) + bytes(options.delimiter);
-    // The 4 bytes of a field's length, which the fields are counted with, are not written.
+    // The 4 bytes of a field's length, which the fields are counted with, are not
+    // written.
     perRow -= 4 * perByte;
   }
   return { perByte, perRow };
 }
 
-/** What the values of a row take at most, with their quotes, and without what is between them. */
+/**
+ * What the values of a row take at most, with their quotes, and without what is between
+ * them.
+ */
 export function csvValuesBound(columns: readonly Column[], options: CsvOptions): RowBound {
   const perByte = 1 + Buffer.byteLength(options.escapeChar);
   // An apostrophe may itself have to be escaped.

@@ -1,6 +1,9 @@
 import type { CsvOptions } from './csv-options.ts';
 
-/** Alone in its line it ends the data of COPY FROM before PostgreSQL 18, which quotes it for that reason. */
+/**
+ * Alone in its line it ends the data of COPY FROM before PostgreSQL 18, which quotes it
+ * for that reason.
+ */
 const END_OF_COPY = Buffer.from('\\.');
 const LINE_BREAKS = [0x0a, 0x0d];
 
@@ -13,10 +16,16 @@ export class CsvQuoting {
   readonly isAlone: boolean;
   /** Bytes that are, or begin, what may need quotes. */
   readonly specialBytes: ReadonlySet<number>;
-  /** Whether a special byte always needs quotes, which are doubled in the value: the usual options. */
+  /**
+   * Whether a special byte always needs quotes, which are doubled in the value: the usual
+   * options.
+   */
   readonly isSimple: boolean;
   readonly #escape: Buffer;
-  /** Starts of the delimiter that, at the end of a value, make one with the delimiter behind it: `:` of `::`. */
+  /**
+   * Starts of the delimiter that, at the end of a value, make one with the delimiter
+   * behind it: `:` of `::`.
+   */
   readonly #runIns: readonly Buffer[];
 
   constructor(options: CsvOptions, columnCount: number) {
@@ -83,8 +92,8 @@ function endsWith(value: Buffer, end: Buffer): boolean {
 }
 
 /**
- * A value that ends with the first `n` bytes of a delimiter runs into the delimiter behind it where the delimiter,
- * moved on by `n` bytes, meets itself.
+ * A value that ends with the first `n` bytes of a delimiter runs into the delimiter
+ * behind it where the delimiter, moved on by `n` bytes, meets itself.
  */
 function runIns(delimiter: Buffer): Buffer[] {
   const starts: Buffer[] = [];

@@ -9,7 +9,10 @@ import { CsvQuoting, startsWithAt } from './csv-quoting.ts';
 export type { CsvOptions } from './csv-options.ts';
 
 const NUMERIC_KINDS = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 'numeric']);
-/** Every byte that a value of the kind can hold, as PostgreSQL writes it, and after `timestampFormat`. */
+/**
+ * Every byte that a value of the kind can hold, as PostgreSQL writes it, and after
+ * `timestampFormat`.
+ */
 const NUMBER_BYTES = '0123456789+-.eNaInfity';
 const TIME_BYTES = '0123456789+-:. BCTZinfity';
 const ALPHABETS: Readonly<Record<string, string>> = {
@@ -26,8 +29,8 @@ const ALPHABETS: Readonly<Record<string, string>> = {
   uuid: '0123456789abcdef-',
 };
 /**
- * A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV Injection"; the last four are full-width). The row
- * writer knows their first bytes.
+ * A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV Injection"; the
+ * last four are full-width). The row writer knows their first bytes.
  */
 const FORMULA_STARTS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'].map(text =>
   Buffer.from(text),
@@ -36,7 +39,10 @@ const FORMULA_STARTS = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－
 const APOSTROPHE = 0x27;
 const NOTHING = Buffer.alloc(0);
 
-/** CSV (RFC 4180) from row bytes. NULL is `nullText` without quotes; a text equal to `nullText` has quotes. */
+/**
+ * CSV (RFC 4180) from row bytes. NULL is `nullText` without quotes; a text equal to
+ * `nullText` has quotes.
+ */
 export class CsvEncoder extends RowEncoder {
   readonly beginBytes: number;
   readonly endBytes = 0;
@@ -129,7 +135,8 @@ function wayOf(column: Column, options: CsvOptions, quoting: CsvQuoting): Way {
     if (always) return quoting.isSimple && !mayGrow ? Way.quote : Way.call;
     return mayGrow ? Way.scanFormula : Way.scan;
   }
-  // A value may equal the NULL text or meet the delimiter only if all, or any, of their bytes are in its alphabet.
+  // A value may equal the NULL text or meet the delimiter only if all, or any, of their
+  // bytes are in its alphabet.
   const meets = [...alphabet].some(letter => quoting.specialBytes.has(letter.charCodeAt(0)));
   const mayBeNullText =
     !always && options.nullText !== '' && [...options.nullText].every(letter => alphabet.includes(letter));

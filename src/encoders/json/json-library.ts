@@ -7,7 +7,10 @@ import { iso8601Text, TextRowEncoder, type WrittenRow } from '../text/text-row-e
 import type { TypedValue } from '../text/typed-row.ts';
 import { JSON_FRAMES, type JsonForm, type JsonFrame, type JsonOptions, jsonForm } from './json-options.ts';
 
-/** JSON as stream-json writes it. The same file as `JsonEncoder`, an order of magnitude slower. */
+/**
+ * JSON as stream-json writes it. The same file as `JsonEncoder`, an order of magnitude
+ * slower.
+ */
 export class JsonLibraryEncoder extends TextRowEncoder {
   readonly beginBytes: number;
   readonly endBytes: number;
@@ -81,12 +84,18 @@ function isNumber(text: string): boolean {
   return /\d$/.test(text);
 }
 
-/** The stringer writes the text of a number as it is, all its digits; so it does with a document. */
+/**
+ * The stringer writes the text of a number as it is, all its digits; so it does with a
+ * document.
+ */
 function verbatim(value: string): Token {
   return { name: 'numberValue', value };
 }
 
-/** A document that has line breaks loses all whitespace between its tokens, and nothing else. */
+/**
+ * A document that has line breaks loses all whitespace between its tokens, and nothing
+ * else.
+ */
 function onOneLine(document: string): string {
   if (!/[\r\n]/.test(document)) return document;
   let text = '';

@@ -9,8 +9,8 @@ export interface JsonOptions {
 }
 
 /**
- * The file around the rows. Array: `[`, an object a line with the comma before its line break, `]`. Lines: an object
- * a line and nothing else.
+ * The file around the rows. Array: `[`, an object a line with the comma before its line
+ * break, `]`. Lines: an object a line and nothing else.
  */
 export interface JsonFrame {
   readonly head: Buffer;
@@ -45,8 +45,9 @@ export const JSON_FRAMES: { readonly [Layout in JsonOptions['layout']]: JsonFram
 };
 
 /**
- * What a field becomes. `float`: a number, where it is one; NaN and the infinities, for which JSON has no number, are
- * strings. `text`: a string of any characters; `plain`: a string of characters that need no escape.
+ * What a field becomes. `float`: a number, where it is one; NaN and the infinities, for
+ * which JSON has no number, are strings. `text`: a string of any characters; `plain`: a
+ * string of characters that need no escape.
  */
 export type JsonForm = 'boolean' | 'integer' | 'float' | 'document' | 'timestamp' | 'plain' | 'text';
 

@@ -4,7 +4,10 @@ const SPACE = 0x20;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** By code: RFC 8259 asks for the quote, the backslash and U+0000-001F; U+007F-009F are stream-json's too. */
+/**
+ * By code: RFC 8259 asks for the quote, the backslash and U+0000-001F; U+007F-009F are
+ * stream-json's too.
+ */
 export const ESCAPES: readonly (Buffer | undefined)[] = Array.from({ length: 0xa0 }, (_, code) => {
   const short = { 8: '\\b', 9: '\\t', 10: '\\n', 12: '\\f', 13: '\\r', 34: '\\"', 92: '\\\\' }[code];
   if (short !== undefined) return Buffer.from(short);

@@ -22,8 +22,8 @@ const STRINGS: ReadonlySet<JsonForm> = new Set(['plain', 'timestamp', 'text']);
 const OPEN_BRACE = 0x7b;
 
 /**
- * JSON (RFC 8259) or NDJSON from row bytes: numbers with the digits that the database sent, json and jsonb as they
- * are. Bytes that are not UTF-8 are refused.
+ * JSON (RFC 8259) or NDJSON from row bytes: numbers with the digits that the database
+ * sent, json and jsonb as they are. Bytes that are not UTF-8 are refused.
  */
 export class JsonEncoder extends RowEncoder {
   readonly beginBytes: number;

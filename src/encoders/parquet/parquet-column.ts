@@ -13,7 +13,10 @@ export interface ParquetColumn {
   readonly scale: number;
   /** For `array`. */
   readonly element?: ElementFacts;
-  /** Bytes of a value that are the same for every value; 0 where they are not, 1/8 rounded up for `boolean`. */
+  /**
+   * Bytes of a value that are the same for every value; 0 where they are not, 1/8 rounded
+   * up for `boolean`.
+   */
   readonly width: number;
 }
 
@@ -40,7 +43,8 @@ const WIDTHS: Readonly<Record<Exclude<ParquetKind, 'decimal'>, number>> = {
 
 /**
  * The columns of the file.
- * @throws SluiceError COLUMN_DUPLICATE where two have one name: readers find columns by name
+ * @throws SluiceError COLUMN_DUPLICATE where two have one name: readers find columns by
+ *   name
  */
 export function parquetColumns(columns: readonly Column[], options: ParquetOptions): ParquetColumn[] {
   const names = new Set<string>();
@@ -79,10 +83,14 @@ interface Decimal {
   readonly scale: number;
 }
 
-/** `undefined`: as text, because the digits are not bounded, or by more than a decimal may have. */
+/**
+ * `undefined`: as text, because the digits are not bounded, or by more than a decimal may
+ * have.
+ */
 function decimalOf({ precision, scale = 0 }: Column, options: ParquetOptions): Decimal | undefined {
   if (precision === undefined) return options.numeric === 'text' ? undefined : options.numeric;
-  // PostgreSQL's scale may be below 0 or above the precision: 99900 of numeric(3,-2), 0.00012 of numeric(2,5).
+  // PostgreSQL's scale may be below 0 or above the precision: 99900 of numeric(3,-2),
+  // 0.00012 of numeric(2,5).
   const decimal =
     scale < 0 ? { precision: precision - scale, scale: 0 } : { precision: Math.max(precision, scale), scale };
   return decimal.precision > MAX_PRECISION ? undefined : decimal;

@@ -4,7 +4,10 @@ import { ArrayJson } from './fill/array-json.ts';
 import type { ParquetColumn } from './parquet-column.ts';
 import { type RowGroupBound, rowGroupBound } from './row-group-bound.ts';
 
-/** A row group whose bound is above this takes no more rows: what bounds memory where rows are wide. */
+/**
+ * A row group whose bound is above this takes no more rows: what bounds memory where rows
+ * are wide.
+ */
 const MAX_ROW_GROUP_BYTES = 32 * 1024 * 1024;
 
 /** What a row group that is being filled may still take, of rows and of bytes. */
@@ -31,7 +34,10 @@ export class RowGroupRoom {
     return Math.ceil(perGroup + perRow + data * perDataByte);
   }
 
-  /** The index in `rows` of the first row that does not surely fit; a row group takes one row, however large. */
+  /**
+   * The index in `rows` of the first row that does not surely fit; a row group takes one
+   * row, however large.
+   */
   rowsThatFit(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
     const { rowBounds } = batch;
     const { perGroup, perRow, perDataByte } = this.#bound;

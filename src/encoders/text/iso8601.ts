@@ -4,8 +4,9 @@ const LETTER_T = 0x54;
 const LETTER_Z = 0x5a;
 
 /**
- * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has no such form stays as
- * PostgreSQL writes it: infinity, and the ` BC` behind years before 1. Never longer than what it is made of.
+ * `2020-01-01 00:00:00.5+00` to `2020-01-01T00:00:00.5Z` (ISO 8601, RFC 3339). What has
+ * no such form stays as PostgreSQL writes it: infinity, and the ` BC` behind years before
+ * 1. Never longer than what it is made of.
  */
 export function writeIso8601(
   from: Uint8Array,

@@ -4,7 +4,10 @@ import { notUtf8 } from './not-utf8.ts';
 import { type LaidOutForm, layOut, type RowBound, type RowForm } from './row-form.ts';
 import { type RowWriting, rowWriter } from './row-writer.ts';
 
-/** What the engines on bytes share: a format says by a form how rows are written, and the row writer writes them. */
+/**
+ * What the engines on bytes share: a format says by a form how rows are written, and the
+ * row writer writes them.
+ */
 export abstract class RowEncoder implements Encoder, RowWriting {
   abstract readonly beginBytes: number;
   abstract readonly endBytes: number;

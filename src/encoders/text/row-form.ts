@@ -1,4 +1,7 @@
-/** How the value of a field is written, between the field's `open` and its `close`; the numbers are the row writer's. */
+/**
+ * How the value of a field is written, between the field's `open` and its `close`; the
+ * numbers are the row writer's.
+ */
 export const Way = {
   /** As it came. */
   copy: 0,
@@ -6,7 +9,10 @@ export const Way = {
   text: 1,
   /** `yes` or `no`. */
   boolean: 2,
-  /** PostgreSQL's timestamp as ISO 8601: `2020-01-01T00:00:00.5Z`. What has no such form stays as it is. */
+  /**
+   * PostgreSQL's timestamp as ISO 8601: `2020-01-01T00:00:00.5Z`. What has no such form
+   * stays as it is.
+   */
   timestamp: 3,
   /** As it came; in double quotes, and counted as coerced, where it is no number. */
   number: 4,
@@ -35,7 +41,10 @@ export interface FieldForm {
   readonly no?: Buffer;
 }
 
-/** Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and `perRow`. */
+/**
+ * Bytes that a row takes at most: `perByte` for each byte of its fields as they came, and
+ * `perRow`.
+ */
 export interface RowBound {
   readonly perByte: number;
   readonly perRow: number;
@@ -50,7 +59,10 @@ export interface RowForm {
   /** Follows a row; `emptyClose` a row of which nothing was written. */
   readonly close: Buffer;
   readonly emptyClose: Buffer;
-  /** Takes the place of the first byte of the first field, which separates it from one before. */
+  /**
+   * Takes the place of the first byte of the first field, which separates it from one
+   * before.
+   */
   readonly firstByte?: number;
   readonly escapes?: Escapes;
   readonly quotes?: Quotes;
@@ -74,11 +86,17 @@ export interface Quotes {
   readonly quote: number;
   /** Bytes that are, or begin, what needs quotes. */
   readonly special: readonly number[];
-  /** Bytes of what stands for NULL: a value of as many is left to the encoder, and an empty one needs quotes. */
+  /**
+   * Bytes of what stands for NULL: a value of as many is left to the encoder, and an
+   * empty one needs quotes.
+   */
   readonly nullLength: number;
   /** Whether `\.` needs quotes. */
   readonly quotesEndOfCopy: boolean;
-  /** Whether quotes, doubled in the value, are all that a special byte calls for; else the encoder decides. */
+  /**
+   * Whether quotes, doubled in the value, are all that a special byte calls for; else the
+   * encoder decides.
+   */
   readonly quotesSpecials: boolean;
 }
 
@@ -87,13 +105,19 @@ export interface LaidOutForm {
   /** Also keeps the counts while the row writer works on another form. */
   readonly bytes: Buffer;
   readonly bound: RowBound;
-  /** Word of the first field's count of coerced values; the next one's is `FIELD_WORDS` further. */
+  /**
+   * Word of the first field's count of coerced values; the next one's is `FIELD_WORDS`
+   * further.
+   */
   readonly coercedWord: number;
   readonly fieldCount: number;
 }
 
 export const FORM_AT = 1024;
-/** Words behind the two tables of 16 bytes, in the order of RowForm in assembly/row-form.ts. */
+/**
+ * Words behind the two tables of 16 bytes, in the order of RowForm in
+ * assembly/row-form.ts.
+ */
 const TABLES_BYTES = 32;
 const HEAD_WORDS = 28;
 export const END_WORD = TABLES_BYTES / 4 + 23;
@@ -106,10 +130,15 @@ const COERCED_WORD = 11;
 const NO_LENGTH = -1;
 const COERCES = 0x80;
 const NOTHING = Buffer.alloc(0);
-/** The row writer may write that much behind a row, and read that much behind what it copies. */
+/**
+ * The row writer may write that much behind a row, and read that much behind what it
+ * copies.
+ */
 const OVERRUN_BYTES = 32;
 
-/** @param values what the values of a row take at most; what surrounds them is added here */
+/**
+ * @param values what the values of a row take at most; what surrounds them is added here
+ */
 export function layOut(form: RowForm, values: RowBound): LaidOutForm {
   const fieldsAt = TABLES_BYTES + HEAD_WORDS * 4;
   const coercedInRowAt = fieldsAt + form.fields.length * FIELD_WORDS * 4;
@@ -176,7 +205,10 @@ function specialBytes({ escapes, quotes }: RowForm): number[] {
   return [...escaped, ...(quotes?.special ?? [])].filter(byte => byte < 0x80);
 }
 
-/** A bit for each upper half: the lower half's entry says which of them make a special byte with it. */
+/**
+ * A bit for each upper half: the lower half's entry says which of them make a special
+ * byte with it.
+ */
 function writeTables(bytes: Buffer, special: readonly number[]): void {
   for (const byte of special) {
     bytes[byte & 0x0f]! |= 1 << (byte >> 4);

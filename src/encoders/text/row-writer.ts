@@ -15,11 +15,17 @@ import { ROW_WRITER_CODE } from './row-writer-code.ts';
 /** Why rows were not all written; the numbers are those of assembly/row-form.ts. */
 const Stop = { done: 0, noMemory: 1, noRoom: 2, notUtf8: 3 } as const;
 
-/** Rows of that many bytes are handed over at a time: they and what they become stay in the nearest caches. */
+/**
+ * Rows of that many bytes are handed over at a time: they and what they become stay in
+ * the nearest caches.
+ */
 const CHUNK_BYTES = 64 * 1024;
 const CHUNK_ROWS = 1024;
 const OUTPUT_BYTES = 256 * 1024;
-/** A row that takes more gets a memory of its own, which is given back: WebAssembly's memory does not shrink. */
+/**
+ * A row that takes more gets a memory of its own, which is given back: WebAssembly's
+ * memory does not shrink.
+ */
 const KEPT_BYTES = 32 * 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
 const WORD_BYTES = 8;
@@ -31,9 +37,15 @@ const FORM_WORD = FORM_AT / 4;
 /** Whose rows are written. */
 export interface RowWriting {
   readonly form: LaidOutForm;
-  /** Writes a value that the form leaves to the encoder, from `at` on; returns the position behind it. */
+  /**
+   * Writes a value that the form leaves to the encoder, from `at` on; returns the
+   * position behind it.
+   */
   writeValue(field: number, memory: Buffer, start: number, end: number, at: number): number;
-  /** Called for a field that is not UTF-8. @param rowsWritten rows that were written before, in the same call */
+  /**
+   * Called for a field that is not UTF-8. @param rowsWritten rows that were written
+   * before, in the same call
+   */
   refuse(field: number, rowsWritten: number): never;
 }
 
@@ -64,8 +76,9 @@ interface Exports {
 let compiled: WebAssembly.Module | undefined;
 
 /**
- * The hot loop of the text formats, in WebAssembly: rows are copied into its memory, written there, and what they became
- * is copied out. The memory holds a form, bounds of rows, rows, and what they become, one behind the other.
+ * The hot loop of the text formats, in WebAssembly: rows are copied into its memory,
+ * written there, and what they became is copied out. The memory holds a form, bounds of
+ * rows, rows, and what they become, one behind the other.
  */
 export class RowWriter {
   /** Bytes of the row that did not fit last. */
@@ -98,7 +111,8 @@ export class RowWriter {
    * @param start the first to write, where those before are written
    * @returns the index in `rows` of the first that did not fit, or `to`
    */
-  // hot: bench/encoders. Invariant: the rows before `index` are written, those before `chunkEnd` are in the memory.
+  // hot: bench/encoders. Invariant: the rows before `index` are written, those before
+  // `chunkEnd` are in the memory.
   write(writing: RowWriting, taken: Rows, out: OutputBuffer, start = taken.from): number {
     this.#load(writing);
     const { from, to, isFirst } = taken;
@@ -142,7 +156,10 @@ export class RowWriter {
     return this.#rowBytes;
   }
 
-  /** How many values of each field were written as something else, which only `text` and `number` do. */
+  /**
+   * How many values of each field were written as something else, which only `text` and
+   * `number` do.
+   */
   coerced({ form }: RowWriting): number[] {
     if (this.#current?.form === form) this.#unload();
     return Array.from({ length: form.fieldCount }, (_, field) =>
@@ -201,7 +218,10 @@ export class RowWriter {
     return next > index;
   }
 
-  /** @returns behind the last row that was copied; a row that is larger than others may be is alone */
+  /**
+   * @returns behind the last row that was copied; a row that is larger than others may be
+   *   is alone
+   */
   #copyIn({ batch, rows, to }: Rows, from: number): number {
     const { bytes, rowBounds } = batch;
     const words = this.#words;
@@ -235,7 +255,10 @@ export class RowWriter {
   }
 }
 
-/** V8 copies into shared memory byte by byte where the places are not equally distant from a multiple of a word. */
+/**
+ * V8 copies into shared memory byte by byte where the places are not equally distant from
+ * a multiple of a word.
+ */
 function misalignment(at: number, { bytes, position }: OutputBuffer): number {
   return (bytes.byteOffset + position - at) & (WORD_BYTES - 1);
 }

@@ -4,13 +4,18 @@ import { columnNotUtf8, notUtf8 } from './not-utf8.ts';
 import { coercedByColumn } from './row-encoder.ts';
 import { notExpressible, type TypedValue, typedRow } from './typed-row.ts';
 
-/** A row as its package wrote it, and the columns whose values were written as something else. */
+/**
+ * A row as its package wrote it, and the columns whose values were written as something
+ * else.
+ */
 export interface WrittenRow {
   readonly text: string;
   readonly coerced: readonly number[];
 }
 
-/** What the library engines share whose packages write one row at a time, into a string. */
+/**
+ * What the library engines share whose packages write one row at a time, into a string.
+ */
 export abstract class TextRowEncoder implements Encoder {
   abstract readonly beginBytes: number;
   abstract readonly endBytes: number;

@@ -2,9 +2,10 @@ import { SluiceError } from '../../errors.ts';
 import type { Column, RowBatch } from '../../row-batch.ts';
 
 /**
- * A field as the packages take it. NULL is null, `boolean` a boolean; a column of numbers gives a number where
- * the number's own text is the field's text to the last character, so that nothing is lost. Every other field is
- * its text: a numeric of many digits, 1.50, an integer beyond 2^53, NaN and the infinities too.
+ * A field as the packages take it. NULL is null, `boolean` a boolean; a column of numbers
+ * gives a number where the number's own text is the field's text to the last character,
+ * so that nothing is lost. Every other field is its text: a numeric of many digits, 1.50,
+ * an integer beyond 2^53, NaN and the infinities too.
  */
 export type TypedValue = string | number | boolean | null;
 

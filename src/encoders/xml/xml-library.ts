@@ -16,7 +16,10 @@ import {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const NO_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 
-/** XML as xml-writer writes it. The same file as `XmlEncoder`, an order of magnitude slower. */
+/**
+ * XML as xml-writer writes it. The same file as `XmlEncoder`, an order of magnitude
+ * slower.
+ */
 export class XmlLibraryEncoder extends TextRowEncoder {
   readonly beginBytes: number;
   readonly endBytes: number;
@@ -78,7 +81,10 @@ export class XmlLibraryEncoder extends TextRowEncoder {
   }
 }
 
-/** xml-writer leaves the carriage return of a text as it is, and a parser would make a line feed of it. */
+/**
+ * xml-writer leaves the carriage return of a text as it is, and a parser would make a
+ * line feed of it.
+ */
 function writeText(writer: XMLWriter, text: string): void {
   text.split('\r').forEach((line, index) => {
     if (index > 0) writer.writeRaw('&#13;');

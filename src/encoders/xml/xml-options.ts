@@ -17,7 +17,9 @@ export const XML_DECLARATION = { version: '1.0', encoding: 'UTF-8' } as const;
 export const XSI_NAMESPACE = 'http://www.w3.org/2001/XMLSchema-instance';
 export const INDENT = '  ';
 
-/** What a field becomes. `text`: any characters; `plain`: characters that need no escape. */
+/**
+ * What a field becomes. `text`: any characters; `plain`: characters that need no escape.
+ */
 export type XmlForm = 'boolean' | 'timestamp' | 'plain' | 'text';
 
 export function xmlForm(kind: ColumnKind): XmlForm {
@@ -35,8 +37,8 @@ export function xmlForm(kind: ColumnKind): XmlForm {
   }
 }
 
-// NameStartChar and NameChar of XML 1.0 without the colon, which is for namespaces, and without what is beyond
-// 16 bits, which parsers of the editions before the fifth refuse.
+// NameStartChar and NameChar of XML 1.0 without the colon, which is for namespaces, and
+// without what is beyond 16 bits, which parsers of the editions before the fifth refuse.
 const START =
   'A-Z_a-z\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D' +
   '\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD';
@@ -47,7 +49,8 @@ const NAME_MORE = new RegExp(`^[${MORE}]$`, 'u');
 
 /**
  * The names of the elements of root, row and columns.
- * @throws SluiceError CONFIG_INVALID for a name that is no XML name and is not to be encoded, or is empty
+ * @throws SluiceError CONFIG_INVALID for a name that is no XML name and is not to be
+ *   encoded, or is empty
  */
 export function xmlNames(columns: readonly Column[], options: XmlOptions): XmlNames {
   for (const key of ['root', 'row'] as const) {
@@ -69,8 +72,9 @@ export interface XmlNames {
 }
 
 /**
- * The fully escaped mapping of SQL/XML (ISO/IEC 9075-14), PostgreSQL's query_to_xml too: `_xHHHH_` for what a name may
- * not hold at its place, for the underscore of `_x`, and for the first letter of `xml…`, which is reserved.
+ * The fully escaped mapping of SQL/XML (ISO/IEC 9075-14), PostgreSQL's query_to_xml too:
+ * `_xHHHH_` for what a name may not hold at its place, for the underscore of `_x`, and
+ * for the first letter of `xml…`, which is reserved.
  */
 function encodedName(name: string): string {
   const characters = [...name];

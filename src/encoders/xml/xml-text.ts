@@ -2,7 +2,10 @@
 
 /** What stands for a character that XML 1.0 cannot hold. */
 const REPLACEMENT = Buffer.from('\ufffd');
-/** `>` for `]]>`; the carriage return because a parser makes line feeds of those that it meets as such. */
+/**
+ * `>` for `]]>`; the carriage return because a parser makes line feeds of those that it
+ * meets as such.
+ */
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\r': '&#13;' };
 export const LONGEST_ESCAPE_BYTES = 5;
 

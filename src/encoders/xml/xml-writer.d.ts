@@ -3,7 +3,9 @@ declare module 'xml-writer' {
   export default class XMLWriter {
     /** @param indent the text of one level, or false for no line breaks */
     constructor(indent: string | false);
-    /** What an element or attribute may be called; it is looked for anywhere in the name. */
+    /**
+     * What an element or attribute may be called; it is looked for anywhere in the name.
+     */
     name_regex: RegExp;
     /** All that was written so far. */
     output: string;

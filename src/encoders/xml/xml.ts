@@ -24,7 +24,8 @@ const WAYS = {
 } as const satisfies { readonly [Form in XmlForm]: Way };
 
 /**
- * XML 1.0 from row bytes: an element a row, in it an element a column. Bytes that are not UTF-8 are refused.
+ * XML 1.0 from row bytes: an element a row, in it an element a column. Bytes that are not
+ * UTF-8 are refused.
  */
 export class XmlEncoder extends RowEncoder {
   readonly beginBytes: number;

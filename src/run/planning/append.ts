@@ -40,7 +40,10 @@ export interface AppendPlan {
   readonly resume: ResumePoint | undefined;
   /** The part that begins then. */
   readonly firstPart: number;
-  /** What is there holds rows that must go, so that the file is written even where the run has no row for it. */
+  /**
+   * What is there holds rows that must go, so that the file is written even where the run
+   * has no row for it.
+   */
   readonly mustWrite: boolean;
   /** The parts as they were found; absent where the run begins the file again. */
   readonly found?: AppendedParts;
@@ -66,8 +69,9 @@ export async function planAnew({
 }
 
 /**
- * Where rows are appended: the last part of the file that holds something published, unless a later one is gone. Throws
- * DESTINATION_REFUSED for a file that was not written to be continued.
+ * Where rows are appended: the last part of the file that holds something published,
+ * unless a later one is gone. Throws DESTINATION_REFUSED for a file that was not written
+ * to be continued.
  */
 export async function planAppend(found: AppendedParts, options: AppendOptions): Promise<AppendPlan> {
   const { blockLists, nameOf } = options;
@@ -84,7 +88,10 @@ export async function planAppend(found: AppendedParts, options: AppendOptions): 
   return { resume, firstPart: last.part, mustWrite: hasUnpublished, found };
 }
 
-/** Throws DESTINATION_REFUSED where rows would be left in the part that were never published. */
+/**
+ * Throws DESTINATION_REFUSED where rows would be left in the part that were never
+ * published.
+ */
 function hasOtherColumns(
   { metadata }: BlobBlocks,
   { columns, hasSameColumns, state, nameOf }: AppendOptions,

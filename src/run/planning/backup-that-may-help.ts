@@ -14,7 +14,10 @@ export interface BackupRequest {
   readonly store: Pick<BlobStore, 'getBlob'>;
 }
 
-/** The latest backup in the container, looked for only where the local state is behind what was published. */
+/**
+ * The latest backup in the container, looked for only where the local state is behind
+ * what was published.
+ */
 export async function backupThatMayHelp({
   activation,
   local,
@@ -26,7 +29,8 @@ export async function backupThatMayHelp({
   try {
     return await latestBackup(store, backupPrefix(activation));
   } catch (error) {
-    // One that cannot be read is of no help; a store that fails is said by whatever comes next.
+    // One that cannot be read is of no help; a store that fails is said by whatever comes
+    // next.
     if (error instanceof SluiceError) return undefined;
     throw error;
   }

@@ -31,7 +31,10 @@ export interface DetectionOptions {
   readonly snapshotTime: Date;
 }
 
-/** `undefined` where nothing else than reading every row was ever asked for. Throws where `xmin` can never be. */
+/**
+ * `undefined` where nothing else than reading every row was ever asked for. Throws where
+ * `xmin` can never be.
+ */
 export async function planDetection(options: DetectionOptions): Promise<Detection | undefined> {
   const { activation, plan, source, local } = options;
   const { changeDetection } = activation;
@@ -78,7 +81,10 @@ export function unfitError({ name }: Pick<ResolvedActivation, 'name'>, unfit: st
   });
 }
 
-/** What else the diff may ask of the source, where only rows come that were written since the baseline. */
+/**
+ * What else the diff may ask of the source, where only rows come that were written since
+ * the baseline.
+ */
 export function restOf(
   { source, mapping: { fields, keyFields } }: { readonly source: RowSource; readonly mapping: MappingPlan },
   { mode, since }: Detection,

@@ -9,7 +9,9 @@ import { HashDiff } from '../../transforms/hash-diff.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
 import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
 
-/** Compares rows with the baseline. Whoever opens it closes the log and removes the spill. */
+/**
+ * Compares rows with the baseline. Whoever opens it closes the log and removes the spill.
+ */
 export interface Comparison {
   readonly diff: HashDiff;
   readonly deltaLog: DeltaLogWriter;

@@ -2,7 +2,10 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import type { SourceDescription } from '../../sources/source.ts';
 
-/** Columns that identify a row: those that the model names, else the primary key of its table. */
+/**
+ * Columns that identify a row: those that the model names, else the primary key of its
+ * table.
+ */
 export function keyOf(
   { model, runType }: Pick<ResolvedActivation, 'model' | 'runType'>,
   { primaryKey: known = [] }: Pick<SourceDescription, 'primaryKey'>,

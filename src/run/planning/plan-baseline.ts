@@ -29,7 +29,10 @@ export interface BaselinePlanOptions {
   /** Somebody has removed the local state on purpose. */
   readonly wasReset?: boolean;
   readonly latest: LatestManifest;
-  /** The newest generation that the local history knows, for runs without a baseline; 0 where it knows none. */
+  /**
+   * The newest generation that the local history knows, for runs without a baseline; 0
+   * where it knows none.
+   */
   readonly remembered: number;
   /** The latest backup of the state, where a run that has lost it may want it. */
   readonly backup?: Backup | undefined;
@@ -42,8 +45,8 @@ export interface BaselinePlanOptions {
 export type Backup = Pick<BaselineState, 'generation' | 'run'>;
 
 /**
- * Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET, and `Held` where the
- * state is lost or the source has moved.
+ * Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or
+ * DESTINATION_RESET, and `Held` where the state is lost or the source has moved.
  */
 export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
   const { activation, local, remembered } = options;
@@ -145,8 +148,8 @@ function planAgainst(
     if (!fullAsked || missing !== '')
       warnings.push({ code: 'COLUMNS_CHANGED', message: `${message}: ${then}${missing}` });
   }
-  // A full run of `insert` starts over: every row is written, and none is ever removed. What is gone since a state that
-  // another one has overtaken has been reported in part.
+  // A full run of `insert` starts over: every row is written, and none is ever removed.
+  // What is gone since a state that another one has overtaken has been reported in part.
   const known = overtaken(local, options.latest);
   const compares = isComparable && !(full && (isInsert || known !== undefined));
   return {
@@ -193,8 +196,8 @@ function unreported(
 }
 
 /**
- * What has become of the destination since the baseline was published. Throws STATE_STALE where another state has moved on
- * from it, and DESTINATION_RESET.
+ * What has become of the destination since the baseline was published. Throws STATE_STALE
+ * where another state has moved on from it, and DESTINATION_RESET.
  */
 function publishedSince(
   local: BaselineState,
@@ -202,7 +205,8 @@ function publishedSince(
 ): RunWarning[] {
   const { name, manifest, onDestinationReset } = activation;
   const remote = latest?.generation ?? 0;
-  // The same number by another run: the destination was reset and built up again since this state was saved.
+  // The same number by another run: the destination was reset and built up again since
+  // this state was saved.
   if (
     latest !== undefined &&
     (remote > local.generation || (remote === local.generation && latest.run !== local.run))
@@ -214,7 +218,8 @@ function publishedSince(
         stage: 'state',
         hint: wayBack(name, published ?? latest, backup),
       });
-    // Runs of type full_only keep no state. What they exported and has gone since cannot be known.
+    // Runs of type full_only keep no state. What they exported and has gone since cannot
+    // be known.
     return [
       {
         code: 'STATE_STALE',

@@ -2,14 +2,18 @@ import type { SourcePosition } from '../../sources/source.ts';
 
 /** What has become of a source since its baseline was made. */
 export type SourceMove = {
-  /** `moved`: changes of the baseline may be missing from it. `failedOver`: they are there, as far as can be told. */
+  /**
+   * `moved`: changes of the baseline may be missing from it. `failedOver`: they are
+   * there, as far as can be told.
+   */
   readonly what: 'moved' | 'failedOver';
   readonly message: string;
 };
 
 /**
- * Holds the place where the source stands against the one that the baseline was read at. A part that either of them lacks
- * says nothing. `undefined`: the source has gone on from there.
+ * Holds the place where the source stands against the one that the baseline was read at.
+ * A part that either of them lacks says nothing. `undefined`: the source has gone on from
+ * there.
  */
 export function compareHistory(
   before: SourcePosition | undefined,

@@ -41,7 +41,10 @@ export interface Validation {
   readonly checks: readonly Check[];
   /** What files would hold; empty where it could not be found out. */
   readonly columns: readonly ShownColumn[];
-  /** Full names of the blobs that a run now would write first; parts of a split file come on top. */
+  /**
+   * Full names of the blobs that a run now would write first; parts of a split file come
+   * on top.
+   */
   readonly names: readonly string[];
   /** What works and causes trouble later, without what `notes.ignore` names. */
   readonly notes: readonly Note[];
@@ -56,10 +59,16 @@ export interface ValidationRequest {
   readonly now?: Date;
 }
 
-/** Somebody waits for the answer, so a destination that does not answer is given up sooner than in a run. */
+/**
+ * Somebody waits for the answer, so a destination that does not answer is given up sooner
+ * than in a run.
+ */
 const DESTINATION_PATIENCE_MS = 5_000;
 
-/** Finds out whether a run would work, without reading a row or writing anything. Rejects for defects only. */
+/**
+ * Finds out whether a run would work, without reading a row or writing anything. Rejects
+ * for defects only.
+ */
 export async function validateActivation(request: ValidationRequest): Promise<Validation> {
   const { activation, offline, signal, now = new Date() } = request;
   const checks: Check[] = [];
@@ -145,7 +154,8 @@ async function checkColumns(
   },
 ): Promise<{ found: Check[]; columns: readonly Column[] }> {
   const { model, mapping } = activation;
-  // Mapping and key each on their own, so that a mistake in one does not hide one in the other.
+  // Mapping and key each on their own, so that a mistake in one does not hide one in the
+  // other.
   const plan = { modelName: model.name, columns: description.columns };
   let written: readonly Column[] = [];
   await attempt(found, 'mapping', signal, () => {

@@ -4,7 +4,10 @@ import type { RunError } from '../../history/run-record.ts';
 import type { ShownColumn } from '../../row-batch.ts';
 import type { CheckName, Validation } from './validate.ts';
 
-/** What was found out about an activation, for programs: the answer of the API, and `sluice validate --json`. */
+/**
+ * What was found out about an activation, for programs: the answer of the API, and
+ * `sluice validate --json`.
+ */
 export interface ValidationReport {
   readonly activation: string;
   /** Whether no check failed. */

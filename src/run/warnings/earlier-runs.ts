@@ -20,7 +20,8 @@ export async function rememberedGeneration(activation: Subject): Promise<number>
 
 /** Rows that the last run before that one returned which read them all. */
 export async function previousRead(activation: Subject, run: string): Promise<number | undefined> {
-  // One dated later was made before the clock was set back, and would be compared with for as long as it is ahead.
+  // One dated later was made before the clock was set back, and would be compared with
+  // for as long as it is ahead.
   const records = await recordsOf(activation, run);
   return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
 }

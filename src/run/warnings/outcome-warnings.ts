@@ -4,13 +4,15 @@ import type { RunCounts, RunRecord, RunWarning } from '../../history/run-record.
 import { isSuccess } from '../../history/run-state.ts';
 
 /**
- * What is worth a warning about a run that works: pure rules, each over what it is given, for a run that warns of itself
- * and for a daemon that watches many.
+ * What is worth a warning about a run that works: pure rules, each over what it is given,
+ * for a run that warns of itself and for a daemon that watches many.
  */
 
 const percentOf = (ratio: number): string => `${Number((100 * ratio).toFixed(1))} %`;
 
-/** Whether the run looked at every row of its source: only then its counts say something. */
+/**
+ * Whether the run looked at every row of its source: only then its counts say something.
+ */
 export function hasReadAll(record: Pick<RunRecord, 'state' | 'reason' | 'warnings'>): boolean {
   const { state, reason, warnings } = record;
   // Held before it has read anything.

@@ -19,10 +19,16 @@ export type AzureAuth =
 export interface AzureAddress {
   /** Needed unless a connection string names the account. */
   readonly accountUrl?: string | undefined;
-  /** Where neither accountUrl nor the connection string says it, as with a domain of one's own. */
+  /**
+   * Where neither accountUrl nor the connection string says it, as with a domain of one's
+   * own.
+   */
   readonly accountName?: string | undefined;
   readonly container: string;
-  /** The part of the container that the credentials may be limited to: '' or a prefix that ends with `/`. */
+  /**
+   * The part of the container that the credentials may be limited to: '' or a prefix that
+   * ends with `/`.
+   */
   readonly folder?: string | undefined;
   readonly auth: AzureAuth;
   /** Default none: nothing but this decides about proxies. */
@@ -33,7 +39,10 @@ function reveal(secret: SecretText): string {
   return typeof secret === 'string' ? secret : secret.reveal();
 }
 
-/** Fails with CONFIG_INVALID where the address cannot be used; the message holds no secret. */
+/**
+ * Fails with CONFIG_INVALID where the address cannot be used; the message holds no
+ * secret.
+ */
 export function accountOf(address: AzureAddress): AzureAccount {
   try {
     return parseAzureAccount({ ...address, auth: plainAuth(address.auth) });
@@ -52,7 +61,10 @@ function plainAuth(auth: AzureAuth): PlainAzureAuth {
   return 'connectionString' in auth ? { connectionString: reveal(auth.connectionString) } : auth;
 }
 
-/** What the SAS says of itself, where there is one. Fails where the credentials cannot be read. */
+/**
+ * What the SAS says of itself, where there is one. Fails where the credentials cannot be
+ * read.
+ */
 export function sasOf(address: AzureAddress): SasDescription | undefined {
   const { credentials } = accountOf(address);
   return 'sas' in credentials ? describeSas(credentials.sas) : undefined;

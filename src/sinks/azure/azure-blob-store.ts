@@ -29,15 +29,17 @@ import { writeOptions } from './write-options.ts';
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_BUDGET_MS = 300_000;
 /**
- * What the system has taken of a body and not sent yet moves unseen, and it says that there is room for more in large
- * steps. A slow line with several blocks in flight still moves this much of each.
+ * What the system has taken of a body and not sent yet moves unseen, and it says that
+ * there is room for more in large steps. A slow line with several blocks in flight still
+ * moves this much of each.
  */
 const SLOWEST_BYTES_PER_MS = 40;
 /** The most that systems usually take in advance. */
 const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
 /**
- * A body is handed over in pieces of this size, each of which shows that the line moves. A slow line moves one well within
- * the time that an attempt may stand still. Smaller pieces cost processor time: 512 KiB add 6 % to an export as CSV.
+ * A body is handed over in pieces of this size, each of which shows that the line moves.
+ * A slow line moves one well within the time that an attempt may stand still. Smaller
+ * pieces cost processor time: 512 KiB add 6 % to an export as CSV.
  */
 const PIECE_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
@@ -50,11 +52,17 @@ export interface Throttling {
 }
 
 export interface AzureBlobStoreOptions extends AzureAddress {
-  /** An attempt is given up when nothing moved for this long; one with a body gets more by its size. Default 30 s. */
+  /**
+   * An attempt is given up when nothing moved for this long; one with a body gets more by
+   * its size. Default 30 s.
+   */
   readonly requestTimeoutMs?: number | undefined;
   /** What a line still moves of each of the requests on it. Default 40 KB/s. */
   readonly slowestBytesPerMs?: number | undefined;
-  /** No attempt of one request begins when it has waited and stood still for this long. Default 5 min. */
+  /**
+   * No attempt of one request begins when it has waited and stood still for this long.
+   * Default 5 min.
+   */
   readonly retryBudgetMs?: number | undefined;
   /** Told each time that the service is asked again after it failed. */
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
@@ -77,7 +85,9 @@ interface Request<T> {
   readonly attempt: Attempt<T>;
   readonly bodyBytes?: number;
   readonly options?: StageOptions | undefined;
-  /** Which failures may be repeated; those that the service calls temporary unless told. */
+  /**
+   * Which failures may be repeated; those that the service calls temporary unless told.
+   */
   readonly mayRepeat?: (failure: AzureFailure) => boolean;
 }
 
@@ -86,12 +96,18 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
   readonly #options: AzureBlobStoreOptions;
   readonly #connection: AzureConnection;
   #patienceMs: number;
-  /** Whether the service ever answered: until then an unknown host is a mistake, later a failure of the network. */
+  /**
+   * Whether the service ever answered: until then an unknown host is a mistake, later a
+   * failure of the network.
+   */
   #reached = false;
   /** By blob. */
   readonly #foreignBlocksDropped = new Map<string, Promise<void>>();
 
-  /** Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that shows already. */
+  /**
+   * Makes no request. Fails with CONFIG_INVALID or DESTINATION_CREDENTIALS where that
+   * shows already.
+   */
   constructor(options: AzureBlobStoreOptions) {
     this.#options = options;
     this.#patienceMs = options.retryBudgetMs ?? DEFAULT_RETRY_BUDGET_MS;
@@ -109,8 +125,9 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
   }
 
   /**
-   * Makes sure, without writing, that blobs can be read and written: looks at the SAS token and asks for a blob that does
-   * not exist, whose answer tells whether the container does.
+   * Makes sure, without writing, that blobs can be read and written: looks at the SAS
+   * token and asks for a blob that does not exist, whose answer tells whether the
+   * container does.
    */
   async checkAccess(): Promise<void> {
     const { sas, url } = this.#connection;

@@ -22,7 +22,10 @@ export interface AzureConnection {
   readonly proxy: WebProxy | undefined;
 }
 
-/** A client of the container. Makes no request. Fails with CONFIG_INVALID where the account cannot be told or is not safe. */
+/**
+ * A client of the container. Makes no request. Fails with CONFIG_INVALID where the
+ * account cannot be told or is not safe.
+ */
 export function connectContainer(address: AzureAddress): AzureConnection {
   const { endpoint, accountName = '', credentials } = accountOf(address);
   const url = `${endpoint}/${encodeURIComponent(address.container)}`;

@@ -160,7 +160,10 @@ const NO_ACCOUNT_PATH: Meaning = meaning(
   'the address has no storage account: an emulator takes the first part of the path for it',
   'add the account to accountUrl, as in http://127.0.0.1:10000/devstoreaccount1',
 );
-/** Refusals that do not say what is wrong with the credentials; the emulator has another than Azure. */
+/**
+ * Refusals that do not say what is wrong with the credentials; the emulator has another
+ * than Azure.
+ */
 const MAY_BE_TIME = new Set([
   undefined,
   'AuthenticationFailed',
@@ -171,10 +174,16 @@ const MAY_BE_TIME = new Set([
 const RETRYABLE_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 /** Failures of a connection that was never made: the request has not been sent. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-/** The connection failed, or an answer was cut short. Misuse of Node (`ERR_…`) does not get better. */
+/**
+ * The connection failed, or an answer was cut short. Misuse of Node (`ERR_…`) does not
+ * get better.
+ */
 const CONNECTION_FAILURE =
   /^(?:E(?!PROTO$|RR_)[A-Z_]+|REQUEST_SEND_ERROR|PARSE_ERROR|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE)$/;
-/** The service's certificate is refused, or it does not speak TLS: neither gets better by itself. */
+/**
+ * The service's certificate is refused, or it does not speak TLS: neither gets better by
+ * itself.
+ */
 const TLS_FAILURE =
   /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|EPROTO$)/;
 const MAX_MESSAGE_LENGTH = 2000;
@@ -211,7 +220,8 @@ export function describeFailure(error: unknown): AzureFailure {
   if (ofProxy !== undefined) {
     return { code, retryable: RETRYABLE_STATUS.has(Number(ofProxy)), throttled: false, neverDone: true };
   }
-  // Without a status: the connection failed, was cut, or gave an answer that could not be read to its end.
+  // Without a status: the connection failed, was cut, or gave an answer that could not be
+  // read to its end.
   const retryable = isConnectionFailure(error, code);
   return { code, retryable, throttled: false, neverDone: NEVER_SENT.has(code ?? '') };
 }
@@ -232,7 +242,10 @@ function retryAfter(header: (name: string) => string | undefined): number | unde
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }
 
-/** Turns whatever the SDK reported into the project's error, without anything that could hold a credential. */
+/**
+ * Turns whatever the SDK reported into the project's error, without anything that could
+ * hold a credential.
+ */
 export function toDestinationError(error: unknown, context: FailureContext): SluiceError {
   if (error instanceof SluiceError) return error;
   const failure = describeFailure(error);
@@ -271,7 +284,10 @@ function meaningOf(error: unknown, failure: AzureFailure, context: FailureContex
   return meaning('DESTINATION_REFUSED', `the request could not be made: ${firstLineOf(error)}`);
 }
 
-/** The status of an answer that the proxy gave itself: the storage service numbers its own. */
+/**
+ * The status of an answer that the proxy gave itself: the storage service numbers its
+ * own.
+ */
 function statusOfProxy({ status, code, requestId }: AzureFailure): number | undefined {
   const tunnel = /^PROXY_(\d+)$/.exec(code ?? '')?.[1];
   if (tunnel !== undefined) return Number(tunnel);
@@ -343,7 +359,10 @@ function shortened(text: string): string {
   return text.length > MAX_MESSAGE_LENGTH ? `${text.slice(0, MAX_MESSAGE_LENGTH)}…` : text;
 }
 
-/** A cause that holds only what is picked here: the SDK's own error refers to the request, and so to the SAS. */
+/**
+ * A cause that holds only what is picked here: the SDK's own error refers to the request,
+ * and so to the SAS.
+ */
 function sanitized(error: unknown, failure: AzureFailure, redact: Redact): Error {
   const { name } = (error ?? {}) as RestErrorLike;
   const { status, code, requestId } = failure;

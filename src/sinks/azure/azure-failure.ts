@@ -12,7 +12,10 @@ export interface AzureFailure extends AttemptVerdict {
   readonly requestId?: string | undefined;
   /** The clock of the service, as its answer gave it. */
   readonly serviceTime?: Date | undefined;
-  /** The request cannot have had an effect, though it failed in a way that may be repeated. */
+  /**
+   * The request cannot have had an effect, though it failed in a way that may be
+   * repeated.
+   */
   readonly neverDone: boolean;
 }
 

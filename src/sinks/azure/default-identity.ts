@@ -27,7 +27,10 @@ interface RoutedRequest {
   agent?: unknown;
 }
 
-/** Gives each request its way: the service on this machine that hands out tokens is never behind a proxy. */
+/**
+ * Gives each request its way: the service on this machine that hands out tokens is never
+ * behind a proxy.
+ */
 function optionsFor(proxies: Proxies): object {
   const policy = {
     name: 'sluiceRoute',
@@ -43,8 +46,9 @@ function optionsFor(proxies: Proxies): object {
 }
 
 /**
- * Managed identity, workload identity or `az login`, whichever is found first. The package is loaded when the first
- * token is asked for; where it is missing that fails with NOT_AVAILABLE.
+ * Managed identity, workload identity or `az login`, whichever is found first. The
+ * package is loaded when the first token is asked for; where it is missing that fails
+ * with NOT_AVAILABLE.
  */
 export function lazyIdentity({
   load = () => import(PACKAGE),

@@ -10,8 +10,8 @@ export interface ForeignBlocksStore extends Pick<BlobStore, 'head' | 'commitBloc
 }
 
 /**
- * Looks for blocks that another tool has staged on a name and never committed: while there are any whose ids have another
- * length than ours, none of ours can be staged.
+ * Looks for blocks that another tool has staged on a name and never committed: while
+ * there are any whose ids have another length than ours, none of ours can be staged.
  */
 export async function findForeignBlocks(store: ForeignBlocksStore, blob: string): Promise<ForeignBlocks> {
   const ids = await store.uncommittedBlocks(blob);
@@ -19,7 +19,8 @@ export async function findForeignBlocks(store: ForeignBlocksStore, blob: string)
 }
 
 /**
- * Drops such blocks, and only where no blob can be seen: what can be seen would have to be written anew, which is not ours.
+ * Drops such blocks, and only where no blob can be seen: what can be seen would have to
+ * be written anew, which is not ours.
  * @throws SluiceError DESTINATION_CONFLICT where that cannot be done
  */
 export async function dropForeignBlocks(store: ForeignBlocksStore, blob: string): Promise<void> {

@@ -1,11 +1,17 @@
 import { SluiceError } from '../../errors.ts';
 
-/** A name below `_sluice/`, as it stands in "reading exports/_sluice/customers/latest.json". */
+/**
+ * A name below `_sluice/`, as it stands in "reading
+ * exports/_sluice/customers/latest.json".
+ */
 const OWN_BLOB = /(?:^|[ /])_sluice\/\S/;
 const BACKUP = /_sluice\/[^/]+\/state\//;
 const EXEMPT = 'exempt `_sluice/` from lifecycle rules, retention policies, legal holds and leases';
 
-/** Manifests and backups are no files of the user: an error about one says so, and what to do about that. */
+/**
+ * Manifests and backups are no files of the user: an error about one says so, and what to
+ * do about that.
+ */
 export function explainOwnBlob(error: SluiceError, doing: string): SluiceError {
   if (!OWN_BLOB.test(doing)) return error;
   const hint = hintFor(error, doing);

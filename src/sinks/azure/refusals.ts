@@ -2,7 +2,10 @@ import type { BlobWriteProperties } from '../sink.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { permissionName } from './sas.ts';
 
-/** What a refusal was about, told from what the request sent: the service names a header at best. */
+/**
+ * What a refusal was about, told from what the request sent: the service names a header
+ * at best.
+ */
 
 type PropertyKey = keyof BlobWriteProperties & ('tags' | 'metadata' | 'accessTier' | 'encryptionScope');
 
@@ -26,7 +29,10 @@ const OTHER_HEADERS: readonly (readonly [key: string, header: RegExp])[] = [
   ['contentType', /^x-ms-blob-content-type$/i],
   ['cacheControl', /^x-ms-blob-cache-control$/i],
 ];
-/** Metadata that Sluice writes itself does not make the key `blob.metadata` one that was set. */
+/**
+ * Metadata that Sluice writes itself does not make the key `blob.metadata` one that was
+ * set.
+ */
 const OWN_METADATA = /^(?:run|generation|part|sluice)/;
 
 /** Keys of `blob` that the request sent. */
@@ -38,7 +44,10 @@ function sentKeys(properties: BlobWriteProperties = {}): PropertyKey[] {
   });
 }
 
-/** Which key of the configuration to change, where the request sent one that may have caused the refusal. */
+/**
+ * Which key of the configuration to change, where the request sent one that may have
+ * caused the refusal.
+ */
 export function propertyHint(
   error: unknown,
   { code = '' }: AzureFailure,
@@ -60,7 +69,10 @@ export function propertyHint(
     : `check whether the storage account takes ${others.reverse().join(', ')} and ${last}, or leave them out`;
 }
 
-/** Codes that say what is refused without saying what it was; without a code, anything may be. */
+/**
+ * Codes that say what is refused without saying what it was; without a code, anything may
+ * be.
+ */
 const MAY_BE_A_PROPERTY =
   /^$|^InvalidHeaderValue$|^UnsupportedHeader$|^InvalidInput$|^Feature|NotSupported|NotAllowed/;
 
@@ -72,7 +84,10 @@ function refusedHeader(error: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** As in `write (w), and tags (t) for blob.tags`; says which of them the SAS does not have. */
+/**
+ * As in `write (w), and tags (t) for blob.tags`; says which of them the SAS does not
+ * have.
+ */
 export function permissionsNeeded({ permission, properties, sas }: FailureContext): string {
   const needed = [permissionName(permission)];
   const hasTags = properties?.tags !== undefined;
@@ -83,7 +98,10 @@ export function permissionsNeeded({ permission, properties, sas }: FailureContex
   return `${needed.join(', and ')}${lacks ? `; the SAS token has \`${granted}\`` : ''}`;
 }
 
-/** Whether the service refused the version of its API, which a request to Azure itself cannot cause. */
+/**
+ * Whether the service refused the version of its API, which a request to Azure itself
+ * cannot cause.
+ */
 export function refusesApiVersion(error: unknown, { status, code }: AzureFailure): boolean {
   if (status !== 400 || code !== 'InvalidHeaderValue') return false;
   const { request, message = '' } = (error ?? {}) as { request?: { method?: unknown }; message?: unknown };
@@ -93,7 +111,10 @@ export function refusesApiVersion(error: unknown, { status, code }: AzureFailure
   return header?.toLowerCase() === 'x-ms-version' || /\bAPI version\b/i.test(`${message}`);
 }
 
-/** Whether the first part of the path, which an emulator takes for the account, is the container. */
+/**
+ * Whether the first part of the path, which an emulator takes for the account, is the
+ * container.
+ */
 export function lacksAccountPath(containerUrl: string | undefined): boolean {
   if (containerUrl === undefined || !URL.canParse(containerUrl)) return false;
   const { port, pathname } = new URL(containerUrl);

@@ -29,7 +29,10 @@ export const systemClock: RetryClock = {
 };
 
 export interface RetryOptions {
-  /** After this long, not counting the time in which bytes moved, no attempt begins any more. */
+  /**
+   * After this long, not counting the time in which bytes moved, no attempt begins any
+   * more.
+   */
   readonly budgetMs: number;
   /** An attempt is aborted when this long nothing moved. */
   readonly attemptTimeoutMs: number;
@@ -48,7 +51,9 @@ export interface Retry {
   readonly leftMs: number;
 }
 
-/** Called by an attempt as often as bytes move: its limit is counted from then on again. */
+/**
+ * Called by an attempt as often as bytes move: its limit is counted from then on again.
+ */
 export type ReportProgress = () => void;
 
 /** What an attempt failed with that was aborted because nothing moved. */
@@ -66,9 +71,10 @@ const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or the budget is spent; rejects with what the last attempt failed
- * with. Waits for a random part of a time that doubles (full jitter), and no less than the service asked for. `attempt`
- * must settle soon after its signal aborts; nothing here lets go of an attempt that still runs, because what it
+ * Runs `attempt` until it succeeds, fails for good, or the budget is spent; rejects with
+ * what the last attempt failed with. Waits for a random part of a time that doubles (full
+ * jitter), and no less than the service asked for. `attempt` must settle soon after its
+ * signal aborts; nothing here lets go of an attempt that still runs, because what it
  * sends must not change under it.
  */
 export async function withRetries<T>(attempt: Attempt<T>, options: RetryOptions): Promise<T> {
@@ -146,7 +152,10 @@ async function sleep(ms: number, signals: readonly AbortSignal[], clock: RetryCl
   for (const signal of signals) signal.throwIfAborted();
 }
 
-/** Calls `run` when any of the signals aborts, at once if one has. `AbortSignal.any` keeps memory on Node 20. */
+/**
+ * Calls `run` when any of the signals aborts, at once if one has. `AbortSignal.any` keeps
+ * memory on Node 20.
+ */
 function onAbort(signals: readonly AbortSignal[], run: () => void): () => void {
   for (const signal of signals) {
     setMaxListeners(0, signal);

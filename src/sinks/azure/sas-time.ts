@@ -12,8 +12,8 @@ export interface TimeFault {
 }
 
 /**
- * Why a signature was refused, where that is its time. The service's clock decides: ours may be off, and is only
- * asked where the answer has no date.
+ * Why a signature was refused, where that is its time. The service's clock decides: ours
+ * may be off, and is only asked where the answer has no date.
  */
 export function timeFault(
   sas: SasDescription | undefined,

@@ -14,7 +14,9 @@ export interface SasDescription {
   readonly ipRange: string | undefined;
   /** What it is for. */
   readonly resource: 'container' | 'blob' | 'directory' | 'account' | 'other';
-  /** Only in an account's signature: services (`b` is blobs) and types (`o` is objects). */
+  /**
+   * Only in an account's signature: services (`b` is blobs) and types (`o` is objects).
+   */
   readonly services: string | undefined;
   readonly resourceTypes: string | undefined;
   /** The stored access policy that completes it. */
@@ -27,7 +29,10 @@ const RESOURCES: Readonly<Record<string, SasDescription['resource']>> = {
   d: 'directory',
 };
 
-/** Without reading, a commit that was not answered could never be told from one that never was. */
+/**
+ * Without reading, a commit that was not answered could never be told from one that never
+ * was.
+ */
 const NEEDED = ['w', 'r'] as const;
 
 const PERMISSION_NAMES: Readonly<Record<string, string>> = {
@@ -61,8 +66,9 @@ export function describeSas({ parameters }: Pick<SasToken, 'parameters'>): SasDe
 }
 
 /**
- * Fails where the signature cannot serve for writing blobs at `accountUrl`, whatever the service would say. Whether its
- * time has come, or gone, is for the service's clock to decide.
+ * Fails where the signature cannot serve for writing blobs at `accountUrl`, whatever the
+ * service would say. Whether its time has come, or gone, is for the service's clock to
+ * decide.
  */
 export function checkSas(sas: SasDescription, accountUrl: string): void {
   if (sas.protocol === 'https' && !accountUrl.startsWith('https:')) {

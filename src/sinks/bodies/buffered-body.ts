@@ -17,16 +17,20 @@ interface Flush {
 }
 
 /**
- * A file whose encoder takes rows and gives their bytes later. The size is exact for what has been stored and an upper
- * bound for what is under way, so the limit of the file is never passed; near the limit it waits for the exact
- * sizes and goes on in smaller and smaller flushes. What is decided depends on the rows alone, not on time.
+ * A file whose encoder takes rows and gives their bytes later. The size is exact for what
+ * has been stored and an upper bound for what is under way, so the limit of the file is
+ * never passed; near the limit it waits for the exact sizes and goes on in smaller and
+ * smaller flushes. What is decided depends on the rows alone, not on time.
  */
 export class BufferedBody implements PartBody {
   out: OutputBuffer;
   readonly #blob: StagedBlob;
   readonly #encoder: BufferingEncoder;
   readonly #maxBytes: number;
-  /** Less room than this is left unused: what follows would be small pieces that readers are slow with. */
+  /**
+   * Less room than this is left unused: what follows would be small pieces that readers
+   * are slow with.
+   */
   readonly #worthwhileBytes: number;
 
   #begun = false;
@@ -51,7 +55,8 @@ export class BufferedBody implements PartBody {
     this.#maxBytes = Math.min(policy.maxFileBytes, policy.maxBlocks * blob.blockBytes);
     this.#worthwhileBytes = Math.min(16 * MiB, this.#maxBytes / 32);
     this.#endBytes = encoder.endBytes;
-    // Room for what precedes the rows, which is written; rows are taken from `makeRoom` on.
+    // Room for what precedes the rows, which is written; rows are taken from `makeRoom`
+    // on.
     const { beginBytes } = encoder;
     this.out = { bytes: Buffer.alloc(beginBytes), position: 0, limit: Math.min(beginBytes, this.#room()) };
   }

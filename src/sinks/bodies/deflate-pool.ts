@@ -10,8 +10,9 @@ export interface DeflatePoolOptions {
 }
 
 /**
- * Compresses chunks on libuv's threads, several at once, out of a bounded pool of buffers. A chunk is given back only
- * when its compressed bytes have gone on, so that results cannot pile up behind a slow destination.
+ * Compresses chunks on libuv's threads, several at once, out of a bounded pool of
+ * buffers. A chunk is given back only when its compressed bytes have gone on, so that
+ * results cannot pile up behind a slow destination.
  */
 export class DeflatePool {
   readonly #zlibOptions: ZlibOptions;
@@ -25,7 +26,8 @@ export class DeflatePool {
   constructor({ level, chunksBeingFilled }: DeflatePoolOptions) {
     this.#zlibOptions = {
       level: level ?? constants.Z_DEFAULT_COMPRESSION,
-      // The output ends at a byte, with nothing held back: what the next chunk gives is appended to it.
+      // The output ends at a byte, with nothing held back: what the next chunk gives is
+      // appended to it.
       finishFlush: constants.Z_SYNC_FLUSH,
       chunkSize: CHUNK_BYTES / 2,
     };
@@ -33,7 +35,9 @@ export class DeflatePool {
     this.#maxChunks = chunksBeingFilled + Math.min(3, Math.max(2, availableParallelism()));
   }
 
-  /** A chunk of at least `bytes`, as soon as one is free; to be given back by `release`. */
+  /**
+   * A chunk of at least `bytes`, as soon as one is free; to be given back by `release`.
+   */
   async acquire(bytes = CHUNK_BYTES): Promise<Buffer> {
     if (this.#chunksInUse < this.#maxChunks) return this.#take(bytes);
     return new Promise(resolve => this.#waiters.push({ bytes, resolve }));
@@ -47,8 +51,9 @@ export class DeflatePool {
   }
 
   /**
-   * Raw deflate of `bytes`, which must not change until then, as a continuation of a stream whose last bytes before
-   * compression were `dictionary`; that may change at once.
+   * Raw deflate of `bytes`, which must not change until then, as a continuation of a
+   * stream whose last bytes before compression were `dictionary`; that may change at
+   * once.
    */
   deflate(bytes: Buffer, dictionary: Buffer): Promise<Buffer> {
     this.#running++;

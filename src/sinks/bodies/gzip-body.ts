@@ -6,7 +6,9 @@ import type { DeflatePool } from './deflate-pool.ts';
 import type { PartBody } from './part-body.ts';
 import { deflatedBytesBound, plainBytesWithin, storedBlocks } from './stored-deflate.ts';
 
-/** RFC 1952: deflate, no name, no time, unknown system. The same rows give the same bytes. */
+/**
+ * RFC 1952: deflate, no name, no time, unknown system. The same rows give the same bytes.
+ */
 const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 /** A last deflate block without contents. */
 const LAST_BLOCK = Buffer.from([0x03, 0x00]);
@@ -15,13 +17,15 @@ const TAIL_BYTES = LAST_BLOCK.length + 8;
 const WINDOW_BYTES = 32 * 1024;
 
 /**
- * A file of one gzip member, made as pigz makes it: each chunk is compressed on its own, with the end of the
- * preceding text as its dictionary, and the results are joined. The size is exact for chunks whose compressed bytes
- * are known and an upper bound for the others, so the limit of the file is never passed; near the limit
- * it waits for the exact sizes and goes on in smaller and smaller chunks.
+ * A file of one gzip member, made as pigz makes it: each chunk is compressed on its own,
+ * with the end of the preceding text as its dictionary, and the results are joined. The
+ * size is exact for chunks whose compressed bytes are known and an upper bound for the
+ * others, so the limit of the file is never passed; near the limit it waits for the exact
+ * sizes and goes on in smaller and smaller chunks.
  *
- * Where a later run may continue the file, what ends its document is a second member in a block of its own: members
- * that follow each other are one text (RFC 1952, 2.2), and that block can be left out.
+ * Where a later run may continue the file, what ends its document is a second member in a
+ * block of its own: members that follow each other are one text (RFC 1952, 2.2), and that
+ * block can be left out.
  */
 export class GzipBody implements PartBody {
   out: OutputBuffer;
@@ -152,7 +156,10 @@ export class GzipBody implements PartBody {
     if (this.#block) this.#blob.release(this.#block);
   }
 
-  /** Bytes that the chunk may hold for the file to stay within its limit, whatever they compress to. */
+  /**
+   * Bytes that the chunk may hold for the file to stay within its limit, whatever they
+   * compress to.
+   */
   #room(): number {
     const used = this.#storedBytes + this.#pendingBound + this.#endBound + TAIL_BYTES;
     return plainBytesWithin(this.#maxBytes - used);

@@ -3,7 +3,10 @@ import { MAX_BLOCK_BYTES, type RollPolicy } from '../roll-policy.ts';
 import type { StagedBlob } from '../staged-blob.ts';
 import type { PartBody } from './part-body.ts';
 
-/** Blocks that `finish` may need: one for what is in the buffer, one for the encoder's end. */
+/**
+ * Blocks that `finish` may need: one for what is in the buffer, one for the encoder's
+ * end.
+ */
 const LAST_BLOCKS = 2;
 
 /** An uncompressed file: the encoder writes straight into the buffer of a block. */

@@ -1,6 +1,6 @@
 /**
- * Deflate's stored blocks (RFC 1951, 3.2.4): what a chunk takes at most. A chunk that zlib would make larger is
- * stored, so that the bound holds by construction.
+ * Deflate's stored blocks (RFC 1951, 3.2.4): what a chunk takes at most. A chunk that
+ * zlib would make larger is stored, so that the bound holds by construction.
  */
 
 const MAX_STORED_BYTES = 65_535;
@@ -12,7 +12,10 @@ export function deflatedBytesBound(plainBytes: number): number {
   return plainBytes + STORED_HEADER_BYTES * Math.ceil(plainBytes / MAX_STORED_BYTES);
 }
 
-/** The most plain bytes that surely take no more than `bytes`: the inverse of `deflatedBytesBound`. */
+/**
+ * The most plain bytes that surely take no more than `bytes`: the inverse of
+ * `deflatedBytesBound`.
+ */
 export function plainBytesWithin(bytes: number): number {
   if (bytes === Infinity) return Infinity;
   const whole = Math.floor(Math.max(0, bytes) / STORED_BLOCK_BYTES);
@@ -20,7 +23,10 @@ export function plainBytesWithin(bytes: number): number {
   return whole * MAX_STORED_BYTES + Math.max(0, rest - STORED_HEADER_BYTES);
 }
 
-/** `plain` as stored blocks, none of them the last of the stream. They begin at a byte, as after a sync flush. */
+/**
+ * `plain` as stored blocks, none of them the last of the stream. They begin at a byte, as
+ * after a sync flush.
+ */
 export function storedBlocks(plain: Buffer): Buffer {
   const out = Buffer.allocUnsafe(deflatedBytesBound(plain.length));
   let at = 0;

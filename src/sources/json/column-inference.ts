@@ -8,7 +8,10 @@ const MAX_COLUMNS = 10_000;
 
 const Seen = { integer: 1, number: 2, boolean: 4, text: 8, document: 16 } as const;
 
-/** Columns from the first rows: their keys in the order in which they first appear, and the type that holds all values. */
+/**
+ * Columns from the first rows: their keys in the order in which they first appear, and
+ * the type that holds all values.
+ */
 export class ColumnInference implements RowListener {
   readonly #columns = new Map<string, { seen: number; row: number }>();
   #current: { seen: number; row: number } | undefined;
@@ -56,7 +59,9 @@ export class ColumnInference implements RowListener {
   }
 }
 
-/** `sourceType` of a column of a JSON file is its kind: files have no types of their own. */
+/**
+ * `sourceType` of a column of a JSON file is its kind: files have no types of their own.
+ */
 export function toColumn(name: string, kind: ColumnKind): Column {
   return { name, source: name, kind, sourceType: kind };
 }

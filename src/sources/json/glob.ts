@@ -5,9 +5,10 @@ import { join, sep } from 'node:path';
 const MAX_PATTERNS = 1_000;
 
 /**
- * Files that an absolute path or glob names, in order of their names. A path that is a file is that file, whatever
- * characters it has; otherwise `*` and `?` match within a name, `**` any number of folders, `{a,b}` either text. As in
- * a shell, a wildcard does not match a leading dot, and `**` does not follow links to folders.
+ * Files that an absolute path or glob names, in order of their names. A path that is a
+ * file is that file, whatever characters it has; otherwise `*` and `?` match within a
+ * name, `**` any number of folders, `{a,b}` either text. As in a shell, a wildcard does
+ * not match a leading dot, and `**` does not follow links to folders.
  *
  * Rejects with the error of the file system where a folder cannot be listed.
  */
@@ -25,7 +26,10 @@ export async function findFiles(pattern: string): Promise<string[]> {
   return [...found].sort();
 }
 
-/** The patterns that `{a,b}` stands for, inner braces included. Braces that are no list stay as they are. */
+/**
+ * The patterns that `{a,b}` stands for, inner braces included. Braces that are no list
+ * stay as they are.
+ */
 export function expandBraces(pattern: string): string[] {
   const expanded: string[] = [];
   const waiting = [pattern];
@@ -56,7 +60,8 @@ export function matchesSegment(name: string, segment: string): boolean {
   const wanted = [...segment];
   let at = 0;
   let next = 0;
-  // Where the last star stands, and what it has taken so far: the only choice ever taken back.
+  // Where the last star stands, and what it has taken so far: the only choice ever taken
+  // back.
   let star = -1;
   let taken = 0;
   while (at < characters.length) {
@@ -94,7 +99,8 @@ async function walk(folder: string, segments: readonly string[], found: Set<stri
   for (const name of names) {
     const path = join(folder, name);
     if (rest.length > 0) await walk(path, rest, found);
-    // A name that is a dangling link counts: reading it says what is wrong, leaving it out would not.
+    // A name that is a dangling link counts: reading it says what is wrong, leaving it
+    // out would not.
     else if (names.length > 0 && name !== segment) {
       if ((await kindOf(path)) !== 'folder') found.add(path);
     } else if ((await kindOf(path)) === 'other') found.add(path);

@@ -1,7 +1,10 @@
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import { accessHint, isRefused, limitOf } from '../../system-errors.ts';
 
-/** Where in a file something is. Rows and lines count from 1, bytes from 0; of a gzip file they are its content's. */
+/**
+ * Where in a file something is. Rows and lines count from 1, bytes from 0; of a gzip file
+ * they are its content's.
+ */
 export interface Place {
   readonly file: string;
   readonly row?: number;

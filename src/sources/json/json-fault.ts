@@ -14,8 +14,8 @@ const PLAIN = /[ !#-[\]-\uffff]+/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 
 /**
- * Finds what the parser refused without saying where: the grammar of RFC 8259 once more, for messages only. Undefined
- * where the text is one object.
+ * Finds what the parser refused without saying where: the grammar of RFC 8259 once more,
+ * for messages only. Undefined where the text is one object.
  */
 export function findFault(text: string): JsonFault | undefined {
   let at = 0;

@@ -71,7 +71,10 @@ export class JsonSource implements RowSource {
     return this.#stream;
   }
 
-  /** Every file was read to its end, and all of them are as they were when the first was opened. */
+  /**
+   * Every file was read to its end, and all of them are as they were when the first was
+   * opened.
+   */
   async finish(): Promise<EndOfData> {
     const files = this.#files;
     if (files === undefined || this.#stream?.readableEnded !== true)
@@ -260,7 +263,8 @@ function parseRow(parser: RowParser, taker: RowTaker, text: RowText, file: strin
     isObject = parser.parse(text.bytes);
   } catch (fault) {
     if (!(fault instanceof RowFault)) throw fault;
-    // What is wrong with the row as JSON comes first: what its values seemed to be may follow from it.
+    // What is wrong with the row as JSON comes first: what its values seemed to be may
+    // follow from it.
     const isJson = findFault(text.bytes.toString()) === undefined;
     throw isJson ? atPlace(fault, { file, row: text.row, line: text.line }) : faultIn(text, file);
   }

@@ -32,8 +32,9 @@ const CLOSE_BRACE = 0x7d;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
- * Cuts a file into the texts of its rows, so that a row, and only a row, is held whole, and its place is known. What
- * stands between rows is judged here, what stands within by the parser.
+ * Cuts a file into the texts of its rows, so that a row, and only a row, is held whole,
+ * and its place is known. What stands between rows is judged here, what stands within by
+ * the parser.
  */
 export abstract class RowFramer {
   protected readonly options: FramerOptions;
@@ -199,7 +200,10 @@ export class ArrayFramer extends RowFramer {
     throw this.error(endsEarly(what), { line: this.line, offset: this.chunkOffset });
   }
 
-  /** Goes over brackets, commas and whitespace to the brace that begins a row, or to the end of the chunk. */
+  /**
+   * Goes over brackets, commas and whitespace to the brace that begins a row, or to the
+   * end of the chunk.
+   */
   #scanBetween(chunk: Buffer, from: number): number {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]!;
@@ -286,7 +290,10 @@ export function faultIn({ bytes, row, line, offset, unterminated }: RowText, fil
   return atPlace(badJson(`${fault.message}, and the row ends`), found);
 }
 
-/** Where `decoded`, in which U+FFFD stands for what is not UTF-8, is the first time not what it was decoded from. */
+/**
+ * Where `decoded`, in which U+FFFD stands for what is not UTF-8, is the first time not
+ * what it was decoded from.
+ */
 function findNotUtf8(bytes: Buffer, decoded: Buffer): number {
   const found = bytes.findIndex((byte, index) => byte !== decoded[index]);
   const at = found < 0 ? bytes.length : found;

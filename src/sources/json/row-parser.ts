@@ -9,15 +9,24 @@ export interface RowListener {
   /** Strings come decoded, all else as the file has it. */
   scalar(type: ScalarType, text: string): void;
   startDocument(): void;
-  /** Goes on with the object or array: JSON without whitespace, digits and order of keys as in the file. */
+  /**
+   * Goes on with the object or array: JSON without whitespace, digits and order of keys
+   * as in the file.
+   */
   documentText(text: string): void;
   endDocument(): void;
 }
 
-/** So much is given to stream-json at a time: its tokens take many times the space of their text. */
+/**
+ * So much is given to stream-json at a time: its tokens take many times the space of
+ * their text.
+ */
 const SLICE_CHARACTERS = 16 * 1024;
 
-/** Feeds the texts of rows to stream-json's tokenizer and tells a listener what is in them. */
+/**
+ * Feeds the texts of rows to stream-json's tokenizer and tells a listener what is in
+ * them.
+ */
 export class RowParser {
   readonly #listener: RowListener;
   /** One for all rows, which it takes for the elements of one array that has no end. */
@@ -34,7 +43,10 @@ export class RowParser {
     this.#parse('[');
   }
 
-  /** Whether the text is one object. What the listener throws is thrown; after false or an error the parser is done. */
+  /**
+   * Whether the text is one object. What the listener throws is thrown; after false or an
+   * error the parser is done.
+   */
   parse(bytes: Buffer): boolean {
     if (!isUtf8(bytes)) return false;
     this.#objects = 0;
@@ -50,8 +62,9 @@ export class RowParser {
   }
 
   /**
-   * Whether nothing follows the object: the tokenizer may hold the beginning of a literal, a number or a string back,
-   * and would take it for the beginning of the next row. A null between the rows must come out alone.
+   * Whether nothing follows the object: the tokenizer may hold the beginning of a
+   * literal, a number or a string back, and would take it for the beginning of the next
+   * row. A null between the rows must come out alone.
    */
   #isBetweenRows(): boolean {
     const tokens = this.#tokens(',null,');

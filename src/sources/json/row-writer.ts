@@ -7,7 +7,10 @@ import { valueText } from './value-text.ts';
 export interface RowWriterOptions {
   /** Columns that rows may have. */
   readonly known: readonly Column[];
-  /** Columns to send, in order; of the known ones, perhaps with other names, perhaps twice. */
+  /**
+   * Columns to send, in order; of the known ones, perhaps with other names, perhaps
+   * twice.
+   */
   readonly sent: readonly Column[];
   /** Whether a person has named the columns, or the first rows have. */
   readonly declared: boolean;
@@ -32,7 +35,10 @@ const MAX_BATCH_ROWS = 16_384;
 /** A row of large values leaves no more than this behind. */
 const VALUES_BYTES = 64 * 1024;
 
-/** Makes batches of rows: values are written down as they come, and put in the order of the columns at a row's end. */
+/**
+ * Makes batches of rows: values are written down as they come, and put in the order of
+ * the columns at a row's end.
+ */
 export class RowWriter implements RowListener {
   readonly #options: RowWriterOptions;
   readonly #places = new Map<string, Place>();

@@ -4,7 +4,10 @@ import type { ScalarType } from './row-parser.ts';
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 const NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([-+]?\d+))?$/;
 const NOT_FINITE: ReadonlySet<string> = new Set(['NaN', 'Infinity', '-Infinity']);
-/** As many digits as PostgreSQL's numeric has at most before its point; exponents can ask for any number. */
+/**
+ * As many digits as PostgreSQL's numeric has at most before its point; exponents can ask
+ * for any number.
+ */
 const MAX_EXPONENT = 131_072;
 const BOUNDS = {
   int16: [-(2n ** 15n), 2n ** 15n - 1n],
@@ -22,9 +25,9 @@ const DATE_TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|z|[-+]\d\d
 const OFFSET = /^([-+])(\d\d):?(\d\d)?$/;
 
 /**
- * The text that a column of the kind carries for a value, as PostgreSQL writes it; undefined where the value does not
- * fit. Numbers never pass through a double. With `fromText`, as for declared columns, numbers and booleans may stand
- * in strings.
+ * The text that a column of the kind carries for a value, as PostgreSQL writes it;
+ * undefined where the value does not fit. Numbers never pass through a double. With
+ * `fromText`, as for declared columns, numbers and booleans may stand in strings.
  */
 export function valueText(
   kind: ColumnKind,
@@ -124,7 +127,10 @@ function specialText(
   }
 }
 
-/** Midnight of the day in milliseconds since 1970; undefined for days that no calendar has. */
+/**
+ * Midnight of the day in milliseconds since 1970; undefined for days that no calendar
+ * has.
+ */
 function dayOf(text: string): number | undefined {
   const [, year, month, day] = DATE.exec(text) ?? [];
   if (year === undefined || year === '0000') return undefined;

@@ -1,7 +1,10 @@
 import type { Column, ColumnKind, ElementFacts } from '../../row-batch.ts';
 import type { TypeCatalogue } from './type-facts.ts';
 
-/** Built-in type OIDs (PostgreSQL's pg_type.dat; they never change) to the kinds that formats know. */
+/**
+ * Built-in type OIDs (PostgreSQL's pg_type.dat; they never change) to the kinds that
+ * formats know.
+ */
 const KIND_BY_OID: Readonly<Record<number, ColumnKind>> = {
   16: 'boolean',
   17: 'bytes',
@@ -46,7 +49,8 @@ export function toColumn(
   if (oid === INTERVAL) return { ...column, isQuantity: true };
   if (oid === MONEY) return { ...column, precision: MONEY_PRECISION, scale: moneyScale };
   if (kind !== 'numeric' || dataTypeModifier < 4) return column;
-  // numeric's modifier is ((precision << 16) | (scale & 0x7ff)) + 4; the scale is signed since PostgreSQL 15.
+  // numeric's modifier is ((precision << 16) | (scale & 0x7ff)) + 4; the scale is signed
+  // since PostgreSQL 15.
   const modifier = dataTypeModifier - 4;
   const scale = modifier & 0x7ff;
   return { ...column, precision: (modifier >> 16) & 0xffff, scale: scale >= 0x400 ? scale - 0x800 : scale };

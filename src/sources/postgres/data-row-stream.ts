@@ -7,7 +7,10 @@ import type { RowBatch } from '../../row-batch.ts';
 import { DirectSocket, type SocketReader } from './connection/direct-socket.ts';
 import { ConversionFault, type RowConversion, type Rows } from './values/row-conversion.ts';
 
-/** What this file uses of the driver's connection: the socket, and the listener that feeds the driver's parser. */
+/**
+ * What this file uses of the driver's connection: the socket, and the listener that feeds
+ * the driver's parser.
+ */
 export interface DriverConnection extends EventEmitter {
   readonly stream: Socket;
 }
@@ -16,11 +19,17 @@ export interface DataRowStreamOptions {
   /** A portal that has been submitted to the connection and not read yet. */
   readonly portal: QueryStream;
   readonly connection: DriverConnection;
-  /** Rows asked for by one Execute; 0 asks for all, which lets the server plan parallel workers. */
+  /**
+   * Rows asked for by one Execute; 0 asks for all, which lets the server plan parallel
+   * workers.
+   */
   readonly fetchSize: number;
   /** The socket may be silent for so long while it is being read; 0 is forever. */
   readonly inactivityTimeoutMs: number;
-  /** PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on the row. */
+  /**
+   * PostgreSQL refuses fields above 1 GiB; a row has to be held whole, so the limit is on
+   * the row.
+   */
   readonly maxRowBytes: number;
   /** Makes texts of the fields that come in binary; absent where none does. */
   readonly conversion?: RowConversion | undefined;
@@ -29,7 +38,10 @@ export interface DataRowStreamOptions {
   /** What was being done, for errors. */
   readonly doing: string;
   readonly toError: (cause: unknown) => SluiceError;
-  /** Drops the connection and with it the query; called when the stream is destroyed before its end. */
+  /**
+   * Drops the connection and with it the query; called when the stream is destroyed
+   * before its end.
+   */
   readonly abandon: () => void;
 }
 
@@ -49,12 +61,13 @@ const COMMAND_COMPLETE = 0x43;
 /**
  * Rows of a portal as they stand on the wire (protocol 3.0, "Message Formats", DataRow).
  *
- * While the stream is active the driver's own listener is set aside: runs of DataRow become a batch, and every
- * other message is handed to the driver whole. Backpressure is the paused socket. The stream ends only after the
- * server told of as many rows as were seen; whatever else happens is an error.
+ * While the stream is active the driver's own listener is set aside: runs of DataRow
+ * become a batch, and every other message is handed to the driver whole. Backpressure is
+ * the paused socket. The stream ends only after the server told of as many rows as were
+ * seen; whatever else happens is an error.
  *
- * A `DirectSocket` receives straight into the buffer of a batch; what other sockets bring is copied there. A batch that
- * is released lends its memory to a later one.
+ * A `DirectSocket` receives straight into the buffer of a batch; what other sockets bring
+ * is copied there. A batch that is released lends its memory to a later one.
  */
 export class DataRowStream extends Readable implements SocketReader {
   readonly #options: DataRowStreamOptions;
@@ -64,7 +77,9 @@ export class DataRowStream extends Readable implements SocketReader {
   readonly #minRowBytes: number;
 
   #buffer: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
-  /** Bytes of `#buffer` that are filled, and how many of them have been cut into messages. */
+  /**
+   * Bytes of `#buffer` that are filled, and how many of them have been cut into messages.
+   */
   #filled = 0;
   #scanned = 0;
   #bounds: Int32Array = new Int32Array(FIRST_BOUNDS);
@@ -132,12 +147,14 @@ export class DataRowStream extends Readable implements SocketReader {
     this.#options.connection.off('errorMessage', this.#onServerError);
     socket.on('data', this.#driverListener);
     if (this.readableEnded) {
-      // The driver goes on where this stream stopped, perhaps within a message, on a socket that may be paused.
+      // The driver goes on where this stream stopped, perhaps within a message, on a
+      // socket that may be paused.
       if (this.#filled > this.#scanned)
         this.#driverListener(this.#buffer.subarray(this.#scanned, this.#filled));
       socket.resume();
     } else {
-      // The rest of the rows can be gigabytes, and closing the portal would wait for them.
+      // The rest of the rows can be gigabytes, and closing the portal would wait for
+      // them.
       this.#options.abandon();
     }
     done(error);
@@ -153,7 +170,10 @@ export class DataRowStream extends Readable implements SocketReader {
     });
   }
 
-  /** An Execute has ended: with the last row (CommandComplete), or after `fetchSize` rows (PortalSuspended). */
+  /**
+   * An Execute has ended: with the last row (CommandComplete), or after `fetchSize` rows
+   * (PortalSuspended).
+   */
   #onExecuted(): void {
     const { fetchSize } = this.#options;
     const tag = this.#commandTag;
@@ -256,7 +276,10 @@ export class DataRowStream extends Readable implements SocketReader {
     }
   }
 
-  /** Sends the rows that are whole downstream and begins a new buffer with the message that is not. */
+  /**
+   * Sends the rows that are whole downstream and begins a new buffer with the message
+   * that is not.
+   */
   #pushBatch(): void {
     const buffer = this.#buffer;
     const rowCount = this.#boundCount >> 1;
@@ -351,7 +374,10 @@ export class DataRowStream extends Readable implements SocketReader {
     this.#fail(new SluiceError('SOURCE_INCOMPLETE', `${this.#options.doing}: ${seen}`, { stage: 'source' }));
   }
 
-  /** An error that nobody listens to would end the process: until somebody reads it is kept. */
+  /**
+   * An error that nobody listens to would end the process: until somebody reads it is
+   * kept.
+   */
   #fail(error: SluiceError): void {
     this.#failure ??= error;
     if (this.#read) this.destroy(this.#failure);

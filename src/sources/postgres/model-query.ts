@@ -8,13 +8,19 @@ interface UserText {
   readonly start: number;
 }
 
-/** A statement, and where the user's own texts stand in it, so that an error's position can point into them. */
+/**
+ * A statement, and where the user's own texts stand in it, so that an error's position
+ * can point into them.
+ */
 export interface ModelQuery {
   readonly text: string;
   readonly userTexts: readonly UserText[];
 }
 
-/** A place in one of the user's texts; line and column count from 1, columns in characters. */
+/**
+ * A place in one of the user's texts; line and column count from 1, columns in
+ * characters.
+ */
 export interface Place {
   readonly name: UserText['name'];
   readonly line: number;
@@ -52,8 +58,9 @@ export function quotedTable({ schema, name }: ModelTable): string {
 }
 
 /**
- * The statement that a run sends: the wanted columns, and no others, of the model, where the segment's filter holds. With
- * `horizon` only rows that were written by that transaction or a later one; the model has to say who wrote them then.
+ * The statement that a run sends: the wanted columns, and no others, of the model, where
+ * the segment's filter holds. With `horizon` only rows that were written by that
+ * transaction or a later one; the model has to say who wrote them then.
  */
 export function exportQuery(
   model: ModelQuery,
@@ -78,7 +85,10 @@ function writtenSince(horizon: string): string {
   return `pg_catalog.age(${WRITTEN_BY}) operator(pg_catalog.<=) pg_catalog.age('${inCircle}'::pg_catalog.xid)`;
 }
 
-/** The line breaks keep a `--` comment at the end of the user's text from swallowing what follows. */
+/**
+ * The line breaks keep a `--` comment at the end of the user's text from swallowing what
+ * follows.
+ */
 function filtered({ text, userTexts }: ModelQuery, where: string): ModelQuery {
   const head = `${text} where (\n`;
   return {
@@ -88,8 +98,9 @@ function filtered({ text, userTexts }: ModelQuery, where: string): ModelQuery {
 }
 
 /**
- * `position` counts characters of the statement from 1, as the server does. What the server finds wrong right behind
- * a user's text, such as an operand that is missing, counts as its end.
+ * `position` counts characters of the statement from 1, as the server does. What the
+ * server finds wrong right behind a user's text, such as an operand that is missing,
+ * counts as its end.
  */
 export function findPlace(query: ModelQuery, position: number): Place | undefined {
   const offset = Array.from(query.text)
@@ -105,7 +116,10 @@ export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** The model without what a text file may begin with, closing semicolons, and what is behind them. */
+/**
+ * The model without what a text file may begin with, closing semicolons, and what is
+ * behind them.
+ */
 function withoutClosingSemicolon(sql: string, settings: LexerSettings): string {
   const text = sql.replace(/^\ufeff/, '');
   return text.slice(0, statementEnd(text, settings)).replace(/[ \t\n\r\f\v]+$/, '');

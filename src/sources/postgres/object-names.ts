@@ -1,6 +1,9 @@
 import { withinSavepoint } from './type-facts.ts';
 
-/** By the output function of a type whose values name objects: the catalogue that holds them, and the type. */
+/**
+ * By the output function of a type whose values name objects: the catalogue that holds
+ * them, and the type.
+ */
 const CATALOGUES: Readonly<Record<string, readonly [catalogue: string, type: string]>> = {
   regclassout: ['pg_class', 'regclass'],
   regcollationout: ['pg_collation', 'regcollation'],
@@ -20,7 +23,10 @@ export const OBJECT_OUTPUTS: readonly string[] = Object.keys(CATALOGUES);
 /** The texts of objects by their oid, by the output function of a type. */
 export type ObjectNames = ReadonlyMap<string, Readonly<Record<string, string>>>;
 
-/** What `objectNamesOf` makes of the results: all objects, with their schema where it is another than `pg_catalog`. */
+/**
+ * What `objectNamesOf` makes of the results: all objects, with their schema where it is
+ * another than `pg_catalog`.
+ */
 export function objectNamesQuery(outputs: readonly string[]): string {
   const queries = outputs.map(output => {
     const [catalogue, type] = CATALOGUES[output]!;

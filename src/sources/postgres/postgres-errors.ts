@@ -3,7 +3,10 @@ import type { PostgresHost } from '../../addresses/postgres-address.ts';
 import { type ErrorCode, notUtf8Hint, SluiceError } from '../../errors.ts';
 import { findPlace, type ModelQuery } from './model-query.ts';
 
-/** SQLSTATE, or the class that its first two characters name, to the project's code. The longest match wins. */
+/**
+ * SQLSTATE, or the class that its first two characters name, to the project's code. The
+ * longest match wins.
+ */
 const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '08': 'SOURCE_CONNECTION_LOST',
   '0A': 'SOURCE_QUERY_INVALID',
@@ -37,7 +40,10 @@ interface Refinement {
   readonly state: string;
   /** The server's function that reported it: texts are in the language of the server. */
   readonly routine?: string;
-  /** Only what no translation changes, what poolers say, or where another language gets a vaguer hint. */
+  /**
+   * Only what no translation changes, what poolers say, or where another language gets a
+   * vaguer hint.
+   */
   readonly message?: RegExp;
   /** The statement had lasted as long as `statement_timeout` lets it. */
   readonly timedOut?: true;
@@ -53,7 +59,8 @@ const REFINEMENTS: readonly Refinement[] = [
   { state: '22021', hint: notUtf8Hint('column') },
   // "cannot insert multiple commands into a prepared statement"
   { state: '42601', routine: 'exec_parse_message', code: 'SOURCE_NOT_READ_ONLY' },
-  // "bind message supplies 0 parameters, but prepared statement "" requires 1": there is a `$1` in the model
+  // "bind message supplies 0 parameters, but prepared statement "" requires 1": there is
+  // a `$1` in the model
   { state: '08P01', routine: 'exec_bind_message', code: 'SOURCE_QUERY_INVALID' },
   {
     // What a pooler answers.
@@ -124,7 +131,8 @@ const REFINEMENTS: readonly Refinement[] = [
     hint: "raise lockTimeout of the source; where it is 0 the limit is the server's or the role's lock_timeout, and lockTimeout: none switches it off",
   },
   { state: '55P03', hint: 'another session holds a lock that the query needs; run again later' },
-  // "canceling statement due to …": the timeout, or somebody's request, with the same code and function.
+  // "canceling statement due to …": the timeout, or somebody's request, with the same
+  // code and function.
   {
     state: '57014',
     timedOut: true,
@@ -270,7 +278,8 @@ export interface ErrorContext {
 export function toSourceError(cause: unknown, context: ErrorContext): SluiceError {
   if (cause instanceof SluiceError) return cause;
   if (cause instanceof HostsFailedError) return toHostsError(cause, context);
-  // The driver also makes a DatabaseError, without a code, of a message that it does not know.
+  // The driver also makes a DatabaseError, without a code, of a message that it does not
+  // know.
   if (cause instanceof pg.DatabaseError && cause.code !== undefined) return toServerError(cause, context);
   return toDriverError(cause as NodeJS.ErrnoException, context);
 }
@@ -303,7 +312,8 @@ function toServerError(
 
 /** What came from the network, from TLS or from the driver itself. */
 function toDriverError(cause: NodeJS.ErrnoException, { doing, connected }: ErrorContext): SluiceError {
-  // Where a host has several addresses, the message is empty and there is an error for each of them.
+  // Where a host has several addresses, the message is empty and there is an error for
+  // each of them.
   const each = cause instanceof AggregateError ? cause.errors.map(({ message }: Error) => message) : [];
   const message = `${doing}: ${each.length > 0 ? each.join(', ') : cause.message}`;
   const options = { cause, stage: 'source' } as const;

@@ -65,8 +65,8 @@ const BEGIN = 'begin isolation level repeatable read read only;';
 const DIALECT_VERSION = 1;
 
 /**
- * A server that computes looks this often whether its client is still there, so that a process that was killed leaves no query
- * running. Not every platform of the server can.
+ * A server that computes looks this often whether its client is still there, so that a
+ * process that was killed leaves no query running. Not every platform of the server can.
  */
 const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s';`;
 
@@ -199,7 +199,10 @@ export class PostgresSource implements RowSource {
     return { rows: this.#rowsBefore + rows.rows };
   }
 
-  /** A function of the user may have changed, for the transaction, what texts were relied on for. */
+  /**
+   * A function of the user may have changed, for the transaction, what texts were relied
+   * on for.
+   */
   async #checkSettings(): Promise<void> {
     if (this.#reliedOn.size === 0) return;
     const { rows } = await this.#connection.client.query<SessionRow>(SESSION_QUERY);
@@ -253,11 +256,15 @@ export class PostgresSource implements RowSource {
     }
   }
 
-  /** Begins the transaction and pins what a model cannot see; its first query takes the snapshot. */
+  /**
+   * Begins the transaction and pins what a model cannot see; its first query takes the
+   * snapshot.
+   */
   async #begin(position: string): Promise<Snapshot> {
     const { statementTimeoutMs, lockTimeoutMs, rowSecurity, timezone } = this.#options;
     const { client, checksClient } = this.#connection;
-    // In one message: a timeout of idle transactions must find no gap before it is switched off.
+    // In one message: a timeout of idle transactions must find no gap before it is
+    // switched off.
     const settings =
       BEGIN +
       PINNED_SETTINGS +
@@ -267,7 +274,8 @@ export class PostgresSource implements RowSource {
       (timezone === undefined ? '' : `set local timezone = ${client.escapeLiteral(timezone)};`);
     await client.query(checksClient ? settings + CHECK_CLIENT : settings).catch(async (error: Error) => {
       if (!checksClient) throw error;
-      // The last setting is one that not every platform has; whatever else failed fails here again.
+      // The last setting is one that not every platform has; whatever else failed fails
+      // here again.
       await client.query('rollback to savepoint sluice').catch(() => {
         throw error;
       });
@@ -280,7 +288,10 @@ export class PostgresSource implements RowSource {
     return { session: sessionOf(rows[0]!, mayChange), position: toPosition(rows[0]!), lockRefusal };
   }
 
-  /** Keeps the definition of the table as it is until the end; what is refused is said when it is used. */
+  /**
+   * Keeps the definition of the table as it is until the end; what is refused is said
+   * when it is used.
+   */
   async #lock(table: ModelTable): Promise<string | undefined> {
     const { client } = this.#connection;
     await client.query('savepoint sluice_lock');
@@ -295,7 +306,10 @@ export class PostgresSource implements RowSource {
     }
   }
 
-  /** Parse, bind and describe without executing: the fields, undefined where there are none, or the server's error. */
+  /**
+   * Parse, bind and describe without executing: the fields, undefined where there are
+   * none, or the server's error.
+   */
   async #prepare(query: ModelQuery): Promise<readonly FieldDescription[] | undefined> {
     const portal = new ResultPortal(query.text, []);
     const { client, wire: connection } = this.#connection;
@@ -348,7 +362,10 @@ export class PostgresSource implements RowSource {
     return results.flat().flatMap(({ rows }) => rows.map(([found]) => found)) as Found;
   }
 
-  /** Every failure of `act`, a lost connection and, once connected, silence: as the project's error. */
+  /**
+   * Every failure of `act`, a lost connection and, once connected, silence: as the
+   * project's error.
+   */
   async #attempt<T>(doing: string, act: () => Promise<T>, query?: ModelQuery): Promise<T> {
     const { inactivityTimeoutMs } = this.#options;
     const onSilence = (): void => {
@@ -375,8 +392,9 @@ export class PostgresSource implements RowSource {
   }
 
   /**
-   * The server says in words only, and in its own language, whether a statement was cancelled by a timeout or by somebody. Its
-   * clock started later than ours and stopped earlier; they need not run equally fast.
+   * The server says in words only, and in its own language, whether a statement was
+   * cancelled by a timeout or by somebody. Its clock started later than ours and stopped
+   * earlier; they need not run equally fast.
    */
   #isTimeout(startedAt: number): boolean {
     return performance.now() - startedAt >= this.#statementTimeoutMs * 0.999;
@@ -394,8 +412,9 @@ function setTimeoutOf(setting: string, milliseconds: number | 'none'): string {
 }
 
 /**
- * The model was understood on its own, yet cannot stand in a `from` clause: it gives one name to two columns, or it
- * is `insert … returning`, `explain`, `show` or the like. Any other error is left as it is.
+ * The model was understood on its own, yet cannot stand in a `from` clause: it gives one
+ * name to two columns, or it is `insert … returning`, `explain`, `show` or the like. Any
+ * other error is left as it is.
  */
 function notExportable(error: SluiceError, query: ModelQuery, columns: readonly Column[]): SluiceError {
   const { code: state, position } = (error.cause ?? {}) as Partial<pg.DatabaseError>;

@@ -1,6 +1,9 @@
 import { withinSavepoint } from './type-facts.ts';
 
-/** The columns of a table's primary key, in its order; `table` is its quoted name as a literal. */
+/**
+ * The columns of a table's primary key, in its order; `table` is its quoted name as a
+ * literal.
+ */
 export function primaryKeyQuery(table: string): string {
   return withinSavepoint(`
     set local search_path = pg_catalog;

@@ -18,7 +18,10 @@ import type { ValueText } from './values/value-text.ts';
 
 const DATE_TIME: readonly Converted[] = ['DateStyle', 'TimeZone'];
 
-/** Types that the loop in WebAssembly writes, by their output functions: how, and which settings their own text depends on. */
+/**
+ * Types that the loop in WebAssembly writes, by their output functions: how, and which
+ * settings their own text depends on.
+ */
 const WRITTEN: Readonly<Record<string, { readonly way: Way; readonly depends: readonly Converted[] }>> = {
   date_out: { way: Way.date, depends: ['DateStyle'] },
   time_out: { way: Way.time, depends: [] },
@@ -74,14 +77,20 @@ export class ResultFormats {
     return [...new Set(oids.flatMap(oid => [...this.#dependenceOf(oid).objects]))];
   }
 
-  /** Where values can neither come as the text that they are to have, nor be understood in binary. */
+  /**
+   * Where values can neither come as the text that they are to have, nor be understood in
+   * binary.
+   */
   whyUnreadable(oid: number): string | undefined {
     const wrong = this.#wrongSettings(oid);
     if (wrong.length === 0 || !this.#dependenceOf(oid).hasUnknown) return undefined;
     return `holds values whose text depends on ${wrong.join(' and ')}, beside others whose binary form is not known`;
   }
 
-  /** What the text of a value depends on beside its bytes and the labels of enums; `undefined` where on nothing. */
+  /**
+   * What the text of a value depends on beside its bytes and the labels of enums;
+   * `undefined` where on nothing.
+   */
   dependsOn(oid: number): string | undefined {
     const { objects, hasUnknown, reached } = this.#dependenceOf(oid);
     const outputs = new Set([...reached].map(type => this.#factsOf(type).output));
@@ -97,7 +106,10 @@ export class ResultFormats {
     return [...reached].filter(oid => this.#factsOf(oid).type === 'e').sort((a, b) => a - b);
   }
 
-  /** The server's text costs nothing here, where the session's settings make it the right one. */
+  /**
+   * The server's text costs nothing here, where the session's settings make it the right
+   * one.
+   */
   formatOf(oid: number): FieldFormat {
     const { text } = this.#partOf(oid);
     if (this.#wrongSettings(oid).length === 0) return { way: Way.copy, parameter: 0, text };

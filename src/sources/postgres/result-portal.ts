@@ -10,7 +10,10 @@ interface BindingConnection {
   bind?: (config: { readonly portal: string }) => void;
 }
 
-/** A portal whose columns come in binary each where it is asked for; the driver itself asks for all of them or none. */
+/**
+ * A portal whose columns come in binary each where it is asked for; the driver itself
+ * asks for all of them or none.
+ */
 export class ResultPortal extends QueryStream {
   readonly #isBinary: readonly boolean[];
 

@@ -2,8 +2,9 @@ import type pg from 'pg';
 import type { SourcePosition } from '../source.ts';
 
 /**
- * Where a snapshot stands in the history of its server. Every role may ask for that, unless somebody has taken the right
- * away, as some hosted services do: what the role may not call is left out, since a refusal would end the transaction.
+ * Where a snapshot stands in the history of its server. Every role may ask for that,
+ * unless somebody has taken the right away, as some hosted services do: what the role may
+ * not call is left out, since a refusal would end the transaction.
  */
 
 const PARTS = [
@@ -25,7 +26,8 @@ const PARTS = [
       'pg_walfile_name(pg_lsn)',
       'pg_control_checkpoint()',
     ],
-    // A standby has only its last checkpoint to show, which may still be of an earlier timeline.
+    // A standby has only its last checkpoint to show, which may still be of an earlier
+    // timeline.
     columns: `
       case when pg_catalog.pg_is_in_recovery() then (select timeline_id from pg_catalog.pg_control_checkpoint())
            else ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::int
@@ -40,7 +42,10 @@ export interface PositionRow {
   readonly timeline?: number;
 }
 
-/** Columns of a select list that tell the position as far as the role may know it: begins with a comma, or is empty. */
+/**
+ * Columns of a select list that tell the position as far as the role may know it: begins
+ * with a comma, or is empty.
+ */
 export async function positionColumns(client: pg.Client): Promise<string> {
   const { rows } = await client.query<{ readonly name: string }>(
     `select name from unnest($1::text[]) as wanted (name)

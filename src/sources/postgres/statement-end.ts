@@ -1,7 +1,13 @@
-/** As much of PostgreSQL's lexer (src/backend/parser/scan.l) as tells where a statement ends. */
+/**
+ * As much of PostgreSQL's lexer (src/backend/parser/scan.l) as tells where a statement
+ * ends.
+ */
 
 export interface LexerSettings {
-  /** `standard_conforming_strings` of the session: off, a backslash escapes in every string. */
+  /**
+   * `standard_conforming_strings` of the session: off, a backslash escapes in every
+   * string.
+   */
   readonly standardStrings: boolean;
 }
 
@@ -21,7 +27,10 @@ const ESCAPED_REST = /(?:[^'\\]|\\[\s\S]|'')*(?:'|$)/y;
 /** A string goes on behind white space with a line break in it. */
 const CONTINUED = sticky(String.raw`(?:[ \t\f\v]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f\v]+|--[^\n\r]*[\n\r])*'`);
 
-/** Where the statement ends: before the semicolons behind which there are only white space and comments, else with the text. */
+/**
+ * Where the statement ends: before the semicolons behind which there are only white space
+ * and comments, else with the text.
+ */
 export function statementEnd(sql: string, settings: LexerSettings): number {
   let semicolon: number | undefined;
   for (let at = 0; at < sql.length; ) {
@@ -48,7 +57,9 @@ function endOfBlank(sql: string, at: number): number {
   );
 }
 
-/** Comments nest. One that never ends is an error of the server's to report, and stays. */
+/**
+ * Comments nest. One that never ends is an error of the server's to report, and stays.
+ */
 function endOfComment(sql: string, at: number): number {
   let depth = 0;
   COMMENT_EDGE.lastIndex = at;

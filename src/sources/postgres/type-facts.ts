@@ -14,7 +14,10 @@ export interface TypeFacts {
   readonly part: number;
   /** The types of a composite's fields. */
   readonly fields: readonly number[];
-  /** The function that writes the text, by its name in the code of the server; `foreign NAME` in code of others. */
+  /**
+   * The function that writes the text, by its name in the code of the server; `foreign
+   * NAME` in code of others.
+   */
   readonly output: string;
   /** Whether values can be sent in binary. */
   readonly sends: boolean;
@@ -36,8 +39,8 @@ export function withinSavepoint(look: string): string {
 }
 
 /**
- * Two results: what `format_type` says of the types, under the search path of the session; and the facts of all types that
- * their values can hold.
+ * Two results: what `format_type` says of the types, under the search path of the
+ * session; and the facts of all types that their values can hold.
  */
 export function catalogueQuery(types: readonly TypeWithModifier[]): string {
   const places = types.map(({ oid, modifier }, place) => `(${oid}::oid, ${modifier}, ${place})`);

@@ -1,4 +1,6 @@
-/** Holds the names that a file has, row by row, against the columns that it should have. */
+/**
+ * Holds the names that a file has, row by row, against the columns that it should have.
+ */
 export class ColumnCheck {
   readonly #expected: readonly string[] | undefined;
   readonly #mayOmit: boolean;

@@ -16,7 +16,8 @@ export async function readCsv(
     escape: format.escapeChar,
     record_delimiter: format.lineEnding === 'crlf' ? '\r\n' : '\n',
     bom: format.bom,
-    // Records are looked at here and go no further: a stream of them would take most of the time.
+    // Records are looked at here and go no further: a stream of them would take most of
+    // the time.
     on_record: (record: string[]) => {
       if (records++ === 0 && format.header) {
         for (const name of record) check.take(name, 'the header');

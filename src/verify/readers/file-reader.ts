@@ -2,12 +2,14 @@ import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { FormatConfig } from '../../config/schema/schema-formats.ts';
 
 /**
- * Reads one published file of a format back. A reader shares no code with the encoders, holds no more than a few of its
- * rows in memory (Parquet: one column of a row group, with the file on disk), and takes the bytes, which come as they are
- * after decompression, to their end.
+ * Reads one published file of a format back. A reader shares no code with the encoders,
+ * holds no more than a few of its rows in memory (Parquet: one column of a row group,
+ * with the file on disk), and takes the bytes, which come as they are after
+ * decompression, to their end.
  *
- * It rejects with whatever its parser says where the bytes are not a complete file of the format, and with what
- * `bytes` rejects with as it is; the caller knows which of the two it was.
+ * It rejects with whatever its parser says where the bytes are not a complete file of the
+ * format, and with what `bytes` rejects with as it is; the caller knows which of the two
+ * it was.
  */
 export type ReadFile<Format extends FileFormat = FileFormat> = (
   bytes: AsyncIterable<Buffer>,
@@ -18,7 +20,9 @@ export type FileFormat = DeepReadonly<FormatConfig>;
 
 export interface ExpectedFile<Format extends FileFormat = FileFormat> {
   readonly format: Format;
-  /** Names of the columns in their order; `undefined` where nobody knows them any more. */
+  /**
+   * Names of the columns in their order; `undefined` where nobody knows them any more.
+   */
   readonly columns: readonly string[] | undefined;
 }
 

@@ -6,7 +6,10 @@ import type { ExpectedFile, FileContents } from './file-reader.ts';
 
 const LINE_FEED = 0x0a;
 
-/** An array of objects, or an object a line. Numbers stay texts: their digits are not the reader's business. */
+/**
+ * An array of objects, or an object a line. Numbers stay texts: their digits are not the
+ * reader's business.
+ */
 export async function readJson(
   bytes: AsyncIterable<Buffer>,
   { format, columns }: ExpectedFile<Readonly<JsonFormat>>,

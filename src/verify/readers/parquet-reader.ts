@@ -8,8 +8,8 @@ import { ColumnCheck } from './column-check.ts';
 import type { ExpectedFile, FileContents } from './file-reader.ts';
 
 /**
- * Decodes every value. A Parquet file is read from its end, so it is put on disk first, in the folder for temporary files
- * (TMPDIR).
+ * Decodes every value. A Parquet file is read from its end, so it is put on disk first,
+ * in the folder for temporary files (TMPDIR).
  */
 export async function readParquet(
   bytes: AsyncIterable<Buffer>,

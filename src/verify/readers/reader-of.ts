@@ -12,9 +12,10 @@ export interface ChosenReader {
 const EXTENSION = /\.(csv|json|ndjson|xml|parquet)(\.gz)?$/;
 
 /**
- * The reader of a file, by the extension of its name, since the configuration may have changed since. The options are
- * those that the configuration has now, where it is for the same kind of file, else the defaults. Parsers are loaded here,
- * when the first file needs them. `undefined` where there is no reader.
+ * The reader of a file, by the extension of its name, since the configuration may have
+ * changed since. The options are those that the configuration has now, where it is for
+ * the same kind of file, else the defaults. Parsers are loaded here, when the first file
+ * needs them. `undefined` where there is no reader.
  */
 export async function readerOf(name: string, configured: FileFormat): Promise<ChosenReader | undefined> {
   const [, kind, gz] = EXTENSION.exec(name) ?? [];

@@ -80,7 +80,10 @@ test('Last-Event-ID does no harm, and that of the last event stops who reads aga
   assert.equal(served.operations.listenersOf(run), 0);
 });
 
-/** A server of its own, whose run goes on to another state after it was read, and before that is told. */
+/**
+ * A server of its own, whose run goes on to another state after it was read, and before
+ * that is told.
+ */
 async function withOvertaken(
   state: RunRecord['state'],
   act: (own: Served, run: string) => Promise<void>,
@@ -179,7 +182,10 @@ test('streams are bounded in number, and a place is free again when one ends', a
   await noListeners(run);
 });
 
-/** A reader that has read the first event of the run, and goes on reading until it is told not to. */
+/**
+ * A reader that has read the first event of the run, and goes on reading until it is told
+ * not to.
+ */
 async function rawReader(port: number, run: string): Promise<RawConnection> {
   const connection = await RawConnection.open(port);
   connection.write(`GET /v1/runs/${run}/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
@@ -187,7 +193,10 @@ async function rawReader(port: number, run: string): Promise<RawConnection> {
   return connection;
 }
 
-/** As many states as it takes to drop a reader that does not read, while another reads; resolves with their number. */
+/**
+ * As many states as it takes to drop a reader that does not read, while another reads;
+ * resolves with their number.
+ */
 async function statesUntilDropped(own: Served): Promise<number> {
   const api = await own.client();
   const { run } = (await api.call<RunRecord>('triggerRun', { path: { name: 'customers' } })).body;
@@ -249,7 +258,8 @@ test('a reader that does not take the end of a run gives its place back soon', a
       code: 'ROWS_DROPPED' as const,
       message: 'x'.repeat(4000),
     }));
-    // More than every buffer on the way holds, and at once the end: no comment comes any more.
+    // More than every buffer on the way holds, and at once the end: no comment comes any
+    // more.
     own.operations.become(run, 'publishing', { warnings });
     own.operations.become(run, 'publishing', { warnings });
     own.operations.become(run, 'succeeded', { warnings: [] });

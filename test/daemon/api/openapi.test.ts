@@ -222,7 +222,10 @@ test('the answers of every operation are as the document says', async () => {
   assert.equal((await client.call('previewActivation', { path, query: { rows: 0 } })).status, 400);
 });
 
-/** What the daemon's operations reject with beyond what a request can be blamed for; the client knows what is documented. */
+/**
+ * What the daemon's operations reject with beyond what a request can be blamed for; the
+ * client knows what is documented.
+ */
 const FAILURES: readonly [operationId: string, operation: keyof Operations, codes: readonly ErrorCode[]][] = [
   [
     'triggerRun',

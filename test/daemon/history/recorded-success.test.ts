@@ -15,8 +15,9 @@ import {
 import { MemoryLog } from '../support/memory-log.ts';
 
 /**
- * Makes runs as they are made, up to the message that says so: what a process does after its success is on record, such as
- * compacting its baseline, can be slow, and can be the end of it.
+ * Makes runs as they are made, up to the message that says so: what a process does after
+ * its success is on record, such as compacting its baseline, can be slow, and can be the
+ * end of it.
  */
 function mute(world: DaemonWorld, instead: string): Promise<{ path: string; execArgv: readonly string[] }> {
   return world.program(`

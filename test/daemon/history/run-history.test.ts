@@ -104,7 +104,10 @@ async function served(
   return { dataDirectory, folder: historyFolder(dataDirectory, 'a') };
 }
 
-/** Makes the record unreadable in a way that its file does not show: whoever opens the history must not have read it. */
+/**
+ * Makes the record unreadable in a way that its file does not show: whoever opens the
+ * history must not have read it.
+ */
 async function garble(folder: string, { run }: RunRecord): Promise<void> {
   const path = join(folder, `${run}.json`);
   const { size, atime, mtime } = await stat(path);

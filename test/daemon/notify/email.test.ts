@@ -13,7 +13,10 @@ import { successNotification } from '../../../src/daemon/notify/success-notifica
 import { record } from '../support/records.ts';
 import { notification } from './notifications.ts';
 
-/** A key and a certificate for `localhost` that nobody has signed but itself; undefined without openssl. */
+/**
+ * A key and a certificate for `localhost` that nobody has signed but itself; undefined
+ * without openssl.
+ */
 function createCertificate(): { key: string; cert: string } | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-smtp-'));
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];

@@ -1,4 +1,7 @@
-/** What the outbox does next, step by step: a sender that is worked by hand takes part in it, and no network. */
+/**
+ * What the outbox does next, step by step: a sender that is worked by hand takes part in
+ * it, and no network.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DeliveryError, type Sender } from '../../../src/daemon/notify/delivery.ts';
@@ -53,7 +56,10 @@ class World {
     });
   }
 
-  /** What was added is sent, or waits for what is under way, by the time that this resolves. */
+  /**
+   * What was added is sent, or waits for what is under way, by the time that this
+   * resolves.
+   */
   async add(...ids: string[]): Promise<void> {
     const notifications = ids.map(id => notification(id));
     await this.box.add(notifications, this.told);

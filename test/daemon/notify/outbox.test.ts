@@ -220,7 +220,8 @@ test('a message that is refused is given up, and those behind it are delivered',
     await settled();
     release();
     await world.outcome(3);
-    // The target takes something again: what was lost is in the log, and no problem of now.
+    // The target takes something again: what was lost is in the log, and no problem of
+    // now.
     assert.deepEqual(world.box.undelivered(), []);
   }));
 
@@ -269,7 +270,8 @@ test('a notification that is too old is given up, and that stays visible over a 
     receiver.answer = response => response.writeHead(503).end();
     await world.box.add(some(1), told);
     await world.outcome(1);
-    // Whatever happens in between: attempts need the network, which an injected clock cannot hurry.
+    // Whatever happens in between: attempts need the network, which an injected clock
+    // cannot hurry.
     world.clock.sleep(24 * HOUR);
     await world.clock.pass(5000);
     await world.outcome(2);

@@ -79,7 +79,8 @@ test('a cancelled process that does not stop within the grace period is ended', 
   }));
 
 test('V8 out of memory is told from any other abort', async () => {
-  // The program does not tell how much it holds: its end is V8's own, at the limit that it was given.
+  // The program does not tell how much it holds: its end is V8's own, at the limit that
+  // it was given.
   await withWorld({ daemon: { ...once, runMemory: '64MiB' } }, async world => {
     const program = await world.program(`
       process.once('message', () => {

@@ -38,7 +38,10 @@ interface Stuck {
   readonly run: string;
 }
 
-/** A run that is decided, whose process was killed, and whose container is gone when the next attempt looks. */
+/**
+ * A run that is decided, whose process was killed, and whose container is gone when the
+ * next attempt looks.
+ */
 function withStuckRun(act: (stuck: Stuck) => Promise<void>): Promise<void> {
   return withWorld({ daemon: DAEMON }, async world => {
     const proxy = await world.blobProxy();
@@ -82,7 +85,8 @@ test('a decided run whose fault does not pass by itself has not failed: it waits
     const { level } = await log.until(({ message }) => message.includes('is decided'));
     assert.equal(level, 'error');
 
-    // Asking for another run looks whether it can be finished now; the other one waits behind it.
+    // Asking for another run looks whether it can be finished now; the other one waits
+    // behind it.
     const tried = eventOf(daemon, run, event => event.type === 'state' && hasTried(event.record, 3));
     const later = (await daemon.trigger(request('one'))).record.run;
     await tried;

@@ -358,7 +358,8 @@ test('an instant that comes again since the clock was days ahead has a run of it
     ['2026-06-01', '2026-06-02', '2026-06-03', '2026-06-01'],
   );
   assert.equal(new Set(world.target.keys).size, 4, 'the run of then would be the answer, and none be made');
-  // After a crash before it was noted that the next one was accepted, it is asked for with the same key.
+  // After a crash before it was noted that the next one was accepted, it is asked for
+  // with the same key.
   world.documents.beforeWrite = () => {
     throw new Error('killed');
   };
@@ -562,7 +563,8 @@ test('notes of schedules are written when they change, and at no other time', as
   assert.equal(world.documents.writes, 1);
   await world.clock.pass(MINUTE);
   assert.equal(world.documents.writes, 2);
-  // What could not be written is written with the next change, and by a scheduler that is loaded again.
+  // What could not be written is written with the next change, and by a scheduler that is
+  // loaded again.
   world.documents.beforeWrite = () => {
     throw new SluiceError('STATE_WRITE_FAILED', 'no space left');
   };

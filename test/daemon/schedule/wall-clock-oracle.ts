@@ -1,10 +1,14 @@
 /**
- * When a cron expression is due, found out without any library for it: a stretch of time is looked up in the time zone
- * database by Intl, and the minutes that a clock on the wall shows are compared with the fields.
+ * When a cron expression is due, found out without any library for it: a stretch of time
+ * is looked up in the time zone database by Intl, and the minutes that a clock on the
+ * wall shows are compared with the fields.
  */
 
 const MINUTE_MS = 60_000;
-/** Intl is asked this often, and for each minute where a clock has not gone on by just this much in between. */
+/**
+ * Intl is asked this often, and for each minute where a clock has not gone on by just
+ * this much in between.
+ */
 const LOOKED_UP_EVERY = 15;
 
 export interface WallClock {
@@ -61,7 +65,10 @@ function valuesOf(field: string, min: number, max: number, names: readonly strin
   return values;
 }
 
-/** Instants at which the expression is due, as crontab(5) has it and docs/guide/schedules.md says of changes of the clock. */
+/**
+ * Instants at which the expression is due, as crontab(5) has it and
+ * docs/guide/schedules.md says of changes of the clock.
+ */
 export function dueInstants(expression: string, clock: WallClock): number[] {
   const [minute = '', hour = '', day = '', month = '', weekday = ''] = expression.trim().split(/\s+/);
   const minutes = valuesOf(minute, 0, 59);

@@ -3,11 +3,17 @@ import type { Rows } from '../../faults/source-history.ts';
 import type { Random } from '../../simulation/random.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 
-/** Keys above it are versions: each change removes the one before and adds its own, so that a run shows which it saw. */
+/**
+ * Keys above it are versions: each change removes the one before and adds its own, so
+ * that a run shows which it saw.
+ */
 const VERSION_KEYS = 1_000_000;
 const KEYS = 60;
 
-/** Tables `(id, name)` that change at any moment, and the log of all changes that the database itself keeps. */
+/**
+ * Tables `(id, name)` that change at any moment, and the log of all changes that the
+ * database itself keeps.
+ */
 export class ChangingTables {
   readonly #database: TestDatabase;
   /** One of each table, as many changes a second would make many. */
@@ -44,7 +50,10 @@ export class ChangingTables {
     await Promise.all(Array.from(this.#connections.values(), connection => connection.end()));
   }
 
-  /** Adds, updates and removes a few rows, in one transaction. One change of a table at a time. */
+  /**
+   * Adds, updates and removes a few rows, in one transaction. One change of a table at a
+   * time.
+   */
   change(table: string, random: Random): Promise<void> {
     const statements: string[] = [];
     for (let left = 1 + random.below(6); left > 0; left--) {
@@ -54,7 +63,9 @@ export class ChangingTables {
     return this.#commit(table, statements);
   }
 
-  /** What the table held after each change, as the database's log tells it; by version. */
+  /**
+   * What the table held after each change, as the database's log tells it; by version.
+   */
   async versions(table: string): Promise<ReadonlyMap<number, Rows>> {
     const log = await this.#database.sql<{ op: string; id: number; name: string }>(
       'select op, id, name from log where tab = $1 order by place',

@@ -12,8 +12,8 @@ const MOST_AT_ONE_INSTANT = 1000;
 export const settled = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
 /**
- * Time that passes when the test says so. Timers count time that passes (`monotonic`), `now` is the clock on the wall,
- * which can be set.
+ * Time that passes when the test says so. Timers count time that passes (`monotonic`),
+ * `now` is the clock on the wall, which can be set.
  */
 export class ManualClock implements DaemonClock {
   #monotonic = 0;

@@ -16,8 +16,9 @@ export interface PublishedSubject {
 }
 
 /**
- * Reads everything that an activation has published, in the order of its generations, and proves from the log of the
- * database alone that each promised run is there once, each with exactly the changes since the one before it.
+ * Reads everything that an activation has published, in the order of its generations, and
+ * proves from the log of the database alone that each promised run is there once, each
+ * with exactly the changes since the one before it.
  */
 export async function checkPublished(subject: PublishedSubject): Promise<readonly Manifest[]> {
   const { activation, syncMode, container, versions, runs } = subject;

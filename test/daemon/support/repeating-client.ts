@@ -10,7 +10,10 @@ const PAGE = 200;
 /** A client that waits no longer than this many milliseconds for its answer. */
 const IMPATIENT_MS = 15;
 
-/** Asks for runs of one activation, one after the other, each by a key of its own, until the daemon has promised it. */
+/**
+ * Asks for runs of one activation, one after the other, each by a key of its own, until
+ * the daemon has promised it.
+ */
 export class RepeatingClient {
   readonly activation: string;
   readonly #daemons: ReplacedDaemon;
@@ -43,7 +46,10 @@ export class RepeatingClient {
     }
   }
 
-  /** All runs when they have ended: each key has one, each has succeeded, and there are no others. */
+  /**
+   * All runs when they have ended: each key has one, each has succeeded, and there are no
+   * others.
+   */
   async settle(): Promise<readonly RunRecord[]> {
     const records: RunRecord[] = [];
     for (const [key, run] of this.#promised) {
@@ -94,7 +100,10 @@ export class RepeatingClient {
     }
   }
 
-  /** Asks until there is an answer. A daemon that gives none has to be one that was killed, unless the client went away. */
+  /**
+   * Asks until there is an answer. A daemon that gives none has to be one that was
+   * killed, unless the client went away.
+   */
   async #insist<Body>(
     ask: (daemon: ServeProcess, signal?: AbortSignal) => Promise<Answer<Body>>,
     impatientMs?: number,

@@ -1,7 +1,10 @@
 import type { RunningCommand } from '../../cli/support.ts';
 import { ServeProcess } from './serve-process.ts';
 
-/** A daemon that is killed again and again, each time followed by another: whoever asks is given the one that serves. */
+/**
+ * A daemon that is killed again and again, each time followed by another: whoever asks is
+ * given the one that serves.
+ */
 export class ReplacedDaemon {
   readonly #folder: string;
   #serving: Promise<ServeProcess>;

@@ -48,7 +48,8 @@ test('a run that fails and one that works again are told to a webhook, over a re
     await after.runEnded(told, record('succeeded'), [failed]);
     while (!receiver.received.some(({ body }) => body.includes('"recovered"'))) await receiver.next();
     await after.close();
-    // Closing may interrupt a delivery that has arrived: it is made again, and told by its id.
+    // Closing may interrupt a delivery that has arrived: it is made again, and told by
+    // its id.
     const once = new Map(receiver.received.map(received => [received.headers['x-sluice-event'], received]));
     assert.deepEqual([...once.values()].map(events), [
       'RUN_FAILED raised: SOURCE_CREDENTIALS: login with (hidden) failed',

@@ -253,7 +253,10 @@ test('the bound of a row is what the values that grow most take, and hardly more
   for (const quoteChar of ['"', "'", '«', '😀']) {
     for (const escapeChar of ['"', "'", '\\', '»', '😀', '😁']) {
       for (const lineEnding of ['lf', 'crlf'] as const) {
-        /** Bytes of the bound that two fields do not take; the last field lacks its delimiter in any case. */
+        /**
+         * Bytes of the bound that two fields do not take; the last field lacks its
+         * delimiter in any case.
+         */
         const unused = (kind: ColumnKind, value: FieldValue, more: Partial<CsvOptions> = {}): number => {
           const base = {
             ...DEFAULT_CSV_OPTIONS,

@@ -19,7 +19,10 @@ import { DEFAULT_JSON_OPTIONS } from '../../conformance/json-arbitraries.ts';
 import { DEFAULT_XML_OPTIONS } from '../../conformance/xml-arbitraries.ts';
 
 const MiB = 1024 * 1024;
-/** The row writer looks at 16 bytes at a time: lengths around that, and around what it copies by a call. */
+/**
+ * The row writer looks at 16 bytes at a time: lengths around that, and around what it
+ * copies by a call.
+ */
 const LENGTHS = [...Array.from({ length: 36 }, (_, length) => length), 64, 255, 256, 257, 300];
 
 const json = (kind: ColumnKind = 'text') =>

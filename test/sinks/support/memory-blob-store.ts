@@ -12,8 +12,9 @@ export interface StagedBlock {
 type Answer = (block: StagedBlock) => Promise<void> | void;
 
 /**
- * Staged blocks in memory, for injected faults and large property runs. Each is answered after `answer`, by default
- * in the next turn of the event loop; bytes that change before the answer are found out.
+ * Staged blocks in memory, for injected faults and large property runs. Each is answered
+ * after `answer`, by default in the next turn of the event loop; bytes that change before
+ * the answer are found out.
  */
 export class MemoryBlobStore implements Pick<BlobStore, 'stageBlock'> {
   readonly blocks = new Map<string, Map<string, Buffer>>();

@@ -1,4 +1,6 @@
-/** Rows of text fields as batches, and a small format for them, apart from the product's. */
+/**
+ * Rows of text fields as batches, and a small format for them, apart from the product's.
+ */
 import { createHash } from 'node:crypto';
 import type { Encoder, OutputBuffer } from '../../../src/encoders/encoder.ts';
 import type { Change, RowBatch } from '../../../src/row-batch.ts';
@@ -71,7 +73,10 @@ export function textOf(batch: RowBatch, row: number): string {
   return batch.bytes.toString('utf8', batch.rowBounds[2 * row]! + 4, batch.rowBounds[2 * row + 1]);
 }
 
-/** Texts that neither repeat nor compress by more than a quarter, the same ones every time. */
+/**
+ * Texts that neither repeat nor compress by more than a quarter, the same ones every
+ * time.
+ */
 export function textsOf(count: number, length: number, seed = 1): string[] {
   return Array.from({ length: count }, (_, index) => {
     let text = `${index}:`;

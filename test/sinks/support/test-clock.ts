@@ -1,8 +1,8 @@
 import type { RetryClock } from '../../../src/sinks/azure/retry.ts';
 
 /**
- * Time that jumps: every wait ends at once, and is noted; attempts' timeouts, told by their length, end only when the
- * test says so. Chance is what the test sets.
+ * Time that jumps: every wait ends at once, and is noted; attempts' timeouts, told by
+ * their length, end only when the test says so. Chance is what the test sets.
  */
 export class TestClock implements RetryClock {
   readonly waits: number[] = [];

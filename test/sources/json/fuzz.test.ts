@@ -1,4 +1,7 @@
-/** Files that are valid, and files that were valid before something happened to them, against JSON.parse as the model. */
+/**
+ * Files that are valid, and files that were valid before something happened to them,
+ * against JSON.parse as the model.
+ */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -189,7 +192,8 @@ test('mutated files are refused with their place, or give the rows that JSON.par
         );
         return;
       }
-      // What JSON.parse takes is refused only for what it loses: keys that are twice there or unknown.
+      // What JSON.parse takes is refused only for what it loses: keys that are twice
+      // there or unknown.
       assert.match(message, /has the key .* twice|the key .* is not among the columns/, `${bytes}`);
     },
   );

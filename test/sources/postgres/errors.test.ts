@@ -24,7 +24,10 @@ function withUser(url: string, user: string, password = CANARY): string {
   return url.replace(/\/\/[^@]*@/, `//${user}:${password}@`);
 }
 
-/** The secret is nowhere: neither in what is printed nor in any property, of the error and of its causes. */
+/**
+ * The secret is nowhere: neither in what is printed nor in any property, of the error and
+ * of its causes.
+ */
 function assertNoSecret(error: unknown): void {
   const shown = [
     inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true }),

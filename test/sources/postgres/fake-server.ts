@@ -1,6 +1,7 @@
 /**
- * As much of PostgreSQL's protocol 3.0 as `PostgresSource` needs, to send what a real server cannot be made to send.
- * It serves one model with columns of text; what answers an Execute of it is the test's.
+ * As much of PostgreSQL's protocol 3.0 as `PostgresSource` needs, to send what a real
+ * server cannot be made to send. It serves one model with columns of text; what answers
+ * an Execute of it is the test's.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -14,7 +15,10 @@ export interface Session {
 
 export interface Script {
   readonly columns: readonly string[];
-  /** Answers the Execute of the model, of at most so many rows (0: all), up to CommandComplete. */
+  /**
+   * Answers the Execute of the model, of at most so many rows (0: all), up to
+   * CommandComplete.
+   */
   execute(session: Session, maxRows: number): void;
   /** Sent in place of ReadyForQuery after the Sync that follows the rows. */
   readonly afterRows?: Buffer;

@@ -14,7 +14,9 @@ before(async () => {
 });
 after(() => db.drop());
 
-/** The same rows by the driver's own means: every value as the text that the server sent. */
+/**
+ * The same rows by the driver's own means: every value as the text that the server sent.
+ */
 async function readByDriver(sql: string): Promise<Row[]> {
   const client = await db.connect();
   try {
@@ -284,7 +286,8 @@ describe('columns', () => {
       ['row(1)', 'text', 'record'],
     ];
     const list = expected.map(([value], index) => `(${value}) as c${index}`);
-    // `unknown` becomes text and a record has no name only at the top: it is as the export sees it.
+    // `unknown` becomes text and a record has no name only at the top: it is as the
+    // export sees it.
     const { columns, rows } = await readAll(db.url, `select ${list.join(', ')}`);
     assert.equal(rows.length, 1);
     const seen = columns.map(({ kind, sourceType, precision, scale }, index) => [

@@ -1,4 +1,7 @@
-/** Values whose text depends on settings of a session, by the name of their type, as SQL expressions. */
+/**
+ * Values whose text depends on settings of a session, by the name of their type, as SQL
+ * expressions.
+ */
 const FLOATS = ['0', '-0', '0.1', '1e15', '1e-5', '123456789012345680', 'NaN', '-Infinity'];
 const FLOAT8 = [...FLOATS, '1.7976931348623157e308', '5e-324', '2.2250738585072014e-308', '9007199254740993'];
 const FLOAT4 = [...FLOATS, '3.4028235e38', '1e-45', '1.1754944e-38', '16777216', '1860120.25'];
@@ -87,7 +90,9 @@ export const SENSITIVE_VALUES: Readonly<Record<string, readonly string[]>> = {
   "a user's range": [`spanrange('1 day 02:00', '3 days')`],
 };
 
-/** One value of each type that does not depend on settings, in a row with one that does. */
+/**
+ * One value of each type that does not depend on settings, in a row with one that does.
+ */
 function EVERYTHING(): string {
   return `row('2025-02-01 00:00+00', true, -32768, 2147483647, -9223372036854775808, '00012000.3400', 'NaN', 1e-30,
     12345678901234567890, '6ba7b810-9dad-11d1-80b4-00c04fd430c8', '{"a": [1, "x\\\\y"]}', '{"b": 1.50}', 'a b', '', 'ж"\\',

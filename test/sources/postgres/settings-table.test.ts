@@ -5,7 +5,10 @@ import { SETTINGS } from '../../../src/sources/postgres/connection/settings.ts';
 import { getPostgres } from '../../support/postgres.ts';
 import { readAll } from './support.ts';
 
-/** Settings that a role, a database or a session may change, and that decide what clients see. */
+/**
+ * Settings that a role, a database or a session may change, and that decide what clients
+ * see.
+ */
 const CHANGEABLE = `select lower(name) as name from pg_settings where context in ('user', 'superuser')
   and (category like 'Client Connection Defaults%' or category like 'Version and Platform Compatibility%')`;
 

@@ -124,7 +124,8 @@ describe('timeouts', () => {
 });
 
 test('a server of another language says what cancelled a query', async () => {
-  // Catches what the server reports and says it in German; the rest of the error is the server's.
+  // Catches what the server reports and says it in German; the rest of the error is the
+  // server's.
   await db.sql(`create function sleep_in_german() returns text language plpgsql as $$ begin
     perform pg_sleep(30); return '';
     exception when query_canceled then raise exception using errcode = 'query_canceled',

@@ -14,7 +14,9 @@ import { fromBatch, type Row } from '../../support/row-batches.ts';
 /** Rows without an end, about 500 bytes each; the server makes them as they are sent. */
 export const ENDLESS = `select generate_series(1, 2000000000) as id, repeat('x', 500) as filler`;
 
-/** A test that fails leaves its source open, and an open source keeps the process alive. */
+/**
+ * A test that fails leaves its source open, and an open source keeps the process alive.
+ */
 const created: PostgresSource[] = [];
 after(() => Promise.all(created.map(source => source.close())));
 
@@ -108,7 +110,10 @@ export interface Reading {
   readonly applicationName: string;
 }
 
-/** A flow under way: the first rows have reached a sink that goes on taking, or one that has stopped. */
+/**
+ * A flow under way: the first rows have reached a sink that goes on taking, or one that
+ * has stopped.
+ */
 export async function startReading(
   url: string,
   { open, sql = ENDLESS, ...options }: Partial<PostgresSourceOptions> & { readonly open: boolean },

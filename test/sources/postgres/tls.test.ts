@@ -20,7 +20,10 @@ import {
   startReading,
 } from './support.ts';
 
-/** A key and a certificate for the host `localhost` that nobody has signed but itself; undefined without openssl. */
+/**
+ * A key and a certificate for the host `localhost` that nobody has signed but itself;
+ * undefined without openssl.
+ */
 function createCertificate(): { folder: string; key: string; certificate: string } | undefined {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-tls-'));
   const key = path.join(folder, 'server.key');
@@ -86,7 +89,8 @@ test('cancels over TLS', { skip }, async () => {
     reading.abort.abort();
     await assert.rejects(reading.flowing, { name: 'AbortError' });
     await reading.source.close();
-    // The server answers a cancellation at once; without one the close takes its time limit of seconds.
+    // The server answers a cancellation at once; without one the close takes its time
+    // limit of seconds.
     assert.ok(performance.now() - begun < 2_500);
     await gone(db, reading.applicationName);
   }

@@ -257,7 +257,8 @@ test('a transaction that was rolled back in place of committed fails finish', as
 });
 
 test('commits after a sink so slow that the socket was paused when the last rows came', async () => {
-  // Two full batches and some rows: the first is taken at once, the other two fill the stream.
+  // Two full batches and some rows: the first is taken at once, the other two fill the
+  // stream.
   const sent = Array.from({ length: 600 }, (_, index) => [String(index), 'x'.repeat(1000)]);
   const server = await FakeServer.start({
     columns: COLUMNS,
@@ -282,12 +283,18 @@ test('commits after a sink so slow that the socket was paused when the last rows
   await server.stop();
 });
 
-/** The two ways of receiving: what a plain socket brings is copied, as with TLS; a direct one fills the batches. */
+/**
+ * The two ways of receiving: what a plain socket brings is copied, as with TLS; a direct
+ * one fills the batches.
+ */
 const SOCKETS = { 'plain socket': Socket, 'direct socket': DirectSocket };
 type SocketName = keyof typeof SOCKETS;
 const SOCKET_NAMES = Object.keys(SOCKETS) as SocketName[];
 
-/** A `DataRowStream` on a connection of the real driver, whose chunks are those that the test sends. */
+/**
+ * A `DataRowStream` on a connection of the real driver, whose chunks are those that the
+ * test sends.
+ */
 async function openChunked(t: TestContext, socketName: SocketName, fetchSize: number) {
   const columns = COLUMNS;
   let onExecute: (session: { socket: Socket }, maxRows: number) => void = () => {};
@@ -390,7 +397,8 @@ for (const socketName of SOCKET_NAMES) {
 
   test(`${socketName}: gives the same rows however their ends fall on the ends of batches`, async t => {
     const { open } = await openChunked(t, socketName, 0);
-    // The first row ends within some bytes of the batch's end; the ones behind it straddle, or fill it exactly.
+    // The first row ends within some bytes of the batch's end; the ones behind it
+    // straddle, or fill it exactly.
     for (let short = -3; short <= 24; short += 1) {
       const overhead = dataRow(['', '']).length;
       const sizes = [BATCH_BYTES - overhead - short, 0, 3, BATCH_BYTES - overhead, 2 * BATCH_BYTES + 1, 5];

@@ -16,12 +16,15 @@ export const instant = () => z.string().meta({ format: 'date-time' });
 export const count = () => z.int().min(0);
 
 /**
- * A text of a list that grows from release to release. Clients are told `string`, so that a new one breaks none of
- * those that were generated from an older document.
+ * A text of a list that grows from release to release. Clients are told `string`, so that
+ * a new one breaks none of those that were generated from an older document.
  */
 export const openEnum = <T extends string>() => z.string() as unknown as z.ZodType<T, T>;
 
-/** `true` where the answer of a shape is exactly what the daemon works with, key by key; else the code does not compile. */
+/**
+ * `true` where the answer of a shape is exactly what the daemon works with, key by key;
+ * else the code does not compile.
+ */
 export type SameShape<Schema extends z.ZodType, Internal> =
   (<T>() => T extends DeepReadonly<z.output<Schema>> ? 1 : 2) extends <
     T,

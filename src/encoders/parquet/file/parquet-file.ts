@@ -34,9 +34,10 @@ const FileMetaData = {
   columnOrders: 7,
 } as const;
 /**
- * A Parquet file around row groups that come one by one, from any writer: only places in them change, and the footer is
- * written here. So a row group's size is known to the byte before it is part of the file, memory is that of one row
- * group, and a writer's failure cannot be missed.
+ * A Parquet file around row groups that come one by one, from any writer: only places in
+ * them change, and the footer is written here. So a row group's size is known to the byte
+ * before it is part of the file, memory is that of one row group, and a writer's failure
+ * cannot be missed.
  */
 export class ParquetFile {
   readonly head = MAGIC;
@@ -75,7 +76,8 @@ export class ParquetFile {
 
   /**
    * Takes the pages of another file over as they are; its page indexes are left behind.
-   * @param file a Parquet file of one row group with `rowCount` rows and the same columns, whatever their names
+   * @param file a Parquet file of one row group with `rowCount` rows and the same
+   *   columns, whatever their names
    * @returns what follows the row groups before it
    */
   append(file: Buffer, rowCount: number): Buffer {
@@ -90,7 +92,8 @@ export class ParquetFile {
   }
 
   /**
-   * @param rowGroup of `bytes` bytes, whose first one is at `offset` as far as the row group says
+   * @param rowGroup of `bytes` bytes, whose first one is at `offset` as far as the row
+   *   group says
    */
   appendRowGroup(rowGroup: ThriftStruct, rowCount: number, offset: number, bytes: number): void {
     const chunks = structsOf(rowGroup, RowGroup.columns);
@@ -137,7 +140,8 @@ export class ParquetFile {
     );
     // Cut off: the end of the structure, and the header of the empty list.
     const before = [whole.subarray(0, -2), listHeader(Thrift.struct, this.#rowGroups.length)];
-    // A field is written as its distance from the one before, so it is written behind a list, and that cut off.
+    // A field is written as its distance from the one before, so it is written behind a
+    // list, and that cut off.
     const behind = writeStruct(
       new Map([
         [FileMetaData.rowGroups, list(Thrift.struct, [])],

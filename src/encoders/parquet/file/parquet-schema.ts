@@ -27,7 +27,10 @@ export const Physical = {
   fixedByteArray: 7,
 } as const;
 
-/** The older annotations, for readers that know no others. None where the older one would say something else. */
+/**
+ * The older annotations, for readers that know no others. None where the older one would
+ * say something else.
+ */
 const Converted = {
   utf8: 0,
   decimal: 5,
@@ -58,7 +61,9 @@ interface StoredType {
 
 const MICROSECONDS = struct([[2, struct()]]);
 
-/** Every column may be NULL: what the database knows of that is lost in a query's result. */
+/**
+ * Every column may be NULL: what the database knows of that is lost in a query's result.
+ */
 export function schemaElements(columns: readonly ParquetColumn[]): ThriftValue[] {
   const root = struct([
     [Element.name, text('schema')],
@@ -148,7 +153,10 @@ export function storedType(column: ParquetColumn): StoredType {
   }
 }
 
-/** Bytes of a value as it is stored; 0 where values have lengths of their own, or are bits. */
+/**
+ * Bytes of a value as it is stored; 0 where values have lengths of their own, or are
+ * bits.
+ */
 export function physicalWidth(column: ParquetColumn): number {
   const { physical, typeLength } = storedType(column);
   switch (physical) {

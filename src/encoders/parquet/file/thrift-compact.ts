@@ -1,6 +1,7 @@
 /**
- * Thrift's compact protocol, as far as Parquet's footer needs it: structures are read into trees that can be changed
- * and written again. What the reader does not know it keeps.
+ * Thrift's compact protocol, as far as Parquet's footer needs it: structures are read
+ * into trees that can be changed and written again. What the reader does not know it
+ * keeps.
  * https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
 
@@ -19,7 +20,10 @@ export const Thrift = {
   struct: 12,
 } as const;
 
-/** Integers of every width are numbers: nothing in a footer but statistics, which are binary, passes 2^53. */
+/**
+ * Integers of every width are numbers: nothing in a footer but statistics, which are
+ * binary, passes 2^53.
+ */
 export type ThriftValue =
   | { readonly type: typeof Thrift.true | typeof Thrift.false }
   | {

@@ -1,11 +1,13 @@
 import type { ColumnKind, ElementFacts } from '../../../row-batch.ts';
 
 /**
- * PostgreSQL's text of an array as JSON text: `{1,NULL,-2}` is `[1,null,-2]`, `{"a,b",NULL,"NULL"}` is
- * `["a,b",null,"NULL"]`, `{{t},{f}}` is `[[true],[false]]`. Numbers, booleans and JSON documents are what they are,
- * digit for digit, and elements that are arrays themselves (of a domain) are JSON arrays; every other element is a string that
- * holds the database's text, as NaN and the infinities are.
- * Lower bounds other than 1, `[0:1]={…}`, have no place in JSON and are left out, as `array_to_json` does.
+ * PostgreSQL's text of an array as JSON text: `{1,NULL,-2}` is `[1,null,-2]`,
+ * `{"a,b",NULL,"NULL"}` is `["a,b",null,"NULL"]`, `{{t},{f}}` is `[[true],[false]]`.
+ * Numbers, booleans and JSON documents are what they are, digit for digit, and elements
+ * that are arrays themselves (of a domain) are JSON arrays; every other element is a
+ * string that holds the database's text, as NaN and the infinities are. Lower bounds
+ * other than 1, `[0:1]={…}`, have no place in JSON and are left out, as `array_to_json`
+ * does.
  */
 type ElementForm = 'number' | 'boolean' | 'json' | 'string' | 'array';
 
@@ -66,7 +68,9 @@ export class ArrayJson {
     this.#inner = element && new ArrayJson(element);
   }
 
-  /** Bytes that an array of so many bytes takes at most: a control character becomes six. */
+  /**
+   * Bytes that an array of so many bytes takes at most: a control character becomes six.
+   */
   static bytesBound(bytes: number): number {
     return 6 * bytes;
   }

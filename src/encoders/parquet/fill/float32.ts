@@ -4,8 +4,9 @@ const single = new Float32Array(1);
 const bits = new Int32Array(single.buffer);
 
 /**
- * The float nearest to a decimal, whose nearest double is `value`, which is no float itself. Rounding the double is
- * right but where it lies just in the middle of two floats: there the decimal says which.
+ * The float nearest to a decimal, whose nearest double is `value`, which is no float
+ * itself. Rounding the double is right but where it lies just in the middle of two
+ * floats: there the decimal says which.
  */
 export function exactFloat32(value: number, bytes: Buffer, start: number, end: number): number {
   const near = Math.fround(value);

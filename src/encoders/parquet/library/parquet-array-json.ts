@@ -2,7 +2,8 @@ import type { ElementFacts } from '../../../row-batch.ts';
 import { NUMBER_KINDS } from '../../text/typed-row.ts';
 
 /**
- * PostgreSQL's text of an array as JSON text; what becomes what is said in ../parquet/array-json.ts.
+ * PostgreSQL's text of an array as JSON text; what becomes what is said in
+ * ../parquet/array-json.ts.
  * @returns `undefined` where the text is no array
  */
 export function arrayJson(text: string, facts: ElementFacts): string | undefined {

@@ -31,9 +31,10 @@ const COMPRESSIONS = { snappy: 'SNAPPY', gzip: 'GZIP', none: 'UNCOMPRESSED' } as
 type StoredRow = Record<string, PhysicalValue>;
 
 /**
- * Parquet as @dsnp/parquetjs writes it: the values of `ParquetEncoder`, an order of magnitude slower, without
- * dictionaries and statistics. The package is given physical values, because its own conversions refuse dates before
- * 1970 and send decimals through floats; what the values mean is said in the footer, which is not the package's.
+ * Parquet as @dsnp/parquetjs writes it: the values of `ParquetEncoder`, an order of
+ * magnitude slower, without dictionaries and statistics. The package is given physical
+ * values, because its own conversions refuse dates before 1970 and send decimals through
+ * floats; what the values mean is said in the footer, which is not the package's.
  */
 export class ParquetLibraryEncoder implements BufferingEncoder {
   readonly beginBytes: number;

@@ -4,13 +4,15 @@ import { zstdCompressor } from './zstd.js';
 
 /**
  * Writes what a page holds from a place on, compressed; returns the place behind it.
- * @typedef {(parts: readonly Buffer[], size: number, out: Buffer, at: number) => number} Codec
+ * @typedef {(parts: readonly Buffer[], size: number, out: Buffer, at: number) => number}
+ *   Codec
  */
 
 /**
  * The memory that pages are compressed in, and where its parts are.
  * @typedef {object} Slab
- * @property {{ compress(from: number, bytes: number, to: number, table: number): number }} exports
+ * @property {{ compress(from: number, bytes: number, to: number, table: number): number
+ *   }} exports
  * @property {Buffer} memory
  * @property {number} tableAt
  * @property {number} inputAt

@@ -20,12 +20,15 @@ const HEADER_BYTES = 128;
  * @typedef {object} Exports
  * @property {WebAssembly.Memory} memory
  * @property {() => number} heapBase
- * @property {(start: number, length: number, output: number, table: number) => number} compress
- * @property {(width: number, values: number, begins: number, hashes: number, slots: number) => void} clearDictionary
+ * @property {(start: number, length: number, output: number, table: number) => number}
+ *   compress
+ * @property {(width: number, values: number, begins: number, hashes: number, slots:
+ *   number) => void} clearDictionary
  * @property {(start: number, count: number, places: number) => number} addValues
  * @property {() => number} dictionaryBytes
  * @property {() => number} dictionaryEntries
- * @property {(places: number, count: number, bits: number, at: number) => number} packPlaces
+ * @property {(places: number, count: number, bits: number, at: number) => number}
+ *   packPlaces
  *
  * @typedef {import('../fill/column-filler.ts').FilledPage} FilledPage
  * @typedef {import('./row-group-writer.ts').RequestedColumn} RequestedColumn

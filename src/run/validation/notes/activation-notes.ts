@@ -16,7 +16,10 @@ const NOTE_RULES: readonly NoteRule[] = [
   scheduleNotes,
 ];
 
-/** What works and should be known of an activation, without what it ignores. `columns` is empty where they are not known. */
+/**
+ * What works and should be known of an activation, without what it ignores. `columns` is
+ * empty where they are not known.
+ */
 export function activationNotes(activation: ResolvedActivation, columns: readonly Column[]): Note[] {
   const known = columns.length > 0 ? columns : undefined;
   const columnNames = known?.map(({ name }) => name) ?? activation.mapping?.map(({ to }) => to);

@@ -8,7 +8,10 @@ const RESERVED_NAME =
   /^(?:_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER|_CHANGE_(?:TYPE|SEQUENCE_NUMBER)$)/i;
 const MAX_SHOWN = 5;
 
-/** Names that are right in the file, and that what reads the file refuses, changes or mixes up. */
+/**
+ * Names that are right in the file, and that what reads the file refuses, changes or
+ * mixes up.
+ */
 export function columnNameNotes({ activation: { format }, columnNames }: NoteGround): Note[] {
   // Without a header no name is written.
   if (columnNames === undefined || (format.type === 'csv' && !format.header)) return [];

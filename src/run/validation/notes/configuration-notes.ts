@@ -5,7 +5,10 @@ import { type Note, note, withoutIgnored } from '../../../config/schema/note-kin
 import type { Config } from '../../../config/schema/schema.ts';
 import { type ConfigProblem, showPlace } from '../../../config/tree/located-tree.ts';
 
-/** What works and should be known of the configuration as a whole, without what it ignores. */
+/**
+ * What works and should be known of the configuration as a whole, without what it
+ * ignores.
+ */
 export function configurationNotes(
   { config, unset }: CheckedConfig,
   machineBytes: number = machineMemoryBytes(),

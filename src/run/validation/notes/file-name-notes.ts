@@ -2,7 +2,9 @@ import { extensionOf, parseTemplate, splitExtension } from '../../../config/file
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
 import type { NoteGround } from './note-rule.ts';
 
-/** Endings of formats and archives; `orders.v2` and `www.example.com` have none of them. */
+/**
+ * Endings of formats and archives; `orders.v2` and `www.example.com` have none of them.
+ */
 const KNOWN_ENDING =
   /\.(?:avro|bz2|csv|dat|gz|gzip|json|jsonl|ndjson|orc|parquet|pq|psv|snappy|tab|tsv|txt|xls|xlsx|xml|zip|zst)$/i;
 

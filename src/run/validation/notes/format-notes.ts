@@ -20,7 +20,10 @@ function aloneAndNull({ activation, columnNames, columns }: NoteGround, { nullTe
   return [note('COLUMN_ALONE_NULL', message)];
 }
 
-/** The sign of a SYLK file. Excel shows an error, and opens the file after it or not at all. */
+/**
+ * The sign of a SYLK file. Excel shows an error, and opens the file after it or not at
+ * all.
+ */
 function beginsWithId({ columnNames }: NoteGround, { header, bom, quote }: CsvFormat): Note[] {
   const first = columnNames?.[0];
   if (!header || bom || quote !== 'needed' || !first?.startsWith('ID')) return [];

@@ -7,7 +7,10 @@ export interface NoteGround {
   readonly activation: ResolvedActivation;
   /** Columns of the files, where the source was asked. */
   readonly columns: readonly Column[] | undefined;
-  /** Their names, which a mapping tells without the source; undefined where they are not known. */
+  /**
+   * Their names, which a mapping tells without the source; undefined where they are not
+   * known.
+   */
   readonly columnNames: readonly string[] | undefined;
 }
 

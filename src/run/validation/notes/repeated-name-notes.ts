@@ -8,7 +8,10 @@ import type { NoteGround } from './note-rule.ts';
 /** Runs of an interval whose names are compared, each with the next. */
 const COMPARED_RUNS = 10;
 
-/** What a cron expression can vary, from the finest on, by the index of its field, and the placeholder that shows it. */
+/**
+ * What a cron expression can vary, from the finest on, by the index of its field, and the
+ * placeholder that shows it.
+ */
 const CRON_UNITS: readonly (readonly [unit: string, field: number, placeholder: Placeholder])[] = [
   ['minute', 0, 'mm'],
   ['hour', 1, 'HH'],

@@ -1,8 +1,9 @@
 import type { SnapshotMark } from '../../source.ts';
 
 /**
- * What must be as it was, so that a row of the table changes only by being written: each with what it means that it is not.
- * Two servers, or one that has gone back to an earlier state, give the numbers of transactions to others.
+ * What must be as it was, so that a row of the table changes only by being written: each
+ * with what it means that it is not. Two servers, or one that has gone back to an earlier
+ * state, give the numbers of transactions to others.
  */
 export const CONDITIONS = {
   system: 'the source is another server: its system identifier is another one',
@@ -20,12 +21,18 @@ export const CONDITIONS = {
 
 export type Conditions = Readonly<Record<keyof typeof CONDITIONS, string>>;
 
-/** Numbers of transactions are compared in a circle of 2^32; past its half a later one looks like an earlier one. */
+/**
+ * Numbers of transactions are compared in a circle of 2^32; past its half a later one
+ * looks like an earlier one.
+ */
 const MAX_DISTANCE = 2n ** 31n;
 /** Transactions that may begin while a run reads. */
 const MARGIN = 2n ** 24n;
 
-/** Why rows that were written since `before` cannot be told from others now; `undefined` where they can. */
+/**
+ * Why rows that were written since `before` cannot be told from others now; `undefined`
+ * where they can.
+ */
 export function obstacleBetween(before: SnapshotMark, now: SnapshotMark): string | undefined {
   for (const [name, meaning] of Object.entries(CONDITIONS))
     if (before.conditions[name] === undefined || before.conditions[name] !== now.conditions[name])

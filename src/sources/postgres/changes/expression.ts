@@ -1,6 +1,7 @@
 /**
- * Expressions as the server writes them in a plan, as far as it can be proven of them that they look at nothing but the
- * row: there everything is in parentheses, and every constant says its type.
+ * Expressions as the server writes them in a plan, as far as it can be proven of them
+ * that they look at nothing but the row: there everything is in parentheses, and every
+ * constant says its type.
  */
 export type Expression =
   | { readonly kind: 'column'; readonly name: string }

@@ -2,8 +2,9 @@ import { withinSavepoint } from '../type-facts.ts';
 import type { Expression } from './expression.ts';
 
 /**
- * Whether an expression gives the same for the same row at any time. Only what comes with the server is believed to
- * be immutable, and only where it is the one function or operator of exactly these types.
+ * Whether an expression gives the same for the same row at any time. Only what comes with
+ * the server is believed to be immutable, and only where it is the one function or
+ * operator of exactly these types.
  */
 
 interface Callable {
@@ -73,7 +74,10 @@ function operandsOf(expression: Expression): readonly Expression[] {
   return 'operand' in expression ? [expression.operand] : [];
 }
 
-/** The type of what the expression gives, where it is proven to be immutable; else `undefined`. */
+/**
+ * The type of what the expression gives, where it is proven to be immutable; else
+ * `undefined`.
+ */
 export function provenType(
   expression: Expression,
   columns: ReadonlyMap<string, number>,
@@ -108,7 +112,10 @@ export function provenType(
   }
 }
 
-/** The result of all that could be meant, in whatever schema, where each of them is proven. */
+/**
+ * The result of all that could be meant, in whatever schema, where each of them is
+ * proven.
+ */
 function resultOf(
   callables: readonly Callable[],
   name: string,

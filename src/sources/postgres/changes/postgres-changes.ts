@@ -17,7 +17,10 @@ export interface PostgresChangesParts {
   /** The server's major version. */
   readonly version: number;
   readonly position: SourcePosition | undefined;
-  /** Why the table could not be locked before the snapshot was taken: then its definition may be a later one. */
+  /**
+   * Why the table could not be locked before the snapshot was taken: then its definition
+   * may be a later one.
+   */
   readonly lockRefusal: string | undefined;
   readonly formats: ResultFormats;
   typeOf(column: Column): number;
@@ -62,15 +65,19 @@ type Moment = Record<'horizon' | 'next' | 'start' | 'recovery' | 'database' | 's
 type Held = Pick<Conditions, 'query' | 'labels'>;
 
 /**
- * Rows of one table that were written since an earlier snapshot. A row version that is visible now, and was written by a
- * transaction that had ended at that snapshot's horizon, was visible then: it is as it was, if its bytes mean the same.
+ * Rows of one table that were written since an earlier snapshot. A row version that is
+ * visible now, and was written by a transaction that had ended at that snapshot's
+ * horizon, was visible then: it is as it was, if its bytes mean the same.
  */
 export class PostgresChanges implements ChangeFinder {
   readonly #parts: PostgresChangesParts;
   #columns: readonly Column[] = [];
   #held: Held | undefined;
   #enums: readonly number[] = [];
-  /** Whether rows were left out; a comparison of all rows is right whatever changes meanwhile. */
+  /**
+   * Whether rows were left out; a comparison of all rows is right whatever changes
+   * meanwhile.
+   */
   #leavesOut = false;
 
   constructor(parts: PostgresChangesParts) {
@@ -136,7 +143,10 @@ export class PostgresChanges implements ChangeFinder {
     return Number(found);
   }
 
-  /** After all rows: partitions can be attached, and labels changed, while the table is locked for reading. */
+  /**
+   * After all rows: partitions can be attached, and labels changed, while the table is
+   * locked for reading.
+   */
   async check(): Promise<void> {
     if (this.#held === undefined || !this.#leavesOut) return;
     const scans = await this.#scans();

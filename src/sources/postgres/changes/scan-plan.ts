@@ -20,7 +20,10 @@ export interface TableScan {
   readonly filter: string | undefined;
 }
 
-/** The plan of a query in which every condition is part of a plain scan, so that equal queries have equal plans. */
+/**
+ * The plan of a query in which every condition is part of a plain scan, so that equal
+ * queries have equal plans.
+ */
 export function planQuery(query: string): string {
   return withinSavepoint(`
     set local quote_all_identifiers = off; set local max_parallel_workers_per_gather = 0; set local enable_seqscan = on;

@@ -16,7 +16,9 @@ interface Relation {
   readonly isPartition: boolean;
 }
 
-/** What the catalogue says of a table and of all that belongs to it, as of the snapshot. */
+/**
+ * What the catalogue says of a table and of all that belongs to it, as of the snapshot.
+ */
 export interface TableFacts {
   /** The table first. */
   readonly relations: readonly Relation[];
@@ -31,7 +33,9 @@ export interface TableFacts {
 
 export const FIRST_USER_OID = 16_384;
 
-/** The query whose result is one `TableFacts`; `table` is its quoted name as a literal. */
+/**
+ * The query whose result is one `TableFacts`; `table` is its quoted name as a literal.
+ */
 export function tableFactsQuery(table: string): string {
   return withinSavepoint(`
     set local search_path = pg_catalog;
@@ -66,7 +70,9 @@ export function tableFactsQuery(table: string): string {
           group by indexrelid) indexes)) as found;`);
 }
 
-/** Why rows of the table cannot be told to be as they were; `undefined` where they can. */
+/**
+ * Why rows of the table cannot be told to be as they were; `undefined` where they can.
+ */
 export function unfitTable({ relations }: TableFacts): string | undefined {
   const [table, ...others] = relations;
   if (table!.oid < FIRST_USER_OID) return `${nameOf(table!)} is a table of the system`;

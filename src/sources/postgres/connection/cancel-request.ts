@@ -19,9 +19,11 @@ interface CancelConnection extends DriverConnection {
 }
 
 /**
- * Asks the server, over a connection of its own, to end what the client's session is doing. As libpq does it: the request is
- * written and the other side closes, which says that it was dealt with. A pooler takes a side that is closed early for a
- * client that has gone, and drops the request. Never rejects; a side that does not answer is given up after `timeoutMs`.
+ * Asks the server, over a connection of its own, to end what the client's session is
+ * doing. As libpq does it: the request is written and the other side closes, which says
+ * that it was dealt with. A pooler takes a side that is closed early for a client that
+ * has gone, and drops the request. Never rejects; a side that does not answer is given up
+ * after `timeoutMs`.
  */
 export async function sendCancelRequest(driver: DriverInternals, timeoutMs: number): Promise<void> {
   const { processID, secretKey, host, port, ssl, sslNegotiation } = driver;

@@ -2,17 +2,24 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
 /** Takes what a `DirectSocket` receives. */
 export interface SocketReader {
-  /** Where the next bytes are to go; `undefined` leaves that to the socket. Asked for after each `onRead`. */
+  /**
+   * Where the next bytes are to go; `undefined` leaves that to the socket. Asked for
+   * after each `onRead`.
+   */
   room(): Uint8Array | undefined;
-  /** The bytes that came: in the front of what `room` gave, or in memory that is the socket's again afterwards. */
+  /**
+   * The bytes that came: in the front of what `room` gave, or in memory that is the
+   * socket's again afterwards.
+   */
   onRead(bytes: Buffer): void;
 }
 
 const OWN_BYTES = 16 * 1024;
 
 /**
- * A socket that receives into memory of its reader's choice, which saves a copy and an allocation for each chunk. Without a
- * reader it emits `data` as others do. Not for TLS, which has buffers of its own.
+ * A socket that receives into memory of its reader's choice, which saves a copy and an
+ * allocation for each chunk. Without a reader it emits `data` as others do. Not for TLS,
+ * which has buffers of its own.
  */
 export class DirectSocket extends Socket {
   reader: SocketReader | undefined;

@@ -2,8 +2,9 @@ import type { AuthMethod, PostgresAddress } from '../../../addresses/postgres-ad
 import type { DriverConnection } from '../data-row-stream.ts';
 
 /**
- * Ends a connection whose server asks for another way to log in than `require_auth` and `channel_binding` accept, before
- * anything of the password is sent. To be called before the driver listens itself.
+ * Ends a connection whose server asks for another way to log in than `require_auth` and
+ * `channel_binding` accept, before anything of the password is sent. To be called before
+ * the driver listens itself.
  */
 export function guardLogin(connection: DriverConnection, address: PostgresAddress): void {
   const { authMethods, channelBinding } = address;

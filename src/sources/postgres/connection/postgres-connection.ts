@@ -20,10 +20,16 @@ export interface PostgresConnectionOptions {
   readonly connectTimeoutMs: number;
 }
 
-/** Rounds of SCRAM that a server may ask for. They are computed on a thread, and `connectTimeoutMs` bounds the wait. */
+/**
+ * Rounds of SCRAM that a server may ask for. They are computed on a thread, and
+ * `connectTimeoutMs` bounds the wait.
+ */
 const MAX_SCRAM_ROUNDS = 10_000_000;
 
-/** The server's answer to a cancellation or a goodbye is waited for so long; then the connection is dropped. */
+/**
+ * The server's answer to a cancellation or a goodbye is waited for so long; then the
+ * connection is dropped.
+ */
 const FAREWELL_TIMEOUT_MS = 3_000;
 
 interface ParameterStatus {
@@ -35,8 +41,8 @@ interface ParameterStatus {
 type Encryption = ConnectionOptions | false;
 
 /**
- * One connection to one of the hosts of an address, made as libpq makes it: hosts in order, with and without TLS as `sslmode`
- * says, until the session is of the wanted kind.
+ * One connection to one of the hosts of an address, made as libpq makes it: hosts in
+ * order, with and without TLS as `sslmode` says, until the session is of the wanted kind.
  */
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions;
@@ -51,7 +57,10 @@ export class PostgresConnection {
   #abandoning: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #reportLoss: () => void = () => {};
-  /** Rejects when the connection has ended or is abandoned, as requests of the driver do not always. */
+  /**
+   * Rejects when the connection has ended or is abandoned, as requests of the driver do
+   * not always.
+   */
   readonly lost: Promise<never>;
 
   constructor(options: PostgresConnectionOptions) {
@@ -216,9 +225,9 @@ export class PostgresConnection {
   }
 
   /**
-   * Gives the connection up, whatever it is doing. A server in the middle of a long sort would not notice for long, so it is
-   * asked to stop; only then the connection is dropped, for a pooler forgets at once whose session it was. `close` waits
-   * for that.
+   * Gives the connection up, whatever it is doing. A server in the middle of a long sort
+   * would not notice for long, so it is asked to stop; only then the connection is
+   * dropped, for a pooler forgets at once whose session it was. `close` waits for that.
    */
   abandon(): void {
     this.#dropped = true;
@@ -236,7 +245,10 @@ export class PostgresConnection {
     );
   }
 
-  /** Says goodbye and waits until the connection has ended, for a bounded time. Never rejects. */
+  /**
+   * Says goodbye and waits until the connection has ended, for a bounded time. Never
+   * rejects.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#release();
     return this.#closing;
@@ -272,7 +284,10 @@ function inRandomOrder<T>(items: readonly T[]): T[] {
     .map(({ item }) => item);
 }
 
-/** A server that answered and refused this user would be of the same mind elsewhere; one that starts or ends is not. */
+/**
+ * A server that answered and refused this user would be of the same mind elsewhere; one
+ * that starts or ends is not.
+ */
 function isWorthAnotherHost(cause: unknown): boolean {
   if (cause instanceof WrongSessionError) return true;
   if (cause instanceof pg.DatabaseError) return cause.code === '57P03';
@@ -284,7 +299,10 @@ function isWorthAnotherHost(cause: unknown): boolean {
   );
 }
 
-/** `prefer` goes on in clear where TLS did not come about, and `allow` with TLS where the server wants it. */
+/**
+ * `prefer` goes on in clear where TLS did not come about, and `allow` with TLS where the
+ * server wants it.
+ */
 function isForOtherEncryption(cause: unknown, encryption: Encryption): boolean {
   if (cause instanceof pg.DatabaseError) return cause.code === '28000';
   if (encryption === false) return false;

@@ -1,6 +1,7 @@
 /**
- * What was decided for each setting that a user may change and that could decide what a model means or how its result is
- * written. A test fails for a setting of the server's client defaults or compatibility options without a line here.
+ * What was decided for each setting that a user may change and that could decide what a
+ * model means or how its result is written. A test fails for a setting of the server's
+ * client defaults or compatibility options without a line here.
  *
  *   keyed      set for the transaction where a key of the source says so
  *   pinned     set for the transaction: no expression of a model can see it, or depend on it for more than being refused
@@ -87,7 +88,10 @@ export const SETTINGS: Readonly<Record<string, SettingDecision>> = {
   vacuum_multixact_freeze_table_age: 'theirs',
 };
 
-/** Holds for the transaction, and is not in the connection string, where poolers refuse parameters they do not know. */
+/**
+ * Holds for the transaction, and is not in the connection string, where poolers refuse
+ * parameters they do not know.
+ */
 export const PINNED_SETTINGS = Object.entries(SETTINGS)
   .map(([name, decision]) => (typeof decision === 'object' ? `set local ${name} = ${decision.pinned};` : ''))
   .join('');
@@ -115,8 +119,9 @@ export type Converted =
   | 'search_path';
 
 /**
- * The statement that takes the snapshot: what was committed before its start is in it. A database without an encoding
- * cannot convert what it holds: its bytes are taken as they are.
+ * The statement that takes the snapshot: what was committed before its start is in it. A
+ * database without an encoding cannot convert what it holds: its bytes are taken as they
+ * are.
  */
 export const SESSION_QUERY = `
   select pg_catalog.current_setting('server_version_num') as version,
@@ -144,7 +149,10 @@ export interface SessionRow {
   readonly statement_timeout: string;
 }
 
-/** @param mayChange whether a model may change settings while it runs: none of them can be relied on then */
+/**
+ * @param mayChange whether a model may change settings while it runs: none of them can be
+ *   relied on then
+ */
 export function sessionOf(row: SessionRow, mayChange: boolean): Session {
   const canonical = new Set<Converted>();
   if (row.datestyle.startsWith('ISO')) canonical.add('DateStyle');

@@ -10,8 +10,8 @@ import type { PostgresHost, TlsSettings } from '../../../addresses/postgres-addr
 import { SluiceError } from '../../../errors.ts';
 
 /**
- * What `tls.connect` is to do for a host, with the meaning that libpq gives to `sslmode`: whether the certificate is looked at,
- * and whether its name is.
+ * What `tls.connect` is to do for a host, with the meaning that libpq gives to `sslmode`:
+ * whether the certificate is looked at, and whether its name is.
  */
 export function tlsOptions(tls: TlsSettings, { host }: PostgresHost): ConnectionOptions {
   const verifies = tls.mode.startsWith('verify') || tls.authorities !== undefined;

@@ -1,11 +1,14 @@
 /**
- * The shortest decimal that gives a float back, as PostgreSQL writes it where `extra_float_digits` is above 0. It differs
- * from JavaScript's in its form (`1e+15`, `1e-05`), and in that a decimal right between two floats is neither of them.
+ * The shortest decimal that gives a float back, as PostgreSQL writes it where
+ * `extra_float_digits` is above 0. It differs from JavaScript's in its form (`1e+15`,
+ * `1e-05`), and in that a decimal right between two floats is neither of them.
  */
 
 const double = new DataView(new ArrayBuffer(8));
 
-/** From here on a decimal of 17 digits can lie right between two doubles, and up to there. */
+/**
+ * From here on a decimal of 17 digits can lie right between two doubles, and up to there.
+ */
 const FIRST_BETWEEN = 2 ** 52;
 const LAST_BETWEEN = 1e40;
 const MOST_DIGITS_64 = 17;
@@ -49,7 +52,10 @@ export function float32Text(value: number): string {
   return formOf(value, shortestNearest(magnitude, 1, MOST_DIGITS_32, isNearest), FIRST_EXPONENT_32);
 }
 
-/** Where floats below are nearer to each other than those above, the nearest decimal may be that of another float. */
+/**
+ * Where floats below are nearer to each other than those above, the nearest decimal may
+ * be that of another float.
+ */
 function shortestNearest(
   magnitude: number,
   fewest: number,
@@ -65,7 +71,10 @@ function shortestNearest(
   return nearestDecimal(magnitude, most);
 }
 
-/** Takes the decimal with an even last digit where two are equally near; `toExponential` takes the greater. */
+/**
+ * Takes the decimal with an even last digit where two are equally near; `toExponential`
+ * takes the greater.
+ */
 function nearestDecimal(magnitude: number, digits: number): string {
   const nearest = magnitude.toExponential(digits - 1);
   if (!/[13579]e/.test(nearest)) return nearest;

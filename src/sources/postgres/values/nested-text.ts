@@ -1,6 +1,8 @@
 import type { ValueText } from './value-text.ts';
 
-/** How values of a type within others are written, and what separates them in an array. */
+/**
+ * How values of a type within others are written, and what separates them in an array.
+ */
 export interface Part {
   readonly text: ValueText;
   readonly delimiter: string;

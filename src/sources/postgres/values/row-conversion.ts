@@ -2,7 +2,10 @@ import type { RowBatch } from '../../../row-batch.ts';
 import { BINARY_FIELDS_CODE } from './binary-fields-code.ts';
 import type { ValueText } from './value-text.ts';
 
-/** The form in which a field comes, and what its text is; the numbers are those of assembly/binary-fields.ts. */
+/**
+ * The form in which a field comes, and what its text is; the numbers are those of
+ * assembly/binary-fields.ts.
+ */
 export const Way = {
   /** The text itself. */
   copy: 0,
@@ -21,7 +24,10 @@ export type Way = (typeof Way)[keyof typeof Way];
 
 export interface FieldFormat {
   readonly way: Way;
-  /** For `money` the digits behind the point; for `interval` 1 where there are infinite ones. */
+  /**
+   * For `money` the digits behind the point; for `interval` 1 where there are infinite
+   * ones.
+   */
   readonly parameter: number;
   readonly text: ValueText;
 }
@@ -50,7 +56,10 @@ const BATCH_ROWS = 8192;
 const BATCH_BYTES = 256 * 1024;
 const BOUNDS_BYTES = 8 * BATCH_ROWS;
 
-/** Words of Conversion in assembly/binary-fields.ts, and where it and what follows it stand. */
+/**
+ * Words of Conversion in assembly/binary-fields.ts, and where it and what follows it
+ * stand.
+ */
 const CONVERSION_AT = 1024;
 const END_WORD = CONVERSION_AT / 4 + 4;
 const STOP_WORD = END_WORD + 1;
@@ -61,10 +70,15 @@ const FORMATS_AT = OUTPUT_BOUNDS_AT + BOUNDS_BYTES;
 
 /** More may be read behind a value, and written behind a position. */
 const OVERRUN_BYTES = 64;
-/** Memory of WebAssembly does not shrink: after rows that need more it is given back whole. */
+/**
+ * Memory of WebAssembly does not shrink: after rows that need more it is given back
+ * whole.
+ */
 const KEPT_BYTES = 8 * 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
-/** What a text has at most beyond twice the bytes of its value; the longest are intervals. */
+/**
+ * What a text has at most beyond twice the bytes of its value; the longest are intervals.
+ */
 const LONGEST_TEXT = 80;
 /** Holds a single value and its text. */
 const VALUE_AT = 1024;
@@ -118,8 +132,9 @@ export class ConversionFault extends Error {
 }
 
 /**
- * Puts the text of fields that came in binary in their place. The memory of WebAssembly holds what is to be done,
- * bounds of rows, the rows, and what they become, one behind the other.
+ * Puts the text of fields that came in binary in their place. The memory of WebAssembly
+ * holds what is to be done, bounds of rows, the rows, and what they become, one behind
+ * the other.
  */
 export class RowConversion {
   /** Up to the last field that is not text: those behind it are copied unseen. */

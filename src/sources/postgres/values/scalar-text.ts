@@ -11,8 +11,8 @@ const INET4_FAMILY = 2;
 const TSVECTOR_WEIGHTS = ['', 'C', 'B', 'A'];
 
 /**
- * Types whose text depends on no setting, by their output functions. They come in binary only within others whose text
- * does.
+ * Types whose text depends on no setting, by their output functions. They come in binary
+ * only within others whose text does.
  */
 export const SCALAR_TEXTS: Readonly<Record<string, ValueText>> = {
   textout: asText,
@@ -61,7 +61,10 @@ function versioned(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start + 1, end);
 }
 
-/** As PostgreSQL writes it since version 16; before, a byte beyond ASCII could not be sent as text in UTF-8. */
+/**
+ * As PostgreSQL writes it since version 16; before, a byte beyond ASCII could not be sent
+ * as text in UTF-8.
+ */
 function charText(bytes: Buffer, start: number): string {
   const byte = bytes[start]!;
   if (byte === 0) return '';
@@ -101,7 +104,10 @@ function macText(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('hex', start, end).replace(/(..)(?=.)/g, '$1:');
 }
 
-/** Family, bits of the net, whether it is a `cidr`, length of the address, and the address. */
+/**
+ * Family, bits of the net, whether it is a `cidr`, length of the address, and the
+ * address.
+ */
 function inetText(bytes: Buffer, start: number, isCidr: boolean): string {
   const bits = bytes[start + 1]!;
   const length = bytes[start + 3]!;

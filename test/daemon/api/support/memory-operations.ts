@@ -28,7 +28,9 @@ interface Activation {
   readonly keys: Map<string, string>;
 }
 
-/** The contract of the daemon without runs of its own: a test says what becomes of each. */
+/**
+ * The contract of the daemon without runs of its own: a test says what becomes of each.
+ */
 export class MemoryOperations implements Operations {
   state: Health['state'] = 'ready';
   problems: string[] = [];

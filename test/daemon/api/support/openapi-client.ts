@@ -24,8 +24,9 @@ interface FoundOperation {
 }
 
 /**
- * A client made from the OpenAPI document that the server gives, and from nothing else: it knows operations by their ids,
- * and takes no answer that the document does not allow, not even one with a key too many.
+ * A client made from the OpenAPI document that the server gives, and from nothing else:
+ * it knows operations by their ids, and takes no answer that the document does not allow,
+ * not even one with a key too many.
  */
 export class OpenApiClient {
   readonly document: OpenApiDocument;
@@ -181,7 +182,10 @@ function checkCode({ description }: Answer, text: string, where: string): void {
     assert.ok(description.includes(`\`${code}\``), `${where} is not documented with ${code}`);
 }
 
-/** The schema with every object closed: what the document does not name is a mistake of ours. */
+/**
+ * The schema with every object closed: what the document does not name is a mistake of
+ * ours.
+ */
 function tightened(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(tightened);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -7,7 +7,10 @@ export interface ServerSentEvent {
   readonly data: Record<string, unknown>;
 }
 
-/** An independent reader of server-sent events: fields by line, an event at each empty line, comments left out. */
+/**
+ * An independent reader of server-sent events: fields by line, an event at each empty
+ * line, comments left out.
+ */
 export async function* eventsOf(response: Response): AsyncGenerator<ServerSentEvent> {
   let rest = '';
   const chunks = response.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();

@@ -1,4 +1,7 @@
-/** What only sizes and places bring out: large values, pages that end, rows between other things. */
+/**
+ * What only sizes and places bring out: large values, pages that end, rows between other
+ * things.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parquetMetadata } from 'hyparquet';

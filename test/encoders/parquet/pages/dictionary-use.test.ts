@@ -51,7 +51,8 @@ test('a dictionary is worth it where values repeat', () => {
     isWorth('text', rows, row => (row % 2 === 0 ? `note ${row}` : null)),
     false,
   );
-  // Neither clear at the first look: a dictionary of 240 kB and 188 kB of indexes for 800 kB, and one of 720 kB.
+  // Neither clear at the first look: a dictionary of 240 kB and 188 kB of indexes for 800
+  // kB, and one of 720 kB.
   assert.equal(
     isWorth('int64', rows, row => String(scattered(row) % 30_000)),
     true,

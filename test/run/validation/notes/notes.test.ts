@@ -83,7 +83,8 @@ test('one column that may be NULL is noted where its rows become empty lines', (
   assert.deepEqual(codesOf({}, [ID]), [], 'the key is never NULL');
   assert.deepEqual(codesOf({}, [ID, column('x')]), []);
 
-  // What the hint shows stands in the file as it is: in double quotes YAML takes `\N` for a line break.
+  // What the hint shows stands in the file as it is: in double quotes YAML takes `\N` for
+  // a line break.
   const [text = ''] = notesOf({}, x);
   const shown = /format\.nullText, such as (\S+),/.exec(text)?.[1];
   const file = yaml({ format: { type: 'csv', nullText: '?' } }).replace('"?"', () => shown ?? '');
