@@ -71,6 +71,7 @@ test('the schema marks every key that holds a secret', () => {
       .map(path => path.join('.'))
       .sort(),
     [
+      'activations.*.notify.*.headers.*',
       'activations.*.notify.*.secret',
       'activations.*.notify.*.webhook',
       'daemon.smtp.password',

@@ -30,6 +30,8 @@ const smtp = z
   })
   .describe('Mail server.');
 
+const PUBLIC_URL = 'an http or https URL, such as https://sluice.example.com/';
+
 export const daemon = z
   .strictObject({
     host: text()
@@ -125,7 +127,9 @@ export const daemon = z
       .default(5)
       .describe('Source failures in a row after which an activation pauses itself; 0 never.'),
     publicUrl: z
-      .url({ protocol: /^https?$/, error: 'an http or https URL, such as https://sluice.example.com/' })
+      .string()
+      .regex(/^https?:\/\/[^\s/?#]+[^\s]*$/, { error: PUBLIC_URL })
+      .refine(value => URL.canParse(value), { error: PUBLIC_URL })
       .exactOptional()
       .describe('Where people reach the daemon: notifications link to their run there.'),
     smtp: smtp.exactOptional().describe('Mail server for notifications by e-mail.'),
