@@ -51,5 +51,8 @@ async function statusesHere(
   }
   const { keptStatuses } = await import('../../daemon/kept-status.ts');
   const statuses = await keptStatuses(loaded, await liveRecords(dataDirectory, context.terminal));
-  return name === undefined ? statuses : statuses.filter(one => one.name === name);
+  if (name !== undefined) return statuses.filter(one => one.name === name);
+  // As the daemon answers: a list leaves the files of last runs out.
+  const { listedActivation } = await import('../../daemon/api/schemas/activation-schema.ts');
+  return statuses.map(one => listedActivation(one) as unknown as ActivationStatus);
 }
