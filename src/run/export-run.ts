@@ -130,7 +130,8 @@ class ExportRun {
     return this.#abort.signal.aborted;
   }
 
-  async run(): Promise<RunRecord> {
+  /** Leaves its outcome in the record. */
+  async run(): Promise<void> {
     const activation = this.#activation;
     this.#request.observe?.(() => ({
       ...NOT_READING,
@@ -177,12 +178,13 @@ class ExportRun {
     const done = this.#request.record && (await workspace.recall(this.#request.record.run));
     if (done && isSuccess(done)) {
       this.recovered = this.recovered.filter(({ run }) => run !== done.run);
-      return done;
+      this.#record = done;
+      return;
     }
 
     if (areNamesKnown(this.#activation)) {
       const files = this.#filesOf(this.#record.full);
-      if (await this.#skipsExisting(store, files)) return this.#succeed(this.#record);
+      if (await this.#skipsExisting(store, files)) return void (await this.#succeed(this.#record));
       await lookBeforeStaging(store, files.firstNames);
     }
     let opened: Opened | undefined;
@@ -210,7 +212,6 @@ class ExportRun {
       if (!(error instanceof Skipped)) throw error;
       await this.#succeed(this.#record);
     });
-    return this.#record;
   }
 
   /** Opens the source, maps its columns and decides what the run is taken against. */
@@ -331,7 +332,9 @@ class ExportRun {
     const { known, compares } = plan;
     const { full: fullAsked = false, allowRemovals = false } = this.#request;
     const gates = { known, compares, fullAsked, allowRemovals };
-    warnings.push(...passGates({ activation: this.#activation, counts, ...gates }));
+    const passed = passGates({ activation: this.#activation, counts, ...gates });
+    warnings.push(...passed);
+    this.#record = { ...this.#record, warnings: [...this.#record.warnings, ...passed] };
     const staged = sink.files;
     const told = { staged, counts, warnings, ...(changeDetection && { changeDetection }) };
     if (!comparison) return { ...told, baseline: undefined };
