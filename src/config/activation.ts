@@ -7,7 +7,7 @@
 import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
 import { SluiceError } from '../errors.ts';
 import { unavailableParts } from './availability.ts';
-import { knownNames } from './checks/nearest-name.ts';
+import { unknownNameError } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
 import { parseTableName, type TableName } from './postgres/table-name.ts';
@@ -126,10 +126,7 @@ function withUnits<T extends object>(value: T): WithUnits<T> {
 function lookUp<T>(section: DeepReadonly<Record<string, T>>, kind: string, name: string): DeepReadonly<T> {
   const found = Object.hasOwn(section, name) ? section[name] : undefined;
   if (found !== undefined) return found as DeepReadonly<T>;
-  const known = knownNames(name, Object.keys(section));
-  throw new SluiceError('NAME_UNKNOWN', `there is no ${kind} ${JSON.stringify(name)}; ${known}`, {
-    stage: 'configuration',
-  });
+  throw unknownNameError(kind, name, Object.keys(section));
 }
 
 function blobProperties(

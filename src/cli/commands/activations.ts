@@ -4,7 +4,7 @@ import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
 import { formatInstant, formatInterval } from '../terminal/quantities.ts';
 import { STATE_STYLES } from '../terminal/runs-table.ts';
-import { fittedTableLines } from '../terminal/table.ts';
+import { fittedTable } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export interface ActivationsOptions {
@@ -88,8 +88,7 @@ function activationTable(listed: readonly ListedActivation[], terminal: Terminal
     schedule.length === 0 ? 'none' : terminal.clean(schedule.join(', ')),
     lastRun === undefined ? 'never' : lastRunText(lastRun, terminal),
   ]);
-  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
-  return [terminal.paint('dim', head), ...lines].join('\n');
+  return fittedTable(titles, rows, terminal);
 }
 
 function lastRunText(

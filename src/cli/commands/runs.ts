@@ -1,4 +1,4 @@
-import { knownNames } from '../../config/checks/nearest-name.ts';
+import { unknownNameError } from '../../config/checks/nearest-name.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
@@ -76,10 +76,7 @@ async function runsHere(
   if (name !== undefined && !Object.hasOwn(config.activations, name)) {
     // An activation that has left the configuration keeps its history.
     const seen = [...(await activationsIn(dataDirectory)), ...live.map(({ activation }) => activation)];
-    if (!seen.includes(name)) {
-      const known = knownNames(name, Object.keys(config.activations));
-      throw new SluiceError('NAME_UNKNOWN', `there is no activation ${JSON.stringify(name)}; ${known}`);
-    }
+    if (!seen.includes(name)) throw unknownNameError('activation', name, Object.keys(config.activations));
   }
   const ended = await listRuns({
     dataDirectory,

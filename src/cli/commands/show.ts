@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LoadedConfig } from '../../config/load.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { hasEnded } from '../../history/run-state.ts';
@@ -57,7 +58,8 @@ async function runHere(
   { follow, json }: ShowOptions,
   context: CommandContext,
 ): Promise<RunRecord> {
-  const first = await findHere(run, context);
+  const { config } = await openHistoryConfig(context);
+  const first = await findHere(run, config);
   if (!follow || hasEnded(first)) return first;
   return withInterruption(context.terminal, 'no longer waiting; the run continues', async signal => {
     let record = first;
@@ -66,14 +68,13 @@ async function runHere(
       if (record.state !== said && !json) context.terminal.note(`${record.activation}: ${record.state}`);
       said = record.state;
       await sleep(LOOK_EVERY_MS, undefined, { signal });
-      record = await findHere(run, context);
+      record = await findHere(run, config);
     }
     return record;
   });
 }
 
-async function findHere(run: string, context: CommandContext): Promise<RunRecord> {
-  const { config } = await openHistoryConfig(context);
+async function findHere(run: string, config: LoadedConfig['config']): Promise<RunRecord> {
   const { findRun } = await import('../../history/record-files.ts');
   const { acceptedRuns } = await import('../../daemon/queue/request-log.ts');
   const { dataDirectory } = config;

@@ -1,6 +1,6 @@
-import { knownNames } from '../../config/checks/nearest-name.ts';
+import { unknownNameError } from '../../config/checks/nearest-name.ts';
 import type { ActivationStatus } from '../../daemon/operations.ts';
-import { EXIT, SluiceError } from '../../errors.ts';
+import { EXIT } from '../../errors.ts';
 import { type CommandContext, openHistoryConfig } from '../command-context.ts';
 import { withDaemon } from '../daemon-client/connect-to-daemon.ts';
 import { statusDetails, statusTable } from '../terminal/status-table.ts';
@@ -45,10 +45,8 @@ async function statusesHere(
 ): Promise<readonly ActivationStatus[]> {
   const loaded = await openHistoryConfig(context);
   const { activations, dataDirectory } = loaded.config;
-  if (name !== undefined && !Object.hasOwn(activations, name)) {
-    const known = knownNames(name, Object.keys(activations));
-    throw new SluiceError('NAME_UNKNOWN', `there is no activation ${JSON.stringify(name)}; ${known}`);
-  }
+  if (name !== undefined && !Object.hasOwn(activations, name))
+    throw unknownNameError('activation', name, Object.keys(activations));
   const { keptStatuses } = await import('../../daemon/kept-status.ts');
   const statuses = await keptStatuses(loaded, await liveRecords(dataDirectory, context.terminal));
   if (name !== undefined) return statuses.filter(one => one.name === name);

@@ -1,7 +1,7 @@
 import type { RunRecord } from '../../history/run-record.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
 import { elapsedMs } from './run-summary.ts';
-import { fittedTableLines } from './table.ts';
+import { fittedTable } from './table.ts';
 import type { Style, Terminal } from './terminal.ts';
 
 export const STATE_STYLES: Readonly<Partial<Record<RunRecord['state'], Style>>> = {
@@ -42,6 +42,5 @@ export function runsTable(records: readonly RunRecord[], terminal: Terminal): st
       error?.code ?? '',
     ];
   });
-  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
-  return [terminal.paint('dim', head), ...lines].join('\n');
+  return fittedTable(titles, rows, terminal);
 }

@@ -3,7 +3,7 @@ import type { RunRecord } from '../../history/run-record.ts';
 import { formatCount, formatDuration, formatInstant } from './quantities.ts';
 import { elapsedMs } from './run-summary.ts';
 import { STATE_STYLES } from './runs-table.ts';
-import { fittedTableLines } from './table.ts';
+import { fittedTable } from './table.ts';
 import { escaped, type Terminal } from './terminal.ts';
 
 /**
@@ -32,8 +32,7 @@ export function statusTable(statuses: readonly ActivationStatus[], terminal: Ter
       attentionOf(status).join(', '),
     ];
   });
-  const [head = '', ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
-  return [terminal.paint('dim', head), ...lines].join('\n');
+  return fittedTable(titles, rows, terminal);
 }
 
 /** Everything that is known of one activation. */
@@ -67,9 +66,9 @@ export function statusDetails(status: ActivationStatus, terminal: Terminal): str
   return [head, ...shown.map(([label, value]) => `  ${label.padEnd(14)}${value}`)].join('\n');
 }
 
-function lastRunText({ run, state, startedAt, endedAt, counts }: RunRecord): string {
-  const took =
-    endedAt === undefined ? '' : ` in ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}`;
+function lastRunText(record: RunRecord): string {
+  const { run, state, endedAt, counts } = record;
+  const took = endedAt === undefined ? '' : ` in ${formatDuration(elapsedMs(record))}`;
   return `${run}, ${state}${took}, read ${formatCount(counts.read)}, written ${formatCount(counts.written)}`;
 }
 

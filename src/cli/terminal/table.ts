@@ -70,6 +70,21 @@ export function fittedTableLines(
   );
 }
 
+interface TableTerminal {
+  readonly outColumns: number | undefined;
+  paint(style: 'dim', text: string): string;
+}
+
+/** Such a table as text, its titles dim. */
+export function fittedTable(
+  columns: readonly FittedColumn[],
+  rows: readonly (readonly string[])[],
+  terminal: TableTerminal,
+): string {
+  const [head = '', ...lines] = fittedTableLines(columns, rows, terminal.outColumns);
+  return [terminal.paint('dim', head), ...lines].join('\n');
+}
+
 export function widestOf(lines: readonly string[]): number {
   return Math.max(0, ...lines.map(displayWidth));
 }

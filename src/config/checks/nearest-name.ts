@@ -1,3 +1,5 @@
+import { SluiceError } from '../../errors.ts';
+
 /** Edits (insert, delete, replace, swap neighbours) between two texts. */
 function distance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
@@ -27,6 +29,12 @@ export function nearestName(seen: string, names: readonly string[]): string | un
     .filter(({ edits }) => edits <= limit)
     .sort((a, b) => a.edits - b.edits);
   return ranked[0]?.name;
+}
+
+/** NAME_UNKNOWN, with the names that there are. `kind` is as in `activation`. */
+export function unknownNameError(kind: string, seen: string, names: readonly string[]): SluiceError {
+  const message = `there is no ${kind} ${JSON.stringify(seen)}; ${knownNames(seen, names)}`;
+  return new SluiceError('NAME_UNKNOWN', message, { stage: 'configuration' });
 }
 
 /**
