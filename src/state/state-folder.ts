@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { access, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Baseline } from '../baseline/baseline.ts';
 import {
   activationFolder,
@@ -13,6 +12,7 @@ import {
 import { makeFolder, writeDurably } from '../disk/durable-file.ts';
 import { type FolderLock, lockFolder } from '../disk/folder-lock.ts';
 import { syncFolder } from '../disk/sync-folder.ts';
+import { checkFolder, nearestExisting } from '../disk/usable-folder.ts';
 import { SluiceError } from '../errors.ts';
 import { DiskJournal, type Journal } from '../publish/journal.ts';
 import { stateError } from '../system-errors.ts';
@@ -176,22 +176,12 @@ export async function checkDataDirectory(dataDirectory: string, activation: stri
   const paths = [activationFolder, runsFolder, historyFolder, lockPath, baselineFolder];
   const needed = paths.map(pathOf => pathOf(dataDirectory, activation));
   try {
-    await checkFolder(await nearestThere(dataDirectory));
+    await checkFolder(await nearestExisting(dataDirectory));
     for (const path of [activationsFolder(dataDirectory), ...needed])
       if (await exists(path)) await checkFolder(path);
   } catch (cause) {
     throw stateError(cause, `the data directory ${dataDirectory} cannot be used`);
   }
-}
-
-async function nearestThere(path: string): Promise<string> {
-  return (await exists(path)) || path === dirname(path) ? path : nearestThere(dirname(path));
-}
-
-async function checkFolder(path: string): Promise<void> {
-  if (!(await stat(path)).isDirectory())
-    throw Object.assign(new Error(`ENOTDIR: not a directory, '${path}'`), { code: 'ENOTDIR', path });
-  await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
 /** The error that refuses what must not happen to a baseline under a decided run. */

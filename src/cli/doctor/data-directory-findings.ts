@@ -1,5 +1,5 @@
-import { access, constants, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { statfs } from 'node:fs/promises';
+import { checkFolder, nearestExisting } from '../../disk/usable-folder.ts';
 import { formatBytes } from '../terminal/quantities.ts';
 import type { Finding } from './finding.ts';
 
@@ -29,7 +29,7 @@ export async function dataDirectoryFindings(dataDirectory: string): Promise<Find
   const check = 'data directory';
   try {
     const existing = await nearestExisting(dataDirectory);
-    await access(existing, constants.R_OK | constants.W_OK | constants.X_OK);
+    await checkFolder(existing);
     const { type, bavail, bsize } = await statfs(existing);
     const { name, note } = FILE_SYSTEMS.get(type >>> 0) ?? { name: 'a file system of another kind' };
     const freeBytes = bavail * bsize;
@@ -51,15 +51,5 @@ export async function dataDirectoryFindings(dataDirectory: string): Promise<Find
         hint: 'name a folder that this user may read and write',
       },
     ];
-  }
-}
-
-async function nearestExisting(path: string): Promise<string> {
-  try {
-    if (!(await stat(path)).isDirectory()) throw Object.assign(new Error(), { code: 'ENOTDIR' });
-    return path;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || path === dirname(path)) throw error;
-    return nearestExisting(dirname(path));
   }
 }
