@@ -1,6 +1,7 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { isPerFile, resolveCompletionName, resolveContent } from '../config/completion.ts';
 import { checkBlobName, type FileName, fileKind, partName, placeholderValues } from '../config/file-name.ts';
+import { nameOptions } from '../config/name-options.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { BlobProperties, BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
@@ -110,20 +111,8 @@ function controlNames(activation: ResolvedActivation, run: NamedRun, files: read
   );
 }
 
-function valuesOf(
-  { name, model, syncMode, timezone, timestampOffsetMs }: ResolvedActivation,
-  { run, startedAt, full }: NamedRun,
-): ReturnType<typeof placeholderValues> {
-  return placeholderValues({
-    instant: new Date(startedAt),
-    timezone,
-    timestampOffset: timestampOffsetMs,
-    run,
-    activation: name,
-    model: model.name,
-    mode: syncMode,
-    kind: fileKind(full),
-  });
+function valuesOf(activation: ResolvedActivation, run: NamedRun): ReturnType<typeof placeholderValues> {
+  return placeholderValues(nameOptions(activation, run, fileKind(run.full)));
 }
 
 /** The deepest folder that all have in common, '' or with a trailing `/`. */

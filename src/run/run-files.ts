@@ -7,6 +7,7 @@ import {
   partName,
   resolveFileName,
 } from '../config/file-name.ts';
+import { nameOptions } from '../config/name-options.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { changeName } from '../publish/decide-files.ts';
 import { Change } from '../row-batch.ts';
@@ -21,23 +22,12 @@ export class RunFiles {
   readonly series: readonly Series[];
   readonly #folder: string;
 
-  constructor(
-    activation: ResolvedActivation,
-    { run, startedAt }: Pick<RunRecord, 'run' | 'startedAt'>,
-    kind: FileKind,
-  ) {
-    const { fileName, format, timezone, timestampOffsetMs, name, model, syncMode, destination } = activation;
+  constructor(activation: ResolvedActivation, run: Pick<RunRecord, 'run' | 'startedAt'>, kind: FileKind) {
+    const { fileName, format, syncMode, destination } = activation;
     this.fileName = resolveFileName({
+      ...nameOptions(activation, run, kind),
       template: fileName,
       extension: extensionOf(format),
-      instant: new Date(startedAt),
-      timezone,
-      timestampOffset: timestampOffsetMs,
-      run,
-      activation: name,
-      model: model.name,
-      mode: syncMode,
-      kind,
     });
     this.series = seriesOf(syncMode);
     this.#folder = destination.folder;
