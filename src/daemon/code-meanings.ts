@@ -113,9 +113,9 @@ export const HELD: Readonly<Record<HeldReason, readonly [when: string, release: 
 
 /** What to do about each warning. */
 export const WARNINGS: Readonly<Record<ActivationWarningCode, string>> = {
-  RUN_FAILED: 'See the code in its message, above.',
+  RUN_FAILED: 'Look up the code in its message.',
   RUN_UNFINISHED: 'Remove what its message names; the daemon finishes the run by itself.',
-  HELD: 'See the reasons above.',
+  HELD: 'Look up the reason in its message.',
   PAUSED: 'Fix the source, then resume the activation.',
   NO_SUCCESS: 'See `sluice runs NAME`: whether it failed, was held, is paused, or was never asked for.',
   SAS_EXPIRES: 'Renew the token; a reload takes it up.',
@@ -147,7 +147,7 @@ export const EXITS: Readonly<Record<keyof typeof EXIT, readonly [meaning: string
   done: ['Done, warnings included.', 'Continue.'],
   failed: ['Failed for good.', 'A person looks at the code. The same run fails again.'],
   usage: ['Wrong usage or configuration.', 'A person corrects it. Nothing was run.'],
-  held: ['A run is held until a person lets it through.', 'A person decides: see the reasons below.'],
+  held: ['A run is held until a person lets it through.', 'A person decides, by the reason that is given.'],
   retry: ['Failed, and worth another try.', 'Repeat, with pauses that grow.'],
   cancelled: ['Cancelled.', 'Repeat when it is wanted.'],
 };
