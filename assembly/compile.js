@@ -34,7 +34,7 @@ export async function compile(name) {
   });
   if (error || !code) throw new Error(`${name}.ts does not compile: ${stderr}`, { cause: error });
   const base64 = Buffer.from(code).toString('base64');
-  return `/** assembly/${name}.ts as WebAssembly, in base64. Made by \`npm run assembly\`; a test compares them. */
+  return `/** assembly/${name}.ts as WebAssembly, in base64. Made by \`npm run assembly\`. */
 export const ${name.toUpperCase().replaceAll('-', '_')}_CODE =
   '${base64}';
 `;

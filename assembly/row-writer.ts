@@ -1,6 +1,6 @@
 /**
  * Rows from the form in which the database sends them to the text of a file, 16 bytes at
- * a time. Compiled to WebAssembly by `npm run assembly`; src/encoders/rows/ calls it.
+ * a time. Compiled to WebAssembly by `npm run assembly`; src/encoders/text/ calls it.
  * Memory beyond what is told is never written, but for 32 bytes behind the position that
  * is being written.
  */

@@ -21,19 +21,20 @@ import { findStaleParts } from './stale-parts.ts';
  * How a run becomes visible, exactly once: stage everything, decide once on local disk,
  * then only roll forward.
  *
- *   state        what becomes durable                                        a crash after it
- *   OPEN         intent.json                                                 drops the run
- *   STREAMING    staged blocks, delta.log; the baseline is only read         drops the run
- *   SEALED       the end of data is proven, delta.log is on disk             drops the run
- *   PREPARED     commit.json                                                 rolls forward, from here on
- *   PUBLISHING   each file by one conditional commit, completion files       looks each one up, commits the rest
- *   PUBLISHED    manifest, then latest.json by compare-and-swap              looks, writes what is missing
- *   APPLIED      the baseline at the new generation                          does nothing, it is there
- *   CLEAN        stale parts deleted, the journal's folder removed
+ *   state        what becomes durable                             a crash after it
+ *   OPEN         intent.json                                      drops the run
+ *   STREAMING    staged blocks, delta.log                         drops the run
+ *   SEALED       delta.log, complete; the end of data is proven   drops the run
+ *   PREPARED     commit.json                                      rolls forward from here
+ *   PUBLISHING   files by one conditional commit each,            looks at each, commits
+ *                and completion files                             what is missing
+ *   PUBLISHED    manifest, then latest.json by compare-and-swap   looks, writes the rest
+ *   APPLIED      the baseline at the new generation               changes nothing
+ *   CLEAN        stale parts deleted, the journal's folder gone
  *
- * The first half is here, the second, which recovery shares, in commit.ts. Both speak to
- * disk, store, baseline and clock through interfaces only, so that a simulator can put a
- * crash between any two of their steps.
+ * The first half is here; the second, which recovery shares, is in roll-forward.ts. Both
+ * speak to disk, store, baseline and clock through interfaces only, so that a simulator
+ * can put a crash between any two of their steps.
  */
 export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;

@@ -24,9 +24,11 @@ import {
  * protocol:
  *
  *   PREPARED    the decision is durable in the journal
- *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit is looked up before it is repeated;
- *               completion files of earlier runs go before the first, those of this run come after the last
- *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap; without manifests, a note in the journal
+ *   PUBLISHING  each file is committed once, under a precondition; an unanswered commit
+ *               is looked up before it is repeated; completion files of earlier runs go
+ *               before the first file, those of this run come after the last
+ *   PUBLISHED   manifest of the run, then `latest.json` by compare-and-swap; without
+ *               manifests, a note in the journal
  *   APPLIED     the baseline is at the new generation
  *   CLEAN       stale parts are deleted, the journal's folder is gone
  *

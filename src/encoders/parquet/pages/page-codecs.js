@@ -4,15 +4,28 @@ import { zstdCompressor } from './zstd.js';
 
 /**
  * Writes what a page holds from a place on, compressed; returns the place behind it.
- * @typedef {(parts: readonly Buffer[], size: number, out: Buffer, at: number) => number}
- *   Codec
+ * @callback Codec
+ * @param {readonly Buffer[]} parts
+ * @param {number} size
+ * @param {Buffer} out
+ * @param {number} at
+ * @returns {number}
+ */
+
+/**
+ * Compresses bytes of the memory into it; returns the place behind the last one.
+ * @callback Compress
+ * @param {number} from
+ * @param {number} bytes
+ * @param {number} to
+ * @param {number} table
+ * @returns {number}
  */
 
 /**
  * The memory that pages are compressed in, and where its parts are.
  * @typedef {object} Slab
- * @property {{ compress(from: number, bytes: number, to: number, table: number): number
- *   }} exports
+ * @property {{ compress: Compress }} exports
  * @property {Buffer} memory
  * @property {number} tableAt
  * @property {number} inputAt
