@@ -30,8 +30,14 @@ export interface Pipeline {
  * Resolved means: the source has proven its end, and every row has passed the sink.
  * Nothing is visible yet.
  */
-export async function flow(stagesOf: Pipeline): Promise<EndOfData> {
-  const { source, columns, since, transforms, sink, signal } = stagesOf;
+export async function flow({
+  source,
+  columns,
+  since,
+  transforms,
+  sink,
+  signal,
+}: Pipeline): Promise<EndOfData> {
   const rows = since === undefined ? source.read(columns) : source.changes!.readSince(since, columns);
   const stages: unknown[] = [rows, ...transforms, sink];
   await pipeline(stages as NodeJS.ReadWriteStream[], { signal });

@@ -98,8 +98,8 @@ interface Layout {
   /** Records in the pages, outdated ones included. */
   readonly records: number;
   /**
-   * So many chunks at the start hold, all together, no key twice; absent where an older
-   * version wrote it: none.
+   * Leading chunks that hold no key twice among them. Absent in state of older versions:
+   * none.
    */
   readonly distinctChunks?: number;
 }

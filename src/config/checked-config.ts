@@ -77,10 +77,7 @@ type ParsedBySchema = ReturnType<typeof configSchema.safeParse>;
 /** Shorter values, such as `dev`, are words of every message. */
 const MIN_CONCEALED_LENGTH = 6;
 
-/**
- * So many activations are parsed before a parser made for the schema has earned its
- * making.
- */
+/** From this many activations on, a parser that is compiled for the schema is faster. */
 const WORTH_A_PARSER = 20;
 
 function parsedBySchema(root: LocatedMap): ParsedBySchema {

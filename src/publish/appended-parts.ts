@@ -52,8 +52,8 @@ export interface LookOptions {
 }
 
 /**
- * So many files with names of their own are remembered, the latest ones: names may have
- * the time in them.
+ * The most files that are remembered by name, the latest ones: names may have the time
+ * in them.
  */
 const REMEMBERED_FILES = 100;
 

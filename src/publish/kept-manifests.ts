@@ -37,7 +37,7 @@ export interface KeepManifestsOptions {
 
 const NOTES_FILE = 'manifests.json';
 
-/** So many at most go after a run, so that the first time takes no longer than others. */
+/** At most this many are deleted after a run, so that the first run takes no longer. */
 const AT_ONCE = 100;
 
 /**

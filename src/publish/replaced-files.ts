@@ -20,7 +20,7 @@ export interface ReplacingRun {
 
 type Metadata = BlobProperties['metadata'];
 
-/** So many names are in a message. */
+/** The most names in a message. */
 const SHOWN_NAMES = 10;
 
 /**

@@ -3,7 +3,9 @@ import { createSource } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
+import type { RowSource } from '../sources/source.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { closingOnAbort } from './close-on-abort.ts';
 import { concealed } from './concealed.ts';
 import { keyOf } from './planning/model-key.ts';
 
@@ -43,41 +45,39 @@ const SECRET_BYTES = 4 * 1024;
  * enough; nothing is compared or written. Rejects with what the source or the mapping
  * says, or with CANCELLED.
  */
-export async function previewActivation({
-  activation,
-  rows: limit,
-  signal,
-  clean = text => text,
-}: PreviewRequest): Promise<Preview> {
+export async function previewActivation(request: PreviewRequest): Promise<Preview> {
+  const { activation, signal } = request;
   const source = await createSource(activation);
-  const stop = (): void => void source.close();
-  signal.addEventListener('abort', stop);
   try {
-    signal.throwIfAborted();
-    const description = await source.describe();
-    const { columns } = description;
-    const { written } = planMapping({
-      modelName: activation.model.name,
-      columns,
-      mapping: activation.mapping,
-      primaryKey: keyOf(activation, description),
-    });
-    signal.throwIfAborted();
-    const shown = new ShownRows(written.length, limit, clean);
-    // Leaving the loop destroys the stream, which makes the source give up the query.
-    for await (const batch of addAbortSignal(signal, source.read(written))) {
-      const hasRoom = shown.take(batch as RowBatch);
-      if (!hasRoom) return { columns: written.map(shownColumn), ...shown.taken, complete: false };
-    }
-    await source.finish();
-    return { columns: written.map(shownColumn), ...shown.taken, complete: true };
+    return await closingOnAbort(source, signal, () => firstRows(source, request));
   } catch (cause) {
     if (!signal.aborted) throw concealed(cause, activation);
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });
   } finally {
-    signal.removeEventListener('abort', stop);
     await source.close();
   }
+}
+
+async function firstRows(
+  source: RowSource,
+  { activation, rows: limit, signal, clean = text => text }: PreviewRequest,
+): Promise<Preview> {
+  const description = await source.describe();
+  const { written } = planMapping({
+    modelName: activation.model.name,
+    columns: description.columns,
+    mapping: activation.mapping,
+    primaryKey: keyOf(activation, description),
+  });
+  signal.throwIfAborted();
+  const shown = new ShownRows(written.length, limit, clean);
+  // Leaving the loop destroys the stream, which makes the source give up the query.
+  for await (const batch of addAbortSignal(signal, source.read(written))) {
+    const hasRoom = shown.take(batch as RowBatch);
+    if (!hasRoom) return { columns: written.map(shownColumn), ...shown.taken, complete: false };
+  }
+  await source.finish();
+  return { columns: written.map(shownColumn), ...shown.taken, complete: true };
 }
 
 /**

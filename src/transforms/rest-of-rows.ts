@@ -1,5 +1,4 @@
-import type { RowBatch } from '../row-batch.ts';
-import { Change } from '../row-batch.ts';
+import { Change, type RowBatch } from '../row-batch.ts';
 import type { KeyFields } from './key-fields.ts';
 
 /**

@@ -12,7 +12,7 @@ const CHUNK_ROWS = 1024;
  */
 const KEPT_BYTES = 16 * 1024 * 1024;
 const PAGE_BYTES = 64 * 1024;
-/** So many bytes are read behind a row. */
+/** Bytes behind a row that may be read. */
 const READ_AHEAD_BYTES = 8;
 /** What lies below is the module's. */
 const FIELDS_AT = 1024;

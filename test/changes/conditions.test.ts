@@ -9,10 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
-import pg from 'pg';
 import { type CONDITIONS, obstacleBetween } from '../../src/sources/postgres/changes/conditions.ts';
 import type { SnapshotMark } from '../../src/sources/source.ts';
-import { getPostgres } from '../support/postgres.ts';
+import { getPostgres, onServer } from '../support/postgres.ts';
 import { PostgresServer } from '../support/postgres-server.ts';
 import { type TableRun, TableRuns } from './table-runs.ts';
 
@@ -109,17 +108,6 @@ const STORIES: readonly Story[] = [
     reason: /labels of an enum/,
   },
 ];
-
-async function onServer<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await act(client);
-  } finally {
-    await client.end();
-  }
-}
 
 /** Replaces what was noted of these conditions by what holds now. */
 function forging(without: readonly Condition[]): (before: SnapshotMark, now: SnapshotMark) => SnapshotMark {

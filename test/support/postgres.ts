@@ -150,3 +150,15 @@ async function byCopying(serverUrl: string, sessions: Sessions): Promise<string>
   );
   return row!.version >= 150_000 ? 'strategy file_copy' : '';
 }
+
+/** A session of its own on that database, for as long as `act` takes. */
+export async function onServer<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    return await act(client);
+  } finally {
+    await client.end();
+  }
+}

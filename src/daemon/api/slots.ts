@@ -1,6 +1,6 @@
 import { SluiceError } from '../../errors.ts';
 
-/** So many at a time, and no queue: who finds none free is told to ask again. */
+/** A limited number of places without a queue: a caller that finds none asks again. */
 export class Slots {
   readonly #what: string;
   readonly #limit: number;

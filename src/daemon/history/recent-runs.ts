@@ -3,7 +3,7 @@ import type { RecentRun } from '../operations.ts';
 import type { HistoryEntry } from './history-index.ts';
 import type { RunHistory } from './run-history.ts';
 
-/** So many runs of an activation are drawn. */
+/** How many runs of an activation the console draws. */
 export const RECENT_RUNS = 30;
 
 /**

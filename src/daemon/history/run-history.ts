@@ -47,7 +47,7 @@ const SETTLED_MS = 2_000;
 /** Records in this many files are read at the same time. */
 const READERS = 16;
 /**
- * So many files are looked at in one turn of the loop: asynchronously each would cost
+ * Files that are looked at in one turn of the loop. Asynchronously, each would cost
  * three times as much.
  */
 const LOOKS_AT_ONCE = 64;

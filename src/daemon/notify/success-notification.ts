@@ -2,8 +2,8 @@ import type { RunRecord } from '../../history/run-record.ts';
 import type { Notification } from './notification.ts';
 
 /**
- * So many files of a run are in a message: receivers limit its size, and the manifest
- * names all.
+ * A message names at most this many files of a run: receivers limit its size. The
+ * manifest names all.
  */
 const MAX_FILES = 100;
 

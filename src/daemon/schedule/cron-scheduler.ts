@@ -28,7 +28,7 @@ const LOOK_AT_LEAST_EVERY_MS = 30_000;
  */
 const ASK_AGAIN_AFTER_MS = 10_000;
 
-/** So many of an activation that were left out are remembered. */
+/** How many of an activation's runs that were left out are remembered. */
 const LEFT_OUT_KEPT = 5;
 
 /** Instants that are none are left out: their schedules have missed nothing then. */

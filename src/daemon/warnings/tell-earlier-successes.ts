@@ -2,7 +2,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import type { Warnings } from '../parts.ts';
 
-/** So many runs of an activation are looked at. */
+/** How many runs of an activation are looked at. */
 const MOST_RUNS = 30;
 
 /**

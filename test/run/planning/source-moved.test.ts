@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import pg from 'pg';
 import type { RunRecord } from '../../../src/history/run-record.ts';
 import { type Exporter, withExporter } from '../../support/exporter.ts';
-import { getPostgres, startPrivatePostgres } from '../../support/postgres.ts';
+import { getPostgres, onServer, startPrivatePostgres } from '../../support/postgres.ts';
 import { PostgresServer } from '../../support/postgres-server.ts';
 
 const DELTA = { runType: 'full_then_delta', fileName: '{run}' };
 const REPLICATED = { wal_level: 'replica', max_wal_senders: '4', hot_standby: 'on' };
-
-async function onServer<T>(url: string, act: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await act(client);
-  } finally {
-    await client.end();
-  }
-}
 
 /** The activation with that server as its source. */
 function from(

@@ -1,5 +1,6 @@
 import { withinSavepoint } from '../type-facts.ts';
 import type { Expression } from './expression.ts';
+import { FIRST_USER_OID } from './table-facts.ts';
 
 /**
  * Whether an expression gives the same for the same row at any time. Only what comes with
@@ -32,8 +33,6 @@ export interface NamedThings {
   readonly casts: readonly Cast[];
 }
 
-const BUILT_IN_OIDS = 16_384;
-
 /** The query whose result is one `NamedThings`. */
 export function namedThingsQuery(
   expressions: readonly Expression[],
@@ -50,7 +49,7 @@ export function namedThingsQuery(
   };
   for (const expression of expressions) visit(expression);
   const array = (texts: Iterable<string>): string => `array[${[...texts].map(literal).join()}]::text[]`;
-  const proven = `p.provolatile = 'i' and p.oid < ${BUILT_IN_OIDS}`;
+  const proven = `p.provolatile = 'i' and p.oid < ${FIRST_USER_OID}`;
   return withinSavepoint(`
     set local search_path = pg_catalog;
     select json_build_object(
@@ -65,7 +64,7 @@ export function namedThingsQuery(
         from pg_operator o join pg_proc p on p.oid = o.oprcode where o.oprname = any (${array(operators)})),
       'casts', (select coalesce(json_agg(json_build_object('from', castsource::int8, 'to', casttarget::int8)), '[]')
         from pg_cast left join pg_proc p on p.oid = castfunc
-        where pg_cast.oid < ${BUILT_IN_OIDS} and (castmethod = 'b' or castmethod = 'f' and ${proven})
+        where pg_cast.oid < ${FIRST_USER_OID} and (castmethod = 'b' or castmethod = 'f' and ${proven})
           and casttarget in (select to_regtype(name) from unnest(${array(types)}) name))) as found;`);
 }
 

@@ -31,6 +31,7 @@ export interface TableFacts {
   readonly unique: readonly (readonly string[])[];
 }
 
+/** What comes with the server has a lower one (`FirstNormalObjectId`). */
 export const FIRST_USER_OID = 16_384;
 
 /**
