@@ -1,9 +1,10 @@
 /**
- * The reporter of `npm test`: node's own, with the slowest files before its closing
- * lines.
+ * The reporter of `npm test`: node's own, with the slowest files and the tests that failed
+ * before its closing lines.
  */
 import { Readable } from 'node:stream';
 import { spec, tap } from 'node:test/reporters';
+import { describeFailures, type FailedTest } from './failed-tests.ts';
 import { readUsages, USAGE_VARIABLE } from './usage.ts';
 
 const SHOWN = 20;
@@ -18,16 +19,19 @@ interface TestEvent {
 process.exit = () => undefined as never;
 
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<unknown> {
-  const events = Readable.from(withSlowest(source));
+  const events = Readable.from(withSummary(source));
   // The types of node know reporters as values of `run` only.
   const shown = process.stdout.isTTY ? new (spec as unknown as new () => NodeJS.ReadWriteStream)() : tap;
   yield* events.compose(shown as NodeJS.ReadWriteStream);
 }
 
-async function* withSlowest(source: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+async function* withSummary(source: AsyncIterable<TestEvent>): AsyncGenerator<TestEvent> {
+  const failed: FailedTest[] = [];
   for await (const event of source) {
+    if (event.type === 'test:fail') failed.push(event.data as unknown as FailedTest);
     if (event.type === 'test:diagnostic' && event.data.nesting === 0 && isFirstClosing(event.data.message)) {
-      for (const message of slowest()) yield { ...event, data: { ...event.data, message } };
+      for (const message of [...slowest(), ...describeFailures(failed)])
+        yield { ...event, data: { ...event.data, message } };
     }
     yield event;
   }
