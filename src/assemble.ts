@@ -1,5 +1,6 @@
 import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './config/activation.ts';
 import { containerKey } from './config/checks/rules.ts';
+import { withConversions } from './encoders/conversions/converting-encoder.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import {
   DESTINATIONS,
@@ -55,7 +56,14 @@ export async function loadEncoder({
 }: ResolvedActivation): Promise<(columns: readonly Column[]) => Encoder> {
   const part = FORMATS[format.type] as FormatPart<typeof format>;
   const create = await part[format.engine]();
-  return columns => create(columns, format);
+  if (format.type === 'parquet') {
+    const holdingOf = await part.holding?.(format);
+    if (holdingOf === undefined) return columns => create(columns, format);
+    return columns => withConversions(columns, format, made => create(made, format), holdingOf);
+  }
+  // The mark that tells it from other encodings is a part of it.
+  const written = format.type === 'csv' && format.encoding === 'utf-16le' ? { ...format, bom: true } : format;
+  return columns => withConversions(columns, written, made => create(made, written));
 }
 
 /** The source of an activation alone. */

@@ -4,6 +4,7 @@ import type {
   ResolvedModel,
   ResolvedSource,
 } from './config/activation.ts';
+import type { HoldingOf } from './encoders/conversions/holding.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { Column } from './row-batch.ts';
 import { sasExpiry } from './sinks/azure/azure-auth.ts';
@@ -33,6 +34,11 @@ export interface FormatPart<Format> {
   readonly contentType: (format: Format) => string;
   readonly fast: () => Promise<CreateEncoder<Format>>;
   readonly library: () => Promise<CreateEncoder<Format>>;
+  /**
+   * What its files can hold, where that is to be looked for: no text format needs it, and
+   * the engines refuse by themselves.
+   */
+  readonly holding?: (format: Format) => Promise<HoldingOf | undefined>;
 }
 type CreateEncoder<Format> = (columns: readonly Column[], format: Format) => Encoder;
 
@@ -88,7 +94,7 @@ function ofText({ compression }: { readonly compression: 'none' | 'gzip' }, type
 
 export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {
   csv: {
-    contentType: format => ofText(format, CONTENT_TYPES.csv),
+    contentType: format => ofText(format, CONTENT_TYPES.csv.replace('utf-8', format.encoding ?? 'utf-8')),
     fast: async () => {
       const { CsvEncoder } = await import('./encoders/csv/csv.ts');
       return (columns, format) => new CsvEncoder(columns, format);
@@ -130,6 +136,12 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
     library: async () => {
       const { ParquetLibraryEncoder } = await import('./encoders/parquet/library/parquet-library.ts');
       return (columns, format) => new ParquetLibraryEncoder(columns, format);
+    },
+    holding: async format => {
+      const { onUnrepresentable = 'fail' } = format;
+      if (onUnrepresentable === 'fail') return undefined;
+      const { parquetHolding } = await import('./encoders/parquet/parquet-holding.ts');
+      return parquetHolding(format);
     },
   },
 };

@@ -106,8 +106,12 @@ function shortened(name: string): string {
   return name.length <= 120 ? name : `${name.slice(0, 100)}… (${name.length} characters)`;
 }
 
-/** The extension that a format's files end with, dot included. */
+/**
+ * The extension that a format's files end with, dot included; '' where they have none.
+ */
 export function extensionOf(format: DeepReadonly<FormatConfig>): string {
+  const { extension } = format;
+  if (extension !== undefined) return extension === 'none' ? '' : extension;
   if (format.type === 'parquet') return '.parquet';
   const plain = format.type === 'json' && format.layout === 'lines' ? '.ndjson' : `.${format.type}`;
   return format.compression === 'gzip' ? `${plain}.gz` : plain;
@@ -142,8 +146,9 @@ export function parseTemplate(template: string): TemplateToken[] {
  * `.gz`.
  */
 export function splitExtension(name: string, extension: string): FileName {
+  if (extension === '') return { stem: name, extension };
   const lower = name.toLowerCase();
-  if (lower.endsWith(extension)) {
+  if (lower.endsWith(extension.toLowerCase())) {
     return { stem: name.slice(0, -extension.length), extension: name.slice(-extension.length) };
   }
   const gzip = extension.endsWith('.gz') ? '.gz' : '';

@@ -319,7 +319,7 @@ class ExportRun {
     const warnings = [
       ...(found ? partWarnings(found, nameOf) : []),
       ...(comparison ? keyWarnings(comparison.diff) : []),
-      ...coercionWarnings(sink.coerced, this.#activation.format.type),
+      ...coercionWarnings(sink.coerced, this.#activation.format),
       ...present(emptyResultWarning(this.#activation, counts)),
     ];
     const changeDetection = detection && recordOfDetection(detection, comparison?.diff.candidates);

@@ -6,6 +6,7 @@
  * the pen is one problem.
  */
 
+import { isAscii } from 'node:buffer';
 import { AddressFault } from '../../addresses/address-fault.ts';
 import { contentFault, FILE, resolveCompletionName } from '../completion.ts';
 import {
@@ -16,7 +17,13 @@ import {
   placeholderValues,
   resolveFileName,
 } from '../file-name.ts';
-import type { ActivationConfig, DaemonConfig, DestinationConfig, ModelConfig } from '../schema/schema.ts';
+import type {
+  ActivationConfig,
+  CsvFormat,
+  DaemonConfig,
+  DestinationConfig,
+  ModelConfig,
+} from '../schema/schema.ts';
 import { azureAccount } from '../schema/schema-destinations.ts';
 import type { KeyPath } from '../tree/located-tree.ts';
 import { csvAmbiguities } from './csv-ambiguity.ts';
@@ -88,6 +95,21 @@ function formatFindings(format: ActivationConfig['format']): Finding[] {
   }
   for (const { option, reason } of csvAmbiguities(format)) {
     found.push(finding(['format', option], reason));
+  }
+  return [...found, ...encodingFindings(format)];
+}
+
+function encodingFindings(format: CsvFormat): Finding[] {
+  const { encoding = 'utf-8', bom, nullText, booleans } = format;
+  if (encoding === 'utf-8' || encoding === 'utf-16le') return [];
+  const found: Finding[] = [];
+  if (bom) found.push(finding(['format', 'bom'], `is true, and ${encoding} has no byte order mark`));
+  const { delimiter, quoteChar, escapeChar } = format;
+  const texts = { delimiter, quoteChar, escapeChar, nullText, booleans: booleans.join('') };
+  for (const [option, text] of Object.entries(texts)) {
+    // What both have beyond it depends on the encoding; nobody needs more of an option.
+    if (isAscii(Buffer.from(text))) continue;
+    found.push(finding(['format', option], `is not plain ASCII, and the encoding is ${encoding}`));
   }
   return found;
 }

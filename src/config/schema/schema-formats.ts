@@ -21,6 +21,33 @@ const textCompression = {
     .describe('gzip level, 1 (fastest) to 9 (smallest); default 6.'),
 };
 
+const binary = z
+  .enum(['postgres', 'hex', 'base64'])
+  .exactOptional()
+  .describe('How `bytea` is written: `\\x6162` as PostgreSQL does (the default), `6162`, or `YWI=`.');
+
+const extension = z
+  .union(
+    [
+      z.literal('none'),
+      z
+        .string()
+        .regex(/^\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/)
+        .transform(value => (value.startsWith('.') ? value : `.${value}`)),
+    ],
+    { error: 'none, or an ending of letters, digits, _ and -, such as .txt or .dat.gz' },
+  )
+  .exactOptional()
+  .describe(
+    "Takes the place of the format's own ending (`.csv`, `.csv.gz` and so on); `none` leaves it out.",
+  );
+
+const arrays = z.enum(['postgres', 'json']).exactOptional();
+
+/** @param what the values are, and what becomes of them without the option */
+const onUnrepresentable = (what: string) =>
+  z.enum(['fail', 'null', 'replace']).exactOptional().describe(what);
+
 const oneCharacter = z.string().refine(value => [...value].length === 1 && !/[\r\n]/.test(value), {
   error: 'exactly one character, no line break',
 });
@@ -66,6 +93,30 @@ export const csvFormat = z
       .refine(([yes, no]) => yes !== no, { error: 'two different texts' })
       .prefault([true, false])
       .describe('What is written for true and for false.'),
+    lineBreaks: z
+      .enum(['keep', 'space'])
+      .exactOptional()
+      .describe(
+        'Line breaks within fields: keep them (the default), or write a space instead, which is counted and warned of.',
+      ),
+    decimalSeparator: z
+      .enum(['.', ','])
+      .exactOptional()
+      .describe(
+        'What stands in decimal numbers; a number with the delimiter in it is quoted. The default is `.`.',
+      ),
+    encoding: z
+      .enum(['utf-8', 'utf-16le', 'windows-1252', 'iso-8859-1'])
+      .exactOptional()
+      .describe('Encoding of the file, by default utf-8; utf-16le begins with a byte order mark.'),
+    onUnrepresentable: onUnrepresentable(
+      'A value that `encoding` cannot hold: fail (the default) and name row and column, write NULL, or write `?` for the character (U+FFFD in Unicode). The last two are counted and warned of.',
+    ),
+    arrays: arrays.describe(
+      'How arrays are written: `{1,NULL}` as PostgreSQL does (the default), or as JSON text, `[1,null]`.',
+    ),
+    binary,
+    extension,
     ...textCompression,
   })
   .describe('CSV files.');
@@ -88,6 +139,14 @@ export const jsonFormat = z
       .enum(['include', 'omit'])
       .default('include')
       .describe('Whether NULL is `null` or the key is left out.'),
+    arrays: arrays.describe(
+      'How arrays are written: as text, `"{1,NULL}"`, as PostgreSQL does (the default), or as arrays, `[1,null]`.',
+    ),
+    onUnrepresentable: onUnrepresentable(
+      'NaN, infinities and texts that are not UTF-8: fail, write `null`, or replace them by the string `"NaN"` and by U+FFFD. Without it NaN and infinities are replaced, and other bytes fail.',
+    ),
+    binary,
+    extension,
     ...textCompression,
   })
   .describe('JSON or NDJSON files.');
@@ -112,6 +171,11 @@ export const xmlFormat = z
       .default('include')
       .describe('Whether NULL is an element with `xsi:nil="true"` or the element is left out.'),
     indent: z.boolean().default(false).describe('Whether elements are indented, for people.'),
+    onUnrepresentable: onUnrepresentable(
+      'Texts with characters that XML 1.0 does not have, or that are not UTF-8: fail, write NULL, or write U+FFFD for them. Without it characters are replaced, and other bytes fail.',
+    ),
+    binary,
+    extension,
     ...textCompression,
   })
   .describe('XML files.');
@@ -150,6 +214,10 @@ export const parquetFormat = z
       .describe(
         'Type of `numeric` columns without precision: `text`, or `decimal(p,s)`; overflow is an error.',
       ),
+    onUnrepresentable: onUnrepresentable(
+      'Infinite dates and timestamps, numbers that do not fit a decimal, texts that are not UTF-8: fail (the default) and name all columns concerned, write null, or write the nearest value (the last date, U+FFFD; null for a number). The last two are counted and warned of.',
+    ),
+    extension,
   })
   .describe('Parquet files.');
 

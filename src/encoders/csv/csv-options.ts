@@ -18,6 +18,8 @@ export interface CsvOptions {
   readonly timestampFormat: 'iso8601' | 'postgres';
   /** What true and false are written as. */
   readonly booleans: readonly [string, string];
+  /** What stands in decimal numbers, which come with it. */
+  readonly decimalSeparator?: '.' | ',';
 }
 
 /** The bound that holds for every value under the options. */

@@ -8,6 +8,7 @@ import { CsvQuoting, startsWithAt } from './csv-quoting.ts';
 
 export type { CsvOptions } from './csv-options.ts';
 
+const DECIMAL_KINDS = new Set(['float32', 'float64', 'numeric']);
 const NUMERIC_KINDS = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 'numeric']);
 /**
  * Every byte that a value of the kind can hold, as PostgreSQL writes it, and after
@@ -129,7 +130,8 @@ function wayOf(column: Column, options: CsvOptions, quoting: CsvQuoting): Way {
   const { kind } = column;
   if (kind === 'boolean') return Way.boolean;
   const always = isQuotedAlways(column, options);
-  const alphabet = ALPHABETS[kind];
+  // A decimal comma may be, or begin, the delimiter.
+  const alphabet = options.decimalSeparator === ',' && DECIMAL_KINDS.has(kind) ? undefined : ALPHABETS[kind];
   if (alphabet === undefined) {
     const mayGrow = options.escapeFormulas && mayBeFormula(column);
     if (always) return quoting.isSimple && !mayGrow ? Way.quote : Way.call;

@@ -51,7 +51,7 @@ export const JSON_FRAMES: { readonly [Layout in JsonOptions['layout']]: JsonFram
  */
 export type JsonForm = 'boolean' | 'integer' | 'float' | 'document' | 'timestamp' | 'plain' | 'text';
 
-export function jsonForm({ kind }: Column, { numbers }: JsonOptions): JsonForm {
+export function jsonForm({ kind }: Column, { numbers }: Pick<JsonOptions, 'numbers'>): JsonForm {
   if (numbers === 'string' && (kind === 'int64' || kind === 'numeric')) return 'plain';
   return FORMS[kind];
 }

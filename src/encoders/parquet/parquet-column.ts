@@ -58,7 +58,7 @@ export function parquetColumns(columns: readonly Column[], options: ParquetOptio
   return columns.map(column => parquetColumn(column, options));
 }
 
-function parquetColumn(column: Column, options: ParquetOptions): ParquetColumn {
+export function parquetColumn(column: Column, options: ParquetOptions): ParquetColumn {
   const { name, kind, element } = column;
   const of = (kind: Exclude<ParquetKind, 'decimal'>): ParquetColumn => ({
     name,

@@ -79,7 +79,11 @@ export class ParquetEncoder implements BufferingEncoder {
       const next = this.#room.rowsThatFit(batch, rows, index, most, out);
       if (next === index) break;
       this.#refuseTooLarge(rowBytes(batch, rows[index]!), MAX_ROW_BYTES);
-      this.#take(batch, rows, index, next);
+      if (!this.#filler.take(batch, rows, index, next)) {
+        const row = this.#rowsBefore + this.#rows + 1;
+        throw refusal(this.#columns, { batch, rows, from: index, to, row });
+      }
+      this.#rows += next - index;
       const { dataBytes } = this.#filler;
       // Above the limit there is one row alone.
       this.#refuseTooLarge(dataBytes, MAX_ROW_DATA_BYTES);
@@ -134,15 +138,6 @@ export class ParquetEncoder implements BufferingEncoder {
     throw notExpressible(
       `row ${row} of the file has ${bytes} bytes, and the Parquet writer has memory for ${MAX_ROW_DATA_BYTES}`,
     );
-  }
-
-  #take(batch: RowBatch, rows: Int32Array, from: number, to: number): void {
-    const refused = this.#filler.take(batch, rows, from, to);
-    if (refused) {
-      const { column, field, row } = refused;
-      throw refusal(column, field, this.#rowsBefore + this.#rows + row + 1);
-    }
-    this.#rows += to - from;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { RowBatch } from '../../row-batch.ts';
+import { ArrayJson } from '../array-json.ts';
 import type { OutputBuffer } from '../encoder.ts';
-import { ArrayJson } from './fill/array-json.ts';
 import type { ParquetColumn } from './parquet-column.ts';
 import { type RowGroupBound, rowGroupBound } from './row-group-bound.ts';
 

@@ -25,20 +25,31 @@ export function keyWarnings({ counts, samples }: HashDiff): RunWarning[] {
   return warnings;
 }
 
-const COERCIONS: { readonly [Type in ResolvedFormat['type']]?: string } = {
-  json: 'JSON has no number for NaN and the infinities, which were written as strings',
-  xml: 'XML cannot hold some characters, which were replaced by U+FFFD',
+const COERCIONS: { readonly [Type in ResolvedFormat['type']]: string } = {
+  csv: 'line breaks within fields, or characters that the encoding does not have, were written as the options say',
+  json: 'JSON has no number for NaN and the infinities',
+  xml: 'XML cannot hold some characters',
+  parquet: 'Parquet cannot hold some values',
+};
+
+/** What becomes of values by default and by `onUnrepresentable: replace`. */
+const REPLACEMENTS: { readonly [Type in ResolvedFormat['type']]?: string } = {
+  json: 'which were written as strings',
+  xml: 'which were replaced by U+FFFD',
+  parquet: 'for which the nearest ones were written, or NULL for a number',
 };
 
 /** Values that the format could hold only as something else, by column. */
 export function coercionWarnings(
   coerced: ReadonlyMap<string, number>,
-  format: ResolvedFormat['type'],
+  { type, onUnrepresentable }: Pick<ResolvedFormat, 'type' | 'onUnrepresentable'>,
 ): RunWarning[] {
   if (coerced.size === 0) return [];
   const shown = Array.from(coerced, ([column, count]) => {
     return `${count} ${count === 1 ? 'value' : 'values'} in column "${column}"`;
   });
-  const what = COERCIONS[format] ?? `${format} cannot hold some values, which were written as it can`;
+  const instead =
+    onUnrepresentable === 'null' && type !== 'csv' ? 'for which NULL was written' : REPLACEMENTS[type];
+  const what = [COERCIONS[type], instead].filter(text => text !== undefined).join(', ');
   return [{ code: 'VALUE_COERCED', message: `${what}: ${shown.join(', ')}` }];
 }

@@ -1,6 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
 import type { CsvFormat } from '../../config/schema/schema-formats.ts';
+import { type CharacterEncoding, characterSetOf } from '../../encoders/conversions/character-set.ts';
+import { withoutLineBreaks } from '../../encoders/conversions/value-conversions.ts';
 import { ColumnCheck } from './column-check.ts';
 import type { ExpectedFile, FileContents } from './file-reader.ts';
 
@@ -8,7 +10,8 @@ export async function readCsv(
   bytes: AsyncIterable<Buffer>,
   { format, columns }: ExpectedFile<Readonly<CsvFormat>>,
 ): Promise<FileContents> {
-  const check = new ColumnCheck(columns, { mayOmit: false });
+  const names = format.lineBreaks === 'space' ? columns?.map(withoutLineBreaks) : columns;
+  const check = new ColumnCheck(names, { mayOmit: false });
   let records = 0;
   const parser = parse({
     delimiter: format.delimiter,
@@ -28,7 +31,21 @@ export async function readCsv(
       return null;
     },
   });
-  await pipeline(bytes, parser.resume());
+  const { encoding = 'utf-8' } = format;
+  // The parser knows UTF-8 alone, and takes what follows a byte order mark.
+  const source = encoding === 'utf-8' ? bytes : decoded(bytes, encoding);
+  await pipeline(source, parser.resume());
   if (format.header && records === 0) throw new Error('there is no header');
   return { rows: format.header ? records - 1 : records, columnProblem: check.problem };
+}
+
+async function* decoded(bytes: AsyncIterable<Buffer>, encoding: CharacterEncoding): AsyncGenerator<string> {
+  if (encoding !== 'utf-16le') {
+    const set = characterSetOf(encoding);
+    for await (const chunk of bytes) yield set.decode(chunk);
+    return;
+  }
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
+  yield decoder.decode();
 }

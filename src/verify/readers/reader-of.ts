@@ -12,12 +12,18 @@ export interface ChosenReader {
 const EXTENSION = /\.(csv|json|ndjson|xml|parquet)(\.gz)?$/;
 
 /**
- * The reader of a file, by the extension of its name, since the configuration may have
- * changed since. The options are those that the configuration has now, where it is for
- * the same kind of file, else the defaults. Parsers are loaded here, when the first file
- * needs them. `undefined` where there is no reader.
+ * The reader of a file: that of the format as configured where an extension of the
+ * user's own says nothing of it, else by the extension of its name, since the
+ * configuration may have changed since. The options are those that the configuration
+ * has now, where it is for the same kind of file, else the defaults. Parsers are loaded
+ * here, when the first file needs them. `undefined` where there is no reader.
  */
 export async function readerOf(name: string, configured: FileFormat): Promise<ChosenReader | undefined> {
+  const isOwn = name.toLowerCase().endsWith(extensionOf(configured).toLowerCase());
+  if (configured.extension !== undefined && isOwn) {
+    const gzip = configured.type !== 'parquet' && configured.compression === 'gzip';
+    return { format: configured, gzip, read: await load(configured.type) };
+  }
   const [, kind, gz] = EXTENSION.exec(name) ?? [];
   if (kind === undefined) return undefined;
   const gzip = gz !== undefined;

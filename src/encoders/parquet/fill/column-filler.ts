@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { RowBatch } from '../../../row-batch.ts';
+import { ArrayJson } from '../../array-json.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
-import { ArrayJson } from './array-json.ts';
 import { ColumnMemory, TILE_BYTES, Word } from './column-memory.ts';
 import { Crates } from './crates.ts';
 import { exactFloat32 } from './float32.ts';
@@ -56,14 +56,6 @@ export interface FilledRows {
   readonly crates: ArrayBuffer[];
 }
 
-/** A value that its column cannot hold exactly. */
-export interface RefusedField {
-  readonly column: ParquetColumn;
-  readonly field: Buffer;
-  /** Rows before it that were given in the same call. */
-  readonly row: number;
-}
-
 interface LargeField {
   readonly index: number;
   readonly field: Buffer;
@@ -99,21 +91,20 @@ export class ColumnFiller {
 
   /**
    * Takes `rows[from] … rows[to - 1]`.
-   * @returns the first field that cannot be taken, after which nothing can be
+   * @returns whether every field could be taken; otherwise nothing can be any more
    */
   // hot: bench/encoders. Invariant: the rows before `index` are taken.
-  take(batch: RowBatch, rows: Int32Array, from: number, to: number): RefusedField | undefined {
+  take(batch: RowBatch, rows: Int32Array, from: number, to: number): boolean {
     for (let index = from; index < to; ) {
       const row = rows[index]!;
       const size = batch.rowBounds[2 * row + 1]! - batch.rowBounds[2 * row]!;
       const isAlone = size > TILE_BYTES;
       const end = isAlone ? index + 1 : this.#copyIn(batch, rows, index, to);
       const large = isAlone ? this.#copyLargeIn(batch, row, size) : [];
-      const refused = this.#fill(end - index, index - from) ?? this.#takeLarge(large, index - from);
-      if (refused) return refused;
+      if (!this.#fill(end - index) || !this.#takeLarge(large)) return false;
       index = end;
     }
-    return undefined;
+    return true;
   }
 
   /** What was taken, and begins the next row group. */
@@ -224,11 +215,10 @@ export class ColumnFiller {
   }
 
   /** Each gets a page of its own. */
-  #takeLarge(fields: readonly LargeField[], rowsBefore: number): RefusedField | undefined {
+  #takeLarge(fields: readonly LargeField[]): boolean {
     for (const { index, field } of fields) {
-      const column = this.#columns[index]!;
-      const value = largeValue(column, field);
-      if (value === undefined) return { column, field, row: rowsBefore };
+      const value = largeValue(this.#columns[index]!, field);
+      if (value === undefined) return false;
       this.#set(index, Word.skipped, 0);
       if (this.#get(index, Word.rows) > 0) this.#seal(index);
       const valueBytes = 4 + value.length;
@@ -240,27 +230,19 @@ export class ColumnFiller {
       value.copy(this.#memory, scratchAt, 0, 64);
       this.#exports.boundLarge(index, scratchAt, value.length);
     }
-    return undefined;
+    return true;
   }
 
-  #fill(count: number, rowsBefore: number): RefusedField | undefined {
-    const { boundsAt, startsAt, lengthsAt, stride } = this.#layout;
+  #fill(count: number): boolean {
+    const { boundsAt } = this.#layout;
     const exports = this.#exports;
     exports.locate(boundsAt, count);
     exports.sample(count);
     for (let index = 0; ; ) {
       index = exports.fillColumns(index, count);
       const stop = exports.stop();
-      if (stop === Stop.done) return undefined;
-      if (stop === Stop.pageFull) {
-        this.#seal(index);
-        continue;
-      }
-      const row = exports.refused();
-      const word = (index * stride + row) * 4;
-      const start = this.#words[(startsAt + word) >> 2]!;
-      const field = this.#memory.subarray(start, start + this.#words[(lengthsAt + word) >> 2]!);
-      return { column: this.#columns[index]!, field, row: rowsBefore + row };
+      if (stop !== Stop.pageFull) return stop === Stop.done;
+      this.#seal(index);
     }
   }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import { ArrayJson } from '../../array-json.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
-import { ArrayJson } from './array-json.ts';
 import { HEX } from './hex.ts';
 
 /**

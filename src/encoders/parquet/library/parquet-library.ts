@@ -88,7 +88,14 @@ export class ParquetLibraryEncoder implements BufferingEncoder {
   encode(batch: RowBatch, rows: Int32Array, from: number, to: number, out: OutputBuffer): number {
     if (this.#rowGroups === MAX_ROW_GROUPS) return from;
     const next = this.#room.rowsThatFit(batch, rows, from, to, out);
-    for (let index = from; index < next; index++) this.#rows.push(this.#storedRow(batch, rows[index]!));
+    for (let index = from; index < next; index++) {
+      const stored = this.#storedRow(batch, rows[index]!);
+      if (stored === undefined) {
+        const row = this.#rowsBefore + this.#rows.length + 1;
+        throw refusal(this.#columns, { batch, rows, from: index, to, row });
+      }
+      this.#rows.push(stored);
+    }
     if (next > from) this.#room.taken(next - from, this.#dataBytes, out);
     return next;
   }
@@ -110,14 +117,15 @@ export class ParquetLibraryEncoder implements BufferingEncoder {
     return appended;
   }
 
-  #storedRow(batch: RowBatch, row: number): StoredRow {
+  /** @returns `undefined` where the file cannot hold a value of the row */
+  #storedRow(batch: RowBatch, row: number): StoredRow | undefined {
     const { bytes } = batch;
     const stored: StoredRow = {};
     let at = batch.rowBounds[2 * row]!;
-    this.#columns.forEach((column, index) => {
+    for (const [index, column] of this.#columns.entries()) {
       const length = bytes.readInt32BE(at);
       at += 4;
-      if (length < 0) return;
+      if (length < 0) continue;
       const field = bytes.subarray(at, at + length);
       at += length;
       if (length > constants.MAX_STRING_LENGTH) {
@@ -125,10 +133,10 @@ export class ParquetLibraryEncoder implements BufferingEncoder {
         throw notExpressible(`${message}; the library engine cannot write it`, 'use engine: fast');
       }
       const value = physicalValue(field, column);
-      if (value === undefined) throw refusal(column, field, this.#rowsBefore + this.#rows.length + 1);
+      if (value === undefined) return undefined;
       if (column.width === 0) this.#dataBytes += (value as Buffer).length;
       stored[`c${index}`] = value;
-    });
+    }
     return stored;
   }
 }

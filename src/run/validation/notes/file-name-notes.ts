@@ -12,6 +12,8 @@ export function fileNameNotes({ activation: { fileName, format } }: NoteGround):
   const last = parseTemplate(fileName).at(-1);
   if (last === undefined || !('literal' in last)) return [];
   const extension = extensionOf(format);
+  // Who wants none has said so.
+  if (extension === '') return [];
   const { stem } = splitExtension(last.literal, extension);
   const [ending] = KNOWN_ENDING.exec(stem) ?? [];
   if (ending === undefined) return [];

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ArrayJson } from '../../../../src/encoders/parquet/fill/array-json.ts';
-import { arrayJson } from '../../../../src/encoders/parquet/library/parquet-array-json.ts';
-import type { ColumnKind, ElementFacts } from '../../../../src/row-batch.ts';
+import { ArrayJson } from '../../src/encoders/array-json.ts';
+import { arrayJson } from '../../src/encoders/parquet/library/parquet-array-json.ts';
+import type { ColumnKind, ElementFacts } from '../../src/row-batch.ts';
 
 const of = (kind: ColumnKind, delimiter = ',', element?: ElementFacts): ElementFacts => ({
   kind,

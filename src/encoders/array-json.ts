@@ -1,4 +1,4 @@
-import type { ColumnKind, ElementFacts } from '../../../row-batch.ts';
+import type { ColumnKind, ElementFacts } from '../row-batch.ts';
 
 /**
  * PostgreSQL's text of an array as JSON text: `{1,NULL,-2}` is `[1,null,-2]`,
@@ -7,7 +7,7 @@ import type { ColumnKind, ElementFacts } from '../../../row-batch.ts';
  * that are arrays themselves (of a domain) are JSON arrays; every other element is a
  * string that holds the database's text, as NaN and the infinities are. Lower bounds
  * other than 1, `[0:1]={…}`, have no place in JSON and are left out, as `array_to_json`
- * does.
+ * does. With `wideNumbers: string` numbers of 64 bits and numerics are strings as well.
  */
 type ElementForm = 'number' | 'boolean' | 'json' | 'string' | 'array';
 
@@ -47,8 +47,15 @@ const FORMS: Partial<Record<ColumnKind, ElementForm>> = {
   json: 'json',
 };
 
+const WIDE: ReadonlySet<ColumnKind> = new Set(['int64', 'numeric']);
+
+type WideNumbers = 'number' | 'string';
+
 export class ArrayJson {
-  static readonly #byElement = new WeakMap<ElementFacts, ArrayJson>();
+  static readonly #byElement = {
+    number: new WeakMap<ElementFacts, ArrayJson>(),
+    string: new WeakMap<ElementFacts, ArrayJson>(),
+  };
   readonly #form: ElementForm;
   readonly #delimiter: number;
   /** For elements that are arrays themselves. */
@@ -56,16 +63,18 @@ export class ArrayJson {
   /** An element without its quotes and backslashes. */
   #element = Buffer.alloc(256);
 
-  static of(element: ElementFacts): ArrayJson {
-    const known = ArrayJson.#byElement.get(element) ?? new ArrayJson(element);
-    ArrayJson.#byElement.set(element, known);
+  static of(element: ElementFacts, wideNumbers: WideNumbers = 'number'): ArrayJson {
+    const byElement = ArrayJson.#byElement[wideNumbers];
+    const known = byElement.get(element) ?? new ArrayJson(element, wideNumbers);
+    byElement.set(element, known);
     return known;
   }
 
-  private constructor({ kind, delimiter, element }: ElementFacts) {
-    this.#form = element ? 'array' : (FORMS[kind] ?? 'string');
+  private constructor({ kind, delimiter, element }: ElementFacts, wideNumbers: WideNumbers) {
+    const form = wideNumbers === 'string' && WIDE.has(kind) ? 'string' : FORMS[kind];
+    this.#form = element ? 'array' : (form ?? 'string');
     this.#delimiter = delimiter.charCodeAt(0);
-    this.#inner = element && new ArrayJson(element);
+    this.#inner = element && new ArrayJson(element, wideNumbers);
   }
 
   /**

@@ -1,0 +1,19 @@
+import type { CharacterEncoding } from './character-set.ts';
+
+/** What is done with a value that a file cannot hold. */
+export type Otherwise = 'fail' | 'null' | 'replace';
+
+/**
+ * What a format writes otherwise than the database sent it; all is optional, and nothing
+ * is the default.
+ */
+export interface ConversionOptions {
+  readonly type: 'csv' | 'json' | 'xml' | 'parquet';
+  readonly lineBreaks?: 'keep' | 'space';
+  readonly decimalSeparator?: '.' | ',';
+  readonly binary?: 'postgres' | 'hex' | 'base64';
+  readonly arrays?: 'postgres' | 'json';
+  readonly numbers?: 'number' | 'string';
+  readonly encoding?: CharacterEncoding;
+  readonly onUnrepresentable?: Otherwise;
+}
