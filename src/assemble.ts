@@ -1,5 +1,5 @@
 import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './config/activation.ts';
-import { containerKey } from './config/checks/rules.ts';
+import { placeOf } from './config/destinations/destinations.ts';
 import { withConversions } from './encoders/conversions/converting-encoder.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import {
@@ -20,7 +20,7 @@ export interface Assembly {
   readonly source: RowSource;
   readonly store: Destination;
   /**
-   * Account and container, as text that is equal for equal containers; holds no secret.
+   * Where files go, as text that is equal for equal places; holds no secret.
    */
   readonly target: string;
   readonly contentType: string;
@@ -39,7 +39,7 @@ export async function assemble(
   return {
     source: await createSource(activation),
     store: await openDestination(destination, options),
-    target: containerKey(destination) ?? destination.container,
+    target: placeOf(destination) ?? destination.name,
     contentType: contentTypeOf(format),
     createEncoder: await loadEncoder(activation),
   };
@@ -90,6 +90,11 @@ export async function openDestination(
 ): Promise<Destination> {
   const create = await partOf(destination).open();
   return create(destination, options);
+}
+
+/** That files can be written to a destination, in words. */
+export function readyText(destination: ResolvedDestination): string {
+  return partOf(destination).ready(destination);
 }
 
 /** When the credentials of a destination expire, where they say so. */

@@ -56,6 +56,8 @@ export interface DestinationOptions {
 
 export interface DestinationPart<Place> {
   readonly open: () => Promise<(destination: Place, options: DestinationOptions) => Destination>;
+  /** That files can be written there, in words. */
+  readonly ready: (destination: Place) => string;
   /** When its credentials expire, where they say so. */
   readonly expiresOn: (destination: Place) => Date | undefined;
 }
@@ -154,6 +156,15 @@ export const DESTINATIONS: {
       const { AzureBlobStore } = await import('./sinks/azure/azure-blob-store.ts');
       return (destination, options) => new AzureBlobStore({ ...destination, ...options });
     },
+    ready: ({ container, name }) => `container ${container} of ${name} answers`,
     expiresOn: sasExpiry,
+  },
+  folder: {
+    open: async () => {
+      const { FolderStore } = await import('./sinks/folder/folder-store.ts');
+      return ({ path }, { signal }) => new FolderStore(path, signal);
+    },
+    ready: ({ path, name }) => `folder ${path} of ${name} can be written`,
+    expiresOn: () => undefined,
   },
 };

@@ -55,8 +55,10 @@ export type ResolvedSource = Named<WithUnits<SourceConfig>>;
 export type ResolvedPostgresSource = Extract<ResolvedSource, { type: 'postgres' }>;
 export type ResolvedJsonSource = Extract<ResolvedSource, { type: 'json' }>;
 
+type WithoutBlob<Destination> = Destination extends unknown ? Omit<Destination, 'blob'> : never;
+
 /** Where files go. `folder` is '' or ends with one `/`. */
-export type ResolvedDestination = Named<Omit<WithUnits<DestinationConfig>, 'blob'>> & {
+export type ResolvedDestination = Named<WithoutBlob<WithUnits<DestinationConfig>>> & {
   readonly proxies: Proxies;
 };
 
@@ -102,6 +104,8 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly schedule: readonly ResolvedScheduleEntry[];
   /** Folder of state, run journal and history, absolute. */
   readonly dataDirectory: string;
+  /** The local folder that this one run exports to, in the place of the destination. */
+  readonly to?: string;
   /** What notifications go by; the destination has the same. */
   readonly proxies: Proxies;
   /**
@@ -163,11 +167,10 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const modelName = segment?.model ?? ownModel ?? '';
   const model = lookUp(config.models, 'model', modelName);
   const source = lookUp(config.sources, 'source', model.source);
-  const { blob: destinationBlob, ...destination } = lookUp(
-    config.destinations,
-    'destination',
-    destinationName,
-  );
+  const { blob: destinationBlob, ...destination } = {
+    blob: undefined,
+    ...lookUp(config.destinations, 'destination', destinationName),
+  };
   const { proxies = NO_PROXIES, queryValues } = config;
 
   return {

@@ -10,6 +10,7 @@ import type { ResolvableConfig } from './activation.ts';
 import { checkConfig } from './checks/checks.ts';
 import { ConfigInvalidError, describeAllowed, isSecretPath, ProblemWriter } from './checks/problems.ts';
 import { deepFreeze } from './deep-freeze.ts';
+import { locatedDestination } from './destinations/destinations.ts';
 import { postgresAddress } from './postgres/postgres-address.ts';
 import { type Config, configSchema, type ParsedConfig } from './schema/schema.ts';
 import { Redactor, Secret } from './secrets.ts';
@@ -28,7 +29,9 @@ import { resolveReferences } from './tree/resolve-references.ts';
 import { concerns, withStandIns } from './tree/stand-ins.ts';
 
 export interface CheckedConfig {
-  /** Deeply frozen. `dataDirectory` and the paths of json sources are absolute. */
+  /**
+   * Deeply frozen. `dataDirectory` and the paths of sources and destinations are absolute.
+   */
   readonly config: ResolvableConfig;
   /** Knows every secret of the configuration. */
   readonly redactor: Redactor;
@@ -146,6 +149,12 @@ function completed(config: ParsedConfig, root: LocatedMap, context: ReferenceCon
     ...config,
     dataDirectory: resolve(context.directory, config.dataDirectory),
     sources: Object.fromEntries(sources) as Config['sources'],
+    destinations: Object.fromEntries(
+      Object.entries(config.destinations).map(([name, destination]) => [
+        name,
+        locatedDestination(destination, context.directory),
+      ]),
+    ),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { azureAccount } from '../config/schema/schema-destinations.ts';
+import { placeOf } from '../config/destinations/destinations.ts';
 import type { ActivationConfiguration } from './operations.ts';
 import type { Scheduler } from './parts.ts';
 import { scheduleText, scheduleWords } from './schedule/schedule-words.ts';
@@ -23,7 +23,7 @@ export function activationConfiguration(
     ...(model.sql !== '' && { sql: clean(model.sql) }),
     ...(where !== undefined && { where: clean(where) }),
     primaryKey: model.primaryKey,
-    url: `${azureAccount(destination).endpoint}/${destination.container}/${destination.folder}`,
+    url: `${placeOf(destination)}/${destination.folder}`,
     fileName,
     schedule: schedule.map(entry => ({ entry: scheduleText(entry), words: scheduleWords(entry) })),
     upcoming: (scheduler?.upcoming(name, UPCOMING) ?? []).map(at => at.toISOString()),

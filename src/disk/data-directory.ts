@@ -38,3 +38,9 @@ export function runsFolder(dataDirectory: string, activation: string): string {
 export function decisionPath(dataDirectory: string, activation: string, run: string): string {
   return join(runsFolder(dataDirectory, activation), run, 'commit.json');
 }
+
+/**
+ * What Sluice keeps for itself in a folder that is a destination, on the same file system
+ * as the files.
+ */
+export const STORE_FOLDER = '.sluice-store';

@@ -6,8 +6,8 @@ import { syncFolder } from './sync-folder.ts';
  * Makes a folder, with those above it that are not there, so that a power cut takes none
  * of them away again.
  */
-export async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
+export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
   // Each new name stands in the folder above.
   for (let made = path; ; made = dirname(made)) {

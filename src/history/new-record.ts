@@ -13,7 +13,7 @@ export interface NewRecordRequest {
 
 /** The record of a run that nothing is known of yet. */
 export function newRecord(
-  { name, runType, syncMode }: ResolvedActivation,
+  { name, runType, syncMode, to }: ResolvedActivation,
   { trigger, instant, full }: NewRecordRequest,
 ): RunRecord {
   return {
@@ -23,6 +23,7 @@ export function newRecord(
     state: 'queued',
     runType,
     syncMode,
+    ...(to !== undefined && { to }),
     full: isFullAsked(runType, full),
     generation: 0,
     previousGeneration: 0,

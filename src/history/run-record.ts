@@ -11,6 +11,8 @@ export interface RunRecord {
   readonly state: RunState;
   readonly runType: 'full_only' | 'full_then_delta';
   readonly syncMode: 'snapshot' | 'upsert' | 'insert' | 'difference';
+  /** The local folder that `run --to` named, in the place of the destination. */
+  readonly to?: string;
   /**
    * Whether every row was exported rather than the changes since the baseline; before the
    * run has looked at it, whether that was asked for.

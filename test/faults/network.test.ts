@@ -253,6 +253,7 @@ function fromThen(matches: (request: BlobRequest) => boolean, n: number, answer:
 /** With a store that waits half a second for an answer, and two for a success. */
 function impatient(parts: ProtocolParts, subject: CheckedExport): ProtocolParts {
   const { destination } = subject.activation();
+  assert.ok(destination.type === 'azure-blob');
   const store = new AzureBlobStore({ ...destination, requestTimeoutMs: 500, retryBudgetMs: 1000 });
   return { ...parts, store };
 }

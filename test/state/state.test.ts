@@ -5,11 +5,11 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import test from 'node:test';
 import { Level } from 'level';
+import { openDestination } from '../../src/assemble.ts';
 import { Baseline } from '../../src/baseline/baseline.ts';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { newRunId } from '../../src/history/run-id.ts';
 import type { ExportResult } from '../../src/run/export-run.ts';
-import { AzureBlobStore } from '../../src/sinks/azure/azure-blob-store.ts';
 import { type BackupReport, backupState } from '../../src/state/back-up-state.ts';
 import { uploadBackup } from '../../src/state/backup-files.ts';
 import { describeState, resetState } from '../../src/state/describe-state.ts';
@@ -160,7 +160,7 @@ test('files of many megabytes go up in blocks and come back', () =>
     const { state } = await withBaseline(directory, async baseline => ({ state: baseline.state! }));
     // LevelDB takes a log with nothing after its last record as it is.
     await writeFile(join(directory, '999999.log'), Buffer.alloc(9_000_000));
-    const store = new AzureBlobStore({ ...activation.destination, signal });
+    const store = await openDestination(activation.destination, { signal });
     const id = newRunId(new Date());
     await uploadBackup({
       store,
@@ -244,7 +244,7 @@ test('a baseline whose rows have another digest or count than its state says is 
     await level.put(key, changed(page));
     await level.close();
     await assert.rejects(backup(activation), { code: 'STATE_DAMAGED', message: /have the digest/ });
-    const store = new AzureBlobStore({ ...activation.destination, signal });
+    const store = await openDestination(activation.destination, { signal });
     const { state } = await withBaseline(directory, async baseline => ({ state: baseline.state! }));
     const damaged = newRunId(new Date());
     await uploadBackup({

@@ -63,7 +63,12 @@ export class Exporter {
       version: 1,
       dataDirectory: this.dataDirectory,
       sources: { db: { type: 'postgres', url: this.database.url, ...source } },
-      destinations: { lake: { type: 'azure-blob', container, auth: { connectionString }, ...destination } },
+      destinations: {
+        lake:
+          destination?.['type'] === undefined
+            ? { type: 'azure-blob', container, auth: { connectionString }, ...destination }
+            : destination,
+      },
       models: { m: { source: 'db', ...model } },
       ...(daemon === undefined ? {} : { daemon }),
       ...(where === undefined ? {} : { segments: { s: { model: 'm', where } } }),

@@ -1,5 +1,7 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
-import { EXIT } from '../../errors.ts';
+import { EXIT, SluiceError } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
 import type { RunOnDaemonOptions } from '../daemon-client/run-on-daemon.ts';
@@ -12,6 +14,8 @@ import { reportRun } from '../terminal/report-run.ts';
 export interface RunOptions extends RunOnDaemonOptions {
   /** URL of the daemon that is to make the runs. */
   readonly on?: string;
+  /** A local folder in the place of the destination; made where it is missing. */
+  readonly to?: string;
 }
 
 /**
@@ -27,12 +31,16 @@ export async function run(
     const { runOnDaemon } = await import('../daemon-client/run-on-daemon.ts');
     return runOnDaemon(options.on, names, options, context);
   }
-  const { config } = await openConfig(context);
+  // Nothing is asked of a destination that another one stands in for.
+  const isUnneeded = ([section]: readonly (string | number)[]) => section === 'destinations';
+  const { config } = await openConfig(context, options.to === undefined ? undefined : isUnneeded);
+  const place = options.to === undefined ? undefined : await placeToExportTo(options.to);
   const activations: ResolvedActivation[] = [];
   const refused: number[] = [];
   for (const name of options.all ? Object.keys(config.activations) : names) {
     try {
-      activations.push(resolveActivation(config, name));
+      const activation = resolveActivation(config, name);
+      activations.push(place === undefined ? activation : place(activation));
     } catch (error) {
       noteFailure(terminal, error, { verbose });
       refused.push(exitCodeOfError(error));
@@ -57,6 +65,21 @@ export async function run(
     interruption.release();
   }
   return gravest(codes);
+}
+
+/** Makes the folder, and gives what puts it in the place of a destination. */
+async function placeToExportTo(
+  folder: string,
+): Promise<(activation: ResolvedActivation) => ResolvedActivation> {
+  const path = resolve(folder);
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    const message = `--to ${folder}: ${(cause as Error).message}`;
+    throw new SluiceError('USAGE', message, { cause, hint: 'name a folder that can be made or written' });
+  }
+  const { exportTo } = await import('../../run/export-to.ts');
+  return activation => exportTo(activation, path);
 }
 
 async function runOne(

@@ -10,6 +10,12 @@ export function defineRunning(program: Command, act: Act): void {
     .option('--all', 'every activation of the configuration')
     .option('--full', 'export every row and begin a new baseline')
     .option('--allow-removals', 'publish what a safety gate would hold')
+    .addOption(
+      new Option(
+        '--to <folder>',
+        'export every row to a local folder, and leave destination and baseline alone',
+      ).conflicts(['on', 'full', 'allowRemovals']),
+    )
     .option(...ON_DAEMON)
     .option('--json', 'print the record of each run as one line of JSON, and nothing else')
     .addHelpText(
@@ -17,6 +23,7 @@ export function defineRunning(program: Command, act: Act): void {
       examples(
         'sluice run customers_to_lake',
         'sluice run --all --json',
+        'sluice run customers_to_lake --to ./out',
         'sluice run customers_to_lake --on http://127.0.0.1:7345',
       ),
     )

@@ -9,7 +9,7 @@ import {
 import type { LoadedConfig } from '../../config/load.ts';
 import { previewActivation } from '../../run/preview.ts';
 import { unexpectedError } from '../../system-errors.ts';
-import { containerUrl, usedDestinations } from './destinations.ts';
+import { destinationUrl, remoteDestinations } from './destinations.ts';
 import type { Finding } from './finding.ts';
 
 /** Schedules and records that differ by more than this confuse whoever reads them. */
@@ -31,7 +31,7 @@ export async function clockFindings(config: LoadedConfig['config'], signal: Abor
     ...[...sources]
       .filter(([, { source }]) => 'address' in source)
       .map(([name, activation]) => compare(`source ${name}`, () => timeOfSource(activation, signal))),
-    ...usedDestinations(config).map(destination =>
+    ...remoteDestinations(config).map(destination =>
       compare(`destination ${destination.name}`, () => timeOfDestination(destination, signal)),
     ),
   ]);
@@ -68,7 +68,7 @@ async function timeOfSource(activation: ResolvedActivation, signal: AbortSignal)
 
 /** Every answer of HTTP has the time, also one that refuses: no credentials are sent. */
 function timeOfDestination(destination: ResolvedDestination, signal: AbortSignal): Promise<number> {
-  const url = containerUrl(destination);
+  const url = destinationUrl(destination);
   const { agent } = routeTo(url, destination.proxies);
   const { request } = url.protocol === 'https:' ? https : http;
   const ended = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);

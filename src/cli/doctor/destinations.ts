@@ -1,18 +1,19 @@
 import { type ResolvedDestination, resolveActivation } from '../../config/activation.ts';
-import { containerKey } from '../../config/checks/rules.ts';
+import { placeOf } from '../../config/destinations/destinations.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { SluiceError } from '../../errors.ts';
 
-/** The destinations of all activations, each once. */
-export function usedDestinations(config: LoadedConfig['config']): ResolvedDestination[] {
+/** The destinations of all activations that are reached over the network, each once. */
+export function remoteDestinations(config: LoadedConfig['config']): ResolvedDestination[] {
   const resolved = Object.keys(config.activations).map(name => resolveActivation(config, name));
-  return [...new Map(resolved.map(({ destination }) => [destination.name, destination])).values()];
+  const used = new Map(resolved.map(({ destination }) => [destination.name, destination]));
+  return [...used.values()].filter(destination => !placeOf(destination)?.startsWith('file:'));
 }
 
 /** Without credentials. */
-export function containerUrl(destination: ResolvedDestination): URL {
-  const key = containerKey(destination);
-  if (key !== undefined) return new URL(key);
+export function destinationUrl(destination: ResolvedDestination): URL {
+  const place = placeOf(destination);
+  if (place !== undefined) return new URL(place);
   const message = `the destination ${destination.name} has no address that can be used`;
   throw new SluiceError('CONFIG_INVALID', message, { stage: 'destination' });
 }

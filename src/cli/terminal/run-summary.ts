@@ -13,6 +13,7 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
     record.runType === 'full_only' ? 'full' : `${full ? 'full' : 'delta'}, ${record.syncMode}${made}`;
   const took = record.endedAt === undefined ? '' : ` in ${formatDuration(elapsedMs(record))}`;
   const lines = [`${title}${took} (${kind}; run ${run})`];
+  if (record.to !== undefined) lines.push(`  to ${terminal.clean(record.to)}`);
   lines.push(`  ${countsLine(record)}`);
   if (files.length > 0) {
     const rows = files.map(file => [

@@ -8,6 +8,7 @@
 
 import type * as z from 'zod';
 import { FILE } from '../completion.ts';
+import { destinationRules, placeOf } from '../destinations/destinations.ts';
 import { extensionOf, fileKinds, normalizeFolder, parseTemplate } from '../file-name.ts';
 import { addressFaults } from '../postgres/postgres-address.ts';
 import {
@@ -31,17 +32,8 @@ import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts
 import { controlPatterns, successPatterns } from './completion-patterns.ts';
 import { knownNames } from './nearest-name.ts';
 import { describeAllowed, type ProblemWriter } from './problems.ts';
-import {
-  ACTIVATION_RULES,
-  containerKey,
-  DAEMON_RULES,
-  DESTINATION_RULES,
-  type Finding,
-  fileNameFault,
-  MODEL_RULES,
-  nameFault,
-  type Rule,
-} from './rules.ts';
+import { type Finding, nameFault, type Rule } from './rule.ts';
+import { ACTIVATION_RULES, DAEMON_RULES, fileNameFault, MODEL_RULES } from './rules.ts';
 
 /** An entry of the configuration as far as it could be understood. */
 interface Entry<T> {
@@ -137,7 +129,9 @@ class Checker {
 
   check(): void {
     this.#checkAddresses();
-    for (const entry of this.#sections.destinations.values()) this.#apply(DESTINATION_RULES, entry);
+    for (const entry of this.#sections.destinations.values()) {
+      if (entry.value.type !== undefined) this.#apply(destinationRules(entry.value.type), entry);
+    }
     for (const entry of this.#sections.models.values()) this.#apply(MODEL_RULES, entry);
     for (const entry of this.#sections.activations.values()) this.#apply(ACTIVATION_RULES, entry);
     const daemonNode = this.#root.entries.get('daemon');
@@ -339,17 +333,17 @@ class Checker {
       this.#report(namePath, `is ${this.#writer.show(namePath, fileName)}; a file name ${fault}`);
       return [];
     }
-    const container = destination && isWhole(destination) ? containerKey(destination.value) : undefined;
+    const destinationPlace = destination && isWhole(destination) ? placeOf(destination.value) : undefined;
     if (
       destination === undefined ||
-      container === undefined ||
+      destinationPlace === undefined ||
       !sound.has('format') ||
       !sound.has('syncMode')
     )
       return [];
     const kinds = fileKinds((sound.has('runType') && value.runType) || 'full_then_delta');
     const source = { ...shared, folder: normalizeFolder(folder), kinds };
-    const place = { container, owner: name, folderPath: [...destination.path, 'folder'] };
+    const place = { container: destinationPlace, owner: name, folderPath: [...destination.path, 'folder'] };
     const named = [{ ...place, path: namePath, patterns: namePatterns(source) }];
     const { success, control } = (sound.has('completion') && value.completion) || {};
     const isSound = (template: string): boolean => nameFault(() => parseTemplate(template)) === undefined;

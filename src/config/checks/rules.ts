@@ -1,55 +1,15 @@
 /**
  * Rules that look at several keys at once, as data: which keys a rule reads, and what is
  * wrong with them.
- *
- * A rule runs only when every key that it reads passed the schema, so that one slip of
- * the pen is one problem.
  */
 
 import { isAscii } from 'node:buffer';
-import { AddressFault } from '../../addresses/address-fault.ts';
 import { contentFault, FILE, resolveCompletionName } from '../completion.ts';
-import {
-  FileNameInvalidError,
-  type FileNameOptions,
-  normalizeFolder,
-  partName,
-  placeholderValues,
-  resolveFileName,
-} from '../file-name.ts';
-import type {
-  ActivationConfig,
-  CsvFormat,
-  DaemonConfig,
-  DestinationConfig,
-  ModelConfig,
-} from '../schema/schema.ts';
-import { azureAccount } from '../schema/schema-destinations.ts';
+import { type FileNameOptions, partName, placeholderValues, resolveFileName } from '../file-name.ts';
+import type { ActivationConfig, CsvFormat, DaemonConfig, ModelConfig } from '../schema/schema.ts';
 import type { KeyPath } from '../tree/located-tree.ts';
 import { csvAmbiguities } from './csv-ambiguity.ts';
-
-export interface Finding {
-  /** From the entry on. */
-  readonly path: KeyPath;
-  readonly message: string;
-}
-
-/** What a rule may know of how the entry was written. */
-export interface Writing {
-  /** Keys that stand in the file, as opposed to those with a default. */
-  readonly given: ReadonlySet<string>;
-  /** A value of the entry, quoted, or `(hidden)` where it may be a secret. */
-  readonly show: (path: KeyPath, value: string) => string;
-}
-
-export interface Rule<T> {
-  readonly reads: readonly (keyof T & string)[];
-  readonly check: (entry: T, writing: Writing) => Finding | Finding[] | undefined;
-}
-
-function finding(path: KeyPath, message: string): Finding {
-  return { path, message };
-}
+import { type Finding, finding, nameFault, type Rule, type Writing } from './rule.ts';
 
 function firstRepeated(values: readonly string[]): number {
   return values.findIndex((value, index) => values.indexOf(value) !== index);
@@ -112,17 +72,6 @@ function encodingFindings(format: CsvFormat): Finding[] {
     found.push(finding(['format', option], `is not plain ASCII, and the encoding is ${encoding}`));
   }
   return found;
-}
-
-/** Why a name is refused, without the name itself; undefined when it is not. */
-export function nameFault(resolve: () => unknown): string | undefined {
-  try {
-    resolve();
-    return undefined;
-  } catch (error) {
-    if (error instanceof FileNameInvalidError) return error.reason;
-    throw error;
-  }
 }
 
 interface NameTrial extends Omit<FileNameOptions, 'instant' | 'run' | 'kind'> {
@@ -301,42 +250,6 @@ function completionFindings({ completion = {}, ifExists }: ActivationConfig, { s
   return found;
 }
 
-export const DESTINATION_RULES: readonly Rule<DestinationConfig>[] = [
-  {
-    reads: ['auth', 'accountUrl'],
-    check: ({ auth, accountUrl }) => {
-      if ('connectionString' in auth && accountUrl !== undefined) {
-        return finding(
-          ['accountUrl'],
-          'stands beside auth.connectionString, which names the account itself; keep one',
-        );
-      }
-      return undefined;
-    },
-  },
-  {
-    reads: ['auth', 'accountUrl', 'accountName', 'container', 'folder'],
-    check: destination => {
-      try {
-        azureAccount(destination);
-        return undefined;
-      } catch (error) {
-        if (error instanceof AddressFault) return finding(error.key.split('.'), error.message);
-        throw error;
-      }
-    },
-  },
-  {
-    reads: ['folder'],
-    check: ({ folder }, { show }) => {
-      const fault = nameFault(() => normalizeFolder(folder));
-      return fault === undefined
-        ? undefined
-        : finding(['folder'], `is ${show(['folder'], folder)}; a folder ${fault}`);
-    },
-  },
-];
-
 export const MODEL_RULES: readonly Rule<ModelConfig>[] = [
   {
     reads: ['sql', 'table'],
@@ -405,16 +318,3 @@ export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
         : undefined,
   },
 ];
-
-/**
- * Two destinations with the same key are the same container. Undefined where the
- * destination cannot be understood.
- */
-export function containerKey(destination: DestinationConfig): string | undefined {
-  try {
-    return `${azureAccount(destination).endpoint.toLowerCase()}/${destination.container}`;
-  } catch (error) {
-    if (error instanceof AddressFault) return undefined;
-    throw error;
-  }
-}

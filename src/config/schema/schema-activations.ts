@@ -2,8 +2,8 @@
 
 import * as z from 'zod';
 import { cronFault } from './cron.ts';
+import { blob } from './schema-blob.ts';
 import { completion } from './schema-completion.ts';
-import { blob } from './schema-destinations.ts';
 import { format } from './schema-formats.ts';
 import { notes } from './schema-notes.ts';
 import { secret } from './secret-schema.ts';

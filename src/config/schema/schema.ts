@@ -5,16 +5,17 @@
 
 import * as z from 'zod';
 import type { PostgresAddress } from '../../addresses/postgres-address.ts';
+import { destination } from '../destinations/destinations.ts';
 import { activation } from './schema-activations.ts';
 import { daemon } from './schema-daemon.ts';
-import { destination } from './schema-destinations.ts';
 import { notes } from './schema-notes.ts';
 import { model, segment, source } from './schema-sources.ts';
 import { entryName, text } from './values.ts';
 
+export type { DestinationAuth } from '../destinations/azure-blob.ts';
+export type { DestinationConfig } from '../destinations/destinations.ts';
 export type { ActivationConfig, MappedColumn, RunType, SyncMode } from './schema-activations.ts';
 export type { DaemonConfig } from './schema-daemon.ts';
-export type { DestinationAuth, DestinationConfig } from './schema-destinations.ts';
 export type { CsvFormat, FormatConfig, JsonFormat, ParquetFormat, XmlFormat } from './schema-formats.ts';
 
 /** Sections whose entries are named by the user. */

@@ -1,4 +1,4 @@
-import { createSource, loadEncoder, openDestination } from '../../assemble.ts';
+import { createSource, loadEncoder, openDestination, readyText } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileKinds } from '../../config/file-name.ts';
 import type { Note } from '../../config/schema/note-kinds.ts';
@@ -222,7 +222,7 @@ async function checkDestination(
       if (activation.ifExists !== 'skip' || (await store.head(name)) === undefined) written.push(name);
     }
     encumbered = await lookBeforeStaging(store, written);
-    return `container ${destination.container} of ${destination.name} answers`;
+    return readyText(destination);
   });
   for (const name of encumbered) {
     const message = `another tool has staged blocks on ${name} and not committed them; a run drops them`;

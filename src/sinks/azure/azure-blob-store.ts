@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { addAbortSignal, Readable } from 'node:stream';
 import type { BlobGetPropertiesResponse, BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
+import { checkBlobName } from '../blob-name.ts';
 import type {
   BlobBlocks,
   BlobProperties,
@@ -313,11 +314,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
 
   #blob(name: string): BlockBlobClient {
     // The SDK resolves such names as a path, out of the container.
-    if (name === '' || /[\\\p{Cc}]/u.test(name) || name.split('/').some(part => /^\.{0,2}$/.test(part))) {
-      throw new SluiceError('FILE_NAME_INVALID', `${JSON.stringify(name)} cannot be the name of a blob`, {
-        stage: 'destination',
-      });
-    }
+    checkBlobName(name);
     return this.#connection.client.getBlockBlobClient(name);
   }
 

@@ -128,6 +128,10 @@ export const runSchema = component(
         ),
       runType,
       syncMode,
+      to: z
+        .string()
+        .exactOptional()
+        .describe('The local folder that the command exported to, in the place of the destination.'),
       full: z
         .boolean()
         .describe(

@@ -1,9 +1,12 @@
-/** `destinations` of the configuration: where files go, and what they carry as blobs. */
+/** A container of Azure Blob Storage, as a kind of destination. */
 
 import * as z from 'zod';
+import { AddressFault } from '../../addresses/address-fault.ts';
 import { type AzureAccount, type PlainAzureAuth, parseAzureAccount } from '../../addresses/azure-account.ts';
-import { secret } from './secret-schema.ts';
-import { text } from './values.ts';
+import { finding } from '../checks/rule.ts';
+import { blob } from '../schema/schema-blob.ts';
+import { secret } from '../schema/secret-schema.ts';
+import { type DestinationKind, folderPrefix, folderRule } from './destination-kind.ts';
 
 /**
  * Whether it is the URL of an account, as far as that can be told without the
@@ -15,55 +18,6 @@ function isAccountUrl(value: string): boolean {
   const isWeb = protocol === 'https:' || protocol === 'http:';
   return isWeb && search === '' && hash === '' && username === '' && password === '';
 }
-
-/** What a destination names, its secrets revealed. Fails with an `AddressFault`. */
-export function azureAccount(destination: DestinationConfig): AzureAccount {
-  const { auth } = destination;
-  const plain =
-    'identity' in auth
-      ? auth
-      : Object.fromEntries(Object.entries(auth).map(([way, secret]) => [way, secret.reveal()]));
-  return parseAzureAccount({ ...destination, auth: plain as PlainAzureAuth });
-}
-
-const METADATA_NAME = /^(?!(?:run|generation|part|sluice.*)$)[A-Za-z_][A-Za-z0-9_]{0,127}$/i;
-const TAG_TEXT = /^[A-Za-z0-9 +\-./:=_]*$/;
-
-export const blob = z
-  .strictObject({
-    contentType: text().max(256).exactOptional().describe('Content type; the default is that of the format.'),
-    cacheControl: text().max(256).exactOptional().describe('`Cache-Control` header of the blob.'),
-    metadata: z
-      .record(
-        z.string().regex(METADATA_NAME, {
-          error:
-            'a name of letters, digits and _, other than run, generation, part and sluice… which Sluice writes',
-        }),
-        z.string().regex(/^[\x20-\x7e]*$/, { error: 'text of printable ASCII characters' }),
-      )
-      .exactOptional()
-      .describe('Metadata of the blob, as names and values.'),
-    tags: z
-      .record(
-        z.string().min(1).max(128).regex(TAG_TEXT, { error: 'letters, digits, space and + - . / : = _' }),
-        z.string().max(256).regex(TAG_TEXT, { error: 'letters, digits, space and + - . / : = _' }),
-      )
-      .refine(tags => Object.keys(tags).length <= 10, { error: 'at most 10 tags' })
-      .exactOptional()
-      .describe('Index tags of the blob, at most 10; writing them needs the `t` permission.'),
-    accessTier: z
-      .enum(['Hot', 'Cool', 'Cold', 'Archive'])
-      .exactOptional()
-      .describe('Access tier of the blob.'),
-    encryptionScope: z
-      .string()
-      .regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{1,61})[A-Za-z0-9]$/, {
-        error: 'the name of an encryption scope, 3 to 63 characters',
-      })
-      .exactOptional()
-      .describe('Encryption scope that the blob is written with.'),
-  })
-  .describe('Properties that every file gets.');
 
 const AUTH_WAYS = ['sasToken', 'connectionString', 'accountKey', 'identity'] as const;
 const ONE_WAY = `exactly one of ${AUTH_WAYS.join(', ')}`;
@@ -107,7 +61,7 @@ const auth = authKeys.transform((keys, context): DestinationAuth => {
   return keys as DestinationAuth;
 });
 
-export const azureBlobDestination = z
+const schema = z
   .strictObject({
     type: z.literal('azure-blob').describe('Files go to a container of Azure Blob Storage.'),
     accountUrl: z
@@ -135,10 +89,7 @@ export const azureBlobDestination = z
         error: 'a container name: 3 to 63 lower-case letters, digits and single hyphens',
       })
       .describe('Name of the container; it must exist.'),
-    folder: z
-      .string()
-      .default('')
-      .describe('Prefix of the name of every blob of this destination, such as `crm/`.'),
+    folder: folderPrefix,
     auth: auth.describe(`Credentials: ${ONE_WAY}.`),
     blob: blob
       .exactOptional()
@@ -146,5 +97,52 @@ export const azureBlobDestination = z
   })
   .describe('A container of Azure Blob Storage.');
 
-export const destination = z.discriminatedUnion('type', [azureBlobDestination]);
-export type DestinationConfig = z.output<typeof destination>;
+export type AzureBlobConfig = z.output<typeof schema>;
+
+/** What it names, its secrets revealed. Fails with an `AddressFault`. */
+function azureAccount(destination: AzureBlobConfig): AzureAccount {
+  const { auth } = destination;
+  const plain =
+    'identity' in auth
+      ? auth
+      : Object.fromEntries(Object.entries(auth).map(([way, secret]) => [way, secret.reveal()]));
+  return parseAzureAccount({ ...destination, auth: plain as PlainAzureAuth });
+}
+
+export const AZURE_BLOB = {
+  schema,
+  rules: [
+    {
+      reads: ['auth', 'accountUrl'],
+      check: ({ auth, accountUrl }) =>
+        'connectionString' in auth && accountUrl !== undefined
+          ? finding(
+              ['accountUrl'],
+              'stands beside auth.connectionString, which names the account itself; keep one',
+            )
+          : undefined,
+    },
+    {
+      reads: ['auth', 'accountUrl', 'accountName', 'container', 'folder'],
+      check: destination => {
+        try {
+          azureAccount(destination);
+          return undefined;
+        } catch (error) {
+          if (error instanceof AddressFault) return finding(error.key.split('.'), error.message);
+          throw error;
+        }
+      },
+    },
+    folderRule,
+  ],
+  place: destination => {
+    try {
+      return `${azureAccount(destination).endpoint.toLowerCase()}/${destination.container}`;
+    } catch (error) {
+      if (error instanceof AddressFault) return undefined;
+      throw error;
+    }
+  },
+  located: destination => destination,
+} satisfies DestinationKind<AzureBlobConfig>;
