@@ -93,7 +93,7 @@ test('no folder holds more than eighteen files beside its subfolders', () => {
 
 test('only the registry names a kind of source, format or destination', () => {
   const above = LAYERS.findIndex(([name]) => name === 'parts') + 1;
-  const kinds = /^(sinks\/azure|sources\/(postgres|json)|encoders\/(csv|json|xml|parquet))\//;
+  const kinds = /^(sinks\/(azure|folder)|sources\/(postgres|json)|encoders\/(csv|json|xml|parquet))\//;
   const strays = files
     .filter(({ path }) => layerOf(path) >= above && path !== 'registry.ts')
     .flatMap(({ path, imports }) => imports.filter(to => kinds.test(to)).map(to => `${path} imports ${to}`));

@@ -30,7 +30,8 @@ import { concerns, withStandIns } from './tree/stand-ins.ts';
 
 export interface CheckedConfig {
   /**
-   * Deeply frozen. `dataDirectory` and the paths of sources and destinations are absolute.
+   * Deeply frozen. `dataDirectory` and the paths of sources and destinations are
+   * absolute.
    */
   readonly config: ResolvableConfig;
   /** Knows every secret of the configuration. */

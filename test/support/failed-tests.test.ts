@@ -29,7 +29,7 @@ test('a process that ended badly is named by its files, and nothing is said wher
   assert.deepEqual(describeFailures([]), []);
 });
 
-/** As node:test reports it: the error is its own, and what the test threw is its cause. */
+/** As node:test reports it: what the test threw is the cause of its own error. */
 function failure(name: string, failureType: string, cause: unknown): FailedTest {
   const message = cause instanceof Error ? cause.message : String(cause);
   const error = Object.assign(new Error(message, { cause }), { failureType });

@@ -1,6 +1,6 @@
 /**
- * The reporter of `npm test`: node's own, with the slowest files and the tests that failed
- * before its closing lines.
+ * The reporter of `npm test`: node's own, with the slowest files and the tests that
+ * failed before its closing lines.
  */
 import { Readable } from 'node:stream';
 import { spec, tap } from 'node:test/reporters';

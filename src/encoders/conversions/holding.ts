@@ -25,8 +25,8 @@ const REPLACEMENT_BYTES = 3;
 export type HoldingOf = (column: Column, options: ConversionOptions) => Holding | undefined;
 
 /**
- * What text formats can hold. Undefined where nothing is to be looked for: where the column has no such values, or
- * the format alone decides what becomes of them.
+ * What text formats can hold. Undefined where nothing is to be looked for: where the
+ * column has no such values, or the format alone decides what becomes of them.
  */
 export const textHolding: HoldingOf = (column, options) => {
   const { type, encoding = 'utf-8', onUnrepresentable } = options;

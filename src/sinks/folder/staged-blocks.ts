@@ -71,7 +71,7 @@ export class StagedBlocks {
   }
 }
 
-/** Every block that is staged below a folder, whichever process did it; the last of an id. */
+/** Every block that is staged in a folder, whichever process did it. */
 export async function stagedBlocks(folder: string): Promise<Map<string, BlockPlace>> {
   const blocks = new Map<string, BlockPlace>();
   for (const name of await namesIn(folder)) {

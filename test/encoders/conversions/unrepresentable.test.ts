@@ -1,4 +1,4 @@
-/** What a file cannot hold: refused, NULL or replaced, by either engine of each format. */
+/** What a file cannot hold is refused, NULL or replaced, by both engines of a format. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parquetFormat } from '../../../src/config/schema/schema-formats.ts';
