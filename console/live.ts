@@ -25,6 +25,9 @@ export const progress = signal<ReadonlyMap<string, LiveProgress>>(new Map());
 export const changedRuns = signal<ReadonlyMap<string, ListedRun>>(new Map());
 
 export const mayWrite = computed(() => me.value?.may === 'write');
+export const mayPreview = computed(() => me.value?.may === 'preview' || mayWrite.value);
+/** Only who sees every activation may. */
+export const mayReload = computed(() => mayWrite.value && me.value?.activations === undefined);
 export const problems = computed(
   () => (activations.value ?? []).filter(activation => isProblem(standingOf(activation))).length,
 );

@@ -2,7 +2,7 @@ import { question, resumeActivation } from '../actions.ts';
 import { addressOf, call } from '../api.ts';
 import type { Activation, ActivationConfiguration } from '../api-types.ts';
 import { bytes, count, inUtc, now, rows, span } from '../format.ts';
-import { activations, failure, mayWrite } from '../live.ts';
+import { activations, failure, mayPreview, mayWrite } from '../live.ts';
 import { Chart, type Measure } from '../parts/bars.tsx';
 import { Configured } from '../parts/configured.tsx';
 import { useLoaded } from '../parts/loaded.ts';
@@ -153,7 +153,7 @@ function Known({ activation }: { activation: Activation }) {
       <section>
         <h2>Look before running</h2>
         <Check name={name} />
-        {mayWrite.value && <Rows name={name} />}
+        {mayPreview.value && <Rows name={name} />}
       </section>
     </>
   );

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { type ApiError, call, signOut, toApiError } from '../api.ts';
 import type { Health, ReloadOutcome } from '../api-types.ts';
 import { now } from '../format.ts';
-import { activations, mayWrite, me } from '../live.ts';
+import { activations, mayReload, me } from '../live.ts';
 import { Fact } from '../parts/configured.tsx';
 import { useLoaded } from '../parts/loaded.ts';
 import { Mark } from '../parts/mark.tsx';
@@ -30,7 +30,7 @@ export function DaemonPage() {
         </Problem>
       )}
       {health === undefined ? !error && <Loading lines={4} /> : <Told health={health} />}
-      {mayWrite.value && <Reload />}
+      {mayReload.value && <Reload />}
       <section>
         <h2>For programs</h2>
         <p>
@@ -130,6 +130,16 @@ function Outcome({ outcome }: { outcome: ReloadOutcome }) {
   );
 }
 
+const RIGHTS = {
+  read: 'look, and change nothing',
+  preview: 'look and see rows, and change nothing',
+  write: 'look, change and see rows',
+};
+
+function scopeOf(activations: readonly string[] | undefined): string {
+  return activations === undefined ? '' : `, of the activations ${activations.join(', ')}`;
+}
+
 function WhoAmI() {
   const caller = me.value;
   if (caller === undefined) return null;
@@ -138,7 +148,7 @@ function WhoAmI() {
       <h2>You</h2>
       <p>
         {caller.tokensRequired
-          ? `You use the token ${caller.tokenName ?? ''}, which may ${caller.may === 'write' ? 'look, change and see rows' : 'look, and change nothing'}.`
+          ? `You use the token ${caller.tokenName ?? ''}, which may ${RIGHTS[caller.may]}${scopeOf(caller.activations)}.`
           : 'The daemon asks for no token: whoever reaches it may do everything.'}
       </p>
       {caller.tokensRequired && (

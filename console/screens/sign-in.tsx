@@ -25,8 +25,9 @@ export function SignIn() {
           />
         </label>
         <p id="token-help" class="soft">
-          One of <code>daemon.tokens</code> in the configuration. One of <code>read</code> may look, one of{' '}
-          <code>write</code> may also run, pause, allow and see rows.
+          One of <code>daemon.tokens</code> in the configuration. One that may <code>read</code> may look, one
+          that may <code>preview</code> also sees rows, and one that may <code>write</code> also runs, pauses
+          and allows.
         </p>
         <label class="choice">
           <input type="checkbox" checked={keep} onChange={event => setKeep(event.currentTarget.checked)} />

@@ -102,7 +102,9 @@ function ownShape(schema: Schema): Schema {
 
 function operationSection(route: Route, operation: Operation): string[] {
   const rows = [...parameterRows(operation.parameters), ...bodyRows(operation)];
-  const token = { anyone: 'none', read: '`read` or `write`', write: '`write`' }[route.access];
+  const token = { anyone: 'none', read: 'any', preview: '`preview` or `write`', write: '`write`' }[
+    route.access
+  ];
   return [
     `### ${route.summary}`,
     '',

@@ -200,11 +200,18 @@ export class Metrics {
     this.#counter('sluice_notifications_total').inc({ kind, outcome });
   }
 
-  /** All of it, in the text format of Prometheus. */
-  async render(): Promise<{ readonly text: string; readonly contentType: string }> {
+  /**
+   * All of it, in the text format of Prometheus; or what belongs to the activations for
+   * which `sees` holds, without sums over all.
+   */
+  async render(
+    sees?: (activation: string) => boolean,
+  ): Promise<{ readonly text: string; readonly contentType: string }> {
     const status = await this.#status();
     this.#show(status);
-    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType };
+    const all = await this.#registry.metrics();
+    const text = sees === undefined ? all : linesOf(all, sees);
+    return { text, contentType: this.#registry.contentType };
   }
 
   #show({ health, activations, notifications }: MetricsStatus): void {
@@ -261,4 +268,17 @@ export class Metrics {
     gauge.reset();
     return gauge;
   }
+}
+
+/** Sums over all activations, also over those that somebody does not see. */
+const SUMS = /^sluice_(?:runs_running|runs_queued|notifications)/;
+
+function linesOf(text: string, sees: (activation: string) => boolean): string {
+  return text
+    .split('\n')
+    .filter(line => {
+      const [, activation] = /^[^#].*[{,]activation="([^"]*)"/.exec(line) ?? [];
+      return activation === undefined ? !SUMS.test(line) : sees(activation);
+    })
+    .join('\n');
 }

@@ -86,6 +86,8 @@ export interface Triggered {
 
 export interface RunQuery {
   readonly activation?: string;
+  /** Only runs of activations for which it holds. */
+  readonly sees?: (activation: string) => boolean;
   readonly states?: readonly RunState[];
   /** Only runs with an id below it: the last id of the page before. */
   readonly before?: string;

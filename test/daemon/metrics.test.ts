@@ -232,3 +232,14 @@ test('the page of the reference is up to date', () => {
   const page = readFileSync(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
   assert.equal(page, metricsReference(), 'run npx tsx docs/reference/generate.ts');
 });
+
+test('a token for some activations is shown their series, and no sums over all', async () => {
+  const metrics = new Metrics({ version: '1', status: () => IDLE });
+  metrics.setActivations(['crm', 'salaries']);
+  const { text } = await metrics.render(name => name === 'crm');
+  assert.match(text, /sluice_runs_total\{activation="crm",state="failed"\} 0/);
+  assert.match(text, /sluice_build_info/);
+  assert.doesNotMatch(text, /salaries/);
+  assert.doesNotMatch(text, /^sluice_(?:runs_running|runs_queued|notifications\S*) /m);
+  parse(text);
+});

@@ -75,6 +75,7 @@ test('the schema marks every key that holds a secret', () => {
       'activations.*.notify.*.secret',
       'activations.*.notify.*.webhook',
       'daemon.smtp.password',
+      'daemon.tokens.*.token',
       'daemon.tokens.read.*',
       'daemon.tokens.write.*',
       'destinations.*.auth.accountKey',

@@ -49,6 +49,9 @@ const ENVIRONMENT = {
   EVENT_GRID_URL: 'https://topic.westeurope-1.eventgrid.azure.net/api/events',
   EVENT_GRID_KEY: 'key',
   SMTP_PASSWORD: 'password',
+  AIRFLOW_TOKEN: 'airflow-0123456789abcdef',
+  ANALYST_TOKEN: 'analyst-0123456789abcdef',
+  METRICS_TOKEN: 'metrics-0123456789abcdef',
 };
 
 const isTree = (value: unknown): value is Tree =>

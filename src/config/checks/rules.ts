@@ -4,6 +4,7 @@
  */
 
 import { isAscii } from 'node:buffer';
+import { apiTokens } from '../api-tokens.ts';
 import { contentFault, FILE, resolveCompletionName } from '../completion.ts';
 import { type FileNameOptions, partName, placeholderValues, resolveFileName } from '../file-name.ts';
 import type { ActivationConfig, CsvFormat, DaemonConfig, ModelConfig } from '../schema/schema.ts';
@@ -293,17 +294,35 @@ export const DAEMON_RULES: readonly Rule<DaemonConfig>[] = [
   {
     reads: ['host', 'tokens'],
     check: ({ host, tokens }) =>
-      LOOPBACK_HOST.test(host) || tokens.read.length + tokens.write.length > 0
+      LOOPBACK_HOST.test(host) || apiTokens(tokens).length > 0
         ? undefined
         : finding(
             ['host'],
-            'is reachable from other machines, but there is no token; expected tokens.read or tokens.write',
+            'is reachable from other machines, but there is no token; expected one in daemon.tokens',
           ),
+  },
+  {
+    reads: ['tokens'],
+    check: ({ tokens }, { show }) => {
+      if (!Array.isArray(tokens)) return undefined;
+      const named = firstRepeated(tokens.map(({ name }) => name));
+      const path = ['tokens', named, 'name'];
+      if (named >= 0)
+        return finding(path, `is ${show(path, tokens[named]!.name)} again; each token has a name of its own`);
+      const shown = tokens.map(({ token }) => token.reveal());
+      const same = firstRepeated(shown);
+      return same < 0
+        ? undefined
+        : finding(
+            ['tokens', same, 'token'],
+            `is the one of ${tokens[shown.indexOf(shown[same]!)]!.name}; nobody could tell the two apart`,
+          );
+    },
   },
   {
     reads: ['allowedHosts', 'tokens'],
     check: ({ allowedHosts, tokens }) =>
-      !allowedHosts.includes('*') || tokens.read.length + tokens.write.length > 0
+      !allowedHosts.includes('*') || apiTokens(tokens).length > 0
         ? undefined
         : finding(
             ['allowedHosts', allowedHosts.indexOf('*')],

@@ -10,6 +10,50 @@ const token = secret({
   check: value => /^[\x21-\x7e]{16,}$/.test(value),
 });
 
+/** What a token allows; each includes those before it. */
+export const RIGHTS = ['read', 'preview', 'write'] as const;
+export type Right = (typeof RIGHTS)[number];
+
+const tokensByKind = z
+  .strictObject({
+    read: z
+      .array(token)
+      .prefault([])
+      .describe('Tokens that may look at everything but rows, of at least 16 characters. Secret.'),
+    write: z
+      .array(token)
+      .prefault([])
+      .describe('Tokens that may also change and see rows; of at least 16 characters. Secret.'),
+  })
+  .describe('Tokens without names, for every activation.');
+
+const ACTIVATIONS_EXPECTED = 'a name of an activation, in which * stands for any text, such as crm_*';
+
+const namedTokens = z
+  .array(
+    z
+      .strictObject({
+        name: text('1 to 100 printable characters')
+          .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,98}[\x21-\x7e])?$/, { error: '1 to 100 printable characters' })
+          .describe('Who has it: the audit log says so.'),
+        token: token.describe('The token, of at least 16 characters. Secret.'),
+        may: z
+          .enum(RIGHTS)
+          .describe(
+            'What it allows: `read` sees states, counts and files; `preview` also rows; `write` may also trigger, cancel, pause and allow.',
+          ),
+        activations: z
+          .array(z.string().regex(/^[A-Za-z0-9_*-]+$/, { error: ACTIVATIONS_EXPECTED }))
+          .min(1, { error: 'at least one name or pattern' })
+          .exactOptional()
+          .describe(
+            'Names of the activations that it sees, `*` for any text (`crm_*`); all without. Others are not there to it, and it may not reload.',
+          ),
+      })
+      .describe('A token with a name.'),
+  )
+  .describe('Tokens with names.');
+
 /** What a `Host` header can say, or `*`. Other patterns would never match. */
 const ALLOWED_HOST =
   /^(?:\*|(?:[^\s:@[\]/?#*]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/;
@@ -53,20 +97,11 @@ export const daemon = z
       .describe('Whether the web console is served at `/`. A change takes a restart.'),
     concurrency: z.int().min(1).max(256).default(2).describe('Runs at the same time, in all.'),
     tokens: z
-      .strictObject({
-        read: z
-          .array(token)
-          .prefault([])
-          .describe('Tokens that may look at everything but rows, of at least 16 characters. Secret.'),
-        write: z
-          .array(token)
-          .prefault([])
-          .describe(
-            'Tokens that may also change, and see rows in a preview; of at least 16 characters. Secret.',
-          ),
-      })
+      .union([namedTokens, tokensByKind], { error: 'a list of tokens, or a map with read and write' })
       .prefault({})
-      .describe('Bearer tokens of the HTTP API; several at a time, so that they can be rotated.'),
+      .describe(
+        'Bearer tokens of the HTTP API: a list of named ones, or lists of unnamed ones for everything; several at a time, so that they can be rotated.',
+      ),
     allowedHosts: z
       .array(z.string().regex(ALLOWED_HOST, { error: HOST_EXPECTED }))
       .default([])

@@ -1,28 +1,32 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
+import { apiTokens } from '../../config/api-tokens.ts';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { DaemonConfig } from '../../config/schema/schema.ts';
+import { RIGHTS, type Right } from '../../config/schema/schema-daemon.ts';
 import { SluiceError } from '../../errors.ts';
 
 export type AccessConfig = DeepReadonly<Pick<DaemonConfig, 'host' | 'tokens' | 'allowedHosts'>>;
 
 /**
- * Who may call: anyone, anyone with a token, anyone with a write token, which changes and
- * rows of sources need. Without tokens in the configuration, all may.
+ * Who may call: anyone, anyone with a token, or with one that may see rows of sources, or
+ * change something. Without tokens in the configuration, all may.
  */
-export type Access = 'anyone' | 'read' | 'write';
+export type Access = 'anyone' | Right;
 
 /** Who calls, as the audit log names them. */
 export interface Caller {
   /**
-   * `write 1`: the kind of token, and its place in the configuration. Absent where nobody
-   * had to show one.
+   * The name of the token, or `write 1`: its kind and its place in the configuration.
+   * Absent where nobody had to show one.
    */
   readonly token?: string;
   /** Tells tokens apart over rotations without giving them away. */
   readonly fingerprint?: string;
-  readonly may: Exclude<Access, 'anyone'> | 'nothing';
+  readonly may: Right | 'nothing';
+  /** Patterns of the activations that the token sees; absent where it sees all. */
+  readonly activations?: readonly string[];
 }
 
 interface KnownToken {
@@ -60,14 +64,12 @@ export class AccessRules {
   }
 
   use({ host, tokens, allowedHosts }: AccessConfig): void {
-    const known = (kind: 'read' | 'write'): KnownToken[] =>
-      tokens[kind].map((token, index) => {
-        const digest = sha256(token.reveal());
-        const fingerprint = sha256(`sluice token ${token.reveal()}`).toString('hex', 0, 4);
-        return { digest, caller: { token: `${kind} ${index + 1}`, fingerprint, may: kind } };
-      });
-    // A token that stands in both lists may write.
-    this.#tokens = [...known('read'), ...known('write')];
+    this.#tokens = apiTokens(tokens).map(({ name, token, may, activations }) => {
+      const digest = sha256(token.reveal());
+      const fingerprint = sha256(`sluice token ${token.reveal()}`).toString('hex', 0, 4);
+      const scope = activations === undefined ? {} : { activations };
+      return { digest, caller: { token: name, fingerprint, may, ...scope } };
+    });
     this.#hosts = new Set([...LOOPBACK_NAMES, host, ...allowedHosts].map(name => name.toLowerCase()));
   }
 
@@ -89,7 +91,7 @@ export class AccessRules {
     if (authorization === undefined) return NOBODY;
     const given = sha256(/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '');
     let found: Caller | undefined;
-    // All are compared, whichever is right.
+    // All are compared, whichever is right. One that stands in both lists may write.
     for (const { digest, caller } of this.#tokens) {
       if (timingSafeEqual(digest, given)) found = caller;
     }
@@ -110,11 +112,11 @@ export class AccessRules {
   checkRight(caller: Caller, needed: Access): void {
     if (needed === 'anyone') return;
     if (caller.may === 'nothing') throw new SluiceError('UNAUTHORIZED', 'the request has no token');
-    if (needed === 'write' && caller.may === 'read') {
-      throw new SluiceError('FORBIDDEN', `token ${caller.token} may neither change anything nor see rows`, {
-        hint: 'use a token of daemon.tokens.write',
-      });
-    }
+    if (RIGHTS.indexOf(caller.may) >= RIGHTS.indexOf(needed)) return;
+    const lacks = needed === 'preview' ? 'may not see rows' : 'may not change anything';
+    throw new SluiceError('FORBIDDEN', `token ${caller.token} ${lacks}`, {
+      hint: `use a token that may ${needed === 'preview' ? 'preview or write' : 'write'} (daemon.tokens)`,
+    });
   }
 
   #checkOwnHost(request: IncomingMessage): void {

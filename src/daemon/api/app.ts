@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { seesActivation } from '../../config/api-tokens.ts';
 import { SluiceError } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
 import type { Log } from '../parts.ts';
@@ -13,6 +14,7 @@ import { failedAnswer, JSON_TYPE, toFailure } from './error-answer.ts';
 import { checkShape, parseBody, parseInput } from './parse-request.ts';
 import type { Answer, Route, Services } from './route.ts';
 import { ROUTES } from './routes.ts';
+import { ScopedOperations } from './scoped-operations.ts';
 
 export interface AppOptions {
   readonly services: Services;
@@ -43,6 +45,8 @@ const ANSWER_HEADERS = {
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
 } as const;
+
+const NOBODY: Caller = { may: 'nothing' };
 
 /** How often the timeouts of headers and requests are looked after. */
 const TIMEOUT_CHECK_MS = 1000;
@@ -154,7 +158,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       const caller = access.callerOf(raw);
       return { caller, mayRead: caller.may !== 'nothing' };
     } catch {
-      return { caller: { may: 'nothing' }, mayRead: false };
+      return { caller: NOBODY, mayRead: false };
     }
   }
 
@@ -162,9 +166,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onSend', (request, reply, payload, done) => {
     const route = request.routeOptions.config.sluice;
     const known = seen.get(request);
-    // A preview needs a write token too, and changes nothing.
-    if (route?.access !== 'write' || route.method === 'GET' || known === undefined)
-      return done(null, payload);
+    if (route?.access !== 'write' || known === undefined) return done(null, payload);
     const { name, id } = request.params as { name?: string; id?: string };
     const { token, fingerprint } = known.caller;
     const run = id ?? known.run;
@@ -204,14 +206,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         const { params, query, headers, body } = request;
         const input = parseInput(route, { params, query, headers, body });
         const known = seen.get(request);
+        const caller = known?.caller ?? NOBODY;
+        const sees = caller.activations && ((activation: string) => seesActivation(caller, activation));
         const answer = await route.handle({
           input: input as never,
           mayRead: known?.mayRead === true,
-          caller: known?.caller ?? { may: 'nothing' },
+          caller,
+          sees,
           get signal() {
             return connections.signalOf(reply.raw);
           },
-          services,
+          services: sees ? scoped(services, sees) : services,
         });
         if (known !== undefined && 'body' in answer) {
           const { run } = (answer.body ?? {}) as { run?: unknown };
@@ -224,6 +229,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   if (options.console) serveConsole(app, options.console);
   await app.ready();
   return app;
+}
+
+function scoped(services: Services, sees: (activation: string) => boolean): Services {
+  const operations = new ScopedOperations(services.operations, sees);
+  return Object.create(services, { operations: { value: operations } }) as Services;
 }
 
 const INDEX = 'index.html';

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { apiTokens } from '../../config/api-tokens.ts';
 import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { DaemonConfig } from '../../config/schema/schema.ts';
 import type { Redactor } from '../../config/secrets.ts';
@@ -143,8 +144,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     },
     use: next => {
       title = next.title;
-      const hasTokens = next.tokens.read.length + next.tokens.write.length > 0;
-      if (isPublic && !hasTokens) {
+      if (isPublic && apiTokens(next.tokens).length === 0) {
         log.warn(
           {},
           'the configuration has no token any more, but the daemon listens beyond loopback: the old tokens stay',

@@ -103,8 +103,9 @@ export function openApiDocument(version: string): OpenApiDocument {
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
-        read: { type: 'http', scheme: 'bearer', description: 'A token of `daemon.tokens.read` or `.write`.' },
-        write: { type: 'http', scheme: 'bearer', description: 'A token of `daemon.tokens.write`.' },
+        read: { type: 'http', scheme: 'bearer', description: 'Any token of `daemon.tokens`.' },
+        preview: { type: 'http', scheme: 'bearer', description: 'A token that may `preview` or `write`.' },
+        write: { type: 'http', scheme: 'bearer', description: 'A token that may `write`.' },
       },
     },
   };

@@ -74,7 +74,10 @@ export interface AccessFacts {
 
 /** The metrics of the daemon, in the text format of Prometheus. */
 export interface MetricsPage {
-  render(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** @param sees which activations are in it; all without */
+  render(
+    sees?: (activation: string) => boolean,
+  ): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** What a handler is given: a request that keeps to the shape of its route. */
@@ -83,9 +86,12 @@ export interface Call<Input> {
   /** Whether the caller may see more than anyone may. */
   readonly mayRead: boolean;
   readonly caller: Caller;
+  /** Whether the caller sees the activation; absent where it sees all. */
+  readonly sees?: ((activation: string) => boolean) | undefined;
+  /** What the caller may see of everything. */
+  readonly services: Services;
   /** Aborts when the client goes away and when the server closes. */
   readonly signal: AbortSignal;
-  readonly services: Services;
 }
 
 interface Inputs<P extends z.ZodType, Q extends z.ZodType, H extends z.ZodType, B extends z.ZodType> {

@@ -24,8 +24,9 @@ interface RunSources {
  */
 export async function listRuns(query: RunQuery, sources: RunSources): Promise<RunPage> {
   const { queue, history, configuration } = sources;
-  const { activation, states, before, limit } = query;
-  const names = activation === undefined ? await activationsIn(configuration.dataDirectory) : [activation];
+  const { activation, sees = () => true, states, before, limit } = query;
+  const all = activation === undefined ? await activationsIn(configuration.dataDirectory) : [activation];
+  const names = all.filter(sees);
   for (const name of names) await history.refresh(name);
   if (activation !== undefined && !hasRuns(activation, sources)) configuration.resolve(activation);
   const fits = (run: string, state: RunRecord['state']): boolean =>
@@ -34,6 +35,7 @@ export async function listRuns(query: RunQuery, sources: RunSources): Promise<Ru
   const candidates: Candidate[] = [];
   for (const { record } of queue.runs) {
     if (activation !== undefined && record.activation !== activation) continue;
+    if (!sees(record.activation)) continue;
     if (fits(record.run, record.state)) candidates.push({ run: record.run, record });
   }
   for (const name of names) {

@@ -207,6 +207,23 @@ test('a daemon that others can reach has a token, and tokens are long', () => {
   parse(yaml({}, 'daemon: { host: 0.0.0.0, tokens: { write: [0123456789abcdef] } }'));
 });
 
+test('tokens with names have each its own name and text, a right, and patterns of names', () => {
+  const daemon = (...tokens: object[]): string => yaml({}, `daemon: ${JSON.stringify({ tokens })}`);
+  const token = { name: 'airflow', token: '0123456789abcdef', may: 'write', activations: ['crm_*'] };
+  parse(yaml({}, `daemon: ${JSON.stringify({ host: '0.0.0.0', tokens: [token] })}`));
+  const other = { ...token, name: 'other', token: 'fedcba9876543210' };
+  parse(daemon(token, other));
+  const faults: [object, RegExp][] = [
+    [{ ...other, name: 'airflow' }, /tokens\[1\]\.name is "airflow" again/],
+    [{ ...other, token: token.token }, /tokens\[1\]\.token is the one of airflow/],
+    [{ ...other, token: 'short' }, /tokens\[1\]\.token is \(hidden\); expected a token of at least/],
+    [{ ...other, may: 'all' }, /tokens\[1\]\.may is "all"; expected one of read, preview, write/],
+    [{ ...other, activations: ['crm.*'] }, /tokens\[1\]\.activations\[0\] is "crm\.\*"; expected a name/],
+    [{ ...other, activations: [] }, /tokens\[1\]\.activations .*at least one/],
+  ];
+  for (const [fault, message] of faults) assert.match(one(daemon(token, fault)), message);
+});
+
 test('allowed hosts are hosts that a request can name, or with tokens any', () => {
   const token = 'tokens: { write: [0123456789abcdef] }';
   parse(yaml({}, `daemon: { ${token}, allowedHosts: ["*"] }`));

@@ -153,7 +153,7 @@ function absolute<T>(schema: T): T {
 
 test('whoever has no token is told how to send one', () => {
   const schemes = document.components.securitySchemes as Record<string, Record<string, string>>;
-  assert.deepEqual(Object.keys(schemes), ['read', 'write']);
+  assert.deepEqual(Object.keys(schemes), ['read', 'preview', 'write']);
   for (const { type, scheme } of Object.values(schemes)) assert.deepEqual([type, scheme], ['http', 'bearer']);
 });
 

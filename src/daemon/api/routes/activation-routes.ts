@@ -170,11 +170,11 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     operationId: 'previewActivation',
     method: 'GET',
     path: '/v1/activations/{name}/preview',
-    access: 'write',
+    access: 'preview',
     tag: 'activations',
     summary: 'The first mapped rows',
     description:
-      'Reads from the source, and needs a token of `write`, as it shows rows. Nothing is compared or written. It is for people to look at: long values are cut, and past 2 MiB in all no more rows are shown, though more were asked for; `complete` is false then.',
+      'Reads from the source, and needs a token that may `preview`, as it shows rows. Nothing is compared or written. It is for people to look at: long values are cut, and past 2 MiB in all no more rows are shown, though more were asked for; `complete` is false then.',
     params: byName,
     query: z.strictObject({
       rows: queryInteger({ min: 1, max: 1000 }).default(20).describe('At most this many rows, up to 1000.'),

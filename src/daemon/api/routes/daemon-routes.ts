@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { DeepReadonly } from '../../../config/deep-freeze.ts';
 import { type Route, route } from '../route.ts';
 import { aliveSchema, readinessSchema, reloadSchema } from '../schemas/activation-schema.ts';
 import { type CallerAnswer, callerSchema } from '../schemas/caller-schema.ts';
@@ -12,7 +13,7 @@ export const DAEMON_ROUTES: readonly Route[] = [
     tag: 'daemon',
     summary: 'Read the configuration again',
     description:
-      'A bad configuration is refused with every problem in it, and the old one stays. Runs under way keep theirs.',
+      'A bad configuration is refused with every problem in it, and the old one stays. Runs under way keep theirs. A token for some activations may not.',
     answers: { 200: { description: 'What changed.', schema: reloadSchema } },
     errors: ['CONFIG_INVALID', 'CONFIG_NOT_FOUND', 'CONFIG_SECRET_MISSING'],
     handle: async ({ services }) => ({ status: 200, body: await services.operations.reload() }),
@@ -30,15 +31,16 @@ export const DAEMON_ROUTES: readonly Route[] = [
     errors: [],
     handle: ({ caller, services }) => {
       const { access, operations } = services;
-      const { may, token } = caller;
+      const { may, token, activations } = caller;
       const me = {
-        may: may === 'write' ? may : 'read',
+        may: may === 'nothing' ? 'read' : may,
+        ...(activations !== undefined && { activations }),
         ...(token !== undefined && { tokenName: token }),
         tokensRequired: access.tokensRequired,
         version: operations.health().version,
         ...(access.title !== undefined && { title: access.title }),
       } as const;
-      return { status: 200, body: me satisfies CallerAnswer };
+      return { status: 200, body: me satisfies DeepReadonly<CallerAnswer> };
     },
   }),
 
@@ -95,11 +97,12 @@ export const DAEMON_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'daemon',
     summary: 'Metrics for Prometheus',
-    description: 'In the text format; `docs/reference/metrics.md` says what each metric means.',
+    description:
+      'In the text format; `docs/reference/metrics.md` says what each metric means. A token for some activations is shown theirs, and no sums over all.',
     answers: {
       200: { description: 'The metrics.', contentType: 'text/plain', schema: z.string() },
     },
     errors: [],
-    handle: async ({ services }) => ({ status: 200, ...(await services.metrics.render()) }),
+    handle: async ({ services, sees }) => ({ status: 200, ...(await services.metrics.render(sees)) }),
   }),
 ];

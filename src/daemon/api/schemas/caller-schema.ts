@@ -1,11 +1,16 @@
 import * as z from 'zod';
+import { RIGHTS } from '../../../config/schema/schema-daemon.ts';
 import { component } from './component.ts';
 
 export const callerSchema = component(
   'Caller',
   z
     .object({
-      may: z.enum(['read', 'write']).describe('What the token allows; all without tokens.'),
+      may: z.enum(RIGHTS).describe('What the token allows; all without tokens.'),
+      activations: z
+        .array(z.string())
+        .exactOptional()
+        .describe('Patterns of the activations that the token sees. Absent where it sees all.'),
       tokenName: z
         .string()
         .exactOptional()

@@ -111,12 +111,13 @@ export class MemoryOperations implements Operations {
     return this.#record(id);
   }
 
-  async runs({ activation, states, before, limit }: RunQuery): Promise<RunPage> {
+  async runs({ activation, sees, states, before, limit }: RunQuery): Promise<RunPage> {
     this.#fail('runs');
     const isKnown = [...this.#runs.values()].some(record => record.activation === activation);
     if (activation !== undefined && !isKnown) this.#activation(activation);
     const fitting = [...this.#runs.values()]
       .filter(record => activation === undefined || record.activation === activation)
+      .filter(record => sees?.(record.activation) ?? true)
       .filter(record => states === undefined || states.includes(record.state))
       .filter(record => before === undefined || record.run < before)
       .sort((a, b) => (a.run < b.run ? 1 : -1));

@@ -13,6 +13,8 @@ export interface ServedOptions {
   readonly activations?: readonly string[];
   readonly read?: readonly string[];
   readonly write?: readonly string[];
+  /** Instead of `read` and `write`. */
+  readonly tokens?: readonly NamedToken[];
   readonly allowedHosts?: readonly string[];
   readonly host?: string;
   readonly title?: string;
@@ -21,6 +23,13 @@ export interface ServedOptions {
   readonly bodyLimit?: number;
   readonly limits?: Partial<HttpLimits>;
   readonly secrets?: readonly string[];
+}
+
+export interface NamedToken {
+  readonly name: string;
+  readonly token: string;
+  readonly may: 'read' | 'preview' | 'write';
+  readonly activations?: readonly string[];
 }
 
 export interface LogLine {
@@ -57,9 +66,9 @@ export class Served {
       const server = await startHttpServer({
         operations,
         metrics: {
-          render: async () => ({
+          render: async sees => ({
             contentType: 'text/plain; version=0.0.4; charset=utf-8',
-            text: `sluice_runs ${operations.runCount()}\n`,
+            text: `sluice_runs ${operations.runCount()}\n${sees ? `for orders ${sees('orders')}\n` : ''}`,
           }),
         },
         log: collecting(lines),
@@ -111,7 +120,10 @@ export function configWith(options: ServedOptions): HttpConfig {
   return {
     host: options.host ?? '127.0.0.1',
     port: 0,
-    tokens: { read: secrets(options.read), write: secrets(options.write) },
+    tokens: options.tokens?.map(({ token, ...named }) => ({ ...named, token: new Secret(token) })) ?? {
+      read: secrets(options.read),
+      write: secrets(options.write),
+    },
     allowedHosts: options.allowedHosts ?? [],
     ...(options.title !== undefined && { title: options.title }),
     console: options.console !== false,
