@@ -128,7 +128,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'csv-stringify/sync': /^encoders\/csv\/csv-library/,
   'xml-writer': /^encoders\/xml\/xml-library/,
   '@bokuweb/zstd-wasm': /^encoders\/parquet\/pages\//,
-  zod: /^(config|history|publish|state|daemon)\//,
+  zod: /^(config|baseline|history|publish|state|daemon)\//,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,

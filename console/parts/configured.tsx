@@ -10,9 +10,10 @@ export function Configured({
   activation: Activation;
   configuration: ActivationConfiguration;
 }) {
-  const { sql, where, source, primaryKey, url, fileName, schedule, upcoming, leftOut, settings } =
+  const { sql, table, where, source, primaryKey, url, fileName, schedule, upcoming, leftOut, settings } =
     configuration;
   const { model, segment, destination, format, runType, syncMode, paused } = activation;
+  const query = table ? tableText(table) : sql;
   return (
     <>
       <dl class="facts">
@@ -25,7 +26,9 @@ export function Configured({
         <Fact name="Files">
           {format}, {runType}, {syncMode}
         </Fact>
-        <Fact name="Key">{primaryKey.length === 0 ? 'none' : primaryKey.join(', ')}</Fact>
+        <Fact name="Key">
+          {primaryKey.length === 0 ? (table ? 'that of the table' : 'none') : primaryKey.join(', ')}
+        </Fact>
         <Fact name="Schedule">
           {schedule.length === 0
             ? 'none: it runs when somebody asks'
@@ -55,10 +58,10 @@ export function Configured({
           </Fact>
         )}
       </dl>
-      {sql !== undefined && (
+      {query !== undefined && (
         <>
-          <h3>Query</h3>
-          <pre>{where === undefined ? sql : `${sql}\n\n-- of which the segment takes\n${where}`}</pre>
+          <h3>{table ? 'Table' : 'Query'}</h3>
+          <pre>{where === undefined ? query : `${query}\n\n-- of which the segment takes\n${where}`}</pre>
         </>
       )}
       <details>
@@ -67,6 +70,12 @@ export function Configured({
       </details>
     </>
   );
+}
+
+function tableText({ schema, name, columns, where }: NonNullable<ActivationConfiguration['table']>): string {
+  const lines = [`${schema}.${name}${columns ? ` (${columns.join(', ')})` : ''}`];
+  if (where !== undefined) lines.push(`where ${where}`);
+  return lines.join('\n');
 }
 
 export function Fact({ name, children }: { name: string; children: ComponentChildren }) {

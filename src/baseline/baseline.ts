@@ -29,6 +29,7 @@ import {
   sumOf,
 } from './key-table.ts';
 import type { HashedState } from './row-hashing.ts';
+import { parseStateRecord } from './state-record.ts';
 
 /** What the baseline is, in one record that is written last. */
 export interface BaselineState extends HashedState {
@@ -164,11 +165,13 @@ export class Baseline {
     });
     try {
       await pages.open();
-      const record = await pages.get(STATE_KEY);
-      return new Baseline(pages, record && (JSON.parse(record.toString()) as StateRecord));
+      const bytes = await pages.get(STATE_KEY);
+      const record = bytes && (parseStateRecord(bytes) as StateRecord | undefined);
+      if (bytes && record === undefined) throw damaged(`its record in ${directory} is not one`);
+      return new Baseline(pages, record);
     } catch (cause) {
       await pages.close().catch(() => {});
-      throw openError(directory, cause);
+      throw cause instanceof SluiceError ? cause : openError(directory, cause);
     }
   }
 

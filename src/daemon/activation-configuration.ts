@@ -16,11 +16,15 @@ export function activationConfiguration(
 ): ActivationConfiguration {
   const { name, source, model, where, destination, fileName, schedule, queryValues } = activation;
   const clean = (sql: string): string => queryValues?.clean(sql) ?? sql;
+  const { table } = model;
   const { proxies, queryValues: _, model: ofModel, where: ofSegment, ...settings } = activation;
   return {
     activation: name,
     source: source.name,
     ...(model.sql !== '' && { sql: clean(model.sql) }),
+    ...(table && {
+      table: { ...table, ...(table.where !== undefined && { where: clean(table.where) }) },
+    }),
     ...(where !== undefined && { where: clean(where) }),
     primaryKey: model.primaryKey,
     url: `${placeOf(destination)}/${destination.folder}`,

@@ -1,3 +1,4 @@
+import type { ResolvedTable } from '../config/activation.ts';
 import type { RunCounts, RunRecord } from '../history/run-record.ts';
 import type { RunState } from '../history/run-state.ts';
 import type { RunProgress } from '../run/export-run.ts';
@@ -146,10 +147,12 @@ export interface ActivationConfiguration {
   readonly activation: string;
   readonly source: string;
   /**
-   * The query of the model, and the filter of the segment. Absent where the source takes
-   * no query.
+   * The query of the model. Absent where there is a table in its place, or the source
+   * takes none.
    */
   readonly sql?: string;
+  readonly table?: ResolvedTable;
+  /** The filter of the segment. */
   readonly where?: string;
   readonly primaryKey: readonly string[];
   /**

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { activationsFolder, historyFolder } from '../disk/data-directory.ts';
@@ -66,12 +67,22 @@ export async function listRuns(options: ListRunsOptions): Promise<RunList> {
  */
 export async function findRun(dataDirectory: string, run: string): Promise<RunRecord | undefined> {
   if (!RUN_ID.test(run)) return undefined;
-  for (const name of await activationsIn(dataDirectory)) {
-    const path = join(historyFolder(dataDirectory, name), `${run}.json`);
-    const record = await readRecord(path);
-    if (record !== undefined) return record;
+  const paths = (await activationsIn(dataDirectory)).map(name =>
+    join(historyFolder(dataDirectory, name), `${run}.json`),
+  );
+  const path = paths.find(mayBeThere);
+  return path === undefined ? undefined : readRecord(path);
+}
+
+/**
+ * A thousand such looks take milliseconds, and far longer where each waits for its turn.
+ */
+function mayBeThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true; // reading it says what is in the way
   }
-  return undefined;
 }
 
 /**

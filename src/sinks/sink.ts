@@ -73,6 +73,11 @@ export interface Destination extends BlobStore, BlockLists, BlobReader {
    * say nothing.
    */
   reviewCredentials(use: CredentialUse): readonly CredentialFinding[];
+  /**
+   * What the clock of the service says at an instant of ours, as far as an answer said
+   * it: by it credentials expire.
+   */
+  serviceTime(here: Date): Date;
 }
 
 export interface CredentialUse {
@@ -81,6 +86,7 @@ export interface CredentialUse {
   readonly deletesCompletion: boolean;
   /** From this long before they expire that is a warning, in milliseconds. */
   readonly warnsBeforeExpiryMs: number;
+  /** By the clock of the service. */
   readonly now: Date;
 }
 

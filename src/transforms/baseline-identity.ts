@@ -210,12 +210,21 @@ export function parseIdentity(text: string): BaselineIdentity | undefined {
   } catch {
     return undefined;
   }
-  if (!Array.isArray(kept?.columns) || !Array.isArray(kept.key)) return undefined;
+  if (!Array.isArray(kept?.columns) || !kept.columns.every(isKeptColumn) || !Array.isArray(kept.key))
+    return undefined;
   const columns = kept.columns.map(([name, source, sourceType, form = formOfName(sourceType)]) => {
     return { name, source, sourceType, form };
   });
   const { written = columns.length, key, keysOnly = false } = kept;
   return { columns, written, key, keysOnly };
+}
+
+function isKeptColumn(column: unknown): column is KeptColumn {
+  return (
+    Array.isArray(column) &&
+    column.length >= 3 &&
+    column.every(part => part === null || typeof part === 'string')
+  );
 }
 
 /** The beginnings of names of types, of PostgreSQL and of JSON files, and their kinds. */

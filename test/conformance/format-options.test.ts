@@ -290,6 +290,42 @@ describe('options', () => {
     }
   });
 
+  test('uuid and time', async () => {
+    const sql = `select '6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid as u, time '24:00' as t, null::uuid as n,
+                        timestamp '2025-04-14 07:00' as local, timestamptz '2025-04-14 07:00+00' as at`;
+    const text = { uuid: 'text', time: 'text' };
+    const values = ['6ba7b810-9dad-11d1-80b4-00c04fd430c8', '24:00:00'];
+    for (const engine of ENGINES) {
+      const format = { type: 'parquet', engine };
+      const { bytes } = await write(sql, { ...format, ...text });
+      const query = (file: string): string => `select typeof(u), typeof(t), typeof(n), u, t, n from ${file}`;
+      assert.deepEqual(await ask(bytes, query), [['VARCHAR', 'VARCHAR', 'VARCHAR', ...values, null]], engine);
+      assert.match(await refuse(sql, { ...format, uuid: 'text' }), /column "t", row 1/, 'time is native');
+      const native = await write(sql.replace('24:00', '23:00'), {
+        ...format,
+        uuid: 'native',
+        time: 'native',
+      });
+      const types = await ask(
+        native.bytes,
+        file => `select name, converted_type from parquet_schema(${file}) where name <> 'schema'`,
+      );
+      // As readers that know no logical types have to be told.
+      assert.deepEqual(types, [
+        ['u', null],
+        ['t', 'TIME_MICROS'],
+        ['n', null],
+        ['local', 'TIMESTAMP_MICROS'],
+        ['at', 'TIMESTAMP_MICROS'],
+      ]);
+      const read = await ask(
+        native.bytes,
+        file => `select typeof(u), typeof(t), typeof(local), typeof(at) from ${file}`,
+      );
+      assert.deepEqual(read, [['UUID', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE']]);
+    }
+  });
+
   test('values that a format cannot hold are written as it can, and warned of in words', async () => {
     const sql = `select n, (array['NaN', 'Infinity', '1'])[n]::float8 as ratio, 'a' || chr(n) as note from generate_series(1, 3) as n`;
     const warnings: Record<string, string> = {

@@ -13,6 +13,8 @@ export const DEFAULT_PARQUET_OPTIONS: ParquetOptions = {
   rowGroupRows: 122_880,
   dictionary: true,
   numeric: 'text',
+  uuid: 'native',
+  time: 'native',
 };
 
 interface Value {
@@ -205,6 +207,8 @@ export function parquetTable(): fc.Arbitrary<ParquetTable> {
     rowGroupRows: fc.constantFrom(1, 2, 7, 122_880),
     dictionary: fc.boolean(),
     numeric: fc.constant('text' as const),
+    uuid: fc.constantFrom('native' as const, 'text' as const),
+    time: fc.constantFrom('native' as const, 'text' as const),
   });
   return fc
     .array(fc.constantFrom(...GENERATED), { minLength: 1, maxLength: 6 })
@@ -221,7 +225,13 @@ export function parquetTable(): fc.Arbitrary<ParquetTable> {
     .map(({ columns, rows, options: chosen }) => ({
       columns,
       rows: rows.map(row => row.map(value => value?.sent ?? null)),
-      expected: rows.map(row => row.map(value => value?.expected ?? null)),
+      expected: rows.map(row =>
+        row.map((value, index) => {
+          const { kind } = columns[index]!;
+          const isText = (kind === 'uuid' || kind === 'time') && chosen[kind] === 'text';
+          return (isText ? value?.sent : value?.expected) ?? null;
+        }),
+      ),
       options: chosen,
     }));
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { resolveActivation } from '../../src/config/activation.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { activationConfiguration } from '../../src/daemon/activation-configuration.ts';
 import type { Change } from '../../src/daemon/operations.ts';
 import { CronScheduler } from '../../src/daemon/schedule/cron-scheduler.ts';
 import { DaemonWorld } from './support/daemon-world.ts';
@@ -45,6 +48,33 @@ test('an activation is told with its last runs, and whoever looks hears of each 
     ],
   );
   for (const { seconds, bytes } of recent) assert.ok(seconds! > 0 && bytes > 0);
+});
+
+const reference = (name: string): string => `$\{${name}}`;
+
+test('the configuration of a table model names the table, its columns and its filter', () => {
+  const text = JSON.stringify({
+    version: 1,
+    sources: { db: { type: 'postgres', url: 'postgres://u@127.0.0.1/db' } },
+    destinations: {
+      lake: { type: 'azure-blob', container: 'exports', auth: { connectionString: reference('AZ') } },
+    },
+    models: {
+      m: {
+        source: 'db',
+        table: 'Sales."Or""ders"',
+        columns: ['id'],
+        where: `brand = '${reference('BRAND')}'`,
+      },
+    },
+    activations: { a: { model: 'm', destination: 'lake', fileName: 'x', format: { type: 'csv' } } },
+  });
+  const environment = { AZ: 'UseDevelopmentStorage=true', BRAND: 'a secret brand' };
+  const { config } = parseConfig({ text, environment });
+  const { sql, table, primaryKey } = activationConfiguration(resolveActivation(config, 'a'), undefined);
+  assert.equal(sql, undefined);
+  assert.deepEqual(table, { schema: 'sales', name: 'Or"ders', columns: ['id'], where: "brand = '(hidden)'" });
+  assert.deepEqual(primaryKey, []);
 });
 
 test('a configuration is told with its query, its place and its schedule, and without a secret', async () => {

@@ -5,7 +5,7 @@ import type { RunProgress } from '../../src/run/export-run.ts';
 import { validateActivation } from '../../src/run/validation/validate.ts';
 import { backupState } from '../../src/state/back-up-state.ts';
 import { verifyRun } from '../../src/verify/verify-run.ts';
-import { type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
+import { azureError, type BlobProxy, startBlobProxy } from '../support/blob-proxy.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const { signal } = new AbortController();
@@ -170,6 +170,26 @@ for (const [what, prepare, permissions, ifExists, hint] of [
       assert.equal((await exporter.container.download('out.csv')).toString(), 'id\n1\n');
     }));
 }
+
+test('the clock of the service says when a SAS token expires', () =>
+  withProxy(async (exporter, proxy) => {
+    const { container } = exporter;
+    const inDays = (days: number): Date => new Date(Date.now() + days * 86_400_000);
+    const auth = { sasToken: container.sas('rwd', inDays(20)) };
+    const destination = { accountUrl: proxy.through(container.accountUrl), auth };
+    const activation = exporter.activation({ destination, warnings: { sasExpiresWithin: '7d' } });
+    for (const [ahead, outcome] of [
+      [0, 'passed'],
+      [15, 'warned'],
+    ] as const) {
+      const date = inDays(ahead).toUTCString();
+      proxy.setHook(({ method }) =>
+        method === 'GET' || method === 'HEAD' ? azureError(404, 'BlobNotFound', { date }) : undefined,
+      );
+      const { checks } = await validateActivation({ activation, offline: false, signal });
+      assert.equal(checks.find(({ check }) => check === 'sas')?.outcome, outcome);
+    }
+  }));
 
 test('a destination that does not answer is named while it is tried again, for 30 s at most', () =>
   withExporter(async exporter => {

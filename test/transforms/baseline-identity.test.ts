@@ -26,6 +26,8 @@ test('what is kept of an identity is all of it', () => {
   assert.deepEqual(parseIdentity(serializeIdentity(one)), one);
   assert.equal(parseIdentity('{'), undefined);
   assert.equal(parseIdentity('null'), undefined);
+  assert.equal(parseIdentity('{"columns":[null],"key":[]}'), undefined);
+  assert.equal(parseIdentity('{"columns":[["a",1,"text"]],"key":[]}'), undefined);
 });
 
 /** As earlier versions kept it: the name of each type, and the version of the server. */

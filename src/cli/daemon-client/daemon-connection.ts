@@ -2,6 +2,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { Proxies } from '../../addresses/proxies.ts';
 import { routeTo } from '../../addresses/routes.ts';
+import { isTlsFailure } from '../../addresses/tls-failure.ts';
 import { SluiceError } from '../../errors.ts';
 
 export interface DaemonRequest {
@@ -18,9 +19,6 @@ export interface Answer {
 
 /** For one answer; the longest wait that is asked for is 15 seconds. */
 const TIMEOUT_MS = 60_000;
-
-/** Errors of TLS that trying again does not help against. */
-const LASTING = /^(?:CERT_|ERR_TLS_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH)/;
 
 /**
  * One daemon, by its address. A redirect is not followed: the token is for this daemon
@@ -114,9 +112,9 @@ export class DaemonConnection {
     const seen = isLate ? `no answer in ${TIMEOUT_MS / 1000} s` : (code ?? message);
     return new SluiceError('DAEMON_CONNECT_FAILED', `the daemon at ${this.label} does not answer (${seen})`, {
       cause,
-      ...(LASTING.test(code ?? '') && {
+      ...(isTlsFailure(code) && {
         retryable: false,
-        hint: 'check the certificate of the daemon, and name its authority in NODE_EXTRA_CA_CERTS',
+        hint: 'name the authority of the certificate in NODE_EXTRA_CA_CERTS, or write http: for a daemon without TLS',
       }),
     });
   }

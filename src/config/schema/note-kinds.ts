@@ -30,7 +30,7 @@ export const NOTE_KINDS = {
   },
   PARQUET_TYPE_UNSUPPORTED: {
     about: 'A Parquet file has a `uuid` or `time` column, which some readers do not support.',
-    hint: 'convert the column to text in the model, before the first run of a delta, if such a reader is used',
+    hint: 'set format.uuid: text or format.time: text if such a reader is used',
   },
   FILE_NAME_ENDING: {
     about: 'The file name has an ending of its own, and the ending of the format is added to it.',

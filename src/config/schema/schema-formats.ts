@@ -214,6 +214,16 @@ export const parquetFormat = z
       .describe(
         'Type of `numeric` columns without precision: `text`, or `decimal(p,s)`; overflow is an error.',
       ),
+    uuid: z
+      .enum(['native', 'text'])
+      .default('native')
+      .describe(
+        'Type of `uuid` columns: that of Parquet, or text for readers without it, such as Spark before 4.1 and Synapse.',
+      ),
+    time: z
+      .enum(['native', 'text'])
+      .default('native')
+      .describe('Type of `time` columns, as for `uuid`; text also holds 24:00:00.'),
     onUnrepresentable: onUnrepresentable(
       'Infinite dates and timestamps, numbers that do not fit a decimal, texts that are not UTF-8: fail (the default) and name all columns concerned, write null, or write the nearest value (the last date, U+FFFD; null for a number). The last two are counted and warned of.',
     ),

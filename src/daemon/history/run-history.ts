@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { historyFolder } from '../../disk/data-directory.ts';
 import { makeFolder } from '../../disk/durable-file.ts';
 import { type HistoryLimits, inOrderMade, surplusRuns } from '../../history/history-limits.ts';
-import { activationsIn, keepRecord, recallRecord } from '../../history/record-files.ts';
+import { activationsIn, findRun, keepRecord, recallRecord } from '../../history/record-files.ts';
 import { RUN_ID } from '../../history/run-id.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
@@ -121,13 +121,16 @@ export class RunHistory {
   /** Looks on disk too: a command may have made it. */
   async read(run: string): Promise<RunRecord | undefined> {
     if (!RUN_ID.test(run)) return undefined;
-    if (!this.#byRun.has(run))
-      for (const name of await activationsIn(this.#dataDirectory)) await this.refresh(name);
     const entry = this.#byRun.get(run);
-    const record = entry && (await this.recall(entry));
+    if (entry === undefined) {
+      const found = await findRun(this.#dataDirectory, run);
+      if (found) this.add(found);
+      return found;
+    }
+    const record = await this.recall(entry);
     // Somebody has removed it: whoever asks with its key again is to get a run that there
     // is.
-    if (entry && record === undefined) this.#forget(entry);
+    if (record === undefined) this.#forget(entry);
     return record;
   }
 

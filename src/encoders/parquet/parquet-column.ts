@@ -75,6 +75,7 @@ export function parquetColumn(column: Column, options: ParquetOptions): ParquetC
     return { name, kind: 'decimal', precision, scale, width };
   }
   if (element !== undefined) return { ...of('array'), element };
+  if ((kind === 'uuid' || kind === 'time') && options[kind] === 'text') return of('text');
   return of(kind);
 }
 

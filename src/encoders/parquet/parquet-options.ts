@@ -10,4 +10,7 @@ export interface ParquetOptions {
   readonly dictionary: boolean;
   /** What a `numeric` without precision is. */
   readonly numeric: 'text' | { readonly precision: number; readonly scale: number };
+  /** Whether these are types of their own in the file. */
+  readonly uuid: 'native' | 'text';
+  readonly time: 'native' | 'text';
 }

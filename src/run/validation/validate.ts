@@ -209,13 +209,17 @@ async function checkDestination(
   let encumbered: readonly string[] = [];
   await attempt(found, 'destination', signal, async () => {
     const store = await openDestination(destination, { signal, retryBudgetMs: DESTINATION_PATIENCE_MS });
-    reviewed = store.reviewCredentials({
-      setsTags: Object.keys(blob.tags ?? {}).length > 0,
-      deletesCompletion: completion !== undefined,
-      warnsBeforeExpiryMs: warnings.sasExpiresWithinMs,
-      now,
-    });
-    await store.checkAccess();
+    try {
+      await store.checkAccess();
+    } finally {
+      // The answer has the time by which credentials expire.
+      reviewed = store.reviewCredentials({
+        setsTags: Object.keys(blob.tags ?? {}).length > 0,
+        deletesCompletion: completion !== undefined,
+        warnsBeforeExpiryMs: warnings.sasExpiresWithinMs,
+        now: store.serviceTime(now),
+      });
+    }
     const written: string[] = [];
     for (const name of names) {
       // One that is there is skipped whatever it is.

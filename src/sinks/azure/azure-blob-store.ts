@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { addAbortSignal, Readable } from 'node:stream';
 import type { BlobGetPropertiesResponse, BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
 import { checkBlobName } from '../blob-name.ts';
@@ -22,9 +21,10 @@ import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { dropForeignBlocks, type ForeignBlocksStore, findForeignBlocks } from './foreign-blocks.ts';
 import { explainOwnBlob } from './own-blobs.ts';
-import { type Attempt, AttemptTimeout, type ReportProgress, type RetryClock, withRetries } from './retry.ts';
+import { type Attempt, AttemptTimeout, type RetryClock, withRetries } from './retry.ts';
 import { reviewSas } from './review-sas.ts';
 import { checkSas } from './sas.ts';
+import { bodyOf, received } from './transfer.ts';
 import { writeOptions } from './write-options.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
@@ -37,12 +37,6 @@ const DEFAULT_RETRY_BUDGET_MS = 300_000;
 const SLOWEST_BYTES_PER_MS = 40;
 /** The most that systems usually take in advance. */
 const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
-/**
- * A body is handed over in pieces of this size, each of which shows that the line moves.
- * A slow line moves one well within the time that an attempt may stand still. Smaller
- * pieces cost processor time: 512 KiB add 6 % to an export as CSV.
- */
-const PIECE_BYTES = 4 * 1024 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
 
 export interface Throttling {
@@ -102,6 +96,8 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
    * failure of the network.
    */
   #reached = false;
+  /** By how much the clock of the service was ahead of ours when it answered. */
+  #aheadMs = 0;
   /** By blob. */
   readonly #foreignBlocksDropped = new Map<string, Promise<void>>();
 
@@ -123,6 +119,10 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
   reviewCredentials(use: CredentialUse): CredentialFinding[] {
     const { sas } = this.#connection;
     return sas === undefined ? [] : reviewSas(sas, use);
+  }
+
+  serviceTime(here: Date): Date {
+    return new Date(here.getTime() + this.#aheadMs);
   }
 
   /**
@@ -325,6 +325,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
       permission: 'r',
       attempt: async abortSignal => {
         const answer = await client.getProperties({ abortSignal });
+        this.#noteClock(answer.date);
         const { etag = '', contentLength = 0, contentType, metadata = {}, accessTier } = answer;
         const obstacle = obstacleOf(answer);
         return {
@@ -426,8 +427,13 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
   #judge(error: unknown, { mayRepeat }: Pick<Request<unknown>, 'mayRepeat'>): AzureFailure {
     const failure = describeFailure(error);
     if (failure.status !== undefined) this.#reached = true;
+    this.#noteClock(failure.serviceTime);
     const wrongHost = failure.code === 'ENOTFOUND' && !this.#reached;
     return { ...failure, retryable: failure.retryable && !wrongHost && (mayRepeat?.(failure) ?? true) };
+  }
+
+  #noteClock(serviceTime: Date | undefined): void {
+    if (serviceTime !== undefined) this.#aheadMs = serviceTime.getTime() - Date.now();
   }
 
   #wrapped(
@@ -451,33 +457,6 @@ function waitingReason(error: unknown): string {
   if (error instanceof AttemptTimeout) return `the storage account does not answer (${error.message})`;
   if (status === undefined) return `the storage account does not answer (${code ?? 'connection failed'})`;
   return `the storage account answers ${[status, code].filter(part => part !== undefined).join(' ')}`;
-}
-
-/** The bytes in pieces, each told of as it is taken. */
-function bodyOf(bytes: Uint8Array, moving: ReportProgress): Readable {
-  let at = 0;
-  return new Readable({
-    highWaterMark: PIECE_BYTES,
-    read() {
-      const end = Math.min(at + PIECE_BYTES, bytes.byteLength);
-      this.push(at === end ? null : bytes.subarray(at, end));
-      at = end;
-      moving();
-    },
-  });
-}
-
-async function received(
-  stream: NodeJS.ReadableStream | undefined,
-  signal: AbortSignal,
-  moving: ReportProgress,
-): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of addAbortSignal(signal, stream as Readable) as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    moving();
-  }
-  return Buffer.concat(chunks);
 }
 
 /** 404 for the blob, not for the container. */

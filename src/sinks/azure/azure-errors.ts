@@ -1,4 +1,5 @@
 import type { WebProxy } from '../../addresses/proxies.ts';
+import { isTlsFailure } from '../../addresses/tls-failure.ts';
 import { type ErrorCode, SluiceError } from '../../errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import type { Redact } from './redaction.ts';
@@ -180,12 +181,6 @@ const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNRE
  */
 const CONNECTION_FAILURE =
   /^(?:E(?!PROTO$|RR_)[A-Z_]+|REQUEST_SEND_ERROR|PARSE_ERROR|HPE_\w+|ERR_STREAM_PREMATURE_CLOSE)$/;
-/**
- * The service's certificate is refused, or it does not speak TLS: neither gets better by
- * itself.
- */
-const TLS_FAILURE =
-  /^(?:CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|EPROTO$)/;
 const MAX_MESSAGE_LENGTH = 2000;
 
 /** The fields of the SDK's RestError that are looked at. */
@@ -273,7 +268,7 @@ function meaningOf(error: unknown, failure: AzureFailure, context: FailureContex
   if (error instanceof AttemptTimeout) return meaning('DESTINATION_TIMEOUT', error.message);
   if (isIdentityError(error))
     return meaning('DESTINATION_CREDENTIALS', 'no identity could be used', IDENTITY);
-  if (TLS_FAILURE.test(code ?? '')) {
+  if (isTlsFailure(code)) {
     return meaning('DESTINATION_CONNECT_FAILED', 'no secure connection to the storage account could be made');
   }
   if (isConnectionFailure(error, code)) {

@@ -74,6 +74,10 @@ export class FolderStore implements Destination {
     return [];
   }
 
+  serviceTime(here: Date): Date {
+    return here;
+  }
+
   findForeignBlocks(): Promise<ForeignBlocks> {
     return Promise.resolve('none');
   }

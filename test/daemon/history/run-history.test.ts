@@ -68,6 +68,18 @@ test('a run that a command made is found by its id, though nobody has asked for 
   await mkdir(historyFolder(dataDirectory, 'new'), { recursive: true });
   await keepRecord(historyFolder(dataDirectory, 'new'), made);
   assert.equal((await history.read(made.run))?.activation, 'new');
+  assert.equal(history.has(made.run), true);
+});
+
+test('looking for one run looks through no folder', async t => {
+  const { history, dataDirectory } = await historyOfOne(t);
+  for (const activation of ['b', 'c']) {
+    const folder = historyFolder(dataDirectory, activation);
+    await mkdir(folder, { recursive: true });
+    await keepRecord(folder, { ...record('succeeded'), activation });
+  }
+  assert.equal(await history.read('20250414-070000-123-k3f9ab'), undefined);
+  assert.deepEqual(history.activations(), ['a']);
 });
 
 test('a folder that cannot be read for a while takes no key away', async t => {

@@ -117,10 +117,21 @@ export const activationConfigurationSchema = component(
         .string()
         .exactOptional()
         .describe(
-          'The query of the model, without values of references; absent where the source takes none.',
+          'The query of the model, without values of references; absent where it has a table, or the source takes none.',
         ),
+      table: z
+        .object({
+          schema: z.string(),
+          name: z.string(),
+          columns: z.array(z.string()).readonly().exactOptional().describe('Absent where all are read.'),
+          where: z.string().exactOptional().describe('The filter of the model.'),
+        })
+        .exactOptional()
+        .describe('The table of the model, in the place of a query.'),
       where: z.string().exactOptional().describe('The filter of the segment.'),
-      primaryKey: z.array(z.string()),
+      primaryKey: z
+        .array(z.string())
+        .describe('As the model names it; a table without one has the key of the catalogue.'),
       url: z.string().describe('Where files go, without credentials; the name of a file follows.'),
       fileName: z.string().describe('Template of the name of the files.'),
       schedule: z

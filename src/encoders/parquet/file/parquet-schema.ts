@@ -28,13 +28,15 @@ export const Physical = {
 } as const;
 
 /**
- * The older annotations, for readers that know no others. None where the older one would
- * say something else.
+ * The older annotations, for readers that know no others. They cannot say that a time is
+ * local, and without one such readers take it for a number, so the format's definition
+ * asks for it all the same.
  */
 const Converted = {
   utf8: 0,
   decimal: 5,
   date: 6,
+  timeMicros: 8,
   timestampMicros: 10,
   int16: 16,
   json: 19,
@@ -130,14 +132,17 @@ export function storedType(column: ParquetColumn): StoredType {
     case 'date':
       return { physical: Physical.int32, converted: Converted.date, logical: logical(Logical.date) };
     case 'time':
-      return { physical: Physical.int64, logical: logical(Logical.time, instantOf(false)) };
+      return {
+        physical: Physical.int64,
+        converted: Converted.timeMicros,
+        logical: logical(Logical.time, instantOf(false)),
+      };
     case 'timestamp':
-      return { physical: Physical.int64, logical: logical(Logical.timestamp, instantOf(false)) };
     case 'timestamptz':
       return {
         physical: Physical.int64,
         converted: Converted.timestampMicros,
-        logical: logical(Logical.timestamp, instantOf(true)),
+        logical: logical(Logical.timestamp, instantOf(kind === 'timestamptz')),
       };
     case 'uuid':
       return { physical: Physical.fixedByteArray, typeLength: 16, logical: logical(Logical.uuid) };

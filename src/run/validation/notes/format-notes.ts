@@ -5,10 +5,11 @@ import type { NoteGround } from './note-rule.ts';
 export function formatNotes(ground: NoteGround): Note[] {
   const { format } = ground.activation;
   if (format.type === 'csv') return [...aloneAndNull(ground, format), ...beginsWithId(ground, format)];
-  return format.type === 'parquet' ? unsupportedTypes(ground) : [];
+  return format.type === 'parquet' ? unsupportedTypes(ground, format) : [];
 }
 
 type CsvFormat = Extract<ResolvedFormat, { type: 'csv' }>;
+type ParquetFormat = Extract<ResolvedFormat, { type: 'parquet' }>;
 
 /** Which columns may be NULL is not known of a query; those of the key are not. */
 function aloneAndNull({ activation, columnNames, columns }: NoteGround, { nullText }: CsvFormat): Note[] {
@@ -36,11 +37,13 @@ const READERS_THAT_LACK = {
   time: 'Spark before 4.1 and Synapse do not read time',
 } as const;
 
-function unsupportedTypes({ columns = [] }: NoteGround): Note[] {
+function unsupportedTypes({ columns = [] }: NoteGround, format: ParquetFormat): Note[] {
   return (['uuid', 'time'] as const).flatMap(kind => {
+    if (format[kind] === 'text') return [];
     const names = columns.filter(column => column.kind === kind).map(({ name }) => JSON.stringify(name));
     if (names.length === 0) return [];
     const are = names.length === 1 ? `column ${names[0]} is` : `columns ${names.join(', ')} are`;
-    return note('PARQUET_TYPE_UNSUPPORTED', `${are} written as ${kind}: ${READERS_THAT_LACK[kind]}`);
+    const message = `${are} written as ${kind}: ${READERS_THAT_LACK[kind]}`;
+    return note('PARQUET_TYPE_UNSUPPORTED', message, `set format.${kind}: text if such a reader is used`);
   });
 }

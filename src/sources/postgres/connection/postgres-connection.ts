@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import type { PostgresAddress, PostgresHost } from '../../../addresses/postgres-address.ts';
+import { isTlsFailure } from '../../../addresses/tls-failure.ts';
 import type { DriverConnection } from '../data-row-stream.ts';
 import { HostsFailedError, WrongSessionError } from '../postgres-errors.ts';
 import type { LexerSettings } from '../statement-end.ts';
@@ -306,6 +307,6 @@ function isWorthAnotherHost(cause: unknown): boolean {
 function isForOtherEncryption(cause: unknown, encryption: Encryption): boolean {
   if (cause instanceof pg.DatabaseError) return cause.code === '28000';
   if (encryption === false) return false;
-  const { code = '', message } = cause as NodeJS.ErrnoException;
-  return /^(?:ERR_SSL|ERR_TLS|CERT_|UNABLE_|DEPTH_|SELF_SIGNED|EPROTO)/.test(code) || / SSL /.test(message);
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return isTlsFailure(code) || / SSL /.test(message);
 }

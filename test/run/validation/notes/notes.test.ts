@@ -110,9 +110,11 @@ test('uuid and time are noted in Parquet', () => {
   assert.equal(notes.length, 2);
   assert.match(
     notes[0] ?? '',
-    /^PARQUET_TYPE_UNSUPPORTED: columns "u", "v" are written as uuid: .*; convert/,
+    /^PARQUET_TYPE_UNSUPPORTED: columns "u", "v" are written as uuid: .*; set format\.uuid: text/,
   );
-  assert.match(notes[1] ?? '', /column "t" is written as time: Spark/);
+  assert.match(notes[1] ?? '', /column "t" is written as time: Spark.*; set format\.time: text/);
+  const text = { format: { type: 'parquet', uuid: 'text', time: 'text' } };
+  assert.deepEqual(codesOf(text, columns), []);
   assert.deepEqual(codesOf({ format: { type: 'csv' } }, columns), []);
 });
 
