@@ -4,6 +4,8 @@
  * decided here; the driver gets no URL and no environment.
  */
 
+import type { Proxies } from './proxies.ts';
+
 /** What `sslmode` may be. The default is the first, as libpq's. */
 export const SSL_MODES = ['prefer', 'disable', 'allow', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
@@ -64,6 +66,13 @@ export interface Revealed {
   reveal(): string;
 }
 
+/** Where tokens come from. */
+export interface TokenSource {
+  /** What a token is for. */
+  readonly scope: string;
+  readonly proxies: Pick<Proxies, 'proxyFor'>;
+}
+
 export interface PostgresAddress {
   /** Tried in this order. At least one. */
   readonly hosts: readonly PostgresHost[];
@@ -72,6 +81,8 @@ export interface PostgresAddress {
   readonly user: string;
   readonly database: string;
   readonly password?: Revealed;
+  /** In the place of a password: tokens of an identity of Azure. */
+  readonly identity?: TokenSource;
   /** Looked into where there is no password. */
   readonly passwordFile?: string;
   readonly tls: TlsSettings;

@@ -28,14 +28,14 @@ export class ProxyRefusal extends Error {
   }
 }
 
-const agents = new WeakMap<Proxies, Map<string, http.Agent>>();
+const agents = new WeakMap<object, Map<string, http.Agent>>();
 
 /**
  * How to reach a target. There is one agent for each way, so that connections are used
  * again. Fails with CONFIG_INVALID where the environment names something that is not a
  * proxy.
  */
-export function routeTo(target: URL, proxies: Proxies = NO_PROXIES): Route {
+export function routeTo(target: URL, proxies: Pick<Proxies, 'proxyFor'> = NO_PROXIES): Route {
   const proxy = proxies.proxyFor(target);
   const known = agents.get(proxies) ?? new Map<string, http.Agent>();
   agents.set(proxies, known);

@@ -130,10 +130,15 @@ function plainValue(text: string, expected: string): number | boolean | undefine
  * With what follows from several keys, from the folder of the files (where relative paths
  * start) and the environment.
  */
-function completed(config: ParsedConfig, root: LocatedMap, context: ReferenceContext): Config {
+function completed(
+  config: ParsedConfig,
+  root: LocatedMap,
+  context: ReferenceContext,
+  proxies: Proxies,
+): Config {
   const sources = Object.entries(config.sources).map(([name, source]) => {
     if (source.type === 'json') return [name, { ...source, path: resolve(context.directory, source.path) }];
-    const { address, ...fromUrl } = postgresAddress(source, context);
+    const { address, ...fromUrl } = postgresAddress(source, context, proxies);
     const isGiven = (key: string) => nodeAt(root, ['sources', name, key]) !== undefined;
     const { applicationName = source.applicationName, connectTimeoutMs = source.connectTimeout } = fromUrl;
     return [
@@ -201,8 +206,8 @@ export function checkedConfig({
   if (problems.length > 0 || !result.success) {
     throw new ConfigInvalidError(problems.map(problem => cleaned(problem, redactor)));
   }
-  const parsedConfig = completed(result.data, root, context);
   const proxies = new Proxies(context.environment);
+  const parsedConfig = completed(result.data, root, context, proxies);
   for (const secret of secretsOf(parsedConfig.sources)) redactor.add(secret);
   for (const secret of proxies.secrets()) redactor.add(secret);
   const inQueries = resolved

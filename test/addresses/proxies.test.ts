@@ -4,10 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
+import { lazyIdentity } from '../../src/addresses/default-identity.ts';
 import { Proxies, type ProxyEnvironment } from '../../src/addresses/proxies.ts';
 import { Webhook } from '../../src/daemon/notify/webhook.ts';
 import { AzureBlobStore } from '../../src/sinks/azure/azure-blob-store.ts';
-import { lazyIdentity } from '../../src/sinks/azure/default-identity.ts';
 import { notification } from '../daemon/notify/notifications.ts';
 import { ManualClock } from '../daemon/support/manual-clock.ts';
 

@@ -188,7 +188,7 @@ class Checker {
   #checkAddresses(): void {
     for (const { path, value, sound } of this.#sections.sources.values()) {
       if (value.type !== 'postgres') continue;
-      const keys = ['url', ...Object.keys(postgresAddressKeys)];
+      const keys = ['url', 'auth', ...Object.keys(postgresAddressKeys)];
       if (!keys.every(key => sound.has(key))) continue;
       for (const { key, message } of addressFaults(value)) {
         this.#report(key === '' ? path : [...path, key], message);

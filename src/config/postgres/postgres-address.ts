@@ -10,6 +10,7 @@ import {
   type PostgresAddress,
   type SslMode,
 } from '../../addresses/postgres-address.ts';
+import { NO_PROXIES, type Proxies } from '../../addresses/proxies.ts';
 import type { PostgresConfig } from '../schema/schema.ts';
 import { postgresAddressKeys } from '../schema/schema-postgres.ts';
 import { Secret } from '../secrets.ts';
@@ -56,9 +57,32 @@ export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
     return given.map(key => ({ key, message }));
   }
   const { values, faults } = writtenIn(source);
-  return faults.length > 0
-    ? [...faults]
-    : valueFaults(values, key => (source.url === undefined ? key : 'url'));
+  if (faults.length > 0) return [...faults];
+  const keyOf = (key: AddressKey): string => (source.url === undefined ? key : 'url');
+  return [...valueFaults(values, keyOf), ...(source.auth ? identityFaults(values, keyOf) : [])];
+}
+
+/** A token travels as the password, in clear to whoever is at the other end. */
+function identityFaults(values: AddressValues, keyOf: (key: AddressKey) => string): SourceFault[] {
+  const faults: SourceFault[] = [];
+  if (values.password !== undefined) {
+    faults.push({ key: 'auth', message: 'stands beside a password; expected one of the two' });
+  }
+  if (values.user === undefined) {
+    const message = 'needs a user: the role in the database that the identity logs in as';
+    faults.push({ key: 'auth', message });
+  }
+  const mode = modeOf(values);
+  const expected = 'expected sslmode require, verify-ca or verify-full';
+  if (!/^(?:require|verify)/.test(mode)) {
+    const key = values.sslmode === undefined ? 'auth' : keyOf('sslmode');
+    const message = `logs in with a token, which must not travel in clear, and sslmode is ${mode}; ${expected}`;
+    faults.push({ key, message });
+  } else if (listed(values.host).some(host => host.startsWith('/'))) {
+    const message = 'logs in with a token, and host is the folder of a socket, which has no TLS';
+    faults.push({ key: 'auth', message });
+  }
+  return faults;
 }
 
 /**
@@ -68,6 +92,7 @@ export function addressFaults(source: Partial<PostgresConfig>): SourceFault[] {
 export function postgresAddress(
   source: PostgresConfig,
   { environment, directory }: ReferenceContext,
+  proxies: Proxies = NO_PROXIES,
 ): { address: PostgresAddress; applicationName?: string; connectTimeoutMs?: number } {
   const { values, applicationName, connectTimeoutMs } = writtenIn(source);
   const user = values.user ?? systemUser()!;
@@ -80,8 +105,12 @@ export function postgresAddress(
     shuffled: values.load_balance_hosts === 'random',
     user,
     database: values.database ?? user,
-    ...optional('password', password),
-    ...optional('passwordFile', file('passfile') ?? homeFile('.pgpass')),
+    ...(source.auth
+      ? { identity: { scope: source.auth.scope, proxies } }
+      : {
+          ...optional('password', password),
+          ...optional('passwordFile', file('passfile') ?? homeFile('.pgpass')),
+        }),
     tls: {
       mode: modeOf(values),
       ...optional(

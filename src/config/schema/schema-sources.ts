@@ -9,6 +9,19 @@ import { duration, durationOrNone, text, timezone } from './values.ts';
 
 const optionalAddressKeys = z.strictObject(postgresAddressKeys).partial().shape;
 
+const identity = z
+  .strictObject({
+    identity: z
+      .literal('default')
+      .describe('Managed identity, workload identity or `az login`, whichever is found first.'),
+    scope: text()
+      .default('https://ossrdbms-aad.database.windows.net/.default')
+      .describe('What tokens are for; the default is Azure Database for PostgreSQL.'),
+  })
+  .describe(
+    'In the place of a password: each connection logs in with a token of an identity of Azure. Needs sslmode require, verify-ca or verify-full.',
+  );
+
 export const postgresSource = z
   .strictObject({
     type: z.literal('postgres').describe('Rows come from a PostgreSQL query.'),
@@ -18,6 +31,7 @@ export const postgresSource = z
         'Connection URL, with the meaning of libpq; the keys from `host` on may stand in its place, and in it as parameters. See docs/guide/postgres.md. Secret.',
       ),
     ...optionalAddressKeys,
+    auth: identity.exactOptional(),
     connectTimeout: duration({ min: 1, bounds: 'more than 0' })
       .prefault('10s')
       .describe('How long connecting and logging in may take, for each host.'),

@@ -5,10 +5,10 @@ import {
   type StoragePipelineOptions,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
+import { lazyIdentity } from '../../addresses/default-identity.ts';
 import { NO_PROXIES, type WebProxy } from '../../addresses/proxies.ts';
 import { routeTo, SDK_PROXY_OPTIONS } from '../../addresses/routes.ts';
 import { type AzureAddress, accountOf } from './azure-auth.ts';
-import { lazyIdentity } from './default-identity.ts';
 import { type Redact, redactorOf } from './redaction.ts';
 import { describeSas, type SasDescription } from './sas.ts';
 

@@ -270,6 +270,8 @@ export interface ErrorContext {
   readonly connected: boolean;
   /** The statement as sent, for the position of an error in it. */
   readonly query?: ModelQuery;
+  /** Whether logging in was tried with a token in the place of a password. */
+  readonly byToken?: boolean;
   /** Whether the statement had lasted as long as `statement_timeout` lets it. */
   readonly timedOut?: boolean;
 }
@@ -284,9 +286,12 @@ export function toSourceError(cause: unknown, context: ErrorContext): SluiceErro
   return toDriverError(cause as NodeJS.ErrnoException, context);
 }
 
+const REFUSED_TOKEN =
+  'user of the source names the role that the identity logs in as, which the database has to know by the name of the identity: `select pgaadauth_create_principal(…)` makes it';
+
 function toServerError(
   cause: pg.DatabaseError,
-  { doing, query, timedOut = false }: ErrorContext,
+  { doing, query, timedOut = false, byToken = false }: ErrorContext,
 ): SluiceError {
   const { code: state = '', message, detail, hint: serverHint, position, routine } = cause;
   const refined = REFINEMENTS.find(
@@ -301,7 +306,7 @@ function toServerError(
   const parts = [`${doing}: ${message} (SQLSTATE ${state})`];
   if (place) parts.push(`at line ${place.line}, column ${place.column} of ${place.name}`);
   if (detail) parts.push(`- ${detail}`);
-  const hint = refined?.hint ?? serverHint;
+  const hint = byToken && state === '28P01' ? REFUSED_TOKEN : (refined?.hint ?? serverHint);
   return new SluiceError(code, parts.join(' '), {
     cause,
     stage: 'source',

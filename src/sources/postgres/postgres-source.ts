@@ -383,7 +383,8 @@ export class PostgresSource implements RowSource {
       return await Promise.race([act(), this.#connection.lost]);
     } catch (cause) {
       const timedOut = this.#isTimeout(startedAt);
-      const context = { doing, connected: this.#connection.connected, timedOut };
+      const byToken = this.#options.address.identity !== undefined;
+      const context = { doing, connected: this.#connection.connected, timedOut, byToken };
       throw toSourceError(this.#failureOf(cause), query ? { ...context, query } : context);
     } finally {
       this.#pending -= 1;

@@ -10,6 +10,7 @@ import { HostsFailedError, WrongSessionError } from '../postgres-errors.ts';
 import type { LexerSettings } from '../statement-end.ts';
 import { type DriverInternals, sendCancelRequest } from './cancel-request.ts';
 import { DirectSocket } from './direct-socket.ts';
+import { IdentityToken } from './identity-token.ts';
 import { guardLogin } from './login-guard.ts';
 import { passwordOf } from './password-file.ts';
 import { tlsOptions } from './tls-options.ts';
@@ -166,13 +167,14 @@ export class PostgresConnection {
     const isNameless = encryption !== false && !tls.sendsName && isIP(host.host) === 0;
     // The driver sends each name that it connects to.
     const target = host.hostaddr ?? (isNameless ? (await lookup(host.host)).address : host.host);
+    const token = address.identity && (await IdentityToken.of(address.identity).current(timeoutMs));
     if (this.#dropped) throw new Error('the connection was closed');
     const client = new pg.Client({
       host: target,
       port: host.port,
       user: address.user,
       database: address.database,
-      password: () => passwordOf(address, host),
+      password: () => token ?? passwordOf(address, host),
       ssl: encryption,
       sslnegotiation: encryption !== false && tls.direct ? 'direct' : 'postgres',
       application_name: applicationName,

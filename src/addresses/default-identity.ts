@@ -1,6 +1,6 @@
-import { NO_PROXIES, type Proxies } from '../../addresses/proxies.ts';
-import { routeTo, SDK_PROXY_OPTIONS } from '../../addresses/routes.ts';
-import { SluiceError } from '../../errors.ts';
+import { SluiceError } from '../errors.ts';
+import { NO_PROXIES, type Proxies } from './proxies.ts';
+import { routeTo, SDK_PROXY_OPTIONS } from './routes.ts';
 
 /** What is used of @azure/identity, which an installation may lack. */
 interface IdentityModule {
@@ -10,7 +10,7 @@ interface IdentityModule {
 export interface TokenCredential {
   getToken(
     scopes: string | string[],
-    options?: object,
+    options?: { readonly abortSignal?: AbortSignal },
   ): Promise<{ token: string; expiresOnTimestamp: number } | null>;
 }
 
@@ -18,7 +18,7 @@ const PACKAGE = '@azure/identity';
 
 export interface IdentityOptions {
   readonly load?: () => Promise<unknown>;
-  readonly proxies?: Proxies;
+  readonly proxies?: Pick<Proxies, 'proxyFor'>;
 }
 
 /** A request of the SDK, as far as its way is concerned. */
@@ -27,11 +27,15 @@ interface RoutedRequest {
   agent?: unknown;
 }
 
+/** The service that hands out tokens to a virtual machine. */
+const METADATA_SERVICE = new URL('http://169.254.169.254/');
+
 /**
  * Gives each request its way: the service on this machine that hands out tokens is never
- * behind a proxy.
+ * behind a proxy. The credential of managed identities leaves policies out, and takes the
+ * agent: all that it asks is that service.
  */
-function optionsFor(proxies: Proxies): object {
+function optionsFor(proxies: Pick<Proxies, 'proxyFor'>): object {
   const policy = {
     name: 'sluiceRoute',
     sendRequest: (request: RoutedRequest, next: (request: RoutedRequest) => Promise<unknown>) => {
@@ -41,6 +45,7 @@ function optionsFor(proxies: Proxies): object {
   };
   return {
     additionalPolicies: [{ policy, position: 'perRetry' }],
+    agent: routeTo(METADATA_SERVICE, proxies).agent,
     proxyOptions: SDK_PROXY_OPTIONS,
   };
 }
@@ -63,7 +68,10 @@ export function lazyIdentity({
   };
 }
 
-async function credentialFrom(load: () => Promise<unknown>, proxies: Proxies): Promise<TokenCredential> {
+async function credentialFrom(
+  load: () => Promise<unknown>,
+  proxies: Pick<Proxies, 'proxyFor'>,
+): Promise<TokenCredential> {
   try {
     const { DefaultAzureCredential } = (await load()) as IdentityModule;
     return new DefaultAzureCredential(optionsFor(proxies));
@@ -73,7 +81,7 @@ async function credentialFrom(load: () => Promise<unknown>, proxies: Proxies): P
     throw new SluiceError(
       'NOT_AVAILABLE',
       `auth.identity needs the package ${PACKAGE}, which ${absent ? 'is not installed' : 'failed to load'}`,
-      { cause, stage: 'destination', hint: `run: npm install ${PACKAGE}` },
+      { cause, hint: `run: npm install ${PACKAGE}` },
     );
   }
 }

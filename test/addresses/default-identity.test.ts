@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lazyIdentity } from '../../../src/sinks/azure/default-identity.ts';
+import { lazyIdentity } from '../../src/addresses/default-identity.ts';
 
 test('loads the package once, when the first token is asked for', async () => {
   let loaded = 0;
