@@ -55,7 +55,7 @@ export function takeSnapshot(
     const node = root.entries.get(section);
     const entry = node?.kind === 'map' && name !== undefined ? node.entries.get(name) : undefined;
     if (node?.kind !== 'map' || name === undefined || entry === undefined) continue;
-    const kept = section === 'activations' ? without(entry, DAEMONS_KEYS) : entry;
+    const kept = section === 'activations' ? alone(without(entry, DAEMONS_KEYS)) : entry;
     entries.set(section, { ...node, entries: new Map([[name, kept]]) });
   }
   const content: SnapshotContent = { directory, root: { ...root, entries } };
@@ -76,6 +76,14 @@ export function loadSnapshot(snapshot: string, environment: Environment = proces
 
 function ownOf<T>(section: Readonly<Record<string, T>>, name: string | undefined): T | undefined {
   return name !== undefined && Object.hasOwn(section, name) ? section[name] : undefined;
+}
+
+/** Without schedules that name other activations, which are not in the part. */
+function alone(node: LocatedNode): LocatedNode {
+  const schedule = node.kind === 'map' ? node.entries.get('schedule') : undefined;
+  if (node.kind !== 'map' || schedule?.kind !== 'list') return node;
+  const items = schedule.items.filter(item => item.kind !== 'map' || !item.entries.has('after'));
+  return { ...node, entries: new Map([...node.entries, ['schedule', { ...schedule, items }]]) };
 }
 
 function without(node: LocatedNode, keys: readonly string[]): LocatedNode {

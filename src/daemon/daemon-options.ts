@@ -1,7 +1,15 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { Configuration } from './configuration.ts';
-import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
+import type {
+  DaemonClock,
+  DocumentStore,
+  FollowTarget,
+  Log,
+  Scheduler,
+  ScheduleTarget,
+  Warnings,
+} from './parts.ts';
 import type { RunProgram } from './processes/run-process.ts';
 
 export interface DaemonOptions {
@@ -14,7 +22,7 @@ export interface DaemonOptions {
   /** What runs are made with. */
   readonly program?: RunProgram;
   readonly createWarnings?: (parts: DaemonParts) => Warnings;
-  readonly createScheduler?: (parts: DaemonParts, target: ScheduleTarget) => Scheduler;
+  readonly createScheduler?: (parts: DaemonParts, target: ScheduleTarget & FollowTarget) => Scheduler;
   readonly observer?: DaemonObserver;
 }
 

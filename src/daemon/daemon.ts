@@ -154,6 +154,7 @@ export class Daemon implements Operations {
       scheduleTarget({
         queue,
         pauses,
+        history,
         trigger: request => this.trigger(request),
       }),
     );
@@ -428,6 +429,7 @@ export class Daemon implements Operations {
   async #afterEnd(record: RunRecord): Promise<void> {
     const { activation: name } = record;
     this.#options.observer?.runEnded?.(record);
+    this.#scheduler?.runEnded?.(record);
     await this.#prune(name);
     const activation = this.#configuration.find(name);
     if (activation === undefined) return;

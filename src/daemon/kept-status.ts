@@ -38,6 +38,7 @@ export async function keptStatuses(
     const paused = pauses.get(name);
     const lastSuccessAt = records.find(isSuccess)?.endedAt;
     const due = schedule.flatMap(entry => {
+      if ('after' in entry) return [];
       const times = dueTimes('cron' in entry ? entry : { everyMs: entry.every });
       const attended = attendance.get(name)?.get(times.key);
       const from = 'cron' in entry ? now : attended;

@@ -64,7 +64,28 @@ export interface Scheduler {
   upcoming(activation: string, count: number): readonly Date[];
   /** Runs that were left out since the start, the newest last. */
   leftOut(activation: string): readonly LeftOut[];
+  /** A run has ended, and its record is kept. */
+  runEnded?(record: RunRecord): void;
   stop(): void;
+}
+
+/** A run of which another one may be the next step. */
+export interface Success {
+  readonly run: string;
+  /** ISO 8601, UTC. */
+  readonly endedAt?: string | undefined;
+}
+
+/** What is asked for runs that come after others. */
+export interface FollowTarget {
+  isPaused(activation: string): boolean;
+  /** Successes that the history holds, in the order in which they were made. */
+  successesOf(activation: string): Promise<readonly Success[]>;
+  /**
+   * Accepts a run, durably. Asked again for the same success, as after a crash, it makes
+   * no second one.
+   */
+  follow(activation: string, other: string, success: Success): Promise<void>;
 }
 
 /** What the scheduler asks of whoever makes runs. */

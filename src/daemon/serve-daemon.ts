@@ -11,7 +11,7 @@ import { Metrics } from './metrics.ts';
 import { OpeningOperations } from './opening-operations.ts';
 import type { Operations } from './operations.ts';
 import type { Log } from './parts.ts';
-import { CronScheduler } from './schedule/cron-scheduler.ts';
+import { Schedules } from './schedule/schedules.ts';
 import type { ActivationWarnings } from './warnings/activation-warnings.ts';
 import { createWarnings } from './warnings/create-warnings.ts';
 
@@ -93,7 +93,7 @@ export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon>
       });
       return warnings;
     },
-    createScheduler: ({ documents, clock }, target) => new CronScheduler({ target, documents, clock, log }),
+    createScheduler: ({ documents, clock }, target) => new Schedules({ target, documents, clock, log }),
     observer: {
       attemptFailed: ({ activation, error }) => error && metrics.runRetried(activation, error.category),
       runEnded: record => metrics.runEnded(record),

@@ -59,9 +59,10 @@ function describe(
     format: format.type,
     runType,
     syncMode,
-    schedule: schedule.map(entry =>
-      'cron' in entry ? `${entry.cron} ${entry.timezone}` : `every ${formatInterval(entry.every)}`,
-    ),
+    schedule: schedule.map(entry => {
+      if ('after' in entry) return `after ${entry.after}`;
+      return 'cron' in entry ? `${entry.cron} ${entry.timezone}` : `every ${formatInterval(entry.every)}`;
+    }),
     ...(last && {
       lastRun: {
         run: last.run,

@@ -206,9 +206,29 @@ class Checker {
       this.#checkName(path, 'segment', value.segment, 'segments');
       this.#checkName(path, 'destination', value.destination, 'destinations');
     }
+    this.#checkOrder();
   }
 
-  #checkName(path: readonly string[], key: string, name: string | undefined, section: NamedSection): void {
+  /** What comes after others comes after some that there are, and not after itself. */
+  #checkOrder(): void {
+    const { activations } = this.#sections;
+    const othersOf = (name: string): readonly (string | undefined)[] =>
+      (activations.get(name)?.value.schedule ?? []).map(entry =>
+        'after' in entry ? entry.after : undefined,
+      );
+    for (const [name, { path }] of activations) {
+      for (const [index, other] of othersOf(name).entries()) {
+        const place = [...path, 'schedule', index];
+        this.#checkName(place, 'after', other, 'activations');
+        const circle = other === undefined ? undefined : wayBack(name, other, othersOf);
+        if (circle === undefined) continue;
+        const ways = [name, ...circle].join(' after ');
+        this.#report([...place, 'after'], `makes a circle, in which nothing comes first: ${ways}`);
+      }
+    }
+  }
+
+  #checkName(path: KeyPath, key: string, name: string | undefined, section: NamedSection): void {
     const nodes = this.#nodes(section);
     if (name === undefined || nodes.has(name)) return;
     const known = [...nodes.keys()];
@@ -419,4 +439,24 @@ export function checkConfig(
   const checker = new Checker(root, writer, whole);
   checker.check();
   return checker.problems;
+}
+
+/** The shortest way from `from` to `name` by what each comes after, both included. */
+function wayBack(
+  name: string,
+  from: string,
+  othersOf: (name: string) => readonly (string | undefined)[],
+): readonly string[] | undefined {
+  const ways: string[][] = [[from]];
+  const seen = new Set([from]);
+  for (const way of ways) {
+    const last = way.at(-1)!;
+    if (last === name) return way;
+    for (const other of othersOf(last)) {
+      if (other === undefined || seen.has(other)) continue;
+      seen.add(other);
+      ways.push([...way, other]);
+    }
+  }
+  return undefined;
 }

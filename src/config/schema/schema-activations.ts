@@ -49,8 +49,15 @@ const scheduleEntry = z.union(
         ),
       })
       .describe('At an interval.'),
+    z
+      .strictObject({
+        after: text().describe(
+          'Name of another activation: one run for each of its successes, whether or not anything changed.',
+        ),
+      })
+      .describe('After another activation.'),
   ],
-  { error: 'either { cron, timezone } or { every }' },
+  { error: 'either { cron, timezone }, { every } or { after }' },
 );
 
 const topics = z

@@ -112,6 +112,7 @@ export class CronScheduler implements Scheduler {
       const kept = this.#plans.get(name)?.entries;
       const entries = new Map<string, Entry>();
       for (const item of activation.schedule) {
+        if ('after' in item) continue;
         const times = dueTimes(item);
         const { key } = times;
         const attended =

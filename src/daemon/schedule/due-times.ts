@@ -22,7 +22,10 @@ export interface DueTimes {
   attendedBehind(attended: Date, now: Date): Date;
 }
 
-export function dueTimes(entry: ResolvedScheduleEntry): DueTimes {
+/** An entry that goes by the clock. */
+export type TimedEntry = Exclude<ResolvedScheduleEntry, { readonly after: string }>;
+
+export function dueTimes(entry: TimedEntry): DueTimes {
   return 'cron' in entry ? new CronTimes(entry.cron, entry.timezone) : new IntervalTimes(entry.everyMs);
 }
 

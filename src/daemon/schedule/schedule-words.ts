@@ -12,6 +12,7 @@ const UNITS: readonly (readonly [name: string, ms: number])[] = [
 
 /** An entry of a schedule as it is configured. */
 export function scheduleText(entry: ResolvedScheduleEntry): string {
+  if ('after' in entry) return `after ${entry.after}`;
   return 'cron' in entry ? `cron "${entry.cron}" ${entry.timezone}` : `every ${spanWords(entry.everyMs)}`;
 }
 
@@ -21,6 +22,7 @@ export function scheduleText(entry: ResolvedScheduleEntry): string {
  */
 export function scheduleWords(entry: ResolvedScheduleEntry): string {
   if ('everyMs' in entry) return `every ${spanWords(entry.everyMs)}`;
+  if ('after' in entry) return `after each success of ${entry.after}`;
   const { cron, timezone } = entry;
   const words = cronWords(cron.trim().toLowerCase().split(/\s+/));
   return words === undefined ? `by the cron expression ${cron} (${timezone})` : `${words} (${timezone})`;
