@@ -2,6 +2,7 @@ import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './
 import { placeOf } from './config/destinations/destinations.ts';
 import { withConversions } from './encoders/conversions/converting-encoder.ts';
 import type { Encoder } from './encoders/encoder.ts';
+import type { ReadFile } from './encoders/reading/file-reader.ts';
 import {
   DESTINATIONS,
   type DestinationOptions,
@@ -64,6 +65,11 @@ export async function loadEncoder({
   // The mark that tells it from other encodings is a part of it.
   const written = format.type === 'csv' && format.encoding === 'utf-16le' ? { ...format, bom: true } : format;
   return columns => withConversions(columns, written, made => create(made, written));
+}
+
+/** What reads files of a format back, apart from what writes them. */
+export async function loadReader(format: ResolvedFormat): Promise<ReadFile> {
+  return (await FORMATS[format.type].reader()) as ReadFile;
 }
 
 /** The source of an activation alone. */

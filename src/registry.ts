@@ -4,8 +4,10 @@ import type {
   ResolvedModel,
   ResolvedSource,
 } from './config/activation.ts';
+import { isGzipFile } from './config/format-kinds.ts';
 import type { HoldingOf } from './encoders/conversions/holding.ts';
 import type { Encoder } from './encoders/encoder.ts';
+import type { ReadFile } from './encoders/reading/file-reader.ts';
 import type { Column } from './row-batch.ts';
 import { sasExpiry } from './sinks/azure/azure-auth.ts';
 import type { Destination, Waiting } from './sinks/sink.ts';
@@ -30,10 +32,12 @@ export interface SourceRequest<Source> {
 export type SourcePart<Source> = () => Promise<(request: SourceRequest<Source>) => RowSource>;
 
 /** An engine is loaded when an activation asks for it: some bring large packages. */
-export interface FormatPart<Format> {
+export interface FormatPart<Format extends ResolvedFormat> {
   readonly contentType: (format: Format) => string;
   readonly fast: () => Promise<CreateEncoder<Format>>;
   readonly library: () => Promise<CreateEncoder<Format>>;
+  /** Reads files of it back. It shares no code with the engines. */
+  readonly reader: () => Promise<ReadFile<Format>>;
   /**
    * What its files can hold, where that is to be looked for: no text format needs it, and
    * the engines refuse by themselves.
@@ -90,8 +94,8 @@ export const CONTENT_TYPES = {
  * A .gz file is a gzip file: with a content encoding readers would be given something
  * else than what is stored.
  */
-function ofText({ compression }: { readonly compression: 'none' | 'gzip' }, type: string): string {
-  return compression === 'gzip' ? CONTENT_TYPES.gzip : type;
+function ofText(format: ResolvedFormat, type: string): string {
+  return isGzipFile(format) ? CONTENT_TYPES.gzip : type;
 }
 
 export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {
@@ -105,6 +109,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
       const { CsvLibraryEncoder } = await import('./encoders/csv/csv-library.ts');
       return (columns, format) => new CsvLibraryEncoder(columns, format);
     },
+    reader: async () => (await import('./encoders/csv/csv-reader.ts')).readCsv,
   },
   json: {
     contentType: format =>
@@ -117,6 +122,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
       const { JsonLibraryEncoder } = await import('./encoders/json/json-library.ts');
       return (columns, format) => new JsonLibraryEncoder(columns, format);
     },
+    reader: async () => (await import('./encoders/json/json-reader.ts')).readJson,
   },
   xml: {
     contentType: format => ofText(format, CONTENT_TYPES.xml),
@@ -128,6 +134,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
       const { XmlLibraryEncoder } = await import('./encoders/xml/xml-library.ts');
       return (columns, format) => new XmlLibraryEncoder(columns, format);
     },
+    reader: async () => (await import('./encoders/xml/xml-reader.ts')).readXml,
   },
   parquet: {
     contentType: () => CONTENT_TYPES.parquet,
@@ -139,6 +146,7 @@ export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFor
       const { ParquetLibraryEncoder } = await import('./encoders/parquet/library/parquet-library.ts');
       return (columns, format) => new ParquetLibraryEncoder(columns, format);
     },
+    reader: async () => (await import('./encoders/parquet/parquet-reader.ts')).readParquet,
     holding: async format => {
       const { onUnrepresentable = 'fail' } = format;
       if (onUnrepresentable === 'fail') return undefined;

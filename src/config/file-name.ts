@@ -8,8 +8,6 @@
 
 import { SluiceError } from '../errors.ts';
 import type { ChangeName } from '../row-batch.ts';
-import type { DeepReadonly } from './deep-freeze.ts';
-import type { FormatConfig } from './schema/schema-formats.ts';
 
 export const MAX_NAME_CHARACTERS = 1024;
 export const MAX_NAME_SEGMENTS = 254;
@@ -104,17 +102,6 @@ export class FileNameInvalidError extends SluiceError {
 
 function shortened(name: string): string {
   return name.length <= 120 ? name : `${name.slice(0, 100)}… (${name.length} characters)`;
-}
-
-/**
- * The extension that a format's files end with, dot included; '' where they have none.
- */
-export function extensionOf(format: DeepReadonly<FormatConfig>): string {
-  const { extension } = format;
-  if (extension !== undefined) return extension === 'none' ? '' : extension;
-  if (format.type === 'parquet') return '.parquet';
-  const plain = format.type === 'json' && format.layout === 'lines' ? '.ndjson' : `.${format.type}`;
-  return format.compression === 'gzip' ? `${plain}.gz` : plain;
 }
 
 function isPlaceholder(word: string): word is Placeholder {

@@ -1,4 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
+import { isGzipFile } from '../config/format-kinds.ts';
 import type { Encoder } from '../encoders/encoder.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { Column } from '../row-batch.ts';
@@ -32,8 +33,8 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     nameOf: files.nameOf,
     runId: record.run,
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
-    compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
-    level: format.type === 'parquet' ? undefined : format.level,
+    compression: isGzipFile(format) ? 'gzip' : 'none',
+    level: 'level' in format ? format.level : undefined,
     maxFileBytes,
     maxFileRows,
     blockBytes,

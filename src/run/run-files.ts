@@ -1,12 +1,12 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import {
   dependsOnKind,
-  extensionOf,
   type FileKind,
   type FileName,
   partName,
   resolveFileName,
 } from '../config/file-name.ts';
+import { extensionOf } from '../config/format-kinds.ts';
 import { nameOptions } from '../config/name-options.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { changeName } from '../publish/decide-files.ts';

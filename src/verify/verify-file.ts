@@ -3,13 +3,13 @@ import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { contentTypeOf } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
+import type { FileContents } from '../encoders/reading/file-reader.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { CONTENT_TYPES } from '../registry.ts';
 import type { BlobProperties, BlobReader, BlobStore } from '../sinks/sink.ts';
 import type { Finding, FindingCode } from './finding.ts';
-import type { FileContents } from './readers/file-reader.ts';
-import { readerOf } from './readers/reader-of.ts';
+import { readerOf } from './reader-of.ts';
 
 export interface FileVerification {
   readonly name: string;

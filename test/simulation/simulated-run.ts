@@ -1,6 +1,7 @@
 import { EMPTY_DIGEST } from '../../src/baseline/key-table.ts';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
-import { extensionOf, type FileName, partName } from '../../src/config/file-name.ts';
+import { type FileName, partName } from '../../src/config/file-name.ts';
+import { extensionOf } from '../../src/config/format-kinds.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
 import {

@@ -9,7 +9,8 @@
 import type * as z from 'zod';
 import { FILE } from '../completion.ts';
 import { destinationRules, placeOf } from '../destinations/destinations.ts';
-import { extensionOf, fileKinds, normalizeFolder, parseTemplate } from '../file-name.ts';
+import { fileKinds, normalizeFolder, parseTemplate } from '../file-name.ts';
+import { extensionOf } from '../format-kinds.ts';
 import { addressFaults } from '../postgres/postgres-address.ts';
 import {
   type ActivationConfig,

@@ -7,6 +7,7 @@ import { isAscii } from 'node:buffer';
 import { apiTokens } from '../api-tokens.ts';
 import { contentFault, FILE, resolveCompletionName } from '../completion.ts';
 import { type FileNameOptions, partName, placeholderValues, resolveFileName } from '../file-name.ts';
+import { closedBy } from '../format-kinds.ts';
 import type { ActivationConfig, CsvFormat, DaemonConfig, ModelConfig } from '../schema/schema.ts';
 import type { KeyPath } from '../tree/located-tree.ts';
 import { csvAmbiguities } from './csv-ambiguity.ts';
@@ -147,10 +148,10 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
   {
     reads: ['ifExists', 'format'],
     check: ({ ifExists, format }) =>
-      ifExists === 'append' && format.type === 'parquet'
+      ifExists === 'append' && closedBy(format) !== undefined
         ? finding(
             ['ifExists'],
-            'is append with format parquet, whose footer ends the file; expected csv, json or xml',
+            `is append with format ${format.type}, ${closedBy(format)}; expected csv, json or xml`,
           )
         : undefined,
   },

@@ -1,4 +1,5 @@
-import { extensionOf, parseTemplate, splitExtension } from '../../../config/file-name.ts';
+import { parseTemplate, splitExtension } from '../../../config/file-name.ts';
+import { extensionOf } from '../../../config/format-kinds.ts';
 import { type Note, note } from '../../../config/schema/note-kinds.ts';
 import type { NoteGround } from './note-rule.ts';
 

@@ -1,8 +1,9 @@
 import { pipeline } from 'node:stream/promises';
 import parser from 'stream-json/parser.js';
+import type { DeepReadonly } from '../../config/deep-freeze.ts';
 import type { JsonFormat } from '../../config/schema/schema-formats.ts';
-import { ColumnCheck } from './column-check.ts';
-import type { ExpectedFile, FileContents } from './file-reader.ts';
+import { ColumnCheck } from '../reading/column-check.ts';
+import type { ExpectedFile, FileContents } from '../reading/file-reader.ts';
 
 const LINE_FEED = 0x0a;
 
@@ -12,7 +13,7 @@ const LINE_FEED = 0x0a;
  */
 export async function readJson(
   bytes: AsyncIterable<Buffer>,
-  { format, columns }: ExpectedFile<Readonly<JsonFormat>>,
+  { format, columns }: ExpectedFile<DeepReadonly<JsonFormat>>,
 ): Promise<FileContents> {
   const isLines = format.layout === 'lines';
   const check = new ColumnCheck(columns, { mayOmit: format.nulls === 'omit' });

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type AsyncBuffer, parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { stateError } from '../../system-errors.ts';
-import { ColumnCheck } from './column-check.ts';
-import type { ExpectedFile, FileContents } from './file-reader.ts';
+import { ColumnCheck } from '../reading/column-check.ts';
+import type { ExpectedFile, FileContents } from '../reading/file-reader.ts';
 
 /**
  * Decodes every value. A Parquet file is read from its end, so it is put on disk first,

@@ -1,0 +1,70 @@
+/** What the configuration knows of each format beside its options: one line each. */
+
+import type { DeepReadonly } from './deep-freeze.ts';
+import { type FormatConfig, format as formatSchema } from './schema/schema-formats.ts';
+
+type Format = DeepReadonly<FormatConfig>;
+type FormatType = Format['type'];
+
+interface FormatKind {
+  /** What its files end with, and the options that an ending stands for. */
+  readonly endings: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Why no row can be added to a file that is complete; absent where one can. */
+  readonly closedBy?: string;
+  /** It compresses what is in the file, not the file as a whole. */
+  readonly compressesWithin?: true;
+}
+
+const KINDS: { readonly [Type in FormatType]: FormatKind } = {
+  csv: { endings: { '.csv': {} } },
+  json: { endings: { '.json': { layout: 'array' }, '.ndjson': { layout: 'lines' } } },
+  xml: { endings: { '.xml': {} } },
+  parquet: { endings: { '.parquet': {} }, closedBy: 'whose footer ends the file', compressesWithin: true },
+};
+
+const GZIP = '.gz';
+
+/** Whether a file as a whole is a gzip file around the format. */
+export function isGzipFile(format: Format): boolean {
+  return format.compression === 'gzip' && KINDS[format.type].compressesWithin !== true;
+}
+
+/**
+ * The extension that a format's files end with, dot included; '' where they have none.
+ */
+export function extensionOf(format: Format): string {
+  const { extension } = format;
+  if (extension !== undefined) return extension === 'none' ? '' : extension;
+  const endings = Object.entries(KINDS[format.type].endings);
+  const [ending] = endings.find(([, options]) => hasOptions(format, options))!;
+  return isGzipFile(format) ? `${ending}${GZIP}` : ending;
+}
+
+/** Why no row can be added to a file of the format; undefined where one can. */
+export function closedBy(format: Format): string | undefined {
+  return KINDS[format.type].closedBy;
+}
+
+/**
+ * What the ending of a name says of a file: its format, with the options of `configured`
+ * where that has the same ending, else with the defaults.
+ */
+export function formatOfName(
+  name: string,
+  configured: Format,
+): { readonly format: Format; readonly gzip: boolean } | undefined {
+  const gzip = name.endsWith(GZIP);
+  const plain = gzip ? name.slice(0, -GZIP.length) : name;
+  for (const [type, { endings, compressesWithin }] of Object.entries(KINDS)) {
+    for (const [ending, options] of Object.entries(endings)) {
+      if (!plain.endsWith(ending) || (gzip && compressesWithin)) continue;
+      const isSame = configured.type === type && hasOptions(configured, options);
+      return { format: isSame ? configured : formatSchema.parse({ type, ...options }), gzip };
+    }
+  }
+  return undefined;
+}
+
+function hasOptions(format: Format, options: Readonly<Record<string, string>>): boolean {
+  return Object.entries(options).every(([name, value]) => format[name as keyof Format] === value);
+}

@@ -1,0 +1,25 @@
+import { loadReader } from '../assemble.ts';
+import { extensionOf, formatOfName, isGzipFile } from '../config/format-kinds.ts';
+import type { FileFormat, ReadFile } from '../encoders/reading/file-reader.ts';
+
+export interface ChosenReader {
+  readonly format: FileFormat;
+  /** Whether the bytes are a gzip file around the format. */
+  readonly gzip: boolean;
+  readonly read: ReadFile;
+}
+
+/**
+ * The reader of a file: that of the format as configured where an extension of the
+ * user's own says nothing of it, else by the extension of its name, since the
+ * configuration may have changed since. Parsers are loaded here, when the first file
+ * needs them. `undefined` where there is no reader.
+ */
+export async function readerOf(name: string, configured: FileFormat): Promise<ChosenReader | undefined> {
+  const isOwn = name.toLowerCase().endsWith(extensionOf(configured).toLowerCase());
+  const found =
+    configured.extension !== undefined && isOwn
+      ? { format: configured, gzip: isGzipFile(configured) }
+      : formatOfName(name, configured);
+  return found && { ...found, read: await loadReader(found.format) };
+}
