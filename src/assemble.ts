@@ -68,8 +68,8 @@ export async function loadEncoder({
 }
 
 /** What reads files of a format back, apart from what writes them. */
-export async function loadReader(format: ResolvedFormat): Promise<ReadFile> {
-  return (await FORMATS[format.type].reader()) as ReadFile;
+export async function loadReader(format: ResolvedFormat): Promise<ReadFile<ResolvedFormat>> {
+  return (await FORMATS[format.type].reader()) as ReadFile<ResolvedFormat>;
 }
 
 /** The source of an activation alone. */

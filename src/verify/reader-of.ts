@@ -1,12 +1,13 @@
 import { loadReader } from '../assemble.ts';
+import type { ResolvedFormat } from '../config/activation.ts';
 import { extensionOf, formatOfName, isGzipFile } from '../config/format-kinds.ts';
-import type { FileFormat, ReadFile } from '../encoders/reading/file-reader.ts';
+import type { ReadFile } from '../encoders/reading/file-reader.ts';
 
 export interface ChosenReader {
-  readonly format: FileFormat;
+  readonly format: ResolvedFormat;
   /** Whether the bytes are a gzip file around the format. */
   readonly gzip: boolean;
-  readonly read: ReadFile;
+  readonly read: ReadFile<ResolvedFormat>;
 }
 
 /**
@@ -15,7 +16,7 @@ export interface ChosenReader {
  * configuration may have changed since. Parsers are loaded here, when the first file
  * needs them. `undefined` where there is no reader.
  */
-export async function readerOf(name: string, configured: FileFormat): Promise<ChosenReader | undefined> {
+export async function readerOf(name: string, configured: ResolvedFormat): Promise<ChosenReader | undefined> {
   const isOwn = name.toLowerCase().endsWith(extensionOf(configured).toLowerCase());
   const found =
     configured.extension !== undefined && isOwn

@@ -190,7 +190,8 @@ export class ProblemWriter {
     // The branch that was meant is the one with the fewest faults; with no clear winner
     // the choice itself is named.
     const clear = best !== undefined && (second === undefined || best.length < second.length);
-    if (node?.kind !== 'map' || !clear) return [this.wrongValue(path, issue.message)];
+    const isWhole = node === undefined || node.kind === 'scalar';
+    if (isWhole || !clear) return [this.wrongValue(path, issue.message)];
     return best.flatMap(inner => this.fromIssue(inner, path));
   }
 

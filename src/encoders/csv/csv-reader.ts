@@ -1,15 +1,15 @@
 import { pipeline } from 'node:stream/promises';
 import { parse } from 'csv-parse';
-import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { CsvFormat } from '../../config/schema/schema-formats.ts';
 import { type CharacterEncoding, characterSetOf } from '../conversions/character-set.ts';
+import type { ConversionOptions } from '../conversions/conversion-options.ts';
 import { withoutLineBreaks } from '../conversions/value-conversions.ts';
 import { ColumnCheck } from '../reading/column-check.ts';
 import type { ExpectedFile, FileContents } from '../reading/file-reader.ts';
+import type { CsvOptions } from './csv-options.ts';
 
 export async function readCsv(
   bytes: AsyncIterable<Buffer>,
-  { format, columns }: ExpectedFile<DeepReadonly<CsvFormat>>,
+  { format, columns }: ExpectedFile<CsvOptions & Pick<ConversionOptions, 'lineBreaks' | 'encoding'>>,
 ): Promise<FileContents> {
   const names = format.lineBreaks === 'space' ? columns?.map(withoutLineBreaks) : columns;
   const check = new ColumnCheck(names, { mayOmit: false });

@@ -1,9 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import parser from 'stream-json/parser.js';
-import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { JsonFormat } from '../../config/schema/schema-formats.ts';
 import { ColumnCheck } from '../reading/column-check.ts';
 import type { ExpectedFile, FileContents } from '../reading/file-reader.ts';
+import type { JsonOptions } from './json-options.ts';
 
 const LINE_FEED = 0x0a;
 
@@ -13,7 +12,7 @@ const LINE_FEED = 0x0a;
  */
 export async function readJson(
   bytes: AsyncIterable<Buffer>,
-  { format, columns }: ExpectedFile<DeepReadonly<JsonFormat>>,
+  { format, columns }: ExpectedFile<JsonOptions>,
 ): Promise<FileContents> {
   const isLines = format.layout === 'lines';
   const check = new ColumnCheck(columns, { mayOmit: format.nulls === 'omit' });

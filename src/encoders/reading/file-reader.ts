@@ -1,6 +1,3 @@
-import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { FormatConfig } from '../../config/schema/schema-formats.ts';
-
 /**
  * Reads one published file of a format back. A reader shares no code with the encoders,
  * holds no more than a few of its rows in memory (Parquet: one column of a row group,
@@ -11,14 +8,12 @@ import type { FormatConfig } from '../../config/schema/schema-formats.ts';
  * format, and with what `bytes` rejects with as it is; the caller knows which of the two
  * it was.
  */
-export type ReadFile<Format extends FileFormat = FileFormat> = (
+export type ReadFile<Format = unknown> = (
   bytes: AsyncIterable<Buffer>,
   expected: ExpectedFile<Format>,
 ) => Promise<FileContents>;
 
-export type FileFormat = DeepReadonly<FormatConfig>;
-
-export interface ExpectedFile<Format extends FileFormat = FileFormat> {
+export interface ExpectedFile<Format = unknown> {
   readonly format: Format;
   /**
    * Names of the columns in their order; `undefined` where nobody knows them any more.

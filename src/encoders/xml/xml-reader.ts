@@ -1,8 +1,7 @@
 import { SaxesParser } from 'saxes';
-import type { DeepReadonly } from '../../config/deep-freeze.ts';
-import type { XmlFormat } from '../../config/schema/schema-formats.ts';
 import { ColumnCheck } from '../reading/column-check.ts';
 import type { ExpectedFile, FileContents } from '../reading/file-reader.ts';
+import type { XmlOptions } from './xml-options.ts';
 
 /** Root, row, column. */
 const ROW_DEPTH = 2;
@@ -10,7 +9,7 @@ const COLUMN_DEPTH = 3;
 
 export async function readXml(
   bytes: AsyncIterable<Buffer>,
-  { format, columns }: ExpectedFile<DeepReadonly<XmlFormat>>,
+  { format, columns }: ExpectedFile<XmlOptions>,
 ): Promise<FileContents> {
   const check = new ColumnCheck(columns, { mayOmit: format.nulls === 'omit' });
   const columnName = format.names === 'encode' ? decodeName : (name: string): string => name;
