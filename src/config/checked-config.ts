@@ -181,10 +181,13 @@ export function checkedConfig({
   );
   const allMissing = resolved.flatMap(({ missing }) => missing);
   const missing = allMissing.filter(({ path }) => mayBeUnset(path));
+  const empty = resolved.flatMap(part => part.empty).filter(({ path }) => mayBeUnset(path));
+  const replaceable = [...missing, ...empty];
   const standing =
-    missing.length === 0
+    replaceable.length === 0
       ? merged.root
-      : withStandIns(merged.root, missing, tree => wrongOf(parsedWithTypes(tree)));
+      : withStandIns(merged.root, replaceable, tree => wrongOf(parsedWithTypes(tree)));
+  const replaced = empty.filter(({ path }) => nodeAt(standing, path) !== nodeAt(merged.root, path));
   const parsed = parsedWithTypes(standing);
   const { root, result } = parsed;
   // To look for the places of secrets takes longer than the rest of a small
@@ -194,7 +197,7 @@ export function checkedConfig({
   // With a file missing, names that it defines would be called unknown.
   const wrong = complete ? wrongOf(parsed) : [];
   // No value could be found to stand for some.
-  const refused = allMissing.filter(
+  const refused = [...allMissing, ...replaced].filter(
     ({ path, problem }) => !mayBeUnset(path) || wrong.some(other => concerns(other, problem.key)),
   );
   const unreadable = [
@@ -215,7 +218,7 @@ export function checkedConfig({
     .filter(value => value.length >= MIN_CONCEALED_LENGTH);
   const queryValues = inQueries.length > 0 && { queryValues: new Redactor(inQueries) };
   const config = Object.freeze({ ...deepFreeze(parsedConfig), proxies, ...queryValues });
-  return { config, redactor, unset: missing.map(({ problem }) => problem) };
+  return { config, redactor, unset: [...missing, ...replaced].map(({ problem }) => problem) };
 }
 
 interface ParsedTree {

@@ -32,6 +32,8 @@ export interface Expansion {
   readonly problems: readonly string[];
   /** Variables that are not set and files that cannot be read; never holds a value. */
   readonly missing: readonly string[];
+  /** Variables and files that are there and empty. */
+  readonly empty: readonly string[];
 }
 
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
@@ -68,6 +70,7 @@ export function expandReferences(
   const values: string[] = [];
   const problems: string[] = [];
   const missing: string[] = [];
+  const empty: string[] = [];
   let referenced = false;
 
   const lookUp = (match: string, inner: string): string => {
@@ -81,6 +84,8 @@ export function expandReferences(
     if (inner.startsWith('file:') && inner.length > 'file:'.length) {
       const file = readSecretFile(resolve(context.directory, inner.slice('file:'.length)));
       if ('problem' in file) missing.push(file.problem);
+      else if (file.text === '')
+        empty.push(`refers to the file ${inner.slice('file:'.length)}, which is empty`);
       else secrets.push(file.text);
       return 'text' in file ? file.text : '';
     }
@@ -99,6 +104,8 @@ export function expandReferences(
     }
     // A variable that was filled from a file may begin as the file does.
     const text = value.replace(/^\ufeff/, '');
+    if (text === '' && fallback === undefined)
+      empty.push(`refers to the environment variable ${name}, which is empty`);
     if (value === set) values.push(text);
     if (SECRET_NAME.test(name)) secrets.push(text);
     return text;
@@ -107,5 +114,5 @@ export function expandReferences(
   const expanded = text.replace(REFERENCE, (match: string, inner: string | undefined, place: number) =>
     isEscape(match) ? '${' : spell(lookUp(match, inner ?? ''), place),
   );
-  return { text: expanded, referenced, secrets, values, problems, missing };
+  return { text: expanded, referenced, secrets, values, problems, missing, empty };
 }

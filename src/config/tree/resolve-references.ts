@@ -16,6 +16,8 @@ export interface ResolvedTree<Node extends LocatedNode> {
   readonly root: Node;
   readonly problems: readonly ConfigProblem[];
   readonly missing: readonly MissingReference[];
+  /** What is there and empty, which only some keys allow. */
+  readonly empty: readonly MissingReference[];
   /** Values of references that are secrets for where they came from. */
   readonly secrets: readonly string[];
   /**
@@ -36,6 +38,7 @@ export function resolveReferences<Node extends LocatedNode>(
 ): ResolvedTree<Node> {
   const problems: ConfigProblem[] = [];
   const missing: MissingReference[] = [];
+  const empty: MissingReference[] = [];
   const secrets: string[] = [];
   const inQueries: string[] = [];
 
@@ -63,10 +66,11 @@ export function resolveReferences<Node extends LocatedNode>(
     const key = keyText(path);
     problems.push(...expansion.problems.map(message => ({ ...node.place, key, message })));
     for (const message of expansion.missing) missing.push({ path, problem: { ...node.place, key, message } });
+    for (const message of expansion.empty) empty.push({ path, problem: { ...node.place, key, message } });
     secrets.push(...expansion.secrets);
     if (isInQuery(path)) inQueries.push(...expansion.values);
     return { ...node, value: expansion.text, referenced: expansion.referenced };
   };
 
-  return { root: resolve(root, []) as Node, problems, missing, secrets, inQueries };
+  return { root: resolve(root, []) as Node, problems, missing, empty, secrets, inQueries };
 }

@@ -27,14 +27,18 @@ daemon:
   smtp: { host: "\${HOST}", password: "\${SMTP}", from: "\${MAIL}" }
 `;
 
-function load(text: string, mayBeUnset?: (path: readonly (string | number)[]) => boolean): LoadedConfig {
+function load(
+  text: string,
+  mayBeUnset?: (path: readonly (string | number)[]) => boolean,
+  environment: Readonly<Record<string, string>> = {},
+): LoadedConfig {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-unset-'));
   try {
     writeFileSync(join(folder, 'sluice.yaml'), text);
     return loadConfig({
       path: 'sluice.yaml',
       cwd: folder,
-      environment: {},
+      environment,
       ...(mayBeUnset && { mayBeUnset }),
     });
   } finally {
@@ -70,4 +74,27 @@ test('where no value can stand for it, a missing reference is a problem, and oth
   const choice = TEXT.replace('{ type: csv }, timezone', `{ type: csv, quote: "\${QUOTE}" }, timezone`);
   assert.throws(() => load(choice, () => true), /one problem:\n.*format\.quote refers to .* QUOTE/);
   assert.throws(() => load(`${TEXT}colour: red\n`, () => true), /one problem:\n.*colour is an unknown key/);
+});
+
+test('what is set and empty is as good as not set, but where an empty text will do', () => {
+  const names = [...TEXT.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
+  const empty = Object.fromEntries(names.map(name => [name, '']));
+  const { config, unset } = load(TEXT, () => true, empty);
+  assert.equal(config.activations['one']?.model, 'a');
+  const messages = unset.map(({ key, message }) => `${key} ${message}`);
+  assert.ok(messages.includes('sources.a.url refers to the environment variable URL_A, which is empty'));
+  assert.ok(
+    messages.includes(
+      'destinations.sas.auth.sasToken refers to the environment variable SAS, which is empty',
+    ),
+  );
+  assert.ok(!messages.some(message => message.startsWith('sources.b.url')), 'a password may be empty');
+  assert.throws(() => load(TEXT, undefined, { ...empty }), { code: 'CONFIG_INVALID' });
+  const nullText = TEXT.replace('{ type: csv }, timezone', `{ type: csv, nullText: "\${NULL}" }, timezone`);
+  assert.deepEqual(
+    load(nullText, () => true, { NULL: '' })
+      .unset.map(({ key }) => key)
+      .filter(key => key.includes('nullText')),
+    [],
+  );
 });
