@@ -284,6 +284,10 @@ function systemUser(): string | undefined {
 }
 
 function homeFile(name: string): string | undefined {
-  const home = homedir();
-  return home === '' ? undefined : join(home, name);
+  try {
+    const home = homedir();
+    return home === '' ? undefined : join(home, name);
+  } catch {
+    return undefined; // as for the user
+  }
 }

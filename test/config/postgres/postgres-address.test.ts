@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { syncBuiltinESMExports } from 'node:module';
+import os from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, test } from 'node:test';
 import type { PostgresAddress } from '../../../src/addresses/postgres-address.ts';
@@ -301,4 +303,18 @@ test('no fault of a URL shows a part of it', () => {
 test('files of a source are found from the folder of the configuration', () => {
   const { tls, passwordFile } = addressOf({ host: 'h', user: 'u', sslrootcert: 'ca.pem', passfile: 'p' });
   assert.deepEqual([tls.authorities, passwordFile], [[join(process.cwd(), 'ca.pem')], resolve('p')]);
+});
+
+test('a user id that the system does not know, as in containers, has no home and needs none', t => {
+  const unknown = (): never => {
+    throw Object.assign(new Error('uv_os_homedir returned ENOENT'), { code: 'ERR_SYSTEM_ERROR' });
+  };
+  const mocks = [t.mock.method(os, 'homedir', unknown), t.mock.method(os, 'userInfo', unknown)];
+  syncBuiltinESMExports();
+  try {
+    assert.equal(addressOf({ host: 'h', user: 'u' }).passwordFile, undefined);
+  } finally {
+    for (const mock of mocks) mock.mock.restore();
+    syncBuiltinESMExports();
+  }
 });
