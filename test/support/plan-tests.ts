@@ -1,13 +1,12 @@
 /**
- * Which process runs which test files, the longest first. To start Node and to load the
- * packages of an export takes longer than most files take to run, so the short files of a
- * folder share a process.
+ * Which process runs which test files, the longest first. To start Node, to load the
+ * packages of an export and to compile what an export runs takes longer than most files
+ * take, so they share processes.
  */
-import path from 'node:path';
 import type { Durations } from './durations.ts';
 
 export interface TestProcess {
-  /** `test/run/state` where it runs one file, `test/run 2` where it runs several. */
+  /** `test/run/state` where it runs one file, `several 2` where it runs several. */
   readonly name: string;
   readonly files: readonly string[];
   /** What it is expected to take. */
@@ -18,7 +17,7 @@ export interface TestProcess {
  * A process of several files takes about as long as this, and a file that does runs
  * alone.
  */
-const SHARED_SECONDS = 12;
+const SHARED_SECONDS = 40;
 
 /** What looks at its whole process, listens to it or changes it has one of its own. */
 const CONCERNS_PROCESS =
@@ -31,23 +30,19 @@ export function planProcesses(
   textOf: (file: string) => string,
 ): TestProcess[] {
   const processes: TestProcess[] = [];
-  const folders = new Map<string, string[]>();
+  const shared: string[] = [];
   for (const file of files) {
     const seconds = durations.secondsOf(file);
     if (seconds >= SHARED_SECONDS || CONCERNS_PROCESS.test(textOf(file))) {
       processes.push({ name: nameOf(file), files: [file], seconds });
     } else {
-      const folder = path.dirname(file);
-      folders.set(folder, [...(folders.get(folder) ?? []), file]);
+      shared.push(file);
     }
   }
-  for (const [folder, filesOfFolder] of folders) {
-    const shares = shareOut(filesOfFolder, file => durations.secondsOf(file));
-    for (const [index, share] of shares.entries()) {
-      const name = share.length === 1 ? nameOf(share[0]!) : `${folder} ${index + 1}`;
-      const seconds = share.reduce((sum, file) => sum + durations.secondsOf(file), 0);
-      processes.push({ name, files: share, seconds });
-    }
+  for (const [index, share] of shareOut(shared, file => durations.secondsOf(file)).entries()) {
+    const name = share.length === 1 ? nameOf(share[0]!) : `several ${index + 1}`;
+    const seconds = share.reduce((sum, file) => sum + durations.secondsOf(file), 0);
+    processes.push({ name, files: share, seconds });
   }
   return processes.sort((a, b) => b.seconds - a.seconds);
 }

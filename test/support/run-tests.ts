@@ -9,7 +9,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import path from 'node:path';
 import { startAzurite } from '../../src/embedded/azurite.ts';
@@ -17,6 +17,7 @@ import { AZURITE_URL_VARIABLE } from './azurite.ts';
 import { concernedBy } from './changed-tests.ts';
 import { type CompiledTests, compileTests } from './compile-tests.ts';
 import { Durations, keepDurations } from './durations.ts';
+import { createMemoryFolder } from './memory-folder.ts';
 import { planProcesses } from './plan-tests.ts';
 import { POSTGRES_URL_VARIABLE } from './postgres.ts';
 import { POSTGRES_TEMPLATE_VARIABLE, PostgresServer } from './postgres-server.ts';
@@ -70,6 +71,8 @@ async function runCompiled(
     });
   }
 
+  const memory = process.env['TMPDIR'] === undefined ? createMemoryFolder() : undefined;
+  if (memory !== undefined) process.env['TMPDIR'] = memory;
   const named = process.env[POSTGRES_URL_VARIABLE];
   const [cluster, azurite] = await Promise.all([createCluster(), startAzurite()]);
   if (cluster !== undefined) process.env[POSTGRES_TEMPLATE_VARIABLE] = cluster.dataFolder;
@@ -91,6 +94,7 @@ async function runCompiled(
     return 128 + constants.signals[signalled];
   } finally {
     await Promise.all([postgres?.dispose(), cluster?.dispose(), azurite.stop()]);
+    if (memory !== undefined) rmSync(memory, { recursive: true, force: true });
   }
 }
 
