@@ -16,6 +16,7 @@ import { parquetColumns } from '../../src/encoders/parquet/parquet-column.ts';
 import type { ParquetOptions } from '../../src/encoders/parquet/parquet-options.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Column, RowBatch } from '../../src/row-batch.ts';
+import { someOf } from '../support/all-cases.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 import { batchOf, column } from './encoding.ts';
 import { DEFAULT_PARQUET_OPTIONS, parquetTable } from './parquet-arbitraries.ts';
@@ -427,7 +428,7 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
         const file = await writeFile(() => create(columns, options), [batchOf(rows)]);
         await assertReadsBack(file, columns, options, expected);
       });
-      await fc.assert(property, { numRuns: 120, includeErrorInReport: true });
+      await fc.assert(property, { numRuns: someOf(120), includeErrorInReport: true });
     });
 
     test('keeps within every limit on generated rows, and loses none', async () => {
@@ -455,7 +456,7 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
         }
         assertSameRows('hyparquet', read, expected, columns);
       });
-      await fc.assert(property, { numRuns: 100, includeErrorInReport: true });
+      await fc.assert(property, { numRuns: someOf(100), includeErrorInReport: true });
     });
   });
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { EXIT } from '../../src/errors.ts';
+import { everyNth } from '../support/all-cases.ts';
 import { ORCHESTRATOR_CLIENTS, type Outcome, startClient } from './support/orchestrator-clients.ts';
 
 /**
@@ -48,7 +49,7 @@ const failure = (code: string, retryable: boolean) => ({
 });
 const run = (state: string, more: object = {}) => ({ run: RUN, activation: 'all', state, ...more });
 
-for (const client of ORCHESTRATOR_CLIENTS) {
+for (const client of everyNth(2, ORCHESTRATOR_CLIENTS)) {
   describe(client.name, { skip: client.skip }, () => {
     const call = (
       answers: typeof answer,

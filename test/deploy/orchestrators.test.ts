@@ -9,6 +9,7 @@ import { type ServingDaemon, serveDaemon } from '../../src/daemon/serve-daemon.t
 import { EXIT } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { builtProgram, SLOW } from '../daemon/support/daemon-world.ts';
+import { everyNth } from '../support/all-cases.ts';
 import { getAzurite, type TestContainer } from '../support/azurite.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 import {
@@ -98,7 +99,7 @@ async function keysOf(activation: string, start: string): Promise<readonly strin
   return keys.filter(key => key.startsWith(start)).reverse();
 }
 
-for (const client of ORCHESTRATOR_CLIENTS) {
+for (const client of everyNth(2, ORCHESTRATOR_CLIENTS)) {
   const { name, skip } = client;
 
   describe(name, { skip }, () => {

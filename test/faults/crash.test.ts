@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { Random } from '../simulation/random.ts';
+import { everyNth } from '../support/all-cases.ts';
 import { makeOlder } from '../support/older-baseline.ts';
 import { type Settings, withCheckedExport } from './checked-export.ts';
 import { ChildRuns } from './child-runs.ts';
 import type { KillPoint } from './crashing-run.ts';
-import { hasMore } from './has-more.ts';
 
 let children: ChildRuns;
 before(async () => {
@@ -15,35 +15,32 @@ before(async () => {
 after(() => children.close());
 
 const DELTA = { runType: 'full_then_delta' };
-/** Between them, these two take every kind of step. */
+/** Between them, the first and the third take every kind of step. */
 const CASES: [string, Settings][] = [
   ['full_only in parts under a fixed name', { fileName: 'fixed', maxFileRows: 4 }],
-  ['difference', { ...DELTA, syncMode: 'difference' }],
-];
-/** `npm run faults` goes through these as well. */
-const MORE_CASES: [string, Settings][] = [
   ['upsert in parts', { ...DELTA, syncMode: 'upsert', maxFileRows: 2 }],
+  ['difference', { ...DELTA, syncMode: 'difference' }],
   ['insert', { ...DELTA, syncMode: 'insert' }],
 ];
 /**
  * Steps that take long enough to be killed in their midst. Otherwise the moment after a
- * step is the one before the next: with SLUICE_FAULTS=all they are killed there too.
+ * step is the one before the next.
  */
 const LONG = /^(?:journal\.(?:create|write|remove)|baseline\.apply)/;
-const ALL = process.env['SLUICE_FAULTS'] === 'all';
 
-for (const [what, settings] of hasMore() ? [...CASES, ...MORE_CASES] : CASES) {
+for (const [what, settings] of everyNth(2, CASES)) {
   test(`a process that is killed before or during any step leaves what the next run fixes (${what})`, async t => {
     await withCheckedExport({ settings }, async subject => {
       const random = new Random(1);
       await subject.succeed();
       await subject.source.change(random);
       const steps = await subject.steps();
-      const points = steps.flatMap((step): KillPoint[] => [
+      const all = steps.flatMap((step): KillPoint[] => [
         { step, moment: 'before' },
         ...(LONG.test(step) ? [{ step, moment: 'during', turns: random.below(4) } as const] : []),
-        ...(ALL || step === steps.at(-1) ? [{ step, moment: 'after' } as const] : []),
+        ...(step === steps.at(-1) ? [{ step, moment: 'after' } as const] : []),
       ]);
+      const points = everyNth(4, all);
       let killed = 0;
       let finished = 0;
       for (const point of points) {
@@ -77,7 +74,7 @@ test('a process that is killed while it finishes another, at any step, leaves wh
       0,
       all.findIndex(step => step.startsWith('journal.create')),
     );
-    for (const step of steps) {
+    for (const step of everyNth(4, steps)) {
       await decide();
       const { done } = await subject.runChild(children, { step, moment: 'before' });
       assert.equal(done, undefined, `not killed at ${step}`);
@@ -98,7 +95,10 @@ test('a process that is killed while it carries the baseline of an older version
     };
     await subject.succeed();
     await subject.source.change(random);
-    const steps = (await subject.steps()).filter(step => LONG.test(step));
+    const steps = everyNth(
+      2,
+      (await subject.steps()).filter(step => LONG.test(step)),
+    );
     let finished = 0;
     for (const step of steps) {
       await becomeOlder();

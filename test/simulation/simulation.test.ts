@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { someOf } from '../support/all-cases.ts';
 import { simulate, type Tally } from './simulation.ts';
 
 /** `npm run simulate` goes through as many as one likes. */
-const SEEDS = 4000;
-const COMPLETING_SEEDS = 1000;
+const SEEDS = someOf(10_000);
+const COMPLETING_SEEDS = someOf(2500);
 
 Error.stackTraceLimit = 0;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseConcerned } from './changed-tests.ts';
+import { chooseConcerned, withMoreCases } from './changed-tests.ts';
 import { sourcesOf } from './compile-tests.ts';
 
 const SOURCES = new Map([
@@ -22,6 +22,11 @@ test('a change concerns the tests that are made of it, those of what is built, a
   assert.deepEqual(choose('README.md'), ['test/docs/install.test.ts']);
   assert.deepEqual(choose('package-lock.json'), [...SOURCES.keys()]);
   assert.deepEqual(choose(), []);
+});
+
+test('a file whose cases come from elsewhere is among those that have more of them', async () => {
+  const files = ['test/conformance/csv-conformance.test.ts', 'test/support/changed-tests.test.ts'];
+  assert.deepEqual(await withMoreCases(files), files.slice(0, 1));
 });
 
 test('the compiler knows what a test file is made of, by way of other files too', async () => {

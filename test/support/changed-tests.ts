@@ -1,6 +1,6 @@
 /**
  * Which test files a change concerns: those that are made of what changed, and those that
- * look at it from outside.
+ * look at it from outside. And which have more cases than usual.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -20,6 +20,14 @@ export async function concernedBy(commit: string, files: readonly string[]): Pro
   ];
   return chooseConcerned(changed, await sourcesOf(files), source => readFileSync(source, 'utf8'));
 }
+
+/** The test files that take a part of their cases, unless they are asked for all. */
+export async function withMoreCases(files: readonly string[]): Promise<string[]> {
+  const sources = await sourcesOf(files);
+  return [...sources].filter(([, parts]) => parts.includes(ALL_CASES_FILE)).map(([test]) => test);
+}
+
+const ALL_CASES_FILE = 'test/support/all-cases.ts';
 
 /**
  * What is built from the sources, and what configures all: a change there may show

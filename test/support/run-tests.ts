@@ -5,6 +5,7 @@
  *
  *   tsx test/support/run-tests.ts [flags of node --test] [files, folders, globs; default test/**\/*.test.ts]
  *     --changed[=COMMIT]    of these, the files that a change since COMMIT (default HEAD) concerns
+ *     --all-cases           of these, the files that have more cases than usual, with all of them
  *     --keep-durations      keeps what the files took, for the order of later runs
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -13,8 +14,9 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import path from 'node:path';
 import { startAzurite } from '../../src/embedded/azurite.ts';
+import { ALL_CASES_VARIABLE } from './all-cases.ts';
 import { AZURITE_URL_VARIABLE } from './azurite.ts';
-import { concernedBy } from './changed-tests.ts';
+import { concernedBy, withMoreCases } from './changed-tests.ts';
 import { type CompiledTests, compileTests } from './compile-tests.ts';
 import { Durations, keepDurations } from './durations.ts';
 import { createMemoryFolder } from './memory-folder.ts';
@@ -33,12 +35,14 @@ const LIMITS = ['--test-timeout=1200000', '--test-force-exit'];
 process.exitCode = await runTests(process.argv.slice(2));
 
 async function runTests(args: readonly string[]): Promise<number> {
-  const { flags, files, unmatched, changedSince, keepsDurations } = parseTestArguments(args);
+  const { flags, files, unmatched, changedSince, keepsDurations, allCases } = parseTestArguments(args);
   if (unmatched.length > 0 || files.length === 0) {
     process.stderr.write(`no test file matches ${unmatched.join(', ') || 'test/**/*.test.ts'}\n`);
     return 1;
   }
-  const chosen = changedSince === undefined ? files : await concernedBy(changedSince, files);
+  const whole = allCases ? await withMoreCases(files) : files;
+  if (allCases) process.env[ALL_CASES_VARIABLE] = 'all';
+  const chosen = changedSince === undefined ? whole : await concernedBy(changedSince, whole);
   if (chosen.length === 0) {
     process.stderr.write(`no test file is concerned by what changed since ${changedSince}\n`);
     return 0;

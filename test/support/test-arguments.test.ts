@@ -27,14 +27,16 @@ test('hands flags through with their values and does not take these for files', 
     unmatched: [],
     changedSince: undefined,
     keepsDurations: false,
+    allCases: false,
   });
 });
 
 test('keeps our own flags from node', () => {
-  const { flags, changedSince, keepsDurations } = parseTestArguments(['--changed', '--keep-durations', self]);
+  const own = ['--changed', '--keep-durations', '--all-cases'];
+  const { flags, changedSince, keepsDurations, allCases } = parseTestArguments([...own, self]);
   assert.deepEqual(flags, []);
   assert.equal(changedSince, 'HEAD');
-  assert.ok(keepsDurations);
+  assert.ok(keepsDurations && allCases);
   assert.equal(parseTestArguments(['--changed=main', self]).changedSince, 'main');
 });
 

@@ -8,9 +8,11 @@ export interface TestArguments {
   readonly files: readonly string[];
   /** Arguments that named no file. */
   readonly unmatched: readonly string[];
-  /** `--changed` and `--changed=COMMIT`, the flags of our own. */
+  /** From here on the flags of our own: `--changed` and `--changed=COMMIT`. */
   readonly changedSince: string | undefined;
   readonly keepsDurations: boolean;
+  /** Of the files those that have more cases than usual, with all of them. */
+  readonly allCases: boolean;
 }
 
 const DEFAULT_GLOB = 'test/**/*.test.ts';
@@ -39,11 +41,13 @@ export function parseTestArguments(args: readonly string[], folder = process.cwd
   const patterns: string[] = [];
   let changedSince: string | undefined;
   let keepsDurations = false;
+  let allCases = false;
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i] ?? '';
     if (!arg.startsWith('-')) patterns.push(arg);
     else if (/^--changed(=.|$)/.test(arg)) changedSince = arg.split('=')[1] ?? 'HEAD';
     else if (arg === '--keep-durations') keepsDurations = true;
+    else if (arg === '--all-cases') allCases = true;
     else if (VALUED.has(arg)) flags.push(`${arg}=${args[++i] ?? ''}`);
     else flags.push(arg);
   }
@@ -54,7 +58,7 @@ export function parseTestArguments(args: readonly string[], folder = process.cwd
     if (matches.length === 0) unmatched.push(pattern);
     for (const match of matches) files.add(match);
   }
-  return { flags, files: [...files].sort(), unmatched, changedSince, keepsDurations };
+  return { flags, files: [...files].sort(), unmatched, changedSince, keepsDurations, allCases };
 }
 
 function expand(pattern: string, folder: string): string[] {

@@ -10,6 +10,7 @@ import { newRowHashing } from '../../src/baseline/row-hashing.ts';
 import { Spill } from '../../src/baseline/spill.ts';
 import { Change, type RowBatch } from '../../src/row-batch.ts';
 import { HashDiff } from '../../src/transforms/hash-diff.ts';
+import { someOf } from '../support/all-cases.ts';
 import { applyOlder } from '../support/older-baseline.ts';
 import { fromBatch, inBatches, type Row } from '../support/row-batches.ts';
 
@@ -204,5 +205,5 @@ test('over generated histories the diff says what Maps say, and the baseline is 
         await rm(folder, { recursive: true });
       }
     }),
-    { numRuns: 8 },
+    { numRuns: someOf(20) },
   ));

@@ -17,6 +17,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { type AcceptedRun, RequestLog } from '../../../src/daemon/queue/request-log.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
+import { someOf } from '../../support/all-cases.ts';
 
 function withFolder(act: (path: string) => Promise<void>): () => Promise<void> {
   return async () => {
@@ -172,7 +173,7 @@ test(
         );
         await again.close();
       }),
-      { numRuns: 60 },
+      { numRuns: someOf(60) },
     );
   }),
 );
