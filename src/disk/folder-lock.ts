@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Level } from 'level';
 import { SluiceError } from '../errors.ts';
@@ -41,16 +41,27 @@ export function describeHolder({ what, pid, since }: LockHolder): string {
 }
 
 /**
+ * What this process has locked, by real paths. LevelDB would refuse it as well, but it
+ * opens and closes the file of the lock for that, and a process that closes any
+ * descriptor of a file loses its lock.
+ */
+const lockedHere = new Set<string>();
+
+/**
  * Keeps other processes, and other callers in this one, out of what the folder stands for
  * until it is closed; the system does that for a process that ends. `what` says to others
  * who that is. Rejects with a `FolderLockedError`.
  */
 export async function lockFolder(directory: string, what: string): Promise<FolderLock> {
+  const real = await realFolder(directory);
+  if (lockedHere.has(real)) throw new FolderLockedError(directory, holderOf(directory), undefined);
+  lockedHere.add(real);
   const lock = new Level(directory);
   try {
     await lock.open();
   } catch (cause) {
     await lock.close().catch(() => {});
+    lockedHere.delete(real);
     const error = openError(directory, cause);
     throw error.code === 'STATE_LOCKED'
       ? new FolderLockedError(directory, holderOf(directory), cause)
@@ -63,9 +74,18 @@ export async function lockFolder(directory: string, what: string): Promise<Folde
   return {
     close: async () => {
       await rm(path, { force: true }).catch(() => {});
-      await lock.close();
+      await lock.close().finally(() => lockedHere.delete(real));
     },
   };
+}
+
+async function realFolder(directory: string): Promise<string> {
+  try {
+    await mkdir(directory, { recursive: true });
+    return await realpath(directory);
+  } catch {
+    return directory; // LevelDB is refused as well, and says why
+  }
 }
 
 function holderPath(directory: string): string {

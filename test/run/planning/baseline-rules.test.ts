@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { ExportResult } from '../../../src/run/export-request.ts';
+import type { RunProgress } from '../../../src/run/run-progress.ts';
 import { type Exporter, withExporter } from '../../support/exporter.ts';
 
 const DELTA = { runType: 'full_then_delta', syncMode: 'upsert', fileName: '{run}' };
@@ -139,16 +141,19 @@ test('a destination that was emptied fails the run, or makes it a full one with 
 test('two runs of one activation at once: the second is refused as locked, and may be repeated', () =>
   withExporter(async exporter => {
     await firstRun(exporter);
-    const activation = exporter.activation({ ...DELTA, sql: 'select id, name, age from t, pg_sleep(0.5)' });
-    let second: Promise<unknown> | undefined;
-    const first = await exporter.run(activation, {
-      observe: () => {
-        second = exporter.run(activation).then(({ record }) => {
-          assert.equal(record.error?.code, 'STATE_LOCKED');
-          assert.equal(record.error?.retryable, true);
-        });
-      },
+    const sql = 'select id, name, age from t, pg_advisory_lock(1)';
+    const activation = exporter.activation({ ...DELTA, sql });
+    const blocker = await exporter.database.connect();
+    await blocker.query('select pg_advisory_lock(1)');
+    let first: Promise<ExportResult> | undefined;
+    await new Promise<void>(resolve => {
+      const observe = (progress: () => RunProgress): void => {
+        if (progress().connectingTo === undefined) resolve();
+      };
+      first = exporter.run(activation, { observe });
     });
-    assert.equal(first.record.state, 'succeeded');
-    await second;
+    const { record } = await exporter.run(activation);
+    await blocker.end();
+    assert.deepEqual([record.error?.code, record.error?.retryable], ['STATE_LOCKED', true]);
+    assert.equal((await first)?.record.state, 'succeeded');
   }));
