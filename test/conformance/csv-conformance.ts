@@ -12,7 +12,7 @@ import type pg from 'pg';
 import type { CsvOptions } from '../../src/encoders/csv/csv-options.ts';
 import type { Encoder } from '../../src/encoders/encoder.ts';
 import type { Column } from '../../src/row-batch.ts';
-import { someOf } from '../support/all-cases.ts';
+import { everyNth, someOf } from '../support/all-cases.ts';
 import type { TestDatabase } from '../support/postgres.ts';
 import { openConformanceDatabase } from './conformance-database.ts';
 import { asWritten, copyModel } from './copy-out.ts';
@@ -53,7 +53,7 @@ export function csvConformance(engine: string, create: CreateCsvEncoder): void {
 
     test('writes every type at its extremes, alone in its file, as COPY does', async () => {
       const all = await readModel(database.url, 'select * from extremes order by row');
-      for (const [index, { name }] of all.columns.entries()) {
+      for (const [index, { name }] of everyNth(3, [...all.columns.entries()])) {
         const field = `"${name.replaceAll('"', '""')}"`;
         const alone = columnAlone(all, index);
         await assertSameAsCopy(`select ${field} from extremes order by row`, [1, 1 << 20], alone);

@@ -16,7 +16,7 @@ import { parquetColumns } from '../../src/encoders/parquet/parquet-column.ts';
 import type { ParquetOptions } from '../../src/encoders/parquet/parquet-options.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { Column, RowBatch } from '../../src/row-batch.ts';
-import { someOf } from '../support/all-cases.ts';
+import { everyNth, someOf } from '../support/all-cases.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
 import { batchOf, column } from './encoding.ts';
 import { DEFAULT_PARQUET_OPTIONS, parquetTable } from './parquet-arbitraries.ts';
@@ -121,19 +121,13 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
     });
 
     test('writes the same under every option', async () => {
-      for (const compression of COMPRESSIONS) {
-        if (!isSupported(compression)) continue;
-        for (const [dictionary, rowGroupRows] of [
-          [true, 1],
-          [false, 3],
-          [false, 122_880],
-        ] as const) {
-          await assertSameAsDatabase('select * from extremes order by row', {
-            compression,
-            dictionary,
-            rowGroupRows,
-          });
-        }
+      const options = COMPRESSIONS.filter(isSupported).flatMap(compression => [
+        { compression, dictionary: true, rowGroupRows: 1 },
+        { compression, dictionary: false, rowGroupRows: 3 },
+        { compression, dictionary: false, rowGroupRows: 122_880 },
+      ]);
+      for (const changed of everyNth(5, options)) {
+        await assertSameAsDatabase('select * from extremes order by row', changed);
       }
     });
 

@@ -40,7 +40,7 @@ for (const [what, settings] of everyNth(2, CASES)) {
         ...(LONG.test(step) ? [{ step, moment: 'during', turns: random.below(4) } as const] : []),
         ...(step === steps.at(-1) ? [{ step, moment: 'after' } as const] : []),
       ]);
-      const points = everyNth(4, all);
+      const points = everyNth(7, all);
       let killed = 0;
       let finished = 0;
       for (const point of points) {
@@ -74,7 +74,7 @@ test('a process that is killed while it finishes another, at any step, leaves wh
       0,
       all.findIndex(step => step.startsWith('journal.create')),
     );
-    for (const step of everyNth(4, steps)) {
+    for (const step of everyNth(7, steps)) {
       await decide();
       const { done } = await subject.runChild(children, { step, moment: 'before' });
       assert.equal(done, undefined, `not killed at ${step}`);
@@ -95,10 +95,7 @@ test('a process that is killed while it carries the baseline of an older version
     };
     await subject.succeed();
     await subject.source.change(random);
-    const steps = everyNth(
-      2,
-      (await subject.steps()).filter(step => LONG.test(step)),
-    );
+    const steps = (await subject.steps()).filter(step => LONG.test(step));
     let finished = 0;
     for (const step of steps) {
       await becomeOlder();

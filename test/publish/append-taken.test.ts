@@ -10,6 +10,7 @@ import { Level } from 'level';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { readXml } from '../conformance/read-xml.ts';
+import { everyNth } from '../support/all-cases.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const APPEND = {
@@ -91,7 +92,7 @@ async function forgetParts({ dataDirectory, name }: ResolvedActivation): Promise
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
-for (const manifest of [true, false]) {
+for (const manifest of everyNth(2, [true, false])) {
   const how = manifest ? 'with manifests' : 'without manifests';
 
   test(`the first part is taken away, and the later ones stay, ${how}`, () =>
@@ -188,7 +189,7 @@ const FORMATS: [extension: string, settings: Record<string, unknown>][] = [
   ['json.gz', { format: { type: 'json', compression: 'gzip' }, maxFileRows: 3 }],
   ['xml', { format: { type: 'xml' }, maxFileSize: '1KiB' }],
 ];
-for (const [extension, settings] of FORMATS) {
+for (const [extension, settings] of everyNth(3, FORMATS)) {
   test(`everything that consumers took and what is there is every row once: ${extension}`, () =>
     withLog(settings, async ({ upTo, there, take }) => {
       const step = 'maxFileSize' in settings ? 200 : 5;

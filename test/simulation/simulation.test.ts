@@ -37,7 +37,7 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'STATE_STALE',
     'STATE_WRITE_FAILED',
   ];
-  for (const code of codes) assert.ok((total.failed[code] ?? 0) > 10, code);
+  for (const code of codes) assert.ok((total.failed[code] ?? 0) > someOf(25), code);
 });
 
 test('calls a run complete once all of its files are in place, and no earlier one while they are published', async () => {

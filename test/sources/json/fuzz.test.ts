@@ -199,7 +199,7 @@ test('mutated files are refused with their place, or give the rows that JSON.par
     },
   );
   await fc.assert(property, { numRuns: someOf(3000), includeErrorInReport: true });
-  assert.ok(refused > 300 && read > 300, `${refused} refused, ${read} read`);
+  assert.ok(refused > someOf(300) && read > someOf(300), `${refused} refused, ${read} read`);
 });
 
 test('mutated gzip files are refused, or give what gunzip gives', async () => {

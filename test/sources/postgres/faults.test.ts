@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ErrorCode } from '../../../src/errors.ts';
+import { everyNth } from '../../support/all-cases.ts';
 import {
   getPostgres,
   type PrivatePostgres,
@@ -266,7 +267,7 @@ describe('while the model is prepared', () => {
     const total = whole.bytes.toClient;
     await complete.close();
     await whole.close();
-    for (let bytes = 1; bytes < total; bytes += 7) {
+    for (const bytes of everyNth(5, cutsBelow(total))) {
       const proxy = await startTcpProxy(db.url);
       proxy.cutAfter(bytes);
       const source = createSource(proxy.through(url), 'select 1 as id', { inactivityTimeoutMs: 5_000 });
@@ -302,6 +303,11 @@ test('a connection cut at any byte of the rows and the commit never ends as succ
       }
     };
     const total = await measure(-1);
-    for (let bytes = 1; bytes < total; bytes += 5) await measure(bytes);
+    for (const bytes of everyNth(7, cutsBelow(total))) await measure(bytes);
   }
 });
+
+/** Every third byte, so that the cuts fall into each part of a message. */
+function cutsBelow(total: number): number[] {
+  return Array.from({ length: Math.floor((total - 1) / 3) }, (_, index) => 1 + 3 * index);
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { everyNth } from '../../support/all-cases.ts';
 import { getPostgres, type TestDatabase, type TestPostgres } from '../../support/postgres.ts';
 import { SENSITIVE_TYPES, SENSITIVE_VALUES } from './sensitive-values.ts';
 import { readAll, rejectsWith } from './support.ts';
@@ -40,7 +41,7 @@ before(async () => {
   postgres = await getPostgres();
 });
 
-for (const [what, settings] of Object.entries(DATABASES)) {
+for (const [what, settings] of everyNth(2, Object.entries(DATABASES))) {
   describe(`in a database with ${what}`, () => {
     let db: TestDatabase;
     before(async () => {
