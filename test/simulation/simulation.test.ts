@@ -4,7 +4,7 @@ import { someOf } from '../support/all-cases.ts';
 import { simulate, type Tally } from './simulation.ts';
 
 /** `npm run simulate` goes through as many as one likes. */
-const SEEDS = someOf(10_000);
+const SEEDS = 1000;
 const COMPLETING_SEEDS = someOf(2500);
 
 Error.stackTraceLimit = 0;
@@ -37,7 +37,7 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'STATE_STALE',
     'STATE_WRITE_FAILED',
   ];
-  for (const code of codes) assert.ok((total.failed[code] ?? 0) > someOf(25), code);
+  for (const code of codes) assert.ok((total.failed[code] ?? 0) > SEEDS / 400, code);
 });
 
 test('calls a run complete once all of its files are in place, and no earlier one while they are published', async () => {

@@ -6,7 +6,7 @@ export const ALL_CASES_VARIABLE = 'SLUICE_TEST_CASES';
 
 const takesAll = process.env[ALL_CASES_VARIABLE] === 'all';
 
-/** All cases, or every n-th from the first one on. */
+/** All cases, or every n-th, the first one among them. */
 export function everyNth<T>(n: number, cases: readonly T[]): readonly T[] {
   return takesAll ? cases : cases.filter((_, index) => index % n === 0);
 }

@@ -7,7 +7,6 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { bundledPackages, requireInBundles } from '../../packaging/bundled-packages.js';
 import type { TestProcess } from './plan-tests.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
@@ -150,11 +149,11 @@ const COMPILING = {
   bundle: true,
   splitting: true,
   chunkNames: 'chunks/[hash]',
-  banner: { js: requireInBundles },
+  packages: 'external',
   platform: 'node',
   format: 'esm',
   target: 'node20',
   keepNames: true,
   ...placesOfSources,
-  plugins: [seededFastCheck, ...placesOfSources.plugins, bundledPackages],
+  plugins: [seededFastCheck, ...placesOfSources.plugins],
 } satisfies BuildOptions;
