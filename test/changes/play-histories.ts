@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { PostgresServer } from '../support/postgres-server.ts';
@@ -57,7 +58,7 @@ export async function playHistories({ count, seed, together = 3 }: PlayOptions):
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const { values } = parseArgs({ options: { count: { type: 'string' }, seed: { type: 'string' } } });
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1e6) * 1000);
   const begin = performance.now();

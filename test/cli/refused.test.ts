@@ -4,6 +4,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { everyNth } from '../support/all-cases.ts';
 import { createProject, SLUICE, type TestProject } from './support.ts';
 
 /** Rights hold for others than root. */
@@ -59,7 +60,8 @@ test(
   async t => {
     const project = await strangersProject(t);
     assert.equal((await project.run('run', 'whole')).code, 0);
-    for (const command of ['run whole', 'runs', 'state show whole', 'run whole --full', 'serve --port 0']) {
+    const commands = ['run whole', 'runs', 'state show whole', 'run whole --full', 'serve --port 0'];
+    for (const command of everyNth(2, commands)) {
       const { status, stderr } = shell(project, command, { stranger: true });
       assert.equal(status, 1, `${command}: ${stderr}`);
       assert.match(stderr, /STATE_INACCESSIBLE.*EACCES.*let user 123456/s);
@@ -95,14 +97,14 @@ test('too few files, and too little memory, are limits and no defects', async t 
       '  table: { model: customers, destination: lake, fileName: table, format: { type: parquet } }',
   });
   t.after(() => project.remove());
-  for (const files of [20, 22, 24, 25, 26, 28, 30]) {
+  for (const files of everyNth(3, [20, 22, 24, 25, 26, 28, 30])) {
     const { status, stderr } = shell(project, 'run whole', { limits: `ulimit -n ${files}` });
     // Node.js itself ends where it cannot begin.
     if (status === 0 || status === null || status > 128) continue;
     assert.doesNotMatch(stderr, /INTERNAL/, `${files}: ${stderr}`);
     if (/^error/m.test(stderr)) assert.equal(status, 75, stderr);
   }
-  for (const gigabytes of [9, 10, 11, 12, 14]) {
+  for (const gigabytes of everyNth(2, [9, 10, 11, 12, 14])) {
     const limits = `ulimit -v ${gigabytes * 1_000_000}`;
     const { status, stderr } = shell(project, 'run table whole', { limits });
     if (status === 0 || status === null || status > 128) continue;
@@ -133,13 +135,13 @@ test('a model without columns is refused by name, in every format', async t => {
       .join('\n'),
   });
   t.after(() => project.remove());
-  for (const type of formats) {
-    for (const command of ['run', 'validate', 'preview']) {
-      const { code, stderr } = await project.run(command, `as-${type}`);
-      assert.equal(code, 1, stderr);
-      assert.match(stderr, /COLUMN_UNKNOWN: .*model nothing has no columns.*name at least one column/);
-    }
+  const commands = formats.flatMap(type =>
+    ['run', 'validate', 'preview'].map(command => [command, `as-${type}`]),
+  );
+  for (const command of everyNth(4, commands)) {
+    const { code, stderr } = await project.run(...command);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /COLUMN_UNKNOWN: .*model nothing has no columns.*name at least one column/);
   }
-
   assert.deepEqual(await project.container.list(), []);
 });

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { everyNth } from '../support/all-cases.ts';
 import { startPrivatePostgres } from '../support/postgres.ts';
 import { createProject, projectYaml, type TestProject } from './support.ts';
 
@@ -17,7 +18,7 @@ const COMMANDS = [
 
 async function printedByAll(project: TestProject): Promise<string> {
   let printed = '';
-  for (const args of COMMANDS) {
+  for (const args of everyNth(2, COMMANDS)) {
     const { stdout, stderr } = await project.run(...args);
     printed += `${stdout}${stderr}`;
   }

@@ -124,7 +124,11 @@ const seededFastCheck: Plugin = {
  * What a module finds beside itself lies beside its source, wherever it is compiled to.
  */
 export const placesOfSources = {
-  define: { 'import.meta.url': 'urlOfSource', 'import.meta.dirname': 'folderOfSource' },
+  define: {
+    'import.meta.url': 'urlOfSource',
+    'import.meta.dirname': 'folderOfSource',
+    'import.meta.filename': 'fileOfSource',
+  },
   plugins: [
     {
       name: 'places of sources',
@@ -132,11 +136,12 @@ export const placesOfSources = {
         onLoad({ filter: /\.[jt]s$/ }, async ({ path: file }) => {
           const text = await readFile(file, 'utf8');
           if (!text.includes('import.meta.')) return undefined;
-          const [url, folder] = [pathToFileURL(file).href, path.dirname(file)].map(place =>
+          const [url, folder, name] = [pathToFileURL(file).href, path.dirname(file), file].map(place =>
             JSON.stringify(place),
           );
+          const places = `const urlOfSource = ${url}, folderOfSource = ${folder}, fileOfSource = ${name};`;
           // On the first line, so that the others keep their numbers.
-          const contents = `const urlOfSource = ${url}, folderOfSource = ${folder}; ${text}`;
+          const contents = `${places} ${text}`;
           return { contents, loader: file.endsWith('.ts') ? 'ts' : 'js' };
         });
       },

@@ -36,14 +36,14 @@ test('a paused activation takes no request and begins no run; those that wait be
     await untilState(next, waiting, 'reading');
   }));
 
-const FAILING = { retry: { attempts: 1, minDelay: '50ms', maxDelay: '200ms' }, pauseAfterFailures: 3 };
+const FAILING = { retry: { attempts: 1, minDelay: '50ms', maxDelay: '200ms' }, pauseAfterFailures: 2 };
 
 test('an activation pauses itself after failures of its source in a row, and resumes when the source answers', () =>
   withWorld({ daemon: FAILING }, async world => {
     await world.database.sql('alter table t rename to gone');
     const log = new MemoryLog();
     const daemon = await world.start({ log });
-    for (let failure = 1; failure <= 3; failure++) {
+    for (let failure = 1; failure <= 2; failure++) {
       assert.equal((await daemon.activation('one')).paused, undefined, `before failure ${failure}`);
       const failed = await make(daemon, 'one');
       assert.equal(failed.error?.stage, 'source');
@@ -51,7 +51,7 @@ test('an activation pauses itself after failures of its source in a row, and res
     await log.until(({ message }) => message.startsWith('activation paused'));
     const { paused } = await daemon.activation('one');
     assert.equal(paused?.by, 'failures');
-    assert.match(paused.reason, /3 runs failed at the source/);
+    assert.match(paused.reason, /2 runs failed at the source/);
     await assert.rejects(daemon.trigger(request('one')), {
       code: 'ACTIVATION_PAUSED',
       retryable: true,
@@ -77,7 +77,7 @@ test('a daemon that ends while it checks a source warns of nothing', () =>
     const pausing = new MemoryLog();
     const first = await world.start({ log: pausing });
     await world.database.sql('alter table t rename to gone');
-    for (let failure = 1; failure <= 3; failure++) await make(first, 'one');
+    for (let failure = 1; failure <= 2; failure++) await make(first, 'one');
     await pausing.until(({ message }) => message.startsWith('activation paused'));
     await first.stop();
     // The process of the check says that it is there, and never answers.
@@ -90,7 +90,7 @@ test('a daemon that ends while it checks a source warns of nothing', () =>
   }));
 
 test('failures elsewhere, and failures with a success between them, pause nothing', () =>
-  withWorld({ daemon: { ...FAILING, pauseAfterFailures: 2 } }, async world => {
+  withWorld({ daemon: FAILING }, async world => {
     const daemon = await world.start();
     await world.database.sql('alter table t rename to gone');
     await make(daemon, 'one');
