@@ -11,7 +11,7 @@ export interface TestArguments {
   /** From here on the flags of our own: `--changed` and `--changed=COMMIT`. */
   readonly changedSince: string | undefined;
   readonly keepsDurations: boolean;
-  /** Of the files those that have more cases than usual, with all of them. */
+  /** Only the files that have more cases than usual, with all of them. */
   readonly allCases: boolean;
 }
 
