@@ -52,6 +52,7 @@ export class Oracle {
         wasLost: false,
         cameBack: false,
         lastFull: undefined,
+        newestFull: undefined,
         spoiledStep: -1,
         taken: [],
       };
@@ -263,7 +264,7 @@ export class Oracle {
     if (after === undefined) {
       if (before?.by === 'foreign') this.violate(`${name} of another writer was deleted`);
       const owner = this.#runs.get(before?.metadata['run'] ?? '');
-      if (owner?.applied && owner.chain.newest === owner && !owner.forgotten) {
+      if (owner?.published && owner.chain.newest === owner && !this.#mayBeDropped(owner)) {
         this.violate(`${name} was deleted, and ${owner.run} is what a consumer should have`);
       }
       return;
@@ -298,11 +299,10 @@ export class Oracle {
       if (by.full || !by.chain.subject.appends) by.replaced.add(name);
     }
     if (by?.full || by?.forgotten) return;
-    // A full run deletes what it has written again, also where another writer keeps it
+    // What a full run has written again may go, also where another writer keeps that run
     // out of latest.json.
-    const newest = owner?.chain.newest;
-    if (after === undefined && newest?.full && newest.decided) return;
-    if (owner?.published && owner.chain.subject.appends && this.#filesOf(owner.chain, [before!]).length > 0) {
+    const begun = owner?.chain.newestFull?.startedStep ?? 0;
+    if (owner?.published && owner.chain.subject.appends && owner.startedStep >= begun) {
       const left = new Set((after ? rowsOf(after) : []).map(([key]) => key));
       const gone = rowsOf(before!).find(([key]) => !left.has(key));
       if (gone) this.violate(`key ${gone[0]} was published in ${name}, and is destroyed`);
@@ -421,8 +421,10 @@ export class Oracle {
   }
 
   #remember(facts: RunFacts): void {
-    if (!facts.published) facts.chain.newest = facts;
+    if (facts.published) return;
     facts.published = true;
+    facts.chain.newest = facts;
+    if (facts.full) facts.chain.newestFull = facts;
   }
 
   /** A run without files and without a manifest leaves no trace but its baseline. */

@@ -71,9 +71,11 @@ export interface Chain {
    * was given up.
    */
   cameBack: boolean;
+  /** The newest run that wrote every row, whatever has become of `latest.json`. */
+  newestFull: RunFacts | undefined;
   /**
-   * The run that last wrote every row, and the last step at which another writer touched
-   * the subject's files.
+   * The last run that wrote every row and that `latest.json` named, and the last step at
+   * which another writer touched the subject's files.
    */
   lastFull: RunFacts | undefined;
   spoiledStep: number;
