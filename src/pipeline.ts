@@ -1,21 +1,40 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Column } from './row-batch.ts';
+import { SluiceError } from './errors.ts';
 import type { EndOfData, RowSource, SnapshotMark } from './sources/source.ts';
+import { type MappingPlan, mapColumns } from './transforms/map-columns.ts';
 import type { RowTransform } from './transforms/transform.ts';
 
 /** The stages of one export, opened and ready. */
 export interface Pipeline {
   readonly source: RowSource;
-  /** What the source is asked for. */
-  readonly columns: readonly Column[];
+  /** Its fields are what the source is asked for. */
+  readonly mapping: MappingPlan;
   /** Where only rows are wanted that were written since. */
   readonly since?: SnapshotMark | undefined;
-  /** Mapping, and for runs with a baseline the diff. */
-  readonly transforms: readonly RowTransform[];
+  /** Present in runs that are compared with a baseline. */
+  readonly diff?: RowTransform | undefined;
   /** Encodes rows into parts and stages them as blocks. */
   readonly sink: Writable;
   readonly signal: AbortSignal;
+  /** Also counts what the diff asks of the source once the rows have come. */
+  readonly arrived?: ArrivedRows;
+}
+
+/** Counts the rows that have come from the source. */
+export class ArrivedRows {
+  count = 0;
+  readonly #onRows: () => void;
+
+  /** `onRows` is called whenever rows have come. */
+  constructor(onRows = (): void => {}) {
+    this.#onRows = onRows;
+  }
+
+  readonly add = (count: number): void => {
+    this.count += count;
+    this.#onRows();
+  };
 }
 
 /**
@@ -27,19 +46,26 @@ export interface Pipeline {
  * slowest sets the pace and memory does not grow with the rows. When any stage fails or
  * the signal aborts, all of them are destroyed and this rejects with the first failure.
  *
- * Resolved means: the source has proven its end, and every row has passed the sink.
- * Nothing is visible yet.
+ * Resolved means: the source has proven its end, and as many rows have arrived as it
+ * counted. Nothing is visible yet. Rejects with SOURCE_INCOMPLETE where the counts
+ * differ.
  */
 export async function flow({
   source,
-  columns,
+  mapping,
   since,
-  transforms,
+  diff,
   sink,
   signal,
+  arrived = new ArrivedRows(),
 }: Pipeline): Promise<EndOfData> {
-  const rows = since === undefined ? source.read(columns) : source.changes!.readSince(since, columns);
-  const stages: unknown[] = [rows, ...transforms, sink];
+  const { fields } = mapping;
+  const rows = since === undefined ? source.read(fields) : source.changes!.readSince(since, fields);
+  const map = mapColumns(fields, mapping, arrived.add);
+  const stages: unknown[] = [rows, map, ...(diff ? [diff] : []), sink];
   await pipeline(stages as NodeJS.ReadWriteStream[], { signal });
-  return source.finish();
+  const end = await source.finish();
+  if (end.rows === arrived.count) return end;
+  const message = `the source counted ${end.rows} rows, but ${arrived.count} passed the pipeline`;
+  throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import { test } from 'node:test';
-import { flow, type Pipeline } from '../src/pipeline.ts';
+import { ArrivedRows, flow, type Pipeline } from '../src/pipeline.ts';
 import type { RowBatch } from '../src/row-batch.ts';
 import type { EndOfData, RowSource } from '../src/sources/source.ts';
 import type { RowTransform } from '../src/transforms/transform.ts';
@@ -82,8 +82,7 @@ function pipelineOf(parts: Partial<Pipeline> & { events?: string[]; seen?: strin
   const { events = [], seen = [], ...given } = parts;
   return {
     source: new ListSource(events, numbers(5)),
-    columns: COLUMNS,
-    transforms: [],
+    mapping: { fields: COLUMNS, written: COLUMNS, keyFields: [] },
     sink: collect(events, seen),
     signal: new AbortController().signal,
     ...given,
@@ -108,15 +107,15 @@ test('a source without rows is an end like others', async () => {
   assert.deepEqual(events, ['source ended', 'sink done', 'finish']);
 });
 
-test('chains the transforms in order, and takes what they send after their input ended', async () => {
+test('takes what the diff sends after its input ended', async () => {
   const seen: string[] = [];
   const rename = (suffix: string): RowTransform =>
     async function* (batches) {
       for await (const batch of batches) yield toBatch(fromBatch(batch, 1).map(([id]) => [`${id}${suffix}`]));
       yield toBatch([[`end${suffix}`]]);
     };
-  await flow(pipelineOf({ seen, transforms: [rename('a'), rename('b')] }));
-  assert.deepEqual(seen, ['1ab', '2ab', '3ab', '4ab', '5ab', 'endab', 'endb']);
+  await flow(pipelineOf({ seen, diff: rename('a') }));
+  assert.deepEqual(seen, ['1a', '2a', '3a', '4a', '5a', 'enda']);
 });
 
 test('a sink that stops holds the source back', async () => {
@@ -141,7 +140,7 @@ test('a sink that stops holds the source back', async () => {
       held();
     },
   });
-  const flowing = flow(pipelineOf({ events, source, sink, transforms: [pass, pass] }));
+  const flowing = flow(pipelineOf({ events, source, sink, diff: pass }));
   await stopped;
   for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
   assert.ok(source.sent < 20, `${source.sent} batches were read`);
@@ -172,27 +171,23 @@ const failing: readonly (readonly [string, (events: string[]) => Partial<Pipelin
     },
   ],
   [
-    'a transform in the middle',
+    'the diff in the middle',
     () => ({
-      transforms: [
-        async function* (batches) {
-          for await (const batch of batches) {
-            if (fromBatch(batch, 1)[0]![0] === '3') throw broken;
-            yield batch;
-          }
-        },
-      ],
+      diff: async function* (batches) {
+        for await (const batch of batches) {
+          if (fromBatch(batch, 1)[0]![0] === '3') throw broken;
+          yield batch;
+        }
+      },
     }),
   ],
   [
-    'a transform at its end',
+    'the diff at its end',
     () => ({
-      transforms: [
-        async function* (batches) {
-          yield* batches;
-          throw broken;
-        },
-      ],
+      diff: async function* (batches) {
+        yield* batches;
+        throw broken;
+      },
     }),
   ],
   [
@@ -232,6 +227,27 @@ test('an end that cannot be proven is a failure', async () => {
   assert.deepEqual(events, ['source ended', 'sink done', 'finish']);
 });
 
+test('a source that has counted other rows than have passed is incomplete', async () => {
+  const source = new ListSource([], numbers(5));
+  source.finishing = async () => ({ rows: 6 });
+  await assert.rejects(flow(pipelineOf({ source })), {
+    code: 'SOURCE_INCOMPLETE',
+    message: 'the source counted 6 rows, but 5 passed the pipeline',
+  });
+});
+
+test('rows that the diff has asked for count as well', async () => {
+  const source = new ListSource([], numbers(5));
+  source.finishing = async () => ({ rows: 7 });
+  const arrived = new ArrivedRows();
+  const diff: RowTransform = async function* (batches) {
+    yield* batches;
+    arrived.add(2);
+  };
+  await flow(pipelineOf({ source, diff, arrived }));
+  assert.equal(arrived.count, 7);
+});
+
 test('an abort destroys every stage, and nothing is finished', async () => {
   const events: string[] = [];
   const abort = new AbortController();
@@ -254,7 +270,7 @@ test('an abort destroys every stage, and nothing is finished', async () => {
     }
   };
   const source = new ListSource(events, numbers(1000));
-  const flowing = flow(pipelineOf({ events, source, sink, signal: abort.signal, transforms: [transform] }));
+  const flowing = flow(pipelineOf({ events, source, sink, signal: abort.signal, diff: transform }));
   await assert.rejects(flowing, { name: 'AbortError' });
   await new Promise(setImmediate);
   assert.deepEqual(events, ['source destroyed']);

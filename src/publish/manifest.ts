@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { ResolvedFormat } from '../config/activation.ts';
-import { type FileKind, MANIFEST_FOLDER } from '../config/file-name.ts';
+import { type FileKind, fileKind, MANIFEST_FOLDER } from '../config/file-name.ts';
 import { describeMisfit } from '../config/tree/describe-misfit.ts';
 import type { ChangeDetection, RunRecord } from '../history/run-record.ts';
 import type { Column } from '../row-batch.ts';
@@ -113,6 +113,49 @@ export function parseManifest(bytes: Buffer): ParsedManifest {
   }
   const { error } = keptManifest.safeParse(content);
   return error === undefined ? { manifest: content as Manifest } : { damage: describeMisfit(error) };
+}
+
+export interface ManifestedPlan {
+  readonly columns: readonly ManifestColumn[];
+  readonly snapshotTime: string;
+  readonly position: SourcePosition | undefined;
+}
+
+/** What a run publishes, but for the ETags of its files and its end, which come last. */
+export function manifestOf(
+  record: RunRecord,
+  format: Manifest['format'],
+  { columns, snapshotTime, position }: ManifestedPlan,
+  baseline: Manifest['baseline'],
+): Manifest {
+  // One by one: a record may hold more, such as how a daemon came to make the run, which
+  // is not for consumers.
+  const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
+  const { startedAt, counts, changeDetection, files, completion, warnings } = record;
+  return {
+    version: 1,
+    run,
+    activation,
+    trigger,
+    runType,
+    syncMode,
+    full,
+    kind: fileKind(full),
+    generation,
+    previousGeneration,
+    startedAt,
+    ...(changeDetection && { changeDetection }),
+    counts,
+    files,
+    ...(completion && { completion }),
+    warnings,
+    snapshotTime,
+    endedAt: snapshotTime,
+    ...(position && { position }),
+    ...(baseline && { baseline }),
+    format,
+    columns,
+  };
 }
 
 /** The baseline that was published last; `undefined` where none ever was. */

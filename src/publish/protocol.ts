@@ -1,17 +1,17 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { type FileName, fileKind } from '../config/file-name.ts';
+import type { FileName } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
-import type { ChangeDetection, RunCounts, RunRecord, RunWarning } from '../history/run-record.ts';
+import { decided, warned } from '../history/record-steps.ts';
+import type { RunRecord } from '../history/run-record.ts';
 import type { StagedFile } from '../sinks/sink.ts';
 import type { AppendedParts } from './appended-parts.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { decideCompletion } from './completion.ts';
 import { decideFiles, toRunFile } from './decide-files.ts';
-import type { Decision } from './decision.ts';
-import type { Journal } from './journal.ts';
+import type { DecidedManifest, Decision } from './decision.ts';
 import { type LatestManifest, readLatest } from './latest-manifest.ts';
-import { type Manifest, type ManifestColumn, manifestNames, publishedBaseline } from './manifest.ts';
+import { type ManifestColumn, manifestNames, manifestOf, publishedBaseline } from './manifest.ts';
 import { readDecision } from './read-decision.ts';
 import { ReplacedFiles } from './replaced-files.ts';
 import { type ApplicableBaseline, type CommitParts, rollForward } from './roll-forward.ts';
@@ -21,23 +21,27 @@ import { findStaleParts } from './stale-parts.ts';
  * How a run becomes visible, exactly once: stage everything, decide once on local disk,
  * then only roll forward.
  *
- *   state        what becomes durable                             a crash after it
- *   OPEN         intent.json                                      drops the run
- *   STREAMING    staged blocks, delta.log                         drops the run
- *   SEALED       delta.log, complete; the end of data is proven   drops the run
- *   PREPARED     commit.json                                      rolls forward from here
- *   PUBLISHING   files by one conditional commit each,            looks at each, commits
- *                and completion files                             what is missing
- *   PUBLISHED    manifest, then latest.json by compare-and-swap   looks, writes the rest
- *   APPLIED      the baseline at the new generation               changes nothing
- *   CLEAN        stale parts deleted, the journal's folder gone
+ *   state        verb      what becomes durable                    a crash after it
+ *   OPEN         begin     intent.json                             drops the run
+ *   STREAMING    orDrop    staged blocks, delta.log                drops the run
+ *   SEALED       orDrop    delta.log, complete; the end of data    drops the run
+ *                          is proven
+ *   PREPARED     publish   commit.json                             rolls forward from here
+ *   PUBLISHING   publish   files by one conditional commit each,   looks at each, commits
+ *                          and completion files                    what is missing
+ *   PUBLISHED    publish   manifest, then latest.json by           looks, writes the rest
+ *                          compare-and-swap
+ *   APPLIED      publish   the baseline at the new generation      changes nothing
+ *   CLEAN        publish   stale parts are deleted,                deletes the rest
+ *                forget    the journal's folder is gone
  *
- * The first half is here; the second, which recovery shares, is in roll-forward.ts. Both
+ * The verbs are here. What `publish` shares with recovery is in roll-forward.ts. Both
  * speak to disk, store, baseline and clock through interfaces only, so that a simulator
  * can put a crash between any two of their steps.
  */
 export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;
+  readonly history: KeptRecords;
   /** Account and container; a decision is only ever finished where it was made for. */
   readonly target: string;
 }
@@ -47,27 +51,11 @@ export interface ProtocolBaseline extends ApplicableBaseline {
   compact(): Promise<void>;
 }
 
-/** What is particular to a run: how it is planned and where its rows come from. */
-export interface RunSteps {
-  readonly activation: ResolvedActivation;
-  readonly record: RunRecord;
-  readonly contentType: string;
-  /** OPEN: decides between all rows and changes, by what was published last. */
-  plan(latest: LatestManifest): Promise<RunPlan>;
-  /**
-   * STREAMING to SEALED: all blocks acknowledged, the end of data proven, the delta log
-   * durable, the gates passed.
-   */
-  stream(plan: RunPlan): Promise<SealedRun>;
-  /** PREPARED: the last moment at which the run can be dropped. Throws to drop it. */
-  beforeDecision(): void;
+/** Where the records of runs are kept. */
+export interface KeptRecords {
+  /** A rejection leaves the decision of the run to the next start, as a crash would. */
+  remember(record: RunRecord): Promise<void>;
 }
-
-/**
- * Keeps the record of a run that is done. A rejection leaves its decision to the next
- * start, as a crash would.
- */
-export type RememberRun = (record: RunRecord) => Promise<void>;
 
 export interface RunPlan extends BaselinePlan {
   readonly columns: readonly ManifestColumn[];
@@ -75,13 +63,19 @@ export interface RunPlan extends BaselinePlan {
   readonly fileName: FileName;
 }
 
+export interface PlannedRun {
+  readonly run: string;
+  readonly activation: ResolvedActivation;
+  readonly contentType: string;
+  readonly plan: RunPlan;
+  /** What the plan was made by. */
+  readonly latest: LatestManifest;
+}
+
 export interface SealedRun {
   readonly staged: readonly StagedFile[];
-  readonly counts: RunCounts;
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
-  readonly warnings: readonly RunWarning[];
-  readonly changeDetection?: ChangeDetection;
   /**
    * The parts of the file that rows were appended to; absent where the run began its
    * files.
@@ -89,31 +83,89 @@ export interface SealedRun {
   readonly found?: AppendedParts | undefined;
 }
 
-/**
- * One run, from OPEN to CLEAN. A rejection leaves either nothing of the run, or a
- * decision that `recover` finishes.
- */
-export async function exportOnce(
-  steps: RunSteps,
-  parts: ProtocolParts,
-  remember: RememberRun,
-): Promise<RunRecord> {
-  const { store, journal, baseline, target } = parts;
-  const { activation } = steps;
-  const { run } = steps.record;
-  const { folder } = activation.destination;
-  const names = manifestNames(folder, activation.name, run);
-  const latest = await readLatest(activation, store);
-  const { manifest: previous } = latest;
-  const plan = await steps.plan(latest);
+/** The protocol of one activation, whose state this process has open. */
+export class RunProtocol {
+  readonly #parts: ProtocolParts;
+  /** Earlier runs that had been decided, and were finished on opening. */
+  readonly recovered: readonly RunRecord[];
 
-  let decision: Decision;
-  try {
-    await journal.create(run);
-    await journal.write(run, 'intent.json', { activation: activation.name, generation: plan.generation });
-    const sealed = await steps.stream(plan);
-    const { contentType } = steps;
-    const { generation, previousGeneration, full, snapshotTime, fileName } = plan;
+  private constructor(parts: ProtocolParts, recovered: readonly RunRecord[]) {
+    this.#parts = parts;
+    this.recovered = recovered;
+  }
+
+  /**
+   * Finishes or drops what an earlier process left behind. `baseline` stands in for that
+   * of the parts meanwhile.
+   */
+  static async open(
+    parts: ProtocolParts,
+    { baseline }: Pick<ProtocolParts, 'baseline'> = parts,
+  ): Promise<RunProtocol> {
+    return new RunProtocol(parts, await recover({ ...parts, baseline }));
+  }
+
+  /** What a run is planned by. */
+  latest(activation: ResolvedActivation): Promise<LatestManifest> {
+    return readLatest(activation, this.#parts.store);
+  }
+
+  /** OPEN. A rejection leaves nothing of the run. */
+  async begin(planned: PlannedRun): Promise<OpenRun> {
+    const { journal } = this.#parts;
+    const { run, activation, plan } = planned;
+    const open = new OpenRun(planned, this.#parts);
+    return open.orDrop(async () => {
+      await journal.create(run);
+      await journal.write(run, 'intent.json', { activation: activation.name, generation: plan.generation });
+      return open;
+    });
+  }
+}
+
+/** A run that has begun, up to its end. */
+export class OpenRun {
+  readonly #planned: PlannedRun;
+  readonly #parts: ProtocolParts;
+
+  constructor(planned: PlannedRun, parts: ProtocolParts) {
+    this.#planned = planned;
+    this.#parts = parts;
+  }
+
+  /** For all that comes before `publish`: a rejection leaves nothing of the run. */
+  async orDrop<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      await this.drop();
+      throw error;
+    }
+  }
+
+  /** Gives the run up, unless it is decided. Never rejects. */
+  async drop(): Promise<void> {
+    const { run } = this.#planned;
+    const { journal } = this.#parts;
+    try {
+      // The write of commit.json may have failed after it took effect (a failed sync of
+      // its folder): then the run is decided as far as the next start can tell, and must
+      // not be dropped behind its back.
+      if ((await journal.read(run, 'commit.json')) === undefined) await journal.remove(run);
+    } catch {
+      // The next start finds a run without a decision and drops it then.
+    }
+  }
+
+  /**
+   * Looks at what the run replaces, and says all that publishing it takes. Nothing is
+   * durable yet. Call it when all blocks are acknowledged, the end of data is proven, the
+   * delta log is durable and the gates are passed.
+   */
+  async decide(record: RunRecord, { staged, found, baseline }: SealedRun): Promise<Decision> {
+    const { store, baseline: present, target } = this.#parts;
+    const { run, activation, contentType, plan, latest } = this.#planned;
+    const { generation, previousGeneration, full, fileName } = plan;
     const replaced = new ReplacedFiles({ activation, run, full, previousGeneration });
     const files = await decideFiles({
       activation,
@@ -121,34 +173,23 @@ export async function exportOnce(
       generation,
       full,
       replaced,
-      staged: sealed.staged,
+      staged,
       contentType,
       store,
       columns: plan.columns,
-      since: sealed.found?.since,
+      since: found?.since,
     });
     const stale = await findStaleParts({
       activation,
       fileName,
-      previous,
-      staged: sealed.staged,
+      previous: latest.manifest,
+      staged,
       store,
-      found: sealed.found,
-      state: baseline.state,
+      found,
+      state: present.state,
       replaced,
     });
-    const made: RunRecord = {
-      ...steps.record,
-      state: 'publishing',
-      full,
-      generation,
-      previousGeneration,
-      snapshotTime,
-      ...(sealed.changeDetection && { changeDetection: sealed.changeDetection }),
-      counts: sealed.counts,
-      files: sealed.staged.map(toRunFile),
-      warnings: [...plan.warnings, ...sealed.warnings],
-    };
+    const made: RunRecord = { ...decided(record), files: staged.map(toRunFile) };
     const completion = await decideCompletion({
       activation,
       record: made,
@@ -158,50 +199,57 @@ export async function exportOnce(
       store,
     });
     replaced.refuse();
-    const record: RunRecord = {
-      ...made,
+    const published: RunRecord = {
+      ...warned(made, replaced.warnings),
       ...(completion && { completion: completion.files.map(({ name }) => name) }),
-      warnings: [...made.warnings, ...replaced.warnings],
     };
-    const baselineKnown = sealed.baseline
-      ? { generation, run, keys: sealed.baseline.count }
-      : previous && publishedBaseline(previous);
-    decision = {
+    return {
       version: 1,
-      record,
+      record: published,
       target,
       files,
-      manifest: activation.manifest
-        ? {
-            names,
-            latest: latest.condition,
-            content: manifestOf(record, activation.format, plan, baselineKnown),
-          }
-        : undefined,
+      manifest: activation.manifest ? this.#manifestOf(published, baseline) : undefined,
       ...(completion && { completion }),
-      baseline: sealed.baseline && { next: sealed.baseline, replace: plan.replacesBaseline },
+      baseline: baseline && { next: baseline, replace: plan.replacesBaseline },
       stale,
     };
-    steps.beforeDecision();
-    await journal.write(run, 'commit.json', decision);
-  } catch (error) {
-    // Should this fail too, the next start finds a run without a decision and drops it
-    // then.
-    await dropUndecided(journal, run);
-    throw error;
   }
-  const record = await rollForward(decision, parts, { looksFirst: false });
-  // Before the journal forgets the run, so that a crash does not take both.
-  await remember(record);
-  await attemptTidying(() => journal.remove(run));
-  await attemptTidying(() => baseline.compact());
-  return record;
+
+  #manifestOf(record: RunRecord, baseline: BaselineState | undefined): DecidedManifest {
+    const { run, activation, plan, latest } = this.#planned;
+    const { destination, name, format } = activation;
+    const known = baseline
+      ? { generation: plan.generation, run, keys: baseline.count }
+      : latest.manifest && publishedBaseline(latest.manifest);
+    return {
+      names: manifestNames(destination.folder, name, run),
+      latest: latest.condition,
+      content: manifestOf(record, format, plan, known),
+    };
+  }
+
+  /**
+   * PREPARED to APPLIED: the decision becomes durable and is rolled forward. A rejection
+   * leaves either nothing of the run, or a decision that the next start finishes.
+   */
+  async publish(decision: Decision): Promise<RunRecord> {
+    const { journal } = this.#parts;
+    await this.orDrop(() => journal.write(this.#planned.run, 'commit.json', decision));
+    return rollForward(decision, this.#parts, { looksFirst: false });
+  }
+
+  /**
+   * CLEAN. Call it when the record of the run is kept, so that a crash does not take
+   * both. The run is done whether or not it can be tidied up after: the next start, or
+   * the next run, does it then.
+   */
+  async forget(): Promise<void> {
+    const { journal, baseline } = this.#parts;
+    await attemptTidying(() => journal.remove(this.#planned.run));
+    await attemptTidying(() => baseline.compact());
+  }
 }
 
-/**
- * The run is done whether or not it can be tidied up after: the next start, or the next
- * run, does it then.
- */
 async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
   try {
     await tidy();
@@ -210,12 +258,9 @@ async function attemptTidying(tidy: () => Promise<void>): Promise<void> {
   }
 }
 
-/**
- * Finishes or drops what an earlier process left behind. Returns the runs that were
- * finished.
- */
-export async function recover(parts: ProtocolParts, remember: RememberRun): Promise<RunRecord[]> {
-  const { journal, target } = parts;
+/** Returns the runs that were finished. */
+async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
+  const { journal, history, target } = parts;
   const finished: RunRecord[] = [];
   for (const run of await journal.list()) {
     const decision = await readDecision(journal, run);
@@ -237,60 +282,11 @@ export async function recover(parts: ProtocolParts, remember: RememberRun): Prom
       ...(await rollForward(decision, parts, { looksFirst: true })),
       state: 'recovered',
     };
-    await remember(record);
+    await history.remember(record);
     // Must succeed: a decision that is left behind would be taken up again after later
     // runs.
     await journal.remove(run);
     finished.push(record);
   }
   return finished;
-}
-
-/**
- * The write of commit.json may have failed after it took effect (a failed sync of its
- * folder): then the run is decided as far as the next start can tell, and must not be
- * dropped behind its back.
- */
-async function dropUndecided(journal: Journal, run: string): Promise<void> {
-  try {
-    if ((await journal.read(run, 'commit.json')) === undefined) await journal.remove(run);
-  } catch {
-    // The error that brought us here says more.
-  }
-}
-
-function manifestOf(
-  record: RunRecord,
-  format: Manifest['format'],
-  { columns, snapshotTime, position }: RunPlan,
-  baseline: Manifest['baseline'],
-): Manifest {
-  // One by one: a record may hold more, such as how a daemon came to make the run, which
-  // is not for consumers.
-  const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
-  const { startedAt, counts, changeDetection, files, completion, warnings } = record;
-  return {
-    version: 1,
-    run,
-    activation,
-    trigger,
-    runType,
-    syncMode,
-    full,
-    kind: fileKind(full),
-    generation,
-    previousGeneration,
-    startedAt,
-    ...(changeDetection && { changeDetection }),
-    counts,
-    files,
-    ...(completion && { completion }),
-    warnings,
-    snapshotTime,
-    endedAt: snapshotTime,
-    ...(position && { position }),
-    ...(baseline && { baseline }),
-    format,
-    columns,
-  };
 }

@@ -1,5 +1,6 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
+import { succeeded, warned } from '../history/record-steps.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
 import { ROWS_METADATA } from './append-metadata.ts';
@@ -96,7 +97,7 @@ export async function rollForward(
   const { record } = decision;
   const { run } = record;
   const manifest = parts.manifests ? decision.manifest : undefined;
-  const warnings: RunWarning[] = [...record.warnings];
+  const warnings: RunWarning[] = [];
   const endedAt = parts.clock.now().toISOString();
   let files = record.files;
   // Only cleaning is left now: consumers may have taken the files away.
@@ -113,7 +114,7 @@ export async function rollForward(
     }
   }
   warnings.push(...(await deleteStale(decision.stale, store)));
-  return { ...record, state: 'succeeded', files, warnings, endedAt };
+  return { ...succeeded(warned(record, warnings), endedAt), files };
 }
 
 function withoutCompletion({ completion: _, record, manifest, ...rest }: Decision): Decision {

@@ -1,8 +1,10 @@
 import type { HeldReason } from '../history/run-record.ts';
 
 /**
- * A run's outcome that is no failure of anything: it publishes nothing, and waits for a
- * person to say that it is meant. The hint says what releases it.
+ * The outcome of a run that publishes nothing and waits for a person to say that it is
+ * meant. Nothing has failed, so it is returned rather than thrown; it is an `Error` for
+ * those who look at the `error` of a result and nothing else. The hint says what releases
+ * the run.
  */
 export class Held extends Error {
   readonly reason: HeldReason;

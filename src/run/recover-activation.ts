@@ -1,9 +1,9 @@
 import { assemble } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
-import { configuredProperties } from '../publish/configured-properties.ts';
-import { recover } from '../publish/protocol.ts';
+import { RunProtocol } from '../publish/protocol.ts';
 import { Workspace } from '../state/workspace.ts';
+import { protocolParts } from './protocol-parts.ts';
 import { SYSTEM_CLOCK } from './system-clock.ts';
 
 export interface RecoveryRequest {
@@ -19,18 +19,15 @@ export async function recoverActivation({
   activation,
   signal,
 }: RecoveryRequest): Promise<readonly RunRecord[]> {
-  const { store, target } = await assemble(activation, { signal });
+  const assembly = await assemble(activation, { signal });
   const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
     holder: 'the daemon, which finishes an earlier run',
   });
   try {
-    await store.checkAccess();
-    const { journal, baseline } = workspace;
-    const configured = configuredProperties(activation);
-    const { manifest: manifests } = activation;
-    const completes = activation.completion !== undefined;
-    const parts = { store, journal, baseline, clock: SYSTEM_CLOCK, target, configured, manifests, completes };
-    return await recover(parts, record => workspace.remember(record));
+    await assembly.store.checkAccess();
+    const parts = protocolParts({ activation, assembly, workspace, clock: SYSTEM_CLOCK });
+    const { recovered } = await RunProtocol.open(parts);
+    return recovered;
   } finally {
     await workspace.close();
   }

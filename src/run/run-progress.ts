@@ -1,3 +1,8 @@
+import type { ArrivedRows } from '../pipeline.ts';
+import type { Clock } from '../publish/roll-forward.ts';
+import type { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
+import type { Waiting } from '../sinks/sink.ts';
+
 export interface RunProgress {
   /** `connecting` is what there is to say before the progress can be asked for. */
   readonly phase: 'connecting' | 'reading' | 'publishing';
@@ -15,7 +20,7 @@ export interface RunProgress {
 /** With nothing read, a destination that does not answer is most often a mistake. */
 export const PATIENCE_BEFORE_READING_MS = 30_000;
 
-export const NOT_READING: RunProgress = {
+const NOT_READING: RunProgress = {
   phase: 'connecting',
   rowsRead: 0,
   rowsWritten: 0,
@@ -24,14 +29,48 @@ export const NOT_READING: RunProgress = {
   part: 0,
 };
 
-/** A destination that failed and is asked again. */
-export interface WaitingFor {
-  readonly reason: string;
-  readonly until: Date;
-}
+type Staged = Pick<RollingBlobSink, 'rowsWritten' | 'bytesStaged' | 'blocksStaged' | 'part'>;
 
-export function describeWaiting(waiting: WaitingFor | undefined): Pick<RunProgress, 'waiting'> {
-  if (waiting === undefined) return {};
-  const time = waiting.until.toISOString().slice(11, 19);
-  return { waiting: `${waiting.reason}; trying again until ${time} UTC` };
+/** Answers whoever observes a run how far it is. */
+export class ProgressReport {
+  readonly #observe: (progress: () => RunProgress) => void;
+  readonly #clock: Clock;
+  #waiting: { readonly reason: string; readonly until: Date } | undefined;
+
+  constructor(observe: ((progress: () => RunProgress) => void) | undefined, clock: Clock) {
+    this.#observe = observe ?? (() => {});
+    this.#clock = clock;
+  }
+
+  /** The destination failed and is asked again. */
+  readonly onRetry = ({ reason, leftMs }: Waiting): void => {
+    this.#waiting = { reason, until: new Date(this.#clock.now().getTime() + leftMs) };
+  };
+
+  readonly onRetried = (): void => {
+    this.#waiting = undefined;
+  };
+
+  connecting(connectingTo: 'destination' | 'source'): void {
+    this.#observe(() => ({ ...NOT_READING, connectingTo, ...this.#described() }));
+  }
+
+  /** The query is sent next; its first row may take long. */
+  reading(arrived: ArrivedRows, sink: Staged, isDecided: () => boolean): void {
+    this.#observe(() => ({
+      phase: isDecided() ? 'publishing' : 'reading',
+      rowsRead: arrived.count,
+      rowsWritten: sink.rowsWritten,
+      bytesStaged: sink.bytesStaged,
+      blocksStaged: sink.blocksStaged,
+      part: sink.part,
+      ...this.#described(),
+    }));
+  }
+
+  #described(): Pick<RunProgress, 'waiting'> {
+    if (this.#waiting === undefined) return {};
+    const { reason, until } = this.#waiting;
+    return { waiting: `${reason}; trying again until ${until.toISOString().slice(11, 19)} UTC` };
+  }
 }

@@ -20,10 +20,11 @@ export interface GateOptions {
 }
 
 /**
- * What a run has to pass before it is decided. Throws `Held`, or SOURCE_EMPTY. Returns
- * what it passed only because it may.
+ * What a run has to pass before it is decided. Returns what holds it, or warnings of what
+ * it passes only because that is allowed. Throws SOURCE_EMPTY where the activation wants
+ * it to fail.
  */
-export function passGates(options: GateOptions): RunWarning[] {
+export function passGates(options: GateOptions): RunWarning[] | Held {
   const { activation, counts, known, fullAsked, allowRemovals } = options;
   const { onEmpty, name } = activation;
   const over = removalsOver(activation, { removed: goneOf(options) }, known);
@@ -31,9 +32,9 @@ export function passGates(options: GateOptions): RunWarning[] {
     const hint = `if that is meant, repeat it with ${fullAsked ? '--full ' : ''}--allow-removals`;
     if (counts.read === 0) {
       const message = `the source of ${name} returned no rows, and the baseline has ${known}`;
-      throw new Held('SOURCE_EMPTY', message, hint);
+      return new Held('SOURCE_EMPTY', message, hint);
     }
-    if (over !== undefined) throw new Held('REMOVALS_OVER', `the run would remove ${over}`, hint);
+    if (over !== undefined) return new Held('REMOVALS_OVER', `the run would remove ${over}`, hint);
   }
   if (counts.written === 0 && onEmpty === 'fail') {
     throw new SluiceError('SOURCE_EMPTY', `there is nothing to write for ${name}, and onEmpty is fail`, {

@@ -176,6 +176,27 @@ test('catches a run that takes published parts for stale', async t => {
   assertMeant(found, /was published in .*, and is destroyed|was deleted/);
 });
 
+test('catches a full run that deletes what it has just published', async t => {
+  const found = await firstViolation(({ journal, container }) => {
+    const deciding = decidingOtherwise(journal, ({ record, files }) => {
+      const own = files.map(({ name }) => ({ name, series: name, etag: '' }));
+      for (const part of own) {
+        Object.defineProperty(part, 'etag', { get: () => container.blobs.get(part.name)?.etag ?? '' });
+      }
+      return record.full ? { stale: own } : {};
+    });
+    // A run that recovery finishes deletes nothing: that would be seen by the baseline,
+    // which is its own by then.
+    const read = async (run: string, document: DocumentName): Promise<unknown> => {
+      const content = await journal.read(run, document);
+      return document === 'commit.json' && content ? { ...content, stale: [] } : content;
+    };
+    return { journal: { ...deciding, read } };
+  });
+  t.diagnostic(`seed ${found.seed}: ${found.violation}`);
+  assertMeant(found, /and is destroyed|is what a consumer should have/);
+});
+
 test('catches a run that forgets which parts consumers have taken away', async t => {
   const found = await firstViolation(({ journal }) => ({
     journal: decidingOtherwise(journal, ({ baseline }) => ({

@@ -3,7 +3,8 @@ import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { type FileName, partName } from '../../src/config/file-name.ts';
 import { extensionOf } from '../../src/config/format-kinds.ts';
 import { SluiceError } from '../../src/errors.ts';
-import { NO_COUNTS, type RunRecord } from '../../src/history/run-record.ts';
+import { counted, planned, warned } from '../../src/history/record-steps.ts';
+import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from '../../src/history/run-record.ts';
 import {
   type AppendedParts,
   allGoneMessage,
@@ -13,10 +14,12 @@ import {
   rememberParts,
 } from '../../src/publish/appended-parts.ts';
 import { changeName } from '../../src/publish/decide-files.ts';
+import type { LatestManifest } from '../../src/publish/latest-manifest.ts';
 import { type Manifest, toManifestColumn } from '../../src/publish/manifest.ts';
-import type { RunPlan, RunSteps, SealedRun } from '../../src/publish/protocol.ts';
+import type { RunPlan, RunProtocol, SealedRun } from '../../src/publish/protocol.ts';
 import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
 import { Change } from '../../src/row-batch.ts';
+import { Held } from '../../src/run/held.ts';
 import {
   type AppendPlan,
   NOTHING_TO_APPEND_TO,
@@ -58,9 +61,17 @@ export interface SimulatedRunOptions {
 
 /** What is known once the source is open. */
 interface Read {
+  readonly plan: RunPlan;
   readonly rows: Rows;
   readonly found: AppendedParts | undefined;
   readonly previous: Manifest | undefined;
+}
+
+/** Everything is staged, and the delta log is durable. */
+interface Streamed {
+  readonly sealed: SealedRun;
+  readonly counts: RunCounts;
+  readonly warnings: readonly RunWarning[];
 }
 
 interface ChangedRow {
@@ -73,15 +84,46 @@ const MD5 = Buffer.alloc(16, 1);
 const SHA256 = Buffer.alloc(32, 2);
 
 /**
- * The steps of a run as `exportOnce` wants them, on a handful of rows: what export-run.ts
- * does with a database.
+ * A run on a handful of rows, by the verbs by which export-run.ts makes one with a
+ * database.
  */
-export function simulatedRun(options: SimulatedRunOptions): RunSteps {
-  const { activation, run, process, schema } = options;
+export async function simulatedRun(
+  protocol: RunProtocol,
+  options: SimulatedRunOptions,
+): Promise<RunRecord | Held> {
+  const { activation, run, process, journal, sourceFaults } = options;
   const { random } = process.world;
-  const startedAt = process.world.now().toISOString();
-  const fileName = fileNameOf(activation, run);
-  const record: RunRecord = {
+  const begun = beginning(options);
+  const latest = await protocol.latest(activation);
+  const read = await openSource(options, begun.startedAt, latest);
+  if (read instanceof Held) return read;
+  const { plan } = read;
+  const open = await protocol.begin({ run, activation, contentType: 'text/csv', plan, latest });
+  const decision = await open.orDrop(async () => {
+    process.enter('read the source');
+    if (random.chance(sourceFaults)) {
+      throw new SluiceError('SOURCE_CONNECTION_LOST', 'the source went away');
+    }
+    const streamed = await stream(options, read);
+    if (streamed instanceof Held) return streamed;
+    const { sealed, counts, warnings } = streamed;
+    const made = await open.decide(warned(counted(planned(begun, plan), counts), warnings), sealed);
+    if (random.chance(sourceFaults)) throw new SluiceError('CANCELLED', 'cancelled at the last moment');
+    options.onDecision();
+    return made;
+  });
+  if (decision instanceof Held) {
+    await open.drop();
+    return decision;
+  }
+  const record = await open.publish(decision);
+  await journal.remember(record);
+  await open.forget();
+  return record;
+}
+
+function beginning({ activation, run, process }: SimulatedRunOptions): RunRecord {
+  return {
     run,
     activation: activation.name,
     trigger: 'command',
@@ -91,75 +133,54 @@ export function simulatedRun(options: SimulatedRunOptions): RunSteps {
     full: true,
     generation: 0,
     previousGeneration: 0,
-    startedAt,
+    startedAt: process.world.now().toISOString(),
     counts: NO_COUNTS,
     files: [],
     warnings: [],
   };
-  let rows: Rows = new Map();
-  let found: AppendedParts | undefined;
-  let previous: Manifest | undefined;
-  return {
+}
+
+async function openSource(
+  options: SimulatedRunOptions,
+  snapshotTime: string,
+  latest: LatestManifest,
+): Promise<Read | Held> {
+  const { activation, run, process, schema, full: fullAsked, wasReset, store, baseline } = options;
+  process.enter('open the source');
+  const fileName = fileNameOf(activation, run);
+  const { description, mapping } = schema;
+  const local = baseline.state;
+  const { manifest: previous } = latest;
+  const nameOf = (part: number): string =>
+    partName(fileName, part, { folder: activation.destination.folder });
+  const parts =
+    activation.ifExists === 'append' && !fullAsked && local !== undefined
+      ? await lookAtParts({ store, activation: activation.name, nameOf, state: local, previous })
+      : undefined;
+  const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
+  const plan = planBaseline({
     activation,
-    record,
-    contentType: 'text/csv',
-    async plan(latest) {
-      process.enter('open the source');
-      const { description, mapping } = schema;
-      const local = options.baseline.state;
-      const { full: fullAsked, wasReset, store } = options;
-      const nameOf = (part: number): string =>
-        partName(fileName, part, { folder: activation.destination.folder });
-      const parts =
-        activation.ifExists === 'append' && !fullAsked && local !== undefined
-          ? await lookAtParts({
-              store,
-              activation: activation.name,
-              nameOf,
-              state: local,
-              previous: latest.manifest,
-            })
-          : undefined;
-      const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
-      const plan = planBaseline({
-        activation,
-        fullAsked,
-        wasReset,
-        local,
-        latest,
-        remembered: 0,
-        description,
-        mapping,
-        gone,
-      });
-      found = plan.full ? undefined : parts;
-      previous = latest.manifest;
-      rows = new Map(options.source);
-      const columns = mapping.written.map(toManifestColumn);
-      const opened = { ...plan, fileName, snapshotTime: startedAt, columns };
-      const { manifest } = latest;
-      const isOvertaken =
-        local !== undefined &&
-        manifest !== undefined &&
-        manifest.generation >= local.generation &&
-        manifest.run !== local.run;
-      const startsOver = plan.full && (activation.syncMode === 'insert' || isOvertaken);
-      options.onRead(opened, rows, startsOver ? new Map() : options.baseline.rows);
-      return opened;
-    },
-    async stream(plan) {
-      process.enter('read the source');
-      if (random.chance(options.sourceFaults)) {
-        throw new SluiceError('SOURCE_CONNECTION_LOST', 'the source went away');
-      }
-      return stream(options, fileName, plan, { rows, found, previous });
-    },
-    beforeDecision() {
-      if (random.chance(options.sourceFaults))
-        throw new SluiceError('CANCELLED', 'cancelled at the last moment');
-      options.onDecision();
-    },
-  };
+    fullAsked,
+    wasReset,
+    local,
+    latest,
+    remembered: 0,
+    description,
+    mapping,
+    gone,
+  });
+  if (plan instanceof Held) return plan;
+  const rows = new Map(options.source);
+  const columns = mapping.written.map(toManifestColumn);
+  const opened = { ...plan, fileName, snapshotTime, columns };
+  const isOvertaken =
+    local !== undefined &&
+    previous !== undefined &&
+    previous.generation >= local.generation &&
+    previous.run !== local.run;
+  const startsOver = plan.full && (activation.syncMode === 'insert' || isOvertaken);
+  options.onRead(opened, rows, startsOver ? new Map() : baseline.rows);
+  return { plan: opened, rows, found: plan.full ? undefined : parts, previous };
 }
 
 /**
@@ -175,21 +196,17 @@ export function fileNameOf(activation: ResolvedActivation, run: string): FileNam
   return { stem, extension: extensionOf(activation.format) };
 }
 
-async function stream(
-  options: SimulatedRunOptions,
-  fileName: FileName,
-  plan: RunPlan,
-  read: Read,
-): Promise<SealedRun> {
-  const { rows } = read;
+async function stream(options: SimulatedRunOptions, read: Read): Promise<Streamed | Held> {
+  const { plan, rows } = read;
+  const { fileName } = plan;
   const { activation, run, journal, baseline, allowRemovals } = options;
   const before: Rows = plan.compares ? baseline.rows : new Map();
   if (rows.size === 0 && plan.known > 0 && !allowRemovals) {
-    throw new SluiceError('SOURCE_EMPTY', 'held: the source returned no rows');
+    return new Held('SOURCE_EMPTY', 'the source returned no rows', 'allow removals');
   }
   const keepsRemoved = activation.syncMode === 'insert';
   const changed = compare(before, rows, { keepsRemoved, everyRow: plan.full });
-  const append = await appendPlan(options, fileName, plan, read);
+  const append = await appendPlan(options, read);
   const staged = await stage(options, fileName, changed, append);
   options.onStaged(
     staged.map(({ name, bytes, resumed }) => ({ name, bytes, fromByte: resumed?.bytes ?? 0 })),
@@ -198,7 +215,7 @@ async function stream(
   const warnings = append.found
     ? partWarnings(append.found, part => partName(fileName, part, { folder: activation.destination.folder }))
     : [];
-  if (!plan.keepsState) return { staged, counts, warnings, baseline: undefined };
+  if (!plan.keepsState) return { sealed: { staged, baseline: undefined }, counts, warnings };
 
   const delta: Delta = changed.map(({ change, key, value }) => [
     key,
@@ -219,13 +236,8 @@ async function stream(
     activation.ifExists === 'append'
       ? { appended: rememberParts({ state: baseline.state, found, staged, run, name }) }
       : {};
-  return {
-    staged,
-    counts,
-    warnings,
-    found,
-    baseline: { generation, run, count, digest: EMPTY_DIGEST, ...hashed, identity, retained, ...appended },
-  };
+  const next = { generation, run, count, digest: EMPTY_DIGEST, ...hashed, identity, retained, ...appended };
+  return { sealed: { staged, found, baseline: next }, counts, warnings };
 }
 
 function compare(
@@ -247,9 +259,7 @@ function compare(
 
 async function appendPlan(
   { activation, store, blockLists, hasEnd, baseline: { state } }: SimulatedRunOptions,
-  fileName: FileName,
-  { columns, hasSameColumns }: RunPlan,
-  { found, previous }: Read,
+  { plan: { fileName, columns, hasSameColumns }, found, previous }: Read,
 ): Promise<AppendPlan> {
   const { name, ifExists, destination, format } = activation;
   if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;

@@ -2,7 +2,7 @@ import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { manifestNames } from '../../src/publish/manifest.ts';
-import { exportOnce, type ProtocolParts, recover } from '../../src/publish/protocol.ts';
+import { type ProtocolParts, RunProtocol } from '../../src/publish/protocol.ts';
 import { Held } from '../../src/run/held.ts';
 import { Oracle } from './oracle.ts';
 import { Random } from './random.ts';
@@ -256,6 +256,7 @@ class Simulation {
       store,
       journal,
       baseline,
+      history: journal,
       clock: this.#world,
       target: TARGET,
       configured: site.tags ? TAGS : {},
@@ -264,13 +265,14 @@ class Simulation {
       ...mutated,
     };
     try {
-      for (const recovered of await recover(parts, ({ run: kept }) => journal.remember(kept))) {
+      const protocol = await RunProtocol.open(parts);
+      for (const recovered of protocol.recovered) {
         this.#tally.recovered++;
         this.#world.note(`RECOVERED ${recovered.run}`);
         this.#oracle.finished(recovered, disk);
       }
       let before: readonly string[] = [];
-      const steps = simulatedRun({
+      const record = await simulatedRun(protocol, {
         activation,
         run,
         process,
@@ -295,8 +297,12 @@ class Simulation {
           decided = true;
         },
       });
-      const record = await exportOnce(steps, parts, ({ run: kept }) => journal.remember(kept));
       if (!process.alive) throw CRASH;
+      if (record instanceof Held) {
+        process.alive = false;
+        this.#release(site, run, record);
+        return false;
+      }
       this.#world.note(`DONE ${run}, generation ${record.generation}`);
       this.#oracle.finished(record, disk);
       this.#checkStale(site, record, before, startedStep);
@@ -311,7 +317,7 @@ class Simulation {
       if (process.alive) {
         process.alive = false;
         this.#look(site, run, error);
-      } else if (error !== CRASH && !(error instanceof SluiceError || error instanceof Held)) {
+      } else if (error !== CRASH && !(error instanceof SluiceError)) {
         throw error;
       } else {
         this.#tally.crashes++;
@@ -326,17 +332,24 @@ class Simulation {
     }
   }
 
-  /** What the person who looks after the activation makes of an error. */
+  /** What the person who looks after the activation makes of a run that is held. */
+  #release(site: Site, run: string, { reason, message }: Held): void {
+    const { name } = site.activation;
+    this.#oracle.failed(run, site.disk);
+    this.#world.note(`HELD ${reason}: ${message}`);
+    this.#tally.failed[reason] = (this.#tally.failed[reason] ?? 0) + 1;
+    if (reason === 'SOURCE_EMPTY') {
+      site.allowRemovals = true;
+      return;
+    }
+    if (!site.stale) this.#oracle.violate(`the state of ${name} is not lost: ${message}`);
+    site.full = true;
+  }
+
+  /** What the same person makes of an error. */
   #look(site: Site, run: string, error: unknown): void {
     const { activation, disk } = site;
     const { name } = activation;
-    if (error instanceof Held) {
-      this.#world.note(`HELD ${error.reason}: ${error.message}`);
-      this.#tally.failed[error.reason] = (this.#tally.failed[error.reason] ?? 0) + 1;
-      if (!site.stale) this.#oracle.violate(`the state of ${name} is not lost: ${error.message}`);
-      site.full = true;
-      return;
-    }
     if (!(error instanceof SluiceError)) throw error;
     this.#world.note(`FAILED ${error.code}: ${error.message}`);
     this.#tally.failed[error.code] = (this.#tally.failed[error.code] ?? 0) + 1;
@@ -348,9 +361,6 @@ class Simulation {
       case 'SOURCE_CONNECTION_LOST':
       case 'CANCELLED':
       case 'DESTINATION_CONFLICT':
-        return;
-      case 'SOURCE_EMPTY':
-        site.allowRemovals = true;
         return;
       case 'SCHEMA_CHANGED':
         site.full = true;

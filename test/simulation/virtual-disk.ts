@@ -1,5 +1,6 @@
 import type { BaselineState } from '../../src/baseline/baseline.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { RunRecord } from '../../src/history/run-record.ts';
 import type { DocumentName, Journal } from '../../src/publish/journal.ts';
 import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
 import type { Random } from './random.ts';
@@ -191,7 +192,7 @@ export class VirtualJournal implements Journal {
   }
 
   /** Keeps the record of a run, as a workspace does it. */
-  async remember(run: string): Promise<void> {
+  async remember({ run }: Pick<RunRecord, 'run'>): Promise<void> {
     const { disk, process } = this.#options;
     process.enter(`remember ${run}`);
     this.#mayFail(`remember ${run}`);

@@ -45,10 +45,10 @@ export interface BaselinePlanOptions {
 export type Backup = Pick<BaselineState, 'generation' | 'run'>;
 
 /**
- * Decides between a full run and a delta. Throws SCHEMA_CHANGED, STATE_STALE or
- * DESTINATION_RESET, and `Held` where the state is lost or the source has moved.
+ * Decides between a full run and a delta. Returns what holds the run where the state is
+ * lost or the source has moved. Throws SCHEMA_CHANGED, STATE_STALE or DESTINATION_RESET.
  */
-export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
+export function planBaseline(options: BaselinePlanOptions): BaselinePlan | Held {
   const { activation, local, remembered } = options;
   const { manifest: latest, damage } = options.latest;
   const keepsState = activation.runType === 'full_then_delta';
@@ -62,9 +62,14 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
     generation: previousGeneration + 1,
     identity: serializeIdentity(identity),
   };
-  if (keepsState && local !== undefined) return { ...common, ...planAgainst(local, identity, options) };
+  if (keepsState && local !== undefined) {
+    const compared = planAgainst(local, identity, options);
+    return compared instanceof Held ? compared : { ...common, ...compared };
+  }
 
   const published = keepsState && !options.wasReset && latest ? publishedBaseline(latest) : undefined;
+  const warnings = published ? lostState(published, options) : damageWarning(damage);
+  if (warnings instanceof Held) return warnings;
   return {
     ...common,
     full: true,
@@ -76,7 +81,7 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan {
     retained: wantedOf(activation),
     removedPlaces: undefined,
     position: options.description.position,
-    warnings: published ? lostState(published, options) : damageWarning(damage),
+    warnings,
   };
 }
 
@@ -90,12 +95,12 @@ function wantedOf({ syncMode, removedRows }: ResolvedActivation): Retained {
 function lostState(
   published: PublishedBaseline,
   { activation, fullAsked, backup }: BaselinePlanOptions,
-): RunWarning[] {
+): RunWarning[] | Held {
   if (fullAsked) return [];
   const { name, onStateLost, dataDirectory } = activation;
   const { generation, run } = published;
   const message = `the destination has generation ${generation} of ${name}, by run ${run}, and ${dataDirectory} has no state of it`;
-  if (onStateLost === 'hold') throw new Held('STATE_LOST', message, wayBack(name, published, backup));
+  if (onStateLost === 'hold') return new Held('STATE_LOST', message, wayBack(name, published, backup));
   return [
     { code: 'STATE_LOST', message: `${message}: this run is a full one, and what is gone is not reported` },
   ];
@@ -116,7 +121,7 @@ function planAgainst(
   local: BaselineState,
   identity: BaselineIdentity,
   options: BaselinePlanOptions,
-): Comparison {
+): Comparison | Held {
   const { activation, fullAsked, description } = options;
   const { name, onSchemaChange } = activation;
   const isInsert = identity.keysOnly;
@@ -127,6 +132,7 @@ function planAgainst(
   const published = fullAsked ? [] : publishedSince(local, options);
   const damaged = published.length === 0 ? damageWarning(options.latest.damage) : [];
   const moved = fullAsked ? [] : movesSince(local, options);
+  if (moved instanceof Held) return moved;
   const warnings: RunWarning[] = [...published, ...damaged, ...moved];
   // Whatever source `insert` reads, it knows the keys that it has exported.
   let full =
@@ -242,13 +248,13 @@ function publishedSince(
 function movesSince(
   local: BaselineState,
   { activation: { name, onSourceMoved, syncMode }, description }: BaselinePlanOptions,
-): RunWarning[] {
+): RunWarning[] | Held {
   const move = compareHistory(local.position, description.position);
   if (move === undefined) return [];
   if (move.what === 'failedOver') return [{ code: 'SOURCE_FAILED_OVER', message: move.message }];
   if (onSourceMoved === 'hold') {
     const full = `\`sluice run ${name} --full\` exports every row`;
-    throw new Held(
+    return new Held(
       'SOURCE_MOVED',
       move.message,
       `run again once the source has caught up, or point to the right one; if it is meant, ${full}`,

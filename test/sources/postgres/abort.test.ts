@@ -17,6 +17,7 @@ import {
   rejectsWith,
   startFlow,
   startReading,
+  unmapped,
 } from './support.ts';
 
 /** No row before 30 seconds of work, which only a cancellation ends. */
@@ -88,7 +89,7 @@ describe('an abort of the flow', () => {
     const source = createSource(db.url, ENDLESS);
     const { columns } = await source.describe();
     const sink = new Gate({ open: true });
-    const flowing = flow({ source, columns, transforms: [], sink, signal: AbortSignal.abort() });
+    const flowing = flow({ source, mapping: unmapped(columns), sink, signal: AbortSignal.abort() });
     assert.equal((await settled(flowing)).name, 'AbortError');
     await source.close();
   });

@@ -7,6 +7,7 @@ import { flow } from '../../../src/pipeline.ts';
 import type { Column, RowBatch } from '../../../src/row-batch.ts';
 import { PostgresSource, type PostgresSourceOptions } from '../../../src/sources/postgres/postgres-source.ts';
 import type { EndOfData } from '../../../src/sources/source.ts';
+import type { MappingPlan } from '../../../src/transforms/map-columns.ts';
 import type { TestDatabase } from '../../support/postgres.ts';
 import { addressOf } from '../../support/postgres-address.ts';
 import { fromBatch, type Row } from '../../support/row-batches.ts';
@@ -123,6 +124,11 @@ export async function startReading(
   return reading;
 }
 
+/** Every column as it is. */
+export function unmapped(columns: readonly Column[]): MappingPlan {
+  return { fields: columns, written: columns, keyFields: [] };
+}
+
 /** As `startReading`, without waiting for rows. */
 export async function startFlow(
   url: string,
@@ -133,7 +139,7 @@ export async function startFlow(
   const { columns } = await source.describe();
   const gate = new Gate({ open });
   const abort = new AbortController();
-  const flowing = flow({ source, columns, transforms: [], sink: gate, signal: abort.signal });
+  const flowing = flow({ source, mapping: unmapped(columns), sink: gate, signal: abort.signal });
   flowing.catch(() => {}); // the test looks at it later
   return { source, gate, flowing, abort, applicationName };
 }

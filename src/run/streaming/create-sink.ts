@@ -1,12 +1,12 @@
-import type { ResolvedActivation } from '../config/activation.ts';
-import { isGzipFile } from '../config/format-kinds.ts';
-import type { Encoder } from '../encoders/encoder.ts';
-import type { RunRecord } from '../history/run-record.ts';
-import type { Column } from '../row-batch.ts';
-import { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
-import type { BlobStore } from '../sinks/sink.ts';
-import type { AppendPlan } from './planning/append.ts';
-import type { RunFiles } from './run-files.ts';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { isGzipFile } from '../../config/format-kinds.ts';
+import type { Encoder } from '../../encoders/encoder.ts';
+import type { RunRecord } from '../../history/run-record.ts';
+import type { Column } from '../../row-batch.ts';
+import { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
+import type { BlobStore } from '../../sinks/sink.ts';
+import type { AppendPlan } from '../planning/append.ts';
+import type { RunFiles } from '../run-files.ts';
 
 /** Block ids have two digits for the attempt. */
 const ATTEMPTS_TOLD_APART = 100;

@@ -1,6 +1,6 @@
-import { NO_COUNTS, type RunCounts } from '../history/run-record.ts';
-import type { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
-import type { HashDiff } from '../transforms/hash-diff.ts';
+import { NO_COUNTS, type RunCounts } from '../../history/run-record.ts';
+import type { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
+import type { HashDiff } from '../../transforms/hash-diff.ts';
 
 /** What a run counts once everything is staged. */
 export function countsOf(read: number, diff: HashDiff | undefined, sink: RollingBlobSink): RunCounts {

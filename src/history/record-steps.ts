@@ -1,0 +1,66 @@
+import type { SluiceError } from '../errors.ts';
+import { toRunError } from './new-record.ts';
+import type { ChangeDetection, HeldReason, RunCounts, RunRecord, RunWarning } from './run-record.ts';
+
+/**
+ * How the record of a run changes on its way, in this order. Whoever makes the run keeps
+ * its record and replaces it by what these return. Warnings are only ever added.
+ */
+
+/** It is known what the run is taken against and what it makes. */
+export function planned(
+  record: RunRecord,
+  plan: Pick<RunRecord, 'full' | 'generation' | 'previousGeneration' | 'warnings'> & {
+    readonly snapshotTime: string;
+  },
+): RunRecord {
+  const { full, generation, previousGeneration, snapshotTime } = plan;
+  return { ...warned(record, plan.warnings), full, generation, previousGeneration, snapshotTime };
+}
+
+/** Nothing was read or written, since the run's files are there already. */
+export function skipped(record: RunRecord, warning: RunWarning): RunRecord {
+  return { ...record, generation: 0, previousGeneration: 0, warnings: [warning] };
+}
+
+/** All rows were read, and their files are staged. */
+export function counted(record: RunRecord, counts: RunCounts, changeDetection?: ChangeDetection): RunRecord {
+  return { ...record, counts, ...(changeDetection && { changeDetection }) };
+}
+
+export function warned(record: RunRecord, warnings: readonly RunWarning[]): RunRecord {
+  return { ...record, warnings: [...record.warnings, ...warnings] };
+}
+
+/** From here on the run is only rolled forward. */
+export function decided(record: RunRecord): RunRecord {
+  return { ...record, state: 'publishing' };
+}
+
+/** The run has done what it was to do. */
+export function succeeded(record: RunRecord, endedAt: string): RunRecord {
+  return { ...record, state: 'succeeded', endedAt };
+}
+
+/** The run published nothing, or is decided and could not be finished. */
+export function failed(record: RunRecord, error: SluiceError, endedAt: string): RunRecord {
+  const state = error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+  return { ...unpublished(record), state, endedAt, error: toRunError(error) };
+}
+
+/** The run publishes nothing, and waits for a person. */
+export function held(
+  record: RunRecord,
+  { reason, message, hint }: { readonly reason: HeldReason; readonly message: string; readonly hint: string },
+  endedAt: string,
+): RunRecord {
+  const kept = warned(unpublished(record), [{ code: 'HELD', message }]);
+  return { ...kept, state: 'held', endedAt, reason, release: hint };
+}
+
+function unpublished(record: RunRecord): RunRecord {
+  if (record.state !== 'reading') return record;
+  // Before the decision: what was staged is dropped, and the generation that the run was
+  // to make is not made.
+  return { ...record, generation: 0, counts: { ...record.counts, written: 0, bytes: 0 } };
+}

@@ -1,0 +1,30 @@
+import type { Assembly } from '../assemble.ts';
+import type { ResolvedActivation } from '../config/activation.ts';
+import { configuredProperties } from '../publish/configured-properties.ts';
+import type { ProtocolParts } from '../publish/protocol.ts';
+import type { Clock } from '../publish/roll-forward.ts';
+import type { Workspace } from '../state/workspace.ts';
+
+export interface OpenedParts {
+  readonly activation: ResolvedActivation;
+  readonly assembly: Pick<Assembly, 'store' | 'target'>;
+  readonly workspace: Workspace;
+  readonly clock: Clock;
+}
+
+/** What the protocol of an activation speaks to. */
+export function protocolParts({ activation, assembly, workspace, clock }: OpenedParts): ProtocolParts {
+  const { store, target } = assembly;
+  const { journal, baseline } = workspace;
+  return {
+    store,
+    journal,
+    baseline,
+    history: workspace,
+    clock,
+    target,
+    configured: configuredProperties(activation),
+    manifests: activation.manifest,
+    completes: activation.completion !== undefined,
+  };
+}

@@ -1,0 +1,126 @@
+import type { Assembly } from '../../assemble.ts';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import type { ChangeDetection, RunCounts, RunRecord, RunWarning } from '../../history/run-record.ts';
+import { type ArrivedRows, flow } from '../../pipeline.ts';
+import { partWarnings, rememberParts } from '../../publish/appended-parts.ts';
+import type { Manifest } from '../../publish/manifest.ts';
+import type { SealedRun } from '../../publish/protocol.ts';
+import type { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
+import type { BlobStore } from '../../sinks/sink.ts';
+import type { Workspace } from '../../state/workspace.ts';
+import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
+import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../planning/append.ts';
+import { recordOfDetection, restOf } from '../planning/change-detection.ts';
+import { type Comparison, openComparison } from '../planning/comparison.ts';
+import type { PlannedExport } from '../planning/plan-run.ts';
+import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
+import { coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
+import { createSink } from './create-sink.ts';
+import { countsOf } from './run-counts.ts';
+
+export interface StreamRunOptions {
+  readonly activation: ResolvedActivation;
+  readonly record: Pick<RunRecord, 'run' | 'attempt'>;
+  readonly opened: PlannedExport;
+  readonly previous: Manifest | undefined;
+  readonly assembly: Assembly;
+  readonly store: BlobStore;
+  readonly workspace: Pick<Workspace, 'journal' | 'baseline'>;
+  readonly signal: AbortSignal;
+  readonly arrived: ArrivedRows;
+  /** The query is sent next; its first row may take long. */
+  readonly onReading: (sink: RollingBlobSink) => void;
+  /** Is given what must be released when the run has ended. */
+  readonly onOpened: (release: () => Promise<void>) => void;
+}
+
+/** All rows have been read, compared and encoded; all blocks are acknowledged. */
+export interface StreamedRun {
+  readonly counts: RunCounts;
+  readonly changeDetection: ChangeDetection | undefined;
+  readonly warnings: readonly RunWarning[];
+  /** Makes the delta log durable, once the gates are passed. */
+  readonly seal: () => Promise<SealedRun>;
+}
+
+/** Reads, compares, encodes and stages. */
+export async function streamRun(options: StreamRunOptions): Promise<StreamedRun> {
+  const { activation, record, opened, assembly, store, workspace, signal, arrived, onReading } = options;
+  const { mapping, files, plan, detection } = opened;
+  const append = await appendPlan(options);
+  const columns = mapping.written;
+  const { source, createEncoder } = assembly;
+  const sink = createSink({ activation, record, store, createEncoder, columns, files, append });
+  const comparison = plan.keepsState ? await compare(options) : undefined;
+  const diff = comparison?.diff.transform.bind(comparison.diff);
+  onReading(sink);
+  const since = comparison?.rest && detection?.since;
+  const end = await flow({ source, mapping, since, diff, sink, signal, arrived });
+
+  const counts = countsOf(end.rows, comparison?.diff, sink);
+  const { found } = append;
+  const nameOf = (part: number): string => files.nameOf(undefined, part);
+  const empty = emptyResultWarning(activation, counts);
+  const warnings = [
+    ...(found ? partWarnings(found, nameOf) : []),
+    ...(comparison ? keyWarnings(comparison.diff) : []),
+    ...coercionWarnings(sink.coerced, activation.format),
+    ...(empty ? [empty] : []),
+  ];
+  const changeDetection = detection && recordOfDetection(detection, comparison?.diff.candidates);
+  const staged = sink.files;
+  const seal = async (): Promise<SealedRun> => {
+    if (comparison === undefined) return { staged, baseline: undefined };
+    const { digest, hashing } = comparison.diff;
+    await comparison.deltaLog.seal({ counts, digest });
+    const { generation, identity, retained, position, known, full } = plan;
+    const count = counts.added + (full ? 0 : known - counts.removed);
+    const { run } = record;
+    const { state } = workspace.baseline;
+    const kept = {
+      ...(detection?.next && { changes: detection.next }),
+      ...(activation.ifExists === 'append' && {
+        appended: rememberParts({ state, found, staged, run, name: nameOf(1) }),
+      }),
+    };
+    const baseline = { generation, run, count, digest, hashing, identity, retained, position, ...kept };
+    return { staged, found, baseline };
+  };
+  return { counts, changeDetection, warnings, seal };
+}
+
+async function appendPlan(options: StreamRunOptions): Promise<AppendPlan> {
+  const { opened, previous, assembly, store, workspace } = options;
+  const { ifExists, name: activation, format } = options.activation;
+  const { mapping, files, plan, found } = opened;
+  if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
+  const nameOf = (part: number): string => files.nameOf(undefined, part);
+  const { state } = workspace.baseline;
+  if (found === undefined || state === undefined) return planAnew({ store, activation, nameOf, state });
+  const hasEnd = assembly.createEncoder(mapping.written).endBytes > 0;
+  const { hasSameColumns } = plan;
+  const file = { activation, format, nameOf, hasEnd, columns: mapping.written, hasSameColumns };
+  return planAppend(found, { ...file, store, blockLists: assembly.store, state, previous });
+}
+
+async function compare(
+  options: StreamRunOptions,
+): Promise<Comparison & { readonly rest: RestOfRows | undefined }> {
+  const { activation, record, opened, assembly, workspace, signal, arrived, onOpened } = options;
+  const { mapping, plan, detection } = opened;
+  const { source } = assembly;
+  const rest = detection && restOf({ source, mapping }, detection, { signal, onRows: arrived.add });
+  const { journal, baseline } = workspace;
+  const comparison = await openComparison({
+    activation,
+    run: record.run,
+    journal,
+    baseline,
+    mapping,
+    plan,
+    rest,
+  });
+  onOpened(() => comparison.deltaLog.close());
+  onOpened(() => comparison.spill.remove());
+  return { ...comparison, rest };
+}
