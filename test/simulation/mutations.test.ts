@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { SluiceError } from '../../src/errors.ts';
 import type { Decision } from '../../src/publish/decision.ts';
 import type { DocumentName, Journal } from '../../src/publish/journal.ts';
+import type { Manifest } from '../../src/publish/manifest.ts';
 import type { ProtocolParts } from '../../src/publish/protocol.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../../src/sinks/sink.ts';
 import { type SimulationOptions, simulate, type VirtualParts } from './simulation.ts';
@@ -177,22 +178,16 @@ test('catches a run that takes published parts for stale', async t => {
 });
 
 test('catches a full run that deletes what it has just published', async t => {
-  const found = await firstViolation(({ journal, container }) => {
-    const deciding = decidingOtherwise(journal, ({ record, files }) => {
-      const own = files.map(({ name }) => ({ name, series: name, etag: '' }));
-      for (const part of own) {
-        Object.defineProperty(part, 'etag', { get: () => container.blobs.get(part.name)?.etag ?? '' });
-      }
-      return record.full ? { stale: own } : {};
-    });
-    // A run that recovery finishes deletes nothing: that would be seen by the baseline,
-    // which is its own by then.
-    const read = async (run: string, document: DocumentName): Promise<unknown> => {
-      const content = await journal.read(run, document);
-      return document === 'commit.json' && content ? { ...content, stale: [] } : content;
-    };
-    return { journal: { ...deciding, read } };
-  });
+  const found = await firstViolation(parts => ({
+    store: storeWith(parts, async (blob, write) => {
+      const outcome = await write();
+      if (outcome.outcome !== 'written' || !blob.endsWith('/latest.json')) return outcome;
+      const { bytes } = parts.container.versions.get(outcome.etag)!;
+      const { full, files } = JSON.parse(bytes.toString()) as Manifest;
+      for (const { name, etag } of full ? files : []) await parts.store.deleteBlob(name, etag!);
+      return outcome;
+    }),
+  }));
   t.diagnostic(`seed ${found.seed}: ${found.violation}`);
   assertMeant(found, /and is destroyed|is what a consumer should have/);
 });

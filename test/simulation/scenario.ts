@@ -52,7 +52,7 @@ const KINDS = [
 const NAMES = ['export-{activation}', 'export-{activation}-{run}', 'export-{activation}-{part}'] as const;
 
 /** `consumers` are chosen for by themselves. */
-export function chooseScenario(random: Random, consumers: Random, completes = false): Scenario {
+export function chooseScenario(random: Random, consumers: Random, completes: boolean): Scenario {
   const names = random.chance(0.1) ? ['a', 'b'] : ['a'];
   // Half of the seeds have few faults, since many of them hide one another.
   const often = random.chance(0.5) ? 1 : 0.25;

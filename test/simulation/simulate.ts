@@ -1,21 +1,40 @@
 /**
  * Runs the commit protocol through many seeds:
  *
- *   npm run simulate -- --seeds N     seeds 1 … N
- *   npm run simulate -- --from S      begin there
- *   npm run simulate -- --seed S      this one alone, with all that happens in it
+ *   npm run simulate -- --seeds N       seeds 1 … N
+ *   npm run simulate -- --from S        begin there
+ *   npm run simulate -- --seed S        this one alone, with all that happens in it
+ *   npm run simulate -- --processes P   as many at a time, not one a core
  *
  * Ends with 1 at the first seed that breaks a promise, and prints its trace.
  */
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { simulate, type Tally } from './simulation.ts';
+import { simulate } from './simulation.ts';
+import { addTo, newTally, type Tally } from './tally.ts';
 
 const PROGRESS_MS = 5000;
+/** Seeds that a process is given at a time. */
+const SHARE = 250;
+
+interface Share {
+  readonly from: number;
+  readonly end: number;
+}
+
+interface Answer {
+  readonly tally: Tally;
+  readonly cpuMs: number;
+  /** The first seed that breaks a promise. */
+  readonly broken?: number;
+}
 
 // Most errors here are meant to happen, and their stacks take time.
 Error.stackTraceLimit = 0;
 
-process.exitCode = await main();
+if (process.send === undefined) process.exitCode = await main();
+else process.on('message', (share: Share) => void goThrough(share).then(answer => process.send!(answer)));
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -23,56 +42,89 @@ async function main(): Promise<number> {
       seeds: { type: 'string', default: '100000' },
       seed: { type: 'string' },
       from: { type: 'string', default: '1' },
+      processes: { type: 'string', default: String(availableParallelism()) },
     },
   });
-  if (values.seed !== undefined) {
-    const result = await simulate(Number(values.seed), { traced: true });
-    print([...result.trace, result.violation ?? 'all is well']);
-    return result.violation === undefined ? 0 : 1;
-  }
+  if (values.seed !== undefined) return show(Number(values.seed));
   const from = Number(values.from);
-  return runSeeds(from, from + Number(values.seeds));
+  return share({ from, end: from + Number(values.seeds) }, Number(values.processes));
 }
 
-async function runSeeds(from: number, end: number): Promise<number> {
+async function show(seed: number): Promise<number> {
+  const { trace, violation } = await simulate(seed, { traced: true });
+  print([...trace, violation ?? 'all is well']);
+  return violation === undefined ? 0 : 1;
+}
+
+/** Shares the seeds out among processes. */
+async function share({ from, end }: Share, processes: number): Promise<number> {
   const began = performance.now();
-  let told = began;
-  const total: Tally = { steps: 0, starts: 0, crashes: 0, done: 0, recovered: 0, failed: {} };
-  const report = (done: number): void => {
+  const total = newTally();
+  let next = from;
+  let done = 0;
+  let cpuMs = 0;
+  let broken: number | undefined;
+  const report = (): void => {
     const seconds = (performance.now() - began) / 1000;
-    const { user, system } = process.cpuUsage();
     const rate = Math.round(done / seconds);
-    const cpuRate = Math.round(done / ((user + system) / 1e6));
+    const cpuRate = Math.round((1000 * done) / cpuMs);
     print([
-      `${done} of ${end - from} seeds, ${seconds.toFixed(1)} s, ${rate} seeds/s (${cpuRate} by CPU time)`,
+      `${done} of ${end - from} seeds, ${seconds.toFixed(1)} s, ${rate} seeds/s (${cpuRate} by CPU time of one core)`,
     ]);
   };
-  for (let seed = from; seed < end; seed++) {
-    const { violation, tally } = await simulate(seed);
-    if (violation !== undefined) return fail(seed);
-    addTo(total, tally);
-    if (performance.now() - told < PROGRESS_MS) continue;
-    told = performance.now();
-    report(seed - from + 1);
+  const timer = setInterval(report, PROGRESS_MS);
+  const keepBusy = async (): Promise<void> => {
+    const worker = fork(import.meta.filename);
+    try {
+      while (next < end && broken === undefined) {
+        const given = { from: next, end: Math.min(end, next + SHARE) };
+        next = given.end;
+        const answer = await ask(worker, given);
+        addTo(total, answer.tally);
+        done += given.end - given.from;
+        cpuMs += answer.cpuMs;
+        broken ??= answer.broken;
+      }
+    } finally {
+      worker.disconnect();
+    }
+  };
+  await Promise.all(Array.from({ length: processes }, keepBusy)).finally(() => clearInterval(timer));
+  if (broken !== undefined) {
+    await show(broken);
+    print([`again: npm run simulate -- --seed ${broken}`]);
+    return 1;
   }
-  report(end - from);
+  report();
   print([JSON.stringify(total)]);
   return 0;
 }
 
-function addTo(total: Tally, { steps, starts, crashes, done, recovered, failed }: Tally): void {
-  total.steps += steps;
-  total.starts += starts;
-  total.crashes += crashes;
-  total.done += done;
-  total.recovered += recovered;
-  for (const [code, times] of Object.entries(failed)) total.failed[code] = (total.failed[code] ?? 0) + times;
+function ask(worker: ChildProcess, given: Share): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const onExit = (): void => reject(new Error(`the process for the seeds from ${given.from} on has ended`));
+    worker.once('exit', onExit);
+    worker.once('message', answer => {
+      worker.off('exit', onExit);
+      resolve(answer as Answer);
+    });
+    worker.send(given);
+  });
 }
 
-async function fail(seed: number): Promise<number> {
-  const { trace, violation } = await simulate(seed, { traced: true });
-  print([...trace, '', `seed ${seed}: ${violation}`, `again: npm run simulate -- --seed ${seed}`]);
-  return 1;
+async function goThrough({ from, end }: Share): Promise<Answer> {
+  const before = process.cpuUsage();
+  const total = newTally();
+  const cpuMs = (): number => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
+  };
+  for (let seed = from; seed < end; seed++) {
+    const { violation, tally } = await simulate(seed);
+    if (violation !== undefined) return { tally: total, cpuMs: cpuMs(), broken: seed };
+    addTo(total, tally);
+  }
+  return { tally: total, cpuMs: cpuMs() };
 }
 
 function print(lines: readonly string[]): void {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { someOf } from '../support/all-cases.ts';
-import { simulate, type Tally } from './simulation.ts';
+import { simulate } from './simulation.ts';
+import { addTo, newTally, type Tally } from './tally.ts';
 
 /** `npm run simulate` goes through as many as one likes. */
 const SEEDS = 1000;
-const COMPLETING_SEEDS = someOf(2500);
 
 Error.stackTraceLimit = 0;
 
@@ -16,15 +15,8 @@ async function assertHolds(seed: number): Promise<Tally> {
 }
 
 test('publishes every change exactly once, whatever happens to disk, network and process', async t => {
-  const total: Tally = { steps: 0, starts: 0, crashes: 0, done: 0, recovered: 0, failed: {} };
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const { starts, crashes, done, recovered, failed } = await assertHolds(seed);
-    total.starts += starts;
-    total.crashes += crashes;
-    total.done += done;
-    total.recovered += recovered;
-    for (const code of Object.keys(failed)) total.failed[code] = (total.failed[code] ?? 0) + 1;
-  }
+  const total = newTally();
+  for (let seed = 1; seed <= SEEDS; seed++) addTo(total, await assertHolds(seed));
   t.diagnostic(JSON.stringify(total));
   // A simulator in which nothing happens proves nothing.
   for (const times of [total.crashes, total.done, total.recovered]) assert.ok(times > SEEDS / 10);
@@ -38,16 +30,6 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'STATE_WRITE_FAILED',
   ];
   for (const code of codes) assert.ok((total.failed[code] ?? 0) > SEEDS / 400, code);
-});
-
-test('calls a run complete once all of its files are in place, and no earlier one while they are published', async () => {
-  let recovered = 0;
-  for (let seed = 1; seed <= COMPLETING_SEEDS; seed++) {
-    const { violation, tally } = await simulate(seed, { completes: true });
-    recovered += tally.recovered;
-    if (violation !== undefined) assert.fail(`seed ${seed}: ${violation}`);
-  }
-  assert.ok(recovered > COMPLETING_SEEDS / 10);
 });
 
 test('repeats a seed exactly', async () => {
