@@ -16,27 +16,56 @@ export function newRecord(
   { name, runType, syncMode, to }: ResolvedActivation,
   { trigger, instant, full }: NewRecordRequest,
 ): RunRecord {
-  return {
+  return blankRecord({
     run: newRunId(instant),
     activation: name,
+    trigger,
+    runType,
+    syncMode,
+    to,
+    startedAt: isoInstant(instant),
+    full,
+  });
+}
+
+/** The record without what came of an attempt. */
+export function blankOf(record: RunRecord): RunRecord {
+  return { ...blankRecord({ ...record, full: record.asked?.full }), ...keptOf(record) };
+}
+
+interface Requested
+  extends Pick<RunRecord, 'run' | 'activation' | 'trigger' | 'runType' | 'syncMode' | 'startedAt'>,
+    Pick<NewRecordRequest, 'full'> {
+  readonly to?: string | undefined;
+}
+
+function blankRecord({
+  run,
+  activation,
+  trigger,
+  runType,
+  syncMode,
+  to,
+  startedAt,
+  full,
+}: Requested): RunRecord {
+  return {
+    run,
+    activation,
     trigger,
     state: 'queued',
     runType,
     syncMode,
     ...(to !== undefined && { to }),
-    full: isFullAsked(runType, full),
+    // What is known before the run has looked at its baseline.
+    full: runType === 'full_only' || full === true,
     generation: 0,
     previousGeneration: 0,
-    startedAt: isoInstant(instant),
+    startedAt,
     counts: NO_COUNTS,
     files: [],
     warnings: [],
   };
-}
-
-/** What is known of it before the run has looked at its baseline. */
-export function isFullAsked(runType: RunRecord['runType'], full: boolean | undefined): boolean {
-  return runType === 'full_only' || full === true;
 }
 
 /** What stays of a run from attempt to attempt: all that does not come of making it. */

@@ -8,9 +8,9 @@ import type { RunHistory } from '../history/run-history.ts';
 import type { Triggered, TriggerRequest } from '../operations.ts';
 import type { DaemonClock } from '../parts.ts';
 import type { Pauses } from '../pauses/pauses.ts';
-import { toAccepted } from './dispatcher.ts';
+import { LiveRun, toAccepted } from './live-run.ts';
 import type { RequestLog } from './request-log.ts';
-import type { LiveRun, RunQueue } from './run-queue.ts';
+import type { RunQueue } from './run-queue.ts';
 
 export interface AcceptanceParts {
   readonly configuration: Configuration;
@@ -57,7 +57,7 @@ export class Acceptance {
     // key never get here both.
     this.#refuse(name);
     const record = this.#newRun(activation, request);
-    const run: LiveRun = { record, cancelled: false, lockedAttempts: 0 };
+    const run = new LiveRun(record);
     const key = idempotencyKey === undefined ? record.run : keyOf(name, idempotencyKey);
     const durable = requests.put(toAccepted(run)).then(() => queue.add(run));
     this.#accepting.set(key, { run, durable });

@@ -1,8 +1,8 @@
 import { runMemoryBytes } from '../../config/machine-memory.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
-import { isFullAsked, keptOf, toRunError } from '../../history/new-record.ts';
-import { NO_COUNTS, type RunAttempt, type RunError, type RunRecord } from '../../history/run-record.ts';
+import { blankOf, toRunError } from '../../history/new-record.ts';
+import type { RunAttempt, RunError, RunRecord } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
 import type { RunProgress } from '../../run/export-run.ts';
 import { unexpectedError } from '../../system-errors.ts';
@@ -12,9 +12,10 @@ import type { DaemonClock, Log } from '../parts.ts';
 import type { Job } from '../processes/run-messages.ts';
 import { type ProcessOutcome, RunProcess, type RunProgram } from '../processes/run-process.ts';
 import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
-import type { AcceptedRun, RequestLog } from './request-log.ts';
+import { type LiveRun, toAccepted, withAttempt } from './live-run.ts';
+import type { RequestLog } from './request-log.ts';
 import { lockedDelayMs, retryDelayMs } from './retry-policy.ts';
-import type { LiveRun, RunQueue } from './run-queue.ts';
+import type { RunQueue } from './run-queue.ts';
 
 export interface DispatcherOptions {
   readonly configuration: Configuration;
@@ -31,7 +32,7 @@ export interface DispatcherOptions {
   /** The run has another state, or begins another attempt. */
   onChange(record: RunRecord): void;
   onProgress(record: RunRecord, progress: RunProgress): void;
-  /** An attempt came to nothing, and another follows. */
+  /** An attempt failed, and another follows. */
   onAttemptFailed(record: RunRecord): void;
   /** A decided run cannot be finished until somebody fixes what is in its way. */
   onUnfinished(record: RunRecord): void;
@@ -39,8 +40,6 @@ export interface DispatcherOptions {
   onEnd(record: RunRecord): void;
 }
 
-/** A record keeps at most this many attempts, the newest. */
-const ATTEMPTS_TOLD = 20;
 /** The history could not be written; the disk may have room again. */
 const KEEP_AGAIN_MS = 5_000;
 /** How long an accepted run waits for an activation that a reload took away. */
@@ -50,7 +49,7 @@ const LAST_PATIENCE_MS = 5_000;
 
 /**
  * Takes runs out of the queue and makes them, each attempt in a process of its own, until
- * they have ended.
+ * they have ended. Their records show it so; live-run.ts has what lies between.
  *
  *   queued ──▶ reading ──▶ publishing ──▶ succeeded, recovered
  *     ▲           └────────────┴────────▶ failed, held, cancelled
@@ -92,14 +91,14 @@ export class Dispatcher {
   /** A reload may bring back what runs wait for: they are tried at once. */
   retryBlocked(): void {
     for (const run of this.#options.queue.runs)
-      if (run.unfinished || run.missingSince !== undefined) run.callOffRetry?.();
+      if (run.unfinished || run.missingSince !== undefined) run.callOffPause();
     this.dispatch();
   }
 
   /** A person changed something: faults that do not pass are tried again at once. */
   retryDecidedOf(activation: string): void {
     const [head] = this.#options.queue.waitingOf(activation);
-    if (head?.unfinished?.retryable === false) head.callOffRetry?.();
+    if (head?.unfinished?.retryable === false) head.callOffPause();
     this.dispatch();
   }
 
@@ -109,16 +108,14 @@ export class Dispatcher {
     const { run: id, activation } = run.record;
     // It is finished whatever anybody wishes.
     if (await this.#isDecided(run.record)) return;
-    if (run.cancelled || run.ending || queue.find(id) !== run) return;
+    if (run.cancelled || queue.find(id) !== run) return;
+    run.cancelled = true;
     if (queue.runningOf(activation) === run) {
-      run.cancelled = true;
       run.process?.stop(configuration.daemon.gracePeriod, 'was cancelled');
       await requests.put(toAccepted(run));
       return;
     }
-    run.cancelled = true;
-    run.ending = true;
-    run.callOffRetry?.();
+    run.callOffPause();
     // A decided run cannot be cancelled: it was finished since, or given up.
     await this.#end(run, run.decided ? this.#givenUp(run.record) : this.#cancelled(run.record));
   }
@@ -131,7 +128,7 @@ export class Dispatcher {
   async stop(gracePeriodMs: number): Promise<void> {
     const { queue, clock } = this.#options;
     this.#isStopping = true;
-    for (const run of queue.runs) run.callOffRetry?.();
+    for (const run of queue.runs) run.callOffPause();
     if (queue.running === 0) return;
     const idle = new Promise<void>(resolve => this.#onIdle.push(resolve));
     const callOff = clock.after(gracePeriodMs, () => this.#force());
@@ -147,8 +144,10 @@ export class Dispatcher {
 
   async #attempt(run: LiveRun): Promise<void> {
     const { log } = this.#options;
+    const since = this.#now();
+    run.to({ at: 'beginning', since });
     try {
-      const outcome = await this.#carryOut(run);
+      const outcome = await this.#carryOut(run, since).finally(() => run.to({ at: 'settling', since }));
       await this.#settle(run, outcome);
     } catch (error) {
       // Nothing of ours may end the daemon; the run is tried again.
@@ -163,7 +162,7 @@ export class Dispatcher {
     }
   }
 
-  async #carryOut(run: LiveRun): Promise<ProcessOutcome> {
+  async #carryOut(run: LiveRun, since: string): Promise<ProcessOutcome> {
     const { configuration, requests, log } = this.#options;
     const { activation } = run.record;
     let snapshot: Secret;
@@ -172,10 +171,9 @@ export class Dispatcher {
     } catch (error) {
       return { error: unexpectedError(error) };
     }
-    delete run.missingSince;
+    run.missingSince = undefined;
     const attempt = (run.record.attempt ?? 0) + 1;
-    run.attemptStartedAt = this.#now();
-    const startedAt = attempt === 1 ? run.attemptStartedAt : run.record.startedAt;
+    const startedAt = attempt === 1 ? since : run.record.startedAt;
     run.record = { ...blankOf(run.record), state: 'reading', attempt, startedAt };
     // Before the attempt begins: block ids of two attempts must never be the same.
     await requests.put(toAccepted(run));
@@ -185,19 +183,16 @@ export class Dispatcher {
     this.#options.onChange(run.record);
     const job: Job = { kind: 'export', activation, record: run.record };
     const tellWaiting = this.#waitingTeller(run.record);
-    run.process = this.#start(job, snapshot, progress => {
+    const process = this.#start(job, snapshot, progress => {
       tellWaiting(progress);
       this.#onProgress(run, progress);
     });
-    const { pid } = run.process;
+    run.to({ at: 'running', since, process });
+    const { pid } = process;
     log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
-    if (run.cancelled) run.process.stop(configuration.daemon.gracePeriod, 'was cancelled');
-    else if (this.#isForcing) run.process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
-    try {
-      return await run.process.ended;
-    } finally {
-      delete run.process;
-    }
+    if (run.cancelled) process.stop(configuration.daemon.gracePeriod, 'was cancelled');
+    else if (this.#isForcing) process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
+    return process.ended;
   }
 
   #start(job: Job, snapshot: Secret, onProgress: (progress: RunProgress) => void): RunProcess {
@@ -256,7 +251,7 @@ export class Dispatcher {
     const live = queue.find(record.run);
     history.add(record);
     if (live) {
-      live.callOffRetry?.();
+      live.callOffPause();
       queue.remove(live);
       await requests.drop(record.run);
     }
@@ -278,14 +273,13 @@ export class Dispatcher {
       return this.#wait(run, error, lockedDelayMs(++run.lockedAttempts, random));
     }
     run.lockedAttempts = 0;
-    const attempts = withAttempt(run, error, this.#now());
+    const attempts = this.#withAttempt(run, error);
     // The daemon ends: the next one makes the run.
     if (this.#isForcing && !run.cancelled) {
       const ending = toRunError(
         new SluiceError('SHUTTING_DOWN', 'the daemon ended while the run was under way'),
       );
-      const cut = withAttempt(run, ending, this.#now());
-      return this.#wait(run, undefined, 0, cut);
+      return this.#wait(run, undefined, 0, this.#withAttempt(run, ending));
     }
     const failures = countedFailures(attempts);
     const delayMs = retryDelayMs(error, failures, retry, random);
@@ -302,7 +296,7 @@ export class Dispatcher {
       if (leftMs > 0) return this.#wait(run, missingError(error, now + leftMs), leftMs);
     }
     // Where its decision is gone, the next attempt finds that and ends the run.
-    delete run.unfinished;
+    run.unfinished = undefined;
     if (error.retryable && (run.decided || failures < retry.attempts) && !run.cancelled) {
       return this.#wait(run, error, delayMs, attempts);
     }
@@ -329,15 +323,13 @@ export class Dispatcher {
     };
     if (delayMs > 0 && !this.#isStopping) {
       const callOff = clock.after(delayMs, () => {
-        delete run.callOffRetry;
+        run.to({ at: 'queued' });
         this.dispatch();
       });
-      run.callOffRetry = () => {
-        callOff();
-        delete run.callOffRetry;
-      };
+      run.to({ at: 'waiting', callOff });
+    } else {
+      run.to({ at: 'queued' });
     }
-    delete run.attemptStartedAt;
     queue.putBack(run);
     onChange(run.record);
     if (error) this.#options.onAttemptFailed(run.record);
@@ -352,6 +344,11 @@ export class Dispatcher {
 
   /** The end is recorded, then the request is forgotten, then the next run may begin. */
   async #end(run: LiveRun, seen: RunRecord): Promise<void> {
+    run.to({ at: 'ending' });
+    return this.#record(run, seen);
+  }
+
+  async #record(run: LiveRun, seen: RunRecord): Promise<void> {
     const { queue, history, requests, clock, log, onChange, onEnd } = this.#options;
     const record = isSuccess(seen) ? seen : ((await this.#successOf(seen)) ?? seen);
     const { run: id, activation, state, error, counts } = record;
@@ -364,9 +361,12 @@ export class Dispatcher {
         { run: id, activation, error: cause },
         'the end of a run was not recorded; it is tried again',
       );
-      if (this.#isStopping) return queue.runningOf(activation) === run ? queue.putBack(run) : undefined;
+      if (this.#isStopping) {
+        run.to({ at: 'queued' });
+        return queue.runningOf(activation) === run ? queue.putBack(run) : undefined;
+      }
       await new Promise<void>(resolve => clock.after(KEEP_AGAIN_MS, resolve));
-      return this.#end(run, record);
+      return this.#record(run, record);
     }
     run.record = record;
     queue.remove(run);
@@ -422,14 +422,16 @@ export class Dispatcher {
   }
 
   /**
-   * Whether the run is decided and can no longer be cancelled; `run.decided` keeps it.
+   * Whether the run is decided and can no longer be cancelled; the run remembers it.
    */
   async #lookForDecision(run: LiveRun): Promise<boolean> {
     const decided = await this.#isDecided(run.record);
-    if (!decided) return false;
-    run.decided = true;
-    run.cancelled = false;
-    return true;
+    if (decided) run.noteDecision();
+    return decided;
+  }
+
+  #withAttempt({ record, attemptStartedAt }: LiveRun, error: RunError): readonly RunAttempt[] {
+    return withAttempt(record, { startedAt: attemptStartedAt, endedAt: this.#now(), error });
   }
 
   #now(): string {
@@ -437,48 +439,9 @@ export class Dispatcher {
   }
 }
 
-/** The record without what came of an attempt. */
-export function blankOf(record: RunRecord): RunRecord {
-  const { activation, runType, syncMode } = record;
-  return {
-    run: record.run,
-    activation,
-    trigger: record.trigger,
-    state: 'queued',
-    runType,
-    syncMode,
-    full: isFullAsked(runType, record.asked?.full),
-    generation: 0,
-    previousGeneration: 0,
-    startedAt: record.startedAt,
-    counts: NO_COUNTS,
-    files: [],
-    warnings: [],
-    ...keptOf(record),
-  };
-}
-
-/** With one more attempt that came to nothing. */
-export function withAttempt(
-  { record, attemptStartedAt: startedAt = record.startedAt }: Pick<LiveRun, 'record' | 'attemptStartedAt'>,
-  error: RunError,
-  endedAt: string,
-): readonly RunAttempt[] {
-  return [...(record.attempts ?? []), { startedAt, endedAt, error }].slice(-ATTEMPTS_TOLD);
-}
-
 /** An end of the daemon is no failure of the run. */
 function countedFailures(attempts: readonly RunAttempt[]): number {
   return attempts.filter(({ error }) => error.code !== 'SHUTTING_DOWN').length;
-}
-
-export function toAccepted({ record, cancelled, decided, attemptStartedAt }: LiveRun): AcceptedRun {
-  return {
-    record,
-    ...(cancelled && { cancelled: true as const }),
-    ...(decided && { decided }),
-    ...(attemptStartedAt !== undefined && { attemptStartedAt }),
-  };
 }
 
 function missingError(error: RunError, untilMs: number): RunError {

@@ -1,33 +1,4 @@
-import type { RunError, RunRecord } from '../../history/run-record.ts';
-import type { RunProcess } from '../processes/run-process.ts';
-
-/** A run that was accepted and has not ended. */
-export interface LiveRun {
-  record: RunRecord;
-  /** Somebody asked for it to stop. */
-  cancelled: boolean;
-  /** While an attempt is under way. */
-  process?: RunProcess;
-  /** Calls off the next attempt, while the run waits for it. */
-  callOffRetry?: () => void;
-  /** When the attempt that is under way began. */
-  attemptStartedAt?: string;
-  /** It is being taken out: no attempt may begin. */
-  ending?: true;
-  /**
-   * An attempt got so far that the run can only be finished; or given up, by a command.
-   */
-  decided?: true;
-  /** Why the last attempt to finish the decided run came to nothing. */
-  unfinished?: RunError;
-  /**
-   * When an attempt first found that its activation is not in the configuration; in
-   * milliseconds.
-   */
-  missingSince?: number;
-  /** Attempts in a row that met a locked state folder. */
-  lockedAttempts: number;
-}
+import type { LiveRun } from './live-run.ts';
 
 interface Lane {
   /** In the order in which they came. */
@@ -106,8 +77,7 @@ export class RunQueue {
       const [head] = lane.waiting;
       if (
         head === undefined ||
-        head.callOffRetry ||
-        head.ending ||
+        head.stage.at !== 'queued' ||
         lane.running ||
         lane.taken ||
         (isHeld(name) && !head.cancelled)

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { runsFolder } from '../../disk/data-directory.ts';
 import { SluiceError } from '../../errors.ts';
-import { toRunError } from '../../history/new-record.ts';
+import { blankOf, toRunError } from '../../history/new-record.ts';
 import { activationsIn } from '../../history/record-files.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { unexpectedError } from '../../system-errors.ts';
@@ -10,10 +10,10 @@ import type { RunHistory } from '../history/run-history.ts';
 import type { DaemonClock, Log } from '../parts.ts';
 import type { SideJobs } from '../processes/side-jobs.ts';
 import { isDecided, unfinishedProblem } from './decided-run.ts';
-import { blankOf, withAttempt } from './dispatcher.ts';
+import { LiveRun, withAttempt } from './live-run.ts';
 import type { AcceptedRun, RequestLog } from './request-log.ts';
 import { lockedDelayMs, retryDelayMs } from './retry-policy.ts';
-import type { LiveRun, RunQueue } from './run-queue.ts';
+import type { RunQueue } from './run-queue.ts';
 
 /** What the last daemon accepted and did not bring to an end, ready to be queued. */
 export async function requeueAccepted(
@@ -29,19 +29,20 @@ export async function requeueAccepted(
       continue;
     }
     const live = toLive(accepted, clock.now().toISOString());
-    if (accepted.decided || (await isDecided(configuration.dataDirectory, record))) live.decided = true;
+    if (accepted.decided || (await isDecided(configuration.dataDirectory, record))) live.noteDecision();
     runs.push(live);
   }
   return runs;
 }
 
 function toLive({ record, cancelled, attemptStartedAt }: AcceptedRun, now: string): LiveRun {
-  const live: LiveRun = { record: blankOf(record), cancelled: cancelled === true, lockedAttempts: 0 };
+  const live = new LiveRun(blankOf(record));
+  live.cancelled = cancelled === true;
   if (attemptStartedAt !== undefined) {
     const error = toRunError(
       new SluiceError('SHUTTING_DOWN', 'the daemon was ended while the run was under way'),
     );
-    const attempts = withAttempt({ record, attemptStartedAt }, error, now);
+    const attempts = withAttempt(record, { startedAt: attemptStartedAt, endedAt: now, error });
     live.record = { ...live.record, attempts };
   } else if (record.error) {
     live.record = { ...live.record, error: record.error };

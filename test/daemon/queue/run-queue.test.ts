@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type LiveRun, RunQueue } from '../../../src/daemon/queue/run-queue.ts';
+import { LiveRun } from '../../../src/daemon/queue/live-run.ts';
+import { RunQueue } from '../../../src/daemon/queue/run-queue.ts';
 import { NO_COUNTS, type RunRecord } from '../../../src/history/run-record.ts';
 
 function live(activation: string, run: string, more: Partial<RunRecord> = {}): LiveRun {
@@ -20,7 +21,7 @@ function live(activation: string, run: string, more: Partial<RunRecord> = {}): L
     warnings: [],
     ...more,
   };
-  return { record, cancelled: false, lockedAttempts: 0 };
+  return new LiveRun(record);
 }
 
 const free = (): boolean => false;
@@ -60,11 +61,30 @@ test('a run that waits for its next attempt keeps its place, and keeps later one
   queue.add(run);
   queue.add(live('a', 'a2'));
   queue.add(live('b', 'b1'));
-  run.callOffRetry = () => {};
+  assert.equal(queue.next(free), run);
+  const since = '2025-04-14T00:00:00.000Z';
+  let calledOff = 0;
+  run.to({ at: 'beginning', since });
+  run.to({ at: 'settling', since });
+  run.to({ at: 'waiting', callOff: () => calledOff++ });
+  queue.putBack(run);
   assert.equal(nameOf(queue.next(free)), 'b1');
   assert.equal(queue.next(free), undefined);
-  delete run.callOffRetry;
-  assert.equal(nameOf(queue.next(free)), 'a1');
+  run.callOffPause();
+  assert.equal(calledOff, 1);
+  assert.equal(queue.next(free), run);
+});
+
+test('a run goes only where its stage leads', () => {
+  const run = live('a', 'a1');
+  const since = '2025-04-14T00:00:00.000Z';
+  assert.throws(() => run.to({ at: 'settling', since }), {
+    name: 'TypeError',
+    message: 'run a1 is queued, and cannot be settling',
+  });
+  run.to({ at: 'ending' });
+  assert.throws(() => run.to({ at: 'beginning', since }), TypeError);
+  assert.deepEqual(run.stage, { at: 'ending' });
 });
 
 test('paused activations and those that are taken for recovery are passed over', () => {
