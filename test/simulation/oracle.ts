@@ -94,6 +94,7 @@ export class Oracle {
       decided: false,
       removedStep: undefined,
       refused: false,
+      refusedNames: new Set(),
       applied: false,
       published: false,
       noted: false,
@@ -116,8 +117,21 @@ export class Oracle {
   }
 
   /** A file of the run was refused for good. */
-  refused(run: string): void {
-    this.#runs.get(run)!.refused = true;
+  refused(run: string, name: string): void {
+    const facts = this.#runs.get(run)!;
+    facts.refused = true;
+    facts.refusedNames.add(name);
+  }
+
+  /** A file of the run was not allowed to go. */
+  refusedDelete(run: string, name: string): void {
+    this.#runs.get(run)?.refusedNames.add(name);
+  }
+
+  /** What a run still has to do can be done. */
+  refusalsEnd(): void {
+    for (const { removedStep, refusedNames } of this.#runs.values())
+      if (removedStep === undefined) refusedNames.clear();
   }
 
   decided(run: string): void {
@@ -588,7 +602,7 @@ export class Oracle {
   }
 
   #mayStay(facts: RunFacts, blob: Version): boolean {
-    if (facts.forgotten || !facts.chain.subject.mayDelete) return true;
+    if (facts.forgotten || !facts.chain.subject.mayDelete || facts.refusedNames.has(blob.name)) return true;
     // A fixed name is written again by the next run that has this part.
     const [change] = this.#changesSince(blob.name, blob.step).filter(({ by }) => by === facts.run);
     if (change?.before !== undefined) return true;

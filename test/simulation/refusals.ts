@@ -2,6 +2,15 @@ import { SluiceError } from '../../src/errors.ts';
 import type { BlobWriteProperties } from '../../src/sinks/sink.ts';
 import type { Random } from './random.ts';
 
+export interface ToldOfRefusals {
+  /** The run wants to write the file. */
+  onWrite(run: string, name: string): void;
+  /** The run has written the file. */
+  onDelete(run: string, name: string): void;
+  /** Nothing of what was refused is refused any longer. */
+  onEnd(): void;
+}
+
 /** What the container refuses for good, until a person does something about it. */
 export class Refusals {
   readonly #random: Random;
@@ -13,12 +22,11 @@ export class Refusals {
   #refusesTags = false;
   readonly #leased = new Set<string>();
   #writesUntilLease = Number.POSITIVE_INFINITY;
-  /** Told of the run whose file is refused. */
-  readonly #onRefused: (run: string) => void;
+  readonly #told: ToldOfRefusals;
 
-  constructor(random: Random, onRefused: (run: string) => void) {
+  constructor(random: Random, told: ToldOfRefusals) {
     this.#random = random;
-    this.#onRefused = onRefused;
+    this.#told = told;
     const often = random.chance(0.5) ? 0.6 : 0.15;
     this.#tags = random.chance(0.2) ? often : 0;
     this.#leases = random.chance(0.2) ? often : 0;
@@ -43,6 +51,7 @@ export class Refusals {
   /** Whether there was any to end. */
   endLeases(): boolean {
     const had = this.#leased.size > 0;
+    if (had) this.#told.onEnd();
     this.#leased.clear();
     this.#writesUntilLease = Number.POSITIVE_INFINITY;
     return had;
@@ -54,13 +63,15 @@ export class Refusals {
     const code = this.#codeFor(name, tags);
     if (code === undefined) return;
     const run = metadata?.['run'];
-    if (run !== undefined) this.#onRefused(run);
+    if (run !== undefined) this.#told.onWrite(run, name);
     throw new SluiceError(code, `writing ${name} is refused`);
   }
 
-  /** Throws where deleting is refused. */
-  checkDelete(name: string): void {
-    if (this.#leased.has(name)) throw new SluiceError('DESTINATION_REFUSED', `deleting ${name} is refused`);
+  /** Throws where deleting what the run has written is refused. */
+  checkDelete(name: string, run: string | undefined): void {
+    if (!this.#leased.has(name)) return;
+    if (run !== undefined) this.#told.onDelete(run, name);
+    throw new SluiceError('DESTINATION_REFUSED', `deleting ${name} is refused`);
   }
 
   #codeFor(

@@ -106,6 +106,8 @@ export interface RunFacts {
   removedStep: number | undefined;
   /** The container refused one of its files for good. */
   refused: boolean;
+  /** Files of its own that it was not allowed to write or to delete. */
+  readonly refusedNames: Set<string>;
   /** The baseline on disk is its own. */
   applied: boolean;
   /** RUN.json was written; without manifests, all files are committed. */

@@ -110,7 +110,11 @@ class Simulation {
     this.#scenario = chooseScenario(this.#random, this.#consumers, options.completes ?? seed % 4 === 0);
     this.#oracle = new Oracle(this.#world);
     this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
-    this.#refusals = new Refusals(new Random(seed + REFUSALS), run => this.#oracle.refused(run));
+    this.#refusals = new Refusals(new Random(seed + REFUSALS), {
+      onWrite: (run, name) => this.#oracle.refused(run, name),
+      onDelete: (run, name) => this.#oracle.refusedDelete(run, name),
+      onEnd: () => this.#oracle.refusalsEnd(),
+    });
     this.#sites = this.#scenario.activations.map(activation => ({
       activation,
       disk: new VirtualDisk(),
@@ -371,6 +375,7 @@ class Simulation {
         if (!site.tags) this.#oracle.violate(`${name} lacks no right: ${error.message}`);
         this.#world.note('tags are taken out of the configuration');
         site.tags = false;
+        this.#oracle.refusalsEnd();
         return;
       case 'DESTINATION_REFUSED':
         if (this.#refusals.endLeases()) return;

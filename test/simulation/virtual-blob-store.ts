@@ -101,7 +101,7 @@ export class VirtualBlobStore implements BlobStore, BlockLists {
     const { container, mayDelete, refusals } = this.#options;
     const what = `delete ${blob}`;
     const apply = () => {
-      refusals.checkDelete(blob);
+      refusals.checkDelete(blob, container.blobs.get(blob)?.metadata['run']);
       if (mayDelete) return container.delete(blob, ifMatch, 'sluice');
       throw new SluiceError('DESTINATION_PERMISSION', `${what}: not permitted`);
     };
