@@ -61,6 +61,10 @@ export async function flow({
 }: Pipeline): Promise<EndOfData> {
   const { fields } = mapping;
   const rows = since === undefined ? source.read(fields) : source.changes!.readSince(since, fields);
+  // A stage that waits for room would not notice.
+  rows.once('close', () => {
+    if (!rows.readableEnded) sink.destroy(new Error('the source was closed before its end'));
+  });
   const map = mapColumns(fields, mapping, arrived.add);
   const stages: unknown[] = [rows, map, ...(diff ? [diff] : []), sink];
   await pipeline(stages as NodeJS.ReadWriteStream[], { signal });
