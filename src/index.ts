@@ -1,5 +1,6 @@
 /** Sluice as a library: what the command does, as functions. */
 
+export type { Clock } from './clock.ts';
 export {
   type ResolvedActivation,
   type ResolvedDestination,
@@ -40,7 +41,6 @@ export type {
 } from './history/run-record.ts';
 export type { RunState } from './history/run-state.ts';
 export type { Manifest, ManifestColumn } from './publish/manifest.ts';
-export type { Clock } from './publish/roll-forward.ts';
 export type { Column, ColumnKind } from './row-batch.ts';
 export { type ExportRequest, type ExportResult, exportRun, type RunProgress } from './run/export-run.ts';
 export { type Preview, type PreviewRequest, previewActivation } from './run/preview.ts';

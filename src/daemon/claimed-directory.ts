@@ -1,12 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { type DaemonClock, SYSTEM_CLOCK } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { describeHolder, type FolderLock, FolderLockedError, lockFolder } from '../disk/folder-lock.ts';
 import { SluiceError } from '../errors.ts';
 import { stateError } from '../system-errors.ts';
 import { Configuration } from './configuration.ts';
-import type { DaemonClock } from './parts.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
 import { WriteProblems } from './write-problems.ts';
 
 /**

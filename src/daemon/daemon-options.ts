@@ -1,15 +1,8 @@
+import type { DaemonClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { Configuration } from './configuration.ts';
-import type {
-  DaemonClock,
-  DocumentStore,
-  FollowTarget,
-  Log,
-  Scheduler,
-  ScheduleTarget,
-  Warnings,
-} from './parts.ts';
+import type { DocumentStore, FollowTarget, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
 import type { RunProgram } from './processes/run-process.ts';
 
 export interface DaemonOptions {

@@ -1,3 +1,4 @@
+import type { DaemonClock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
@@ -28,7 +29,7 @@ import type {
   Triggered,
   TriggerRequest,
 } from './operations.ts';
-import type { DaemonClock, Log, Scheduler, Warnings } from './parts.ts';
+import type { Log, Scheduler, Warnings } from './parts.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { SelfPause } from './pauses/self-pause.ts';
 import { fromPlainValidation, type Job } from './processes/run-messages.ts';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { SYSTEM_CLOCK } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { listRuns } from '../history/record-files.ts';
 import type { RunRecord } from '../history/run-record.ts';
@@ -9,7 +10,6 @@ import type { ActivationStatus } from './operations.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { keptAttendance } from './schedule/cron-scheduler.ts';
 import { dueTimes } from './schedule/due-times.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
 import { keptWarnings } from './warnings/activation-warnings.ts';
 
 /** The last success is looked for among so many runs. */

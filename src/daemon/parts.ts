@@ -4,16 +4,6 @@ import type { ActiveWarning, LeftOut, Pause } from './operations.ts';
 
 /** What the parts of the daemon are given, and what they promise each other. */
 
-/** Time as the daemon sees it; tests bring their own. */
-export interface DaemonClock {
-  now(): Date;
-  /**
-   * Calls `act` once after so many milliseconds, however many; the returned function
-   * calls that off.
-   */
-  after(milliseconds: number, act: () => void): () => void;
-}
-
 /**
  * Small documents that outlive the daemon. A write is durable and whole when it has
  * resolved.

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { DaemonClock, WriteWatch } from './parts.ts';
+import type { DaemonClock } from '../clock.ts';
+import type { WriteWatch } from './parts.ts';
 
 /**
  * More than what is left of a block that is begun, and enough for what the daemon writes

@@ -1,4 +1,5 @@
 import type { BaselineState } from '../baseline/baseline.ts';
+import type { Clock } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
 import { succeeded, warned } from '../history/record-steps.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
@@ -66,11 +67,6 @@ export interface CommitParts {
 export interface RollForwardOptions {
   /** Another process may have published some of it: look before each write. */
   readonly looksFirst: boolean;
-}
-
-export interface Clock {
-  now(): Date;
-  sleep(milliseconds: number): Promise<void>;
 }
 
 export const DELTA_LOG = 'delta.log';

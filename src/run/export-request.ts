@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { ProtocolParts } from '../publish/protocol.ts';
-import type { Clock } from '../publish/roll-forward.ts';
 import type { RunProgress } from './run-progress.ts';
 
 export interface ExportRequest {

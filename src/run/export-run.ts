@@ -1,4 +1,5 @@
 import { type Assembly, assemble } from '../assemble.ts';
+import { type Clock, SYSTEM_CLOCK } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
@@ -22,7 +23,6 @@ import type { LatestManifest } from '../publish/latest-manifest.ts';
 import { lookBeforeStaging } from '../publish/look-before.ts';
 import { type ProtocolParts, RunProtocol } from '../publish/protocol.ts';
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
-import type { Clock } from '../publish/roll-forward.ts';
 import type { Destination } from '../sinks/sink.ts';
 import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
 import { Cancellation } from './cancellation.ts';
@@ -37,7 +37,6 @@ import { areNamesKnown, RunFiles } from './run-files.ts';
 import { PATIENCE_BEFORE_READING_MS, ProgressReport } from './run-progress.ts';
 import { passGates } from './safety-gates.ts';
 import { type StreamedRun, streamRun } from './streaming/stream-run.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
 import { lateWarnings } from './warnings/late-warnings.ts';
 import { slowRunWarning } from './warnings/outcome-warnings.ts';
 

@@ -1,8 +1,8 @@
 import type { Assembly } from '../assemble.ts';
+import type { Clock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { configuredProperties } from '../publish/configured-properties.ts';
 import type { ProtocolParts } from '../publish/protocol.ts';
-import type { Clock } from '../publish/roll-forward.ts';
 import type { Workspace } from '../state/workspace.ts';
 
 export interface OpenedParts {

@@ -1,10 +1,10 @@
 import { assemble } from '../assemble.ts';
+import { SYSTEM_CLOCK } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { RunProtocol } from '../publish/protocol.ts';
 import { Workspace } from '../state/workspace.ts';
 import { protocolParts } from './protocol-parts.ts';
-import { SYSTEM_CLOCK } from './system-clock.ts';
 
 export interface RecoveryRequest {
   readonly activation: ResolvedActivation;

@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.ts';
 import type { ArrivedRows } from '../pipeline.ts';
-import type { Clock } from '../publish/roll-forward.ts';
 import type { RollingBlobSink } from '../sinks/rolling-blob-sink.ts';
 import type { Waiting } from '../sinks/sink.ts';
 

@@ -3,12 +3,13 @@
  * names, or by its parent at any moment. It says `ready` when everything is loaded, takes
  * one job, and says `done` if it lives so long.
  */
+
 import { inspect } from 'node:util';
+import { SYSTEM_CLOCK } from '../../src/clock.ts';
 import { resolveActivation } from '../../src/config/activation.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { exportRun } from '../../src/run/export-run.ts';
-import { SYSTEM_CLOCK } from '../../src/run/system-clock.ts';
 import { interceptSteps, type Moment } from './protocol-steps.ts';
 
 export interface CrashJob {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/publish/roll-forward.ts';
+import type { Clock } from '../../src/clock.ts';
 import type { Random } from './random.ts';
 
 /**

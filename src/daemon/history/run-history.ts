@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type DaemonClock, SYSTEM_CLOCK } from '../../clock.ts';
 import { historyFolder } from '../../disk/data-directory.ts';
 import { makeFolder } from '../../disk/durable-file.ts';
 import { type HistoryLimits, inOrderMade, surplusRuns } from '../../history/history-limits.ts';
@@ -8,8 +9,7 @@ import { activationsIn, findRun, keepRecord, recallRecord } from '../../history/
 import { RUN_ID } from '../../history/run-id.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
-import type { DaemonClock, WriteWatch } from '../parts.ts';
-import { SYSTEM_CLOCK } from '../system-clock.ts';
+import type { WriteWatch } from '../parts.ts';
 import { type FileMark, type HistoryEntry, HistoryIndex, type IndexContent } from './history-index.ts';
 
 export interface RunHistoryOptions {

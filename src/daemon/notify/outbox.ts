@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
-import type { DaemonClock, DocumentStore, Log } from '../parts.ts';
+import type { DocumentStore, Log } from '../parts.ts';
 import type { NotificationSink } from '../warnings/activation-warnings.ts';
 import { DeliveryError } from './delivery.ts';
 import { type Notification, notificationSchema, topicOf } from './notification.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import type { DaemonClock } from '../parts.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import { Email, type SmtpConfig } from './email.ts';
 import type { Topic } from './notification.ts';

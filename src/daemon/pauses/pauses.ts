@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import type { DaemonClock } from '../../clock.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
 import type { Pause } from '../operations.ts';
-import type { DaemonClock, DocumentStore } from '../parts.ts';
+import type { DocumentStore } from '../parts.ts';
 
 const DOCUMENT = 'pauses';
 

@@ -1,10 +1,11 @@
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
 import type { Pause } from '../operations.ts';
-import type { DaemonClock, Log } from '../parts.ts';
+import type { Log } from '../parts.ts';
 import type { Pauses } from './pauses.ts';
 
 export interface SelfPauseOptions {

@@ -2,10 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import type { DaemonClock } from '../../clock.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
 import type { RunProgress } from '../../run/export-run.ts';
-import type { DaemonClock, Log } from '../parts.ts';
+import type { Log } from '../parts.ts';
 import {
   type FromRunProcess,
   fromPlainError,

@@ -1,5 +1,5 @@
+import type { DaemonClock } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
-import type { DaemonClock } from '../parts.ts';
 import type { Job, JobResult } from './run-messages.ts';
 import type { RunProcess } from './run-process.ts';
 

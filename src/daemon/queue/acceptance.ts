@@ -1,3 +1,4 @@
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError, type SluiceErrorOptions } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
@@ -6,7 +7,6 @@ import type { RunOptions, RunRecord } from '../../history/run-record.ts';
 import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
 import type { Triggered, TriggerRequest } from '../operations.ts';
-import type { DaemonClock } from '../parts.ts';
 import type { Pauses } from '../pauses/pauses.ts';
 import { LiveRun, toAccepted } from './live-run.ts';
 import type { RequestLog } from './request-log.ts';

@@ -1,3 +1,4 @@
+import type { DaemonClock } from '../../clock.ts';
 import { runMemoryBytes } from '../../config/machine-memory.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
@@ -8,7 +9,7 @@ import type { RunProgress } from '../../run/export-run.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
-import type { DaemonClock, Log } from '../parts.ts';
+import type { Log } from '../parts.ts';
 import type { Job } from '../processes/run-messages.ts';
 import { type ProcessOutcome, RunProcess, type RunProgram } from '../processes/run-process.ts';
 import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';

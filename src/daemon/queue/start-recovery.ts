@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import type { DaemonClock } from '../../clock.ts';
 import { runsFolder } from '../../disk/data-directory.ts';
 import { SluiceError } from '../../errors.ts';
 import { blankOf, toRunError } from '../../history/new-record.ts';
@@ -7,7 +8,7 @@ import type { RunRecord } from '../../history/run-record.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
-import type { DaemonClock, Log } from '../parts.ts';
+import type { Log } from '../parts.ts';
 import type { SideJobs } from '../processes/side-jobs.ts';
 import { isDecided, unfinishedProblem } from './decided-run.ts';
 import { LiveRun, withAttempt } from './live-run.ts';

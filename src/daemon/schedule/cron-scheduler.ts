@@ -1,10 +1,11 @@
 import * as z from 'zod';
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
 import type { LeftOut } from '../operations.ts';
-import type { DaemonClock, DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
+import type { DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
 import { type DueTimes, dueTimes } from './due-times.ts';
 
 export interface CronSchedulerOptions {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import type { RunRecord } from '../../history/run-record.ts';
@@ -7,7 +8,7 @@ import { KeptDocument } from '../documents/kept-document.ts';
 import type { Notification } from '../notify/notification.ts';
 import { successNotification } from '../notify/success-notification.ts';
 import type { ActiveWarning, Pause } from '../operations.ts';
-import type { DaemonClock, DocumentStore, Log, Warnings } from '../parts.ts';
+import type { DocumentStore, Log, Warnings } from '../parts.ts';
 import { type Verdict, WARNING_RULES, type WarningRule } from './warning-rules.ts';
 
 export interface NotificationCounts {

@@ -1,8 +1,9 @@
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type { SmtpConfig } from '../notify/email.ts';
 import { type DeliveryOutcome, Outbox } from '../notify/outbox.ts';
 import { targetsOf } from '../notify/targets.ts';
-import type { DaemonClock, DocumentStore, Log } from '../parts.ts';
+import type { DocumentStore, Log } from '../parts.ts';
 import { ActivationWarnings } from './activation-warnings.ts';
 
 export interface CreateWarningsOptions {

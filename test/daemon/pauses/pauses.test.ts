@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
+import { SYSTEM_CLOCK } from '../../../src/clock.ts';
 import { DocumentFolder } from '../../../src/daemon/documents/document-folder.ts';
 import { Pauses } from '../../../src/daemon/pauses/pauses.ts';
-import { SYSTEM_CLOCK } from '../../../src/daemon/system-clock.ts';
 import { ended, make, request, SLOW, untilState, withWorld } from '../support/daemon-world.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 

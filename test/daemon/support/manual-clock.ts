@@ -1,4 +1,4 @@
-import type { DaemonClock } from '../../../src/daemon/parts.ts';
+import type { DaemonClock } from '../../../src/clock.ts';
 
 interface Timer {
   readonly at: number;
