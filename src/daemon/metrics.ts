@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { ERROR_CATEGORIES, type ErrorCategory } from '../errors.ts';
 import type { RunRecord } from '../history/run-record.ts';
-import { ENDED_STATES } from '../history/run-state.ts';
+import { ENDED_STATES, isSuccess } from '../history/run-state.ts';
 import type { DeliveryOutcome } from './notify/outbox.ts';
 import type { ActivationStatus, Health } from './operations.ts';
 
@@ -178,7 +178,8 @@ export class Metrics {
     this.#counter('sluice_run_retries_total').inc({ activation, category });
   }
 
-  runEnded({ activation, state, startedAt, endedAt, counts }: RunRecord): void {
+  runEnded(record: RunRecord): void {
+    const { activation, state, startedAt, endedAt, counts } = record;
     if (!this.#activations.has(activation)) return;
     this.#counter('sluice_runs_total').inc({ activation, state });
     this.#counter('sluice_run_attempts_total').inc({ activation });
@@ -186,7 +187,7 @@ export class Metrics {
       const seconds = (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
       this.#duration.observe({ activation }, Math.max(seconds, 0));
     }
-    if (state !== 'succeeded' && state !== 'recovered') return;
+    if (!isSuccess(record)) return;
     this.#counter('sluice_rows_read_total').inc({ activation }, counts.read);
     this.#counter('sluice_rows_written_total').inc({ activation }, counts.written);
     this.#counter('sluice_rows_skipped_total').inc({ activation }, counts.skipped);

@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import { findRun } from '../history/record-files.ts';
 import type { RunFile, RunRecord } from '../history/run-record.ts';
+import { isSuccess } from '../history/run-state.ts';
 import { type Manifest, manifestNames, parseManifest } from '../publish/manifest.ts';
 import type { BlobReader, BlobStore } from '../sinks/sink.ts';
 import type { Finding } from './finding.ts';
@@ -131,7 +132,7 @@ async function verifyWithoutManifest({
   readonly signal: AbortSignal;
   readonly onFile: VerifyRequest['onFile'] | undefined;
 }): Promise<Verification> {
-  if (record !== undefined && record.state !== 'succeeded' && record.state !== 'recovered') {
+  if (record !== undefined && !isSuccess(record)) {
     throw new SluiceError(
       'USAGE',
       `run ${run} of ${activation.name} is ${record.state}: it published nothing`,
