@@ -138,12 +138,21 @@ export class Oracle {
     this.#runs.get(run)!.decided = true;
   }
 
-  /** The decision of a run is about to be removed. */
-  removed(run: string, isRemembered: boolean): void {
+  /**
+   * The decision of a run is about to be removed, by a process that was shown these
+   * ETags.
+   */
+  removed(run: string, isRemembered: boolean, seen: ReadonlySet<string>): void {
     const facts = this.#runs.get(run)!;
     facts.removedStep ??= this.#world.step;
     this.#publishNothing(facts);
-    if (this.#mayBeDropped(facts)) return;
+    if (this.#mayBeDropped(facts)) {
+      const { chain } = facts;
+      const latest = this.#container!.blobs.get(chain.subject.latest);
+      // It arrived after the process had looked for it.
+      if (chain.last === facts && latest && !seen.has(latest.etag)) chain.cameBack = true;
+      return;
+    }
     if (!facts.published && facts.refused) this.#checkNothingVisible(facts);
     else if (!facts.published) this.violate(`${run} was decided, and is dropped`);
     else if (!isRemembered) this.violate(`${run} is published, and its record is not kept`);

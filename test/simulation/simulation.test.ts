@@ -56,6 +56,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['recovery left a decision behind, to be taken up again after the next run', [1228, 3801, 3914]],
   ['recovery withdrew the files of a run that the baseline had', [571, 1211, 2045]],
   ['the oracle took a file that nobody may delete for one that was forgotten', [58833]],
+  ['the oracle knew of no late latest.json between a look and a withdrawal', [91022]],
 ];
 
 for (const [defect, seeds] of REGRESSIONS) {

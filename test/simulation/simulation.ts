@@ -241,7 +241,7 @@ class Simulation {
       process,
       faults: troubles.disk,
       onDecided: decidedRun => this.#oracle.decided(decidedRun),
-      onRemoved: removedRun => this.#oracle.removed(removedRun, disk.history.has(removedRun)),
+      onRemoved: removedRun => this.#oracle.removed(removedRun, disk.history.has(removedRun), seen),
       onNoted: notedRun => this.#oracle.noted(notedRun),
     });
     const baseline = new VirtualBaseline({ disk, process, faults: troubles.disk });
