@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
-import type { DaemonClock, DocumentStore, FollowTarget, Log, Success } from '../parts.ts';
+import type { DocumentStore, FollowTarget, Log, Success } from '../parts.ts';
 
 export interface FollowUpsOptions {
   readonly target: FollowTarget;
