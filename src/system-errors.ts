@@ -113,6 +113,13 @@ export function unexpectedError(
   const reason = reasonOf(cause);
   const limit = limitOf(cause);
   if (limit) return new SluiceError(limit, `the process met a limit: ${reason}`, told);
+  if ((cause as NodeJS.ErrnoException | undefined)?.syscall === 'uv_cwd') {
+    const hint = 'run it in a folder that is there';
+    return new SluiceError('CONFIG_NOT_FOUND', 'the folder that the command runs in was deleted', {
+      ...told,
+      hint,
+    });
+  }
   const errno = errnoOf(cause) ?? '';
   const path = pathOf(cause);
   if (PASSING.has(errno) || (REFUSED.has(errno) && path !== undefined))

@@ -165,3 +165,13 @@ test('hints of what the system refused name the place that is in the way', async
     /longer than the file system takes/,
   );
 });
+
+test('a folder that was deleted under the command is no defect', () => {
+  const cause = Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), {
+    code: 'ENOENT',
+    syscall: 'uv_cwd',
+  });
+  const error = unexpectedError(cause);
+  assert.equal(error.code, 'CONFIG_NOT_FOUND');
+  assert.match(error.message, /the folder .* was deleted/);
+});

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import { HASH_WORDS } from '../../src/baseline/key-table.ts';
-import { HASH_FUNCTION } from '../../src/baseline/row-hashing.ts';
+import { HASH_FUNCTION, newRowHashing } from '../../src/baseline/row-hashing.ts';
 import { Change, type RowBatch } from '../../src/row-batch.ts';
 import { RowHasher } from '../../src/transforms/row-hasher.ts';
 import { type Row, toBatch } from '../support/row-batches.ts';
@@ -150,3 +150,11 @@ for (const keyFields of [[0], [1, 0]]) {
     check(rows, keyFields, new RowHasher(HASHING, keyFields, 95_000));
   });
 }
+
+test('every baseline has a secret of its own, which nobody can guess', () => {
+  const secrets = Array.from({ length: 50 }, () => newRowHashing().secret);
+  assert.equal(new Set(secrets).size, 50);
+  for (const secret of secrets) assert.match(secret, /^[0-9a-f]{32}$/);
+  // Each place of them takes more than one value.
+  for (let place = 0; place < 32; place++) assert.ok(new Set(secrets.map(secret => secret[place])).size > 1);
+});
