@@ -44,9 +44,17 @@ const extension = z
 
 const arrays = z.enum(['postgres', 'json']).exactOptional();
 
-/** @param what the values are, and what becomes of them without the option */
+/**
+ * YAML reads `null` without quotes as no value: it is meant as the word.
+ * @param what the values are, and what becomes of them without the option
+ */
 const onUnrepresentable = (what: string) =>
-  z.enum(['fail', 'null', 'replace']).exactOptional().describe(what);
+  z
+    .union([z.enum(['fail', 'null', 'replace']), z.null().transform(() => 'null' as const)], {
+      error: 'one of fail, null, replace',
+    })
+    .exactOptional()
+    .describe(what);
 
 const oneCharacter = z.string().refine(value => [...value].length === 1 && !/[\r\n]/.test(value), {
   error: 'exactly one character, no line break',

@@ -53,3 +53,18 @@ test('names that differ in the extension alone do not meet, and equal ones do', 
     /same blob/,
   );
 });
+
+test('null is a word of onUnrepresentable, with quotes or without', () => {
+  for (const type of ['csv', 'json', 'xml', 'parquet']) {
+    for (const written of ['null', '"null"', 'replace', 'fail']) {
+      const text = yaml({ format: undefined }).replace(
+        '"fileName"',
+        `"format": { "type": "${type}", "onUnrepresentable": ${written} }, "fileName"`,
+      );
+      const { format } = parse(text).config.activations['export']!;
+      assert.equal(format.onUnrepresentable, written.replaceAll('"', ''));
+    }
+  }
+  const [found = ''] = problems(yaml({ format: { type: 'csv', onUnrepresentable: 'skip' } }));
+  assert.match(found, /onUnrepresentable is "skip"; expected one of fail, null, replace/);
+});
