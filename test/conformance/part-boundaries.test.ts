@@ -82,7 +82,7 @@ describe('parts', () => {
   });
 
   for (const [settings, engine] of everyNth(
-    5,
+    7,
     CASES.flatMap(settings => (['fast', 'library'] as const).map(engine => [settings, engine] as const)),
   )) {
     const shown = Object.values({ ...settings, engine }).join(' ');
