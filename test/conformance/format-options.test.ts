@@ -326,7 +326,7 @@ describe('options', () => {
       ]);
       const read = await ask(
         native.bytes,
-        file => `select typeof(u), typeof(t), typeof(local), typeof(at) from ${file}`,
+        file => `select typeof(u), typeof(t), typeof(local), typeof("at") from ${file}`,
       );
       assert.deepEqual(read, [['UUID', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE']]);
     }
