@@ -135,7 +135,10 @@ export class Oracle {
   }
 
   decided(run: string): void {
-    this.#runs.get(run)!.decided = true;
+    const facts = this.#runs.get(run)!;
+    facts.decided = true;
+    // A power cut has brought a decision back whose removal was not durable.
+    facts.removedStep = undefined;
   }
 
   /**
