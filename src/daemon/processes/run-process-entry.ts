@@ -90,24 +90,29 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
 /** Tells the progress as often as it is worth it, and only where it has changed. */
 class ProgressTeller {
   #timer: NodeJS.Timeout | undefined;
+  #look: (() => RunProgress) | undefined;
   #told = '';
 
   watch(look: () => RunProgress): void {
-    const say = (): void => {
-      const progress = look();
-      const text = JSON.stringify(progress);
-      if (text === this.#told) return;
-      this.#told = text;
-      tell({ what: 'progress', progress });
-    };
-    this.end();
-    this.#timer = setInterval(say, PROGRESS_EVERY_MS);
+    clearInterval(this.#timer);
+    this.#look = look;
+    this.#timer = setInterval(() => this.#say(), PROGRESS_EVERY_MS);
     this.#timer.unref();
-    say();
+    this.#say();
   }
 
+  /** Where it got to is told as well: that a run waits is not the last that is heard. */
   end(): void {
     clearInterval(this.#timer);
+    this.#say();
+  }
+
+  #say(): void {
+    const progress = this.#look?.();
+    const text = JSON.stringify(progress);
+    if (progress === undefined || text === this.#told) return;
+    this.#told = text;
+    tell({ what: 'progress', progress });
   }
 }
 
