@@ -42,7 +42,7 @@ import { findStaleParts } from './stale-parts.ts';
 export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;
   readonly history: KeptRecords;
-  /** Account and container; a decision is only ever finished where it was made for. */
+  /** Where files go; a decision is only ever finished where it was made for. */
   readonly target: string;
 }
 

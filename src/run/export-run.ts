@@ -223,7 +223,7 @@ class ExportRun {
       workspace,
       latest,
       signal: this.#cancellation.signal,
-      now: this.#clock.now(),
+      serviceTime: assembly.store.serviceTime(this.#clock.now()),
     });
   }
 

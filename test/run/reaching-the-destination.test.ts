@@ -188,6 +188,9 @@ test('the clock of the service says when a SAS token expires', () =>
       );
       const { checks } = await validateActivation({ activation, offline: false, signal });
       assert.equal(checks.find(({ check }) => check === 'sas')?.outcome, outcome);
+      const { record } = await exporter.run({ ...activation, fileName: `ahead${ahead}` });
+      const isWarned = record.warnings.some(({ code }) => code === 'SAS_EXPIRES');
+      assert.equal(isWarned, outcome === 'warned');
     }
   }));
 

@@ -29,7 +29,8 @@ export interface PlanRunOptions {
   readonly workspace: Pick<Workspace, 'baseline' | 'wasReset'>;
   readonly latest: LatestManifest;
   readonly signal: AbortSignal;
-  readonly now: Date;
+  /** By the clock of the destination: credentials expire by it. */
+  readonly serviceTime: Date;
 }
 
 /**
@@ -48,7 +49,7 @@ export interface PlannedExport {
 
 /** Opens the source, maps its columns and decides what the run is taken against. */
 export async function planRun(options: PlanRunOptions): Promise<PlannedExport | Held> {
-  const { activation, record, fullAsked, source, store, workspace, latest, signal, now } = options;
+  const { activation, record, fullAsked, source, store, workspace, latest, signal, serviceTime } = options;
   const { baseline, wasReset } = workspace;
   const local = baseline.state;
   const description = await closingOnAbort(source, signal, () => source.describe());
@@ -79,7 +80,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
   const { snapshotTime } = description;
   const detection = await planDetection({ activation, source, mapping, plan, local, snapshotTime });
   const files = new RunFiles(activation, record, fileKind(plan.full));
-  const expires = sasExpiresWarning(activation, now);
+  const expires = sasExpiresWarning(activation, serviceTime);
   return {
     mapping,
     files,
