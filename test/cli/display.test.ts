@@ -9,6 +9,7 @@ import { Terminal, type TerminalStream } from '../../src/cli/terminal/terminal.t
 import { shortTypeName } from '../../src/cli/terminal/type-name.ts';
 import { Redactor } from '../../src/config/secrets.ts';
 import { SluiceError } from '../../src/errors.ts';
+import type { RunProgress } from '../../src/run/export-run.ts';
 
 class Screen implements TerminalStream {
   text = '';
@@ -57,7 +58,7 @@ test('the progress line cuts the name where room is short, and never a number', 
   const connecting = { ...READING, phase: 'connecting', connectingTo: 'destination' } as const;
   assert.equal(
     liveLine('abc', { ...connecting, waiting: 'it does not answer' }, { ...pace, columns: 60 }),
-    '1:02:03  abc: connecting to the destination  it does not an…',
+    '1:02:03  abc: connecting to the destination',
   );
 });
 
@@ -122,6 +123,23 @@ test('on a terminal the progress is one line that is erased, also while somethin
   assert.ok(err.text.includes(`${erase}a warning\n0:01  customers: reading`));
   assert.ok(err.text.endsWith(erase));
   assert.ok(!err.text.includes('written'), 'the line is no wider than the terminal');
+});
+
+test('what does not answer is said once for each wait, whole, above the live line', t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const err = new Screen(true, 60);
+  const waiting = 'the storage account does not answer (ECONNREFUSED); trying again until 10:00:30 UTC';
+  let progress: RunProgress = { ...READING, phase: 'connecting', connectingTo: 'destination', waiting };
+  const display = displayProgress({ activation: 'a', terminal: new Terminal(new Screen(true), err) });
+  display.observe(() => progress);
+  t.mock.timers.tick(1000);
+  progress = READING;
+  t.mock.timers.tick(1000);
+  progress = { ...READING, waiting };
+  t.mock.timers.tick(1000);
+  display.stop();
+  const said = err.text.replace(/\s+/g, ' ').split(`a: ${waiting}`);
+  assert.equal(said.length, 3, err.text);
 });
 
 test('elsewhere the progress is a line at each change of phase and every ten seconds', t => {

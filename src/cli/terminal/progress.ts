@@ -32,8 +32,8 @@ const NOTHING_YET: RunProgress = {
 };
 
 /**
- * A live line on a terminal; elsewhere a line at each change of phase and every ten
- * seconds.
+ * A live line on a terminal, and a line of its own for what does not answer; elsewhere a
+ * line at each change of phase and every ten seconds.
  */
 export function displayProgress(options: ProgressOptions): ProgressDisplay {
   const { activation, terminal, now = () => performance.now() } = options;
@@ -52,12 +52,15 @@ export function displayProgress(options: ProgressOptions): ProgressDisplay {
     const first = looks[0]!;
     const rowsPerSecond = at > first.at ? (1000 * (progress.rowsRead - first.rows)) / (at - first.at) : 0;
     const pace = { elapsedMs: at - started, rowsPerSecond };
+    const isNewWait = waiting === undefined && progress.waiting !== undefined;
+    waiting = progress.waiting;
     if (terminal.isLive) {
+      // The live line may have no room for it.
+      if (isNewWait) terminal.note(`${activation}: ${waiting}`);
       terminal.status(liveLine(activation, progress, { ...pace, columns: terminal.columns - 1 }));
       return;
     }
-    const isNews = progress.phase !== phase || (waiting === undefined && progress.waiting !== undefined);
-    waiting = progress.waiting;
+    const isNews = progress.phase !== phase || isNewWait;
     if (!isNews && at < lineDue) return;
     phase = progress.phase;
     lineDue = at + LINE_EVERY_MS;
@@ -122,8 +125,9 @@ export function liveLine(
   const elapsed = clock(pace.elapsedMs);
   if (phase === 'connecting') {
     const side = connectingTo === undefined ? '' : ` to the ${connectingTo}`;
-    const behind = waiting === undefined ? '' : `  ${waiting}`;
-    return cutToWidth(`${elapsed}  ${activation}: ${phase}${side}${behind}`, columns);
+    const line = cutToWidth(`${elapsed}  ${activation}: ${phase}${side}`, columns);
+    const isRoom = waiting !== undefined && line.length + 2 + waiting.length <= columns;
+    return isRoom ? `${line}  ${waiting}` : line;
   }
   const needed = [
     `${formatCount(rowsRead)} rows`,
