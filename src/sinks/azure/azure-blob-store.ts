@@ -61,7 +61,7 @@ export interface AzureBlobStoreOptions extends AzureAddress {
   readonly retryBudgetMs?: number | undefined;
   /** Told each time that the service is asked again after it failed. */
   readonly onRetry?: ((waiting: Waiting) => void) | undefined;
-  /** Told when such a request has been answered for good, or is given up. */
+  /** Told when such a request has been answered for good; not where it is given up. */
   readonly onRetried?: (() => void) | undefined;
   /** Told each time the service asks for less. */
   readonly onThrottled?: ((throttling: Throttling) => void) | undefined;
@@ -413,14 +413,14 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
         },
       });
       this.#reached = true;
+      if (isRetried) this.#options.onRetried?.();
       return result;
     } catch (error) {
       if (signals.some(({ aborted }) => aborted)) {
         throw new SluiceError('CANCELLED', `${doing}: cancelled`, { stage: 'destination' });
       }
+      if (isRetried && !this.#judge(error, request).retryable) this.#options.onRetried?.();
       throw error;
-    } finally {
-      if (isRetried) this.#options.onRetried?.();
     }
   }
 

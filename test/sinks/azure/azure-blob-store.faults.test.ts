@@ -291,6 +291,21 @@ test('does not wait for a host that was never known', async () => {
   await assert.rejects(store.checkAccess(), { code: 'DESTINATION_CONNECT_FAILED' });
 });
 
+test('tells that the service answers again where it does, and not where it is given up', async () => {
+  const told: string[] = [];
+  const telling = { onRetry: () => told.push('waits'), onRetried: () => told.push('answers') };
+  const name = newName();
+  let failures = 1;
+  const { store } = setup(telling);
+  proxy.setHook(({ blob }) => (blob === name && failures-- > 0 ? azureError(503, 'ServerBusy') : undefined));
+  await store.stageBlock(name, ID, Buffer.from('x'));
+  assert.deepEqual(told.splice(0), ['waits', 'answers']);
+  proxy.setHook(() => azureError(503, 'ServerBusy', { 'retry-after': '4' }));
+  const { store: impatient } = setup({ ...telling, retryBudgetMs: 10_000 });
+  await assert.rejects(impatient.stageBlock(name, ID, Buffer.from('x')), { code: 'DESTINATION_THROTTLED' });
+  assert.ok(!told.includes('answers'), told.join());
+});
+
 test('shows the SAS in no error and no outcome, whatever goes wrong', async () => {
   const signature = new URLSearchParams(sasToken).get('sig')!;
   const echo = (request: BlobRequest) => ({
