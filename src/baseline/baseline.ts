@@ -29,7 +29,7 @@ import {
   sumOf,
 } from './key-table.ts';
 import type { HashedState } from './row-hashing.ts';
-import { parseStateRecord } from './state-record.ts';
+import { parseStateRecord, stateRecordBytes } from './state-record.ts';
 
 /** What the baseline is, in one record that is written last. */
 export interface BaselineState extends HashedState {
@@ -432,7 +432,7 @@ export class Baseline {
       // A synchronous put covers only the current log file; compacting an empty range
       // first flushes what went before.
       await (this.#pages as unknown as CompactableStore).compactRange(STATE_KEY, STATE_KEY);
-      await this.#pages.put(STATE_KEY, Buffer.from(JSON.stringify(state)), { sync: true });
+      await this.#pages.put(STATE_KEY, stateRecordBytes(state), { sync: true });
       // LevelDB syncs its files, and the name of the first of them only by chance.
       await syncFolder(this.#pages.location);
     });

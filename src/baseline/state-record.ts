@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import * as z from 'zod';
 
 const natural = z.int().nonnegative();
@@ -45,10 +46,22 @@ const stateRecord = z.looseObject({
   distrusted: z.string().exactOptional(),
 });
 
-/** `undefined` where the bytes are not such a record. */
+/**
+ * With its checksum: a wrong byte in the secret would change every hash without a word.
+ */
+export function stateRecordBytes(record: object): Buffer {
+  return Buffer.from(JSON.stringify({ ...record, crc: crc32(JSON.stringify(record)) }));
+}
+
+/**
+ * `undefined` where the bytes are not such a record, or not as they were written. Older
+ * versions wrote no checksum.
+ */
 export function parseStateRecord(bytes: Buffer): z.output<typeof stateRecord> | undefined {
   try {
-    return stateRecord.safeParse(JSON.parse(bytes.toString('utf8'))).data;
+    const { crc, ...record } = JSON.parse(bytes.toString('utf8'));
+    if (crc !== undefined && crc !== crc32(JSON.stringify(record))) return undefined;
+    return stateRecord.safeParse(record).data;
   } catch {
     return undefined;
   }

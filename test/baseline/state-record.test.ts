@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Level } from 'level';
 import { Baseline } from '../../src/baseline/baseline.ts';
+import { stateRecordBytes } from '../../src/baseline/state-record.ts';
 import { SluiceError } from '../../src/errors.ts';
 
 const RECORD = {
@@ -68,4 +69,11 @@ test('a damaged record of a baseline is called damaged, with a way on', async ()
       return true;
     });
   }
+});
+
+test('a record with a checksum is read as it was written, or not at all', async () => {
+  const text = stateRecordBytes(RECORD).toString();
+  assert.deepEqual(await opened(text), RECORD);
+  const damaged = text.replace('0123456789abcdef', '0123456789abcdee');
+  await assert.rejects(opened(damaged), { code: 'STATE_DAMAGED' });
 });

@@ -83,7 +83,14 @@ const missing = ({ warnings }: RunRecord): string[] =>
 /** As an older version left its baseline: nothing in it is about parts. */
 async function forgetParts({ dataDirectory, name }: ResolvedActivation): Promise<void> {
   const pages = new Level<string, string>(join(dataDirectory, 'activations', name, 'baseline'));
-  const { appended, ...state } = JSON.parse((await pages.get('m'))!) as { appended?: unknown };
+  const {
+    appended,
+    crc: _,
+    ...state
+  } = JSON.parse((await pages.get('m'))!) as {
+    appended?: unknown;
+    crc?: number;
+  };
   assert.ok(appended);
   await pages.put('m', JSON.stringify(state), { sync: true });
   await pages.close();
