@@ -1,6 +1,6 @@
 import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './config/activation.ts';
 import { placeOf } from './config/destinations/destinations.ts';
-import { withConversions } from './encoders/conversions/converting-encoder.ts';
+import { asksForConversions } from './encoders/conversions/conversion-options.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { ReadFile } from './encoders/reading/file-reader.ts';
 import {
@@ -57,14 +57,14 @@ export async function loadEncoder({
 }: ResolvedActivation): Promise<(columns: readonly Column[]) => Encoder> {
   const part = FORMATS[format.type] as FormatPart<typeof format>;
   const create = await part[format.engine]();
-  if (format.type === 'parquet') {
-    const holdingOf = await part.holding?.(format);
-    if (holdingOf === undefined) return columns => create(columns, format);
-    return columns => withConversions(columns, format, made => create(made, format), holdingOf);
-  }
+  const plain = (columns: readonly Column[]): Encoder => create(columns, format);
+  if (!asksForConversions(format)) return plain;
+  const holdingOf = await part.holding?.(format);
+  if (format.type === 'parquet' && holdingOf === undefined) return plain;
+  const { withConversions } = await import('./encoders/conversions/converting-encoder.ts');
   // The mark that tells it from other encodings is a part of it.
   const written = format.type === 'csv' && format.encoding === 'utf-16le' ? { ...format, bom: true } : format;
-  return columns => withConversions(columns, written, made => create(made, written));
+  return columns => withConversions(columns, written, made => create(made, written), holdingOf);
 }
 
 /** What reads files of a format back, apart from what writes them. */

@@ -17,3 +17,17 @@ export interface ConversionOptions {
   readonly encoding?: CharacterEncoding;
   readonly onUnrepresentable?: Otherwise;
 }
+
+const OPTIONS = [
+  'lineBreaks',
+  'decimalSeparator',
+  'binary',
+  'arrays',
+  'encoding',
+  'onUnrepresentable',
+] as const satisfies readonly (keyof ConversionOptions)[];
+
+/** Whether there is an option for which values may have to be converted. */
+export function asksForConversions(options: ConversionOptions): boolean {
+  return OPTIONS.some(option => options[option] !== undefined);
+}

@@ -13,7 +13,7 @@ const GROWTH = 2;
 
 /**
  * Writes what an encoder writes in UTF-8 in another encoding, which holds every value:
- * see `holdingOf`.
+ * see `textHolding`.
  */
 export class TranscodingEncoder implements Encoder {
   readonly beginBytes: number;
@@ -23,7 +23,7 @@ export class TranscodingEncoder implements Encoder {
   readonly #head: Buffer;
   readonly #scratch = Buffer.allocUnsafe(CHUNK_BYTES);
 
-  /** @throws SluiceError VALUE_NOT_EXPRESSIBLE where the encoding does not have the name of a column */
+  /** Fails with VALUE_NOT_EXPRESSIBLE where the encoding cannot hold a column's name. */
   constructor(encoder: Encoder, columns: readonly Column[], encoding: CharacterEncoding) {
     this.#encoder = encoder;
     this.#set = characterSetOf(encoding);

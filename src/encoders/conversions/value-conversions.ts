@@ -1,5 +1,6 @@
 import type { Column } from '../../row-batch.ts';
 import { ArrayJson } from '../array-json.ts';
+import { DECIMAL_KINDS } from '../csv/csv-options.ts';
 import type { ConversionOptions, Otherwise } from './conversion-options.ts';
 import type { Holding, HoldingOf } from './holding.ts';
 
@@ -28,7 +29,6 @@ const POINT = 0x2e;
 /** `\x`, which PostgreSQL writes before the digits of a `bytea`. */
 const PREFIX_BYTES = 2;
 
-const DECIMAL_KINDS: ReadonlySet<string> = new Set(['numeric', 'float32', 'float64']);
 /** Those whose values may hold line breaks. */
 const TEXT_KINDS: ReadonlySet<string> = new Set(['text', 'json']);
 

@@ -22,6 +22,9 @@ export interface CsvOptions {
   readonly decimalSeparator?: '.' | ',';
 }
 
+/** Kinds of columns whose values may have a decimal separator. */
+export const DECIMAL_KINDS: ReadonlySet<string> = new Set(['numeric', 'float32', 'float64']);
+
 /** The bound that holds for every value under the options. */
 export function csvRowBound(columns: readonly Column[], options: CsvOptions): RowBound {
   const bytes = (text: string): number => Buffer.byteLength(text);

@@ -3,12 +3,11 @@ import type { OutputBuffer } from '../encoder.ts';
 import { writeIso8601 } from '../text/iso8601.ts';
 import { RowEncoder } from '../text/row-encoder.ts';
 import { type FieldForm, type RowForm, Way } from '../text/row-form.ts';
-import { type CsvOptions, csvValuesBound, mayBeFormula } from './csv-options.ts';
+import { type CsvOptions, csvValuesBound, DECIMAL_KINDS, mayBeFormula } from './csv-options.ts';
 import { CsvQuoting, startsWithAt } from './csv-quoting.ts';
 
 export type { CsvOptions } from './csv-options.ts';
 
-const DECIMAL_KINDS = new Set(['float32', 'float64', 'numeric']);
 const NUMERIC_KINDS = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 'numeric']);
 /**
  * Every byte that a value of the kind can hold, as PostgreSQL writes it, and after
