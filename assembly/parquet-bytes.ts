@@ -1,4 +1,4 @@
-import { ParquetColumn, setRefusedRow } from './parquet-column';
+import { ParquetColumn } from './parquet-column';
 import { isUtf8 } from './text';
 
 const BACKSLASH_X: u32 = 0x785c;
@@ -24,10 +24,7 @@ export function fillText(column: ParquetColumn, starts: usize, lengths: usize, c
         beyond |= <u32>i8x16.bitmask(bytes);
       }
     }
-    if (beyond && !isUtf8(start, start + length)) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (beyond && !isUtf8(start, start + length)) return false;
     column.takeBytes(at, length);
   }
   return true;
@@ -40,17 +37,11 @@ export function fillBytes(column: ParquetColumn, starts: usize, lengths: usize, 
     if (length < 0) continue;
     const start = <usize>load<u32>(starts + (<usize>row << 2));
     const at = column.at + 4;
-    if (length < 2 || length & 1 || <u32>load<u16>(start) != BACKSLASH_X) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (length < 2 || length & 1 || <u32>load<u16>(start) != BACKSLASH_X) return false;
     const size = (length - 2) >> 1;
     for (let i = 0; i < size; i += 8) {
       const digits = min(2 * (size - i), 16);
-      if (!decodeHex(start + 2 + 2 * i, digits, at + i)) {
-        setRefusedRow(row);
-        return false;
-      }
+      if (!decodeHex(start + 2 + 2 * i, digits, at + i)) return false;
     }
     column.takeBytes(at, size);
   }
@@ -80,10 +71,7 @@ export function fillUuid(column: ParquetColumn, starts: usize, lengths: usize, c
     const length = load<i32>(lengths + (<usize>row << 2));
     if (length < 0) continue;
     const start = <usize>load<u32>(starts + (<usize>row << 2));
-    if (!writeUuid(start, start + length, at)) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (!writeUuid(start, start + length, at)) return false;
     column.boundBytes(at, UUID_BYTES);
     at += UUID_BYTES;
   }

@@ -26,13 +26,6 @@ export const PAGE_ROWS: u32 = 65_536;
 /** Bytes of a least or greatest value that are kept. */
 const BOUND_BYTES: u32 = 64;
 
-/** The row of the value that a column could not hold. */
-export let refusedRow: u32 = 0;
-
-export function setRefusedRow(row: u32): void {
-  refusedRow = row;
-}
-
 // @ts-ignore: decorator
 @unmanaged
 export class ParquetColumn {

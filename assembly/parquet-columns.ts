@@ -5,7 +5,7 @@
  * read behind a value, and up to 32 bytes behind a position are written.
  */
 import { fillBytes, fillText, fillUuid } from './parquet-bytes';
-import { Kind, PAGE_ROWS, ParquetColumn, refusedRow, setRefusedRow } from './parquet-column';
+import { Kind, PAGE_ROWS, ParquetColumn } from './parquet-column';
 import { fillDates, fillTimes, fillTimestamps } from './parquet-instants';
 import { fillBooleans, fillDecimals, fillFloats, fillIntegers } from './parquet-numbers';
 import { sampleFields } from './parquet-samples';
@@ -17,7 +17,7 @@ namespace Stop {
   export const DONE: u32 = 0;
   /** The page of the column has to be taken away first. */
   export const PAGE_FULL: u32 = 1;
-  /** The column cannot hold the value of `refusedRow`. */
+  /** The column cannot hold one of the values. */
   export const REFUSED: u32 = 2;
 }
 
@@ -25,11 +25,6 @@ let stopped: u32 = Stop.DONE;
 
 export function stop(): u32 {
   return stopped;
-}
-
-/** Counted from the first row that was located. */
-export function refused(): u32 {
-  return refusedRow;
 }
 
 export function heapBase(): usize {
@@ -145,10 +140,7 @@ function fillArrays(column: ParquetColumn, index: u32, starts: usize, lengths: u
     const start = <usize>load<u32>(starts + (<usize>row << 2));
     const at = column.at + 4;
     const end = writeArray(index, start, start + length, at);
-    if (end == 0) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (end == 0) return false;
     column.takeBytes(at, <u32>(end - at));
   }
   return true;

@@ -1,5 +1,5 @@
 import { numberOf, NOT_DIGITS } from './parquet-digits';
-import { Kind, ParquetColumn, setRefusedRow } from './parquet-column';
+import { Kind, ParquetColumn } from './parquet-column';
 
 const MINUS: u32 = 0x2d;
 const POINT: u32 = 0x2e;
@@ -123,10 +123,7 @@ export function fillDates(column: ParquetColumn, starts: usize, lengths: usize, 
     const isBc = isBeforeChrist(start, end);
     if (isBc) end -= 3;
     const value = daysAt(start, end, isBc);
-    if (value != <i64>(<i32>value) || next != end) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (value != <i64>(<i32>value) || next != end) return false;
     store<i32>(at, <i32>value);
     at += 4;
     least = min(least, value);
@@ -148,10 +145,7 @@ export function fillTimes(column: ParquetColumn, starts: usize, lengths: usize, 
     const end = start + length;
     const time = secondsAt(start, end);
     // Times end before 24:00:00, which readers would show as midnight.
-    if (time == NONE || time >= SECONDS_A_DAY || next != end) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (time == NONE || time >= SECONDS_A_DAY || next != end) return false;
     const value = time * MICROSECONDS + fraction;
     store<i64>(at, value);
     at += 8;
@@ -174,10 +168,7 @@ export function fillTimestamps(column: ParquetColumn, starts: usize, lengths: us
     if (length < 0) continue;
     const start = <usize>load<u32>(starts + (<usize>row << 2));
     const value = timestampOf(start, start + length, hasZone);
-    if (value == NONE) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (value == NONE) return false;
     store<i64>(at, value);
     at += 8;
     least = min(least, value);

@@ -1,5 +1,5 @@
 import { isOther, manyDigits, NOT_DIGITS } from './parquet-digits';
-import { Kind, ParquetColumn, setRefusedRow } from './parquet-column';
+import { Kind, ParquetColumn } from './parquet-column';
 
 const MINUS: u32 = 0x2d;
 const PLUS: u32 = 0x2b;
@@ -48,10 +48,7 @@ export function fillBooleans(column: ParquetColumn, starts: usize, lengths: usiz
     if (length < 0) continue;
     const byte = <u32>load<u8>(<usize>load<u32>(starts + (<usize>row << 2)));
     const bit = <u32>(byte == LOWER_T);
-    if (length != 1 || (!bit && byte != LOWER_F)) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (length != 1 || (!bit && byte != LOWER_F)) return false;
     least &= bit;
     most |= bit;
     bits |= bit << filled;
@@ -86,17 +83,11 @@ export function fillIntegers(column: ParquetColumn, starts: usize, lengths: usiz
     if (digits - 1 < WORD_DIGITS) {
       const magnitude = <i64>manyDigits(p, digits);
       value = isNegative ? -magnitude : magnitude;
-      if (isOther || (bits < 64 && (value >> (bits - 1)) != value >> 63) || (bits < 64 && digits > 10)) {
-        setRefusedRow(row);
-        return false;
-      }
+      if (isOther || (bits < 64 && (value >> (bits - 1)) != value >> 63) || (bits < 64 && digits > 10)) return false;
     } else {
       // 19 digits: up to 9,999,999,999,999,999,999, which fits without a sign.
       const magnitude = digits == 19 && bits == 64 ? manyDigits(p, digits) : 0;
-      if (digits != 19 || bits < 64 || isOther || magnitude > (1 << 63) - <u64>!isNegative) {
-        setRefusedRow(row);
-        return false;
-      }
+      if (digits != 19 || bits < 64 || isOther || magnitude > (1 << 63) - <u64>!isNegative) return false;
       value = isNegative ? <i64>(0 - magnitude) : <i64>magnitude;
     }
     if (width == 8) store<u64>(at, <u64>value);
@@ -189,10 +180,7 @@ export function fillFloats(column: ParquetColumn, starts: usize, lengths: usize,
     const end = start + length;
     let value = toDouble(start, end);
     if (isNaN(value)) {
-      if (!isNaNText) {
-        setRefusedRow(row);
-        return false;
-      }
+      if (!isNaNText) return false;
       column.hasNaN = 1;
     }
     if (isDouble) {
@@ -242,10 +230,7 @@ export function fillDecimals(column: ParquetColumn, starts: usize, lengths: usiz
     const length = load<i32>(lengths + (<usize>row << 2));
     if (length < 0) continue;
     const start = <usize>load<u32>(starts + (<usize>row << 2));
-    if (!readDecimal(start, start + length, precision, scale)) {
-      setRefusedRow(row);
-      return false;
-    }
+    if (!readDecimal(start, start + length, precision, scale)) return false;
     if (width > 8) {
       storeBigEndian(at, width);
       boundBig(column);

@@ -26,7 +26,6 @@ interface Exports {
   sample(count: number): void;
   fillColumns(first: number, count: number): number;
   stop(): number;
-  refused(): number;
   boundLarge(column: number, start: number, length: number): void;
   distinctSamples(column: number): bigint;
 }
