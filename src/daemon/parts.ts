@@ -1,3 +1,4 @@
+import type { DaemonClock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { ActiveWarning, LeftOut, Pause } from './operations.ts';
@@ -76,6 +77,14 @@ export interface FollowTarget {
    * no second one.
    */
   follow(activation: string, other: string, success: Success): Promise<void>;
+}
+
+/** What a scheduler is given; `Target` is whoever makes its runs. */
+export interface SchedulerOptions<Target> {
+  readonly target: Target;
+  readonly clock: DaemonClock;
+  readonly documents: DocumentStore;
+  readonly log: Log;
 }
 
 /** What the scheduler asks of whoever makes runs. */

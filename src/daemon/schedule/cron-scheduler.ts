@@ -1,19 +1,11 @@
 import * as z from 'zod';
-import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { MAX_CORRECTION_MS } from '../../history/history-limits.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
 import type { LeftOut } from '../operations.ts';
-import type { DocumentStore, Log, Scheduler, ScheduleTarget } from '../parts.ts';
+import type { DocumentStore, Scheduler, SchedulerOptions, ScheduleTarget } from '../parts.ts';
 import { type DueTimes, dueTimes } from './due-times.ts';
-
-export interface CronSchedulerOptions {
-  readonly target: ScheduleTarget;
-  readonly clock: DaemonClock;
-  readonly documents: DocumentStore;
-  readonly log: Log;
-}
 
 /** Name of the document that says when each schedule was last attended to. */
 export const SCHEDULES_DOCUMENT = 'schedules';
@@ -84,7 +76,7 @@ interface Plan {
  * While an activation is paused its schedules pass by, and nothing is made up for.
  */
 export class CronScheduler implements Scheduler {
-  readonly #options: CronSchedulerOptions;
+  readonly #options: SchedulerOptions<ScheduleTarget>;
   #plans = new Map<string, Plan>();
   /** Activations of which a run was asked for, and not yet accepted or refused. */
   readonly #asking = new Set<string>();
@@ -99,7 +91,7 @@ export class CronScheduler implements Scheduler {
   #stopped = false;
   readonly #document: KeptDocument<SchedulesDocument>;
 
-  constructor(options: CronSchedulerOptions) {
+  constructor(options: SchedulerOptions<ScheduleTarget>) {
     this.#options = options;
     this.#document = keptDocument(options.documents);
   }

@@ -1,16 +1,8 @@
 import * as z from 'zod';
-import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { KeptDocument } from '../documents/kept-document.ts';
-import type { DocumentStore, FollowTarget, Log, Success } from '../parts.ts';
-
-export interface FollowUpsOptions {
-  readonly target: FollowTarget;
-  readonly clock: DaemonClock;
-  readonly documents: DocumentStore;
-  readonly log: Log;
-}
+import type { FollowTarget, SchedulerOptions, Success } from '../parts.ts';
 
 /** Name of the document that says which successes were followed. */
 export const FOLLOWED_DOCUMENT = 'followed';
@@ -35,7 +27,7 @@ const followedDocument = z.strictObject({
  * before follows nothing that lies behind it.
  */
 export class FollowUps {
-  readonly #options: FollowUpsOptions;
+  readonly #options: SchedulerOptions<FollowTarget>;
   readonly #document: KeptDocument<z.output<typeof followedDocument>>;
   #followed: Map<string, Map<string, string>> | undefined;
   /** One look at a time. */
@@ -43,7 +35,7 @@ export class FollowUps {
   #cancelTimer: (() => void) | undefined;
   #stopped = false;
 
-  constructor(options: FollowUpsOptions) {
+  constructor(options: SchedulerOptions<FollowTarget>) {
     this.#options = options;
     const hint = 'successes until now are not followed';
     this.#document = new KeptDocument({

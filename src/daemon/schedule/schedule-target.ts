@@ -33,8 +33,6 @@ export function scheduleTarget({
       return history.inOrder(activation).filter(isSuccess);
     },
     follow: async (activation, other, { run, endedAt }) => {
-      // What `run --to` wrote is of this machine alone.
-      if ((await history.read(run))?.to !== undefined) return;
       const idempotencyKey = `after ${other} ${run}`;
       const scheduledFor = endedAt === undefined ? {} : { scheduledFor: new Date(endedAt) };
       await trigger({ activation, trigger: 'schedule', idempotencyKey, ...scheduledFor });

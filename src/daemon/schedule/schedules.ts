@@ -2,20 +2,16 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
 import type { LeftOut } from '../operations.ts';
-import type { FollowTarget, Scheduler, ScheduleTarget } from '../parts.ts';
-import { CronScheduler, type CronSchedulerOptions } from './cron-scheduler.ts';
+import type { FollowTarget, Scheduler, SchedulerOptions, ScheduleTarget } from '../parts.ts';
+import { CronScheduler } from './cron-scheduler.ts';
 import { FollowUps } from './follow-ups.ts';
-
-interface SchedulesOptions extends CronSchedulerOptions {
-  readonly target: ScheduleTarget & FollowTarget;
-}
 
 /** Runs that are due by the clock, and those that come after others. */
 export class Schedules implements Scheduler {
   readonly #byClock: CronScheduler;
   readonly #followUps: FollowUps;
 
-  constructor(options: SchedulesOptions) {
+  constructor(options: SchedulerOptions<ScheduleTarget & FollowTarget>) {
     this.#byClock = new CronScheduler(options);
     this.#followUps = new FollowUps(options);
   }
