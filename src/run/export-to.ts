@@ -7,13 +7,12 @@ import { STORE_FOLDER } from '../disk/data-directory.ts';
  * moves the baseline: what it has to remember lies in that folder. `folder` is absolute.
  */
 export function exportTo(activation: ResolvedActivation, folder: string): ResolvedActivation {
-  const { syncMode, ifExists, proxies, warnings, destination: _destination, ...rest } = activation;
+  const { syncMode, ifExists, proxies, warnings } = activation;
   const { removedRowsOverRatio: _, ...otherWarnings } = warnings;
   return {
-    ...rest,
+    ...activation,
     to: folder,
     destination: { type: 'folder', name: folder, path: folder, folder: '', proxies },
-    proxies,
     dataDirectory: join(folder, STORE_FOLDER, 'state'),
     runType: 'full_only',
     // There is no state to take a difference against, and no file to continue.

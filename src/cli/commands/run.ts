@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
+import { exportTo } from '../../run/export-to.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
 import type { RunOnDaemonOptions } from '../daemon-client/run-on-daemon.ts';
 import { exitCodeOf, exitCodeOfError, gravest } from '../exit-code.ts';
@@ -34,13 +35,13 @@ export async function run(
   // Nothing is asked of a destination that another one stands in for.
   const isUnneeded = ([section]: readonly (string | number)[]) => section === 'destinations';
   const { config } = await openConfig(context, options.to === undefined ? undefined : isUnneeded);
-  const place = options.to === undefined ? undefined : await placeToExportTo(options.to);
+  const folder = options.to === undefined ? undefined : await madeFolder(options.to);
   const activations: ResolvedActivation[] = [];
   const refused: number[] = [];
   for (const name of options.all ? Object.keys(config.activations) : names) {
     try {
       const activation = resolveActivation(config, name);
-      activations.push(place === undefined ? activation : place(activation));
+      activations.push(folder === undefined ? activation : exportTo(activation, folder));
     } catch (error) {
       noteFailure(terminal, error, { verbose });
       refused.push(exitCodeOfError(error));
@@ -67,19 +68,16 @@ export async function run(
   return gravest(codes);
 }
 
-/** Makes the folder, and gives what puts it in the place of a destination. */
-async function placeToExportTo(
-  folder: string,
-): Promise<(activation: ResolvedActivation) => ResolvedActivation> {
+/** Gives the folder of `--to` as an absolute path, and makes it where it is missing. */
+async function madeFolder(folder: string): Promise<string> {
   const path = resolve(folder);
   try {
     await mkdir(path, { recursive: true });
+    return path;
   } catch (cause) {
     const message = `--to ${folder}: ${(cause as Error).message}`;
     throw new SluiceError('USAGE', message, { cause, hint: 'name a folder that can be made or written' });
   }
-  const { exportTo } = await import('../../run/export-to.ts');
-  return activation => exportTo(activation, path);
 }
 
 async function runOne(

@@ -33,7 +33,7 @@ export function folderError(cause: unknown, doing: string): SluiceError {
     }
     case 'ENOSPC':
     case 'EDQUOT': {
-      const hint = 'free space in the folder of the destination, then run again; nothing was published';
+      const hint = 'free space in the folder of the destination, then run again';
       return new SluiceError('DESTINATION_CONNECT_FAILED', message, { ...told, hint });
     }
     default: {

@@ -11,7 +11,7 @@ import { syncFolder } from '../../disk/sync-folder.ts';
 import { checkFolder } from '../../disk/usable-folder.ts';
 import { SluiceError } from '../../errors.ts';
 import { errnoOf } from '../../system-errors.ts';
-import { checkBlobName } from '../blob-name.ts';
+import { refuseLeadingElsewhere } from '../leading-elsewhere.ts';
 import type {
   BlobBlocks,
   BlobProperties,
@@ -24,7 +24,7 @@ import type {
   WriteOutcome,
 } from '../sink.ts';
 import { folderError } from './folder-error.ts';
-import { joinBlocks, namesIn, removeStale, StagedBlocks, stagedBlocks } from './staged-blocks.ts';
+import { joinBlocks, namesIn, removeStale, StagedBlocks, stagedBlocks, wholeFile } from './staged-blocks.ts';
 
 /** As long as Azure keeps blocks that nobody commits. */
 const STAGED_FOR_MS = 7 * 86_400_000;
@@ -127,8 +127,7 @@ export class FolderStore implements Destination {
       this.#pathOf(name);
       const apart = `${this.#own('staged', name)}-${randomUUID()}`;
       try {
-        await new StagedBlocks(apart).stage('whole', bytes);
-        const made = await joinBlocks(apart, [...(await stagedBlocks(apart)).values()]);
+        const made = await wholeFile(apart, bytes);
         return await this.#switch(name, made, { blocks: [], properties: options.properties }, options);
       } finally {
         await rm(apart, { recursive: true, force: true });
@@ -145,8 +144,8 @@ export class FolderStore implements Destination {
 
   getBlob(name: string): Promise<{ readonly bytes: Buffer; readonly etag: string } | undefined> {
     return this.#doing(`reading ${name}`, async () => {
-      if ((await this.#stat(this.#pathOf(name))) === undefined) return undefined;
-      const file = await open(this.#pathOf(name), 'r');
+      const file = await orAbsent(() => open(this.#pathOf(name), 'r'));
+      if (file === undefined) return undefined;
       try {
         return { etag: etagOf(await file.stat({ bigint: true })), bytes: await file.readFile() };
       } finally {
@@ -280,23 +279,13 @@ export class FolderStore implements Destination {
 
   /** A file that is not ours has no properties, and is made of no blocks. */
   async #version(name: string, etag: string): Promise<Version> {
-    try {
-      const text = await readFile(join(this.#own('versions', name), etag), 'utf8');
-      return (fromLine(text.trimEnd()) as Version | undefined) ?? UNKNOWN_VERSION;
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return UNKNOWN_VERSION;
-      throw error;
-    }
+    const text = await orAbsent(() => readFile(join(this.#own('versions', name), etag), 'utf8'));
+    return (fromLine(text?.trimEnd() ?? '') as Version | undefined) ?? UNKNOWN_VERSION;
   }
 
   async #stat(path: string): Promise<BigIntStats | undefined> {
-    try {
-      const there = await stat(path, { bigint: true });
-      if (there.isFile() || there.isDirectory()) return there;
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+    const there = await orAbsent(() => stat(path, { bigint: true }));
+    if (there === undefined || there.isFile() || there.isDirectory()) return there;
     throw new SluiceError('DESTINATION_REFUSED', `${path} is neither a file nor a folder`, {
       stage: 'destination',
       hint: 'move it away, or change fileName',
@@ -315,7 +304,7 @@ export class FolderStore implements Destination {
   }
 
   #pathOf(name: string): string {
-    checkBlobName(name);
+    refuseLeadingElsewhere(name);
     if (name === STORE_FOLDER || name.startsWith(`${STORE_FOLDER}/`)) {
       const message = `${JSON.stringify(name)} lies in a folder that Sluice keeps for itself`;
       throw new SluiceError('FILE_NAME_INVALID', message, { stage: 'destination' });
@@ -365,6 +354,15 @@ export class FolderStore implements Destination {
 
 function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
   return [ino, mtimeNs, size].map(number => number.toString(36)).join('-');
+}
+
+async function orAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Gives the file that name unless it is taken; not every file system has links. */

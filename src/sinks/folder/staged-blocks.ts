@@ -105,6 +105,17 @@ export async function joinBlocks(folder: string, places: readonly BlockPlace[]):
   return copy;
 }
 
+/** A file in a folder of its own that holds these bytes, and is durable. */
+export async function wholeFile(folder: string, bytes: Uint8Array): Promise<string> {
+  await makeFolder(folder, 0o777);
+  const path = join(folder, 'whole');
+  await withFile(path, 'wx', async file => {
+    await writeAll(file, bytes, 0);
+    await file.sync();
+  });
+  return path;
+}
+
 /** Removes what is staged for files of which nothing has moved since that time. */
 export async function removeStale(folder: string, before: number): Promise<void> {
   for (const name of await namesIn(folder)) {
