@@ -190,8 +190,8 @@ export class ProblemWriter {
     // The branch that was meant is the one with the fewest faults; with no clear winner
     // the choice itself is named.
     const clear = best !== undefined && (second === undefined || best.length < second.length);
-    const isWhole = node === undefined || node.kind === 'scalar';
-    if (isWhole || !clear) return [this.wrongValue(path, issue.message)];
+    const hasParts = node?.kind === 'map' || node?.kind === 'list';
+    if (!hasParts || !clear) return [this.wrongValue(path, issue.message)];
     return best.flatMap(inner => this.fromIssue(inner, path));
   }
 

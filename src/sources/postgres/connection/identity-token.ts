@@ -5,7 +5,7 @@ import { SluiceError } from '../../../errors.ts';
 /** One that is nearly over might be over when the server looks at it. */
 const RENEWED_BEFORE_MS = 5 * 60_000;
 
-interface Held {
+interface IssuedToken {
   readonly token: string;
   readonly until: number;
 }
@@ -19,7 +19,7 @@ export class IdentityToken {
   readonly #scope: string;
   readonly #credential: TokenCredential;
   readonly #now: () => number;
-  #held: Held | undefined;
+  #issued: IssuedToken | undefined;
 
   /** Connections of one source share it. */
   static of(source: TokenSource): IdentityToken {
@@ -37,11 +37,11 @@ export class IdentityToken {
 
   /** Rejects with SOURCE_CREDENTIALS or NOT_AVAILABLE. */
   async current(timeoutMs: number): Promise<string> {
-    if (this.#held !== undefined && this.#now() < this.#held.until - RENEWED_BEFORE_MS) {
-      return this.#held.token;
+    if (this.#issued !== undefined && this.#now() < this.#issued.until - RENEWED_BEFORE_MS) {
+      return this.#issued.token;
     }
     const found = await this.#ask(timeoutMs);
-    this.#held = { token: found.token, until: found.expiresOnTimestamp };
+    this.#issued = { token: found.token, until: found.expiresOnTimestamp };
     return found.token;
   }
 
