@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobGetPropertiesResponse, BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
-import { refuseLeadingElsewhere } from '../leading-elsewhere.ts';
+import { refuseUnsafeName } from '../safe-name.ts';
 import type {
   BlobBlocks,
   BlobProperties,
@@ -314,7 +314,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
 
   #blob(name: string): BlockBlobClient {
     // The SDK resolves such names as a path, out of the container.
-    refuseLeadingElsewhere(name);
+    refuseUnsafeName(name);
     return this.#connection.client.getBlockBlobClient(name);
   }
 

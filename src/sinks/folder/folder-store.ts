@@ -11,7 +11,7 @@ import { syncFolder } from '../../disk/sync-folder.ts';
 import { checkFolder } from '../../disk/usable-folder.ts';
 import { SluiceError } from '../../errors.ts';
 import { errnoOf } from '../../system-errors.ts';
-import { refuseLeadingElsewhere } from '../leading-elsewhere.ts';
+import { refuseUnsafeName } from '../safe-name.ts';
 import type {
   BlobBlocks,
   BlobProperties,
@@ -304,7 +304,7 @@ export class FolderStore implements Destination {
   }
 
   #pathOf(name: string): string {
-    refuseLeadingElsewhere(name);
+    refuseUnsafeName(name);
     if (name === STORE_FOLDER || name.startsWith(`${STORE_FOLDER}/`)) {
       const message = `${JSON.stringify(name)} lies in a folder that Sluice keeps for itself`;
       throw new SluiceError('FILE_NAME_INVALID', message, { stage: 'destination' });
