@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import {
   chmod,
   link,
@@ -108,6 +109,30 @@ test('of writers that all want to be the first, or to replace the same version, 
   const outcomes = await race({ ifAbsent: true });
   const etag = etagOf(outcomes.find(({ outcome }) => outcome === 'written')!);
   await race({ ifMatch: etag });
+});
+
+test('a file that appears in the last moment is left alone', async () => {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const late = await mkdtemp(join(all, 'late-'));
+    const versions = join(late, '.sluice-store/versions');
+    const isNoted = (): boolean =>
+      existsSync(versions) &&
+      readdirSync(versions, { recursive: true, encoding: 'utf8' }).some(name => /\/[^.]+$/.test(name));
+    let isSettled = false;
+    const putting = new FolderStore(late).putBlob('a', Buffer.from('ours'), ABSENT);
+    void putting.finally(() => (isSettled = true));
+    // The note of the version is the last that is written before the switch.
+    while (!isSettled && !isNoted()) await new Promise(setImmediate);
+    try {
+      writeFileSync(join(late, 'a'), 'precious', { flag: 'wx' });
+    } catch {
+      continue; // the switch came first
+    }
+    assert.equal((await putting).outcome, 'refused');
+    assert.equal(await readFile(join(late, 'a'), 'utf8'), 'precious');
+    return;
+  }
+  assert.fail('the file never appeared in time');
 });
 
 test('a file that somebody else has changed or made is another version, without properties', async () => {
