@@ -151,6 +151,7 @@ class ExportRun {
       return decision;
     }
     this.#record = decided(this.#record);
+    this.#progress.publishing();
     this.#record = await open.publish(decision);
     await this.#succeed(connected);
     await open.forget();
@@ -247,7 +248,7 @@ class ExportRun {
       workspace,
       signal: this.#cancellation.signal,
       arrived,
-      onReading: sink => this.#progress.reading(arrived, sink, () => this.#record.state !== 'reading'),
+      onReading: sink => this.#progress.reading(arrived, sink),
       onOpened: release => this.#releases.push(release),
     });
     store.patienceMs = undefined;

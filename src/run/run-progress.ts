@@ -35,6 +35,7 @@ type Staged = Pick<RollingBlobSink, 'rowsWritten' | 'bytesStaged' | 'blocksStage
 export class ProgressReport {
   readonly #observe: (progress: () => RunProgress) => void;
   readonly #clock: Clock;
+  #phase: 'reading' | 'publishing' = 'reading';
   #waiting: { readonly reason: string; readonly until: Date } | undefined;
 
   constructor(observe: ((progress: () => RunProgress) => void) | undefined, clock: Clock) {
@@ -56,9 +57,9 @@ export class ProgressReport {
   }
 
   /** The query is sent next; its first row may take long. */
-  reading(arrived: ArrivedRows, sink: Staged, isDecided: () => boolean): void {
+  reading(arrived: ArrivedRows, sink: Staged): void {
     this.#observe(() => ({
-      phase: isDecided() ? 'publishing' : 'reading',
+      phase: this.#phase,
       rowsRead: arrived.count,
       rowsWritten: sink.rowsWritten,
       bytesStaged: sink.bytesStaged,
@@ -66,6 +67,11 @@ export class ProgressReport {
       part: sink.part,
       ...this.#described(),
     }));
+  }
+
+  /** The run is decided. It says so until its end, however it ends. */
+  publishing(): void {
+    this.#phase = 'publishing';
   }
 
   #described(): Pick<RunProgress, 'waiting'> {

@@ -14,17 +14,20 @@ export interface CommandLineOptions {
   /** Standard output and standard error are a terminal of that width. */
   readonly columns?: number;
   readonly colors?: boolean;
+  /** Called with all of standard error so far, whenever there is more. */
+  readonly onErr?: (err: string) => void;
 }
 
 export async function commandLine(
   args: readonly string[],
-  { columns, colors = false }: CommandLineOptions = {},
+  { columns, colors = false, onErr }: CommandLineOptions = {},
 ): Promise<Printed> {
   const printed = { out: '', err: '' };
   const into = (key: 'out' | 'err'): TerminalStream => ({
     ...(columns !== undefined && { isTTY: true, columns, hasColors: () => colors }),
     write: (text, done) => {
       printed[key] += text;
+      if (key === 'err') onErr?.(printed.err);
       done?.();
       return true;
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { SluiceError } from '../../src/errors.ts';
 import type { ProtocolParts } from '../../src/publish/protocol.ts';
+import type { RunProgress } from '../../src/run/run-progress.ts';
 import { storeWith } from '../support/blob-store-with.ts';
 import { withExporter } from '../support/exporter.ts';
 
@@ -22,6 +23,18 @@ async function unanswered(): Promise<never> {
 }
 
 for (const [when, intercept] of FAILING) {
+  test(`a run that fails ${when} says to its end whether it is decided`, () =>
+    withExporter(async exporter => {
+      await exporter.database.sql(TABLE);
+      let look: (() => RunProgress) | undefined;
+      const observe = (progress: () => RunProgress): void => {
+        look = progress;
+      };
+      const { record } = await exporter.run(exporter.activation(DELTA), { intercept, observe });
+      assert.equal(record.state, 'failed');
+      assert.equal(look?.().phase, when === 'after the decision' ? 'publishing' : 'reading');
+    }));
+
   test(`a run that fails ${when} keeps the warnings of what the gates have let pass`, () =>
     withExporter(async exporter => {
       await exporter.database.sql(TABLE);
