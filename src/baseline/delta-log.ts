@@ -53,7 +53,8 @@ export interface FooterFrame {
  * bounded.
  */
 export class DeltaLogWriter {
-  readonly #file: FileHandle;
+  /** Absent where nothing is kept. */
+  readonly #file: FileHandle | undefined;
   readonly #keepsValues: boolean;
   // These grow as they fill, up to a frame: most runs change little.
   #records = new Int32Array(FIRST_RECORDS * HASH_WORDS);
@@ -64,7 +65,7 @@ export class DeltaLogWriter {
   #removalCount = 0;
   #valueBytes = 0;
 
-  private constructor(file: FileHandle, keepsValues: boolean) {
+  private constructor(file: FileHandle | undefined, keepsValues: boolean) {
     this.#file = file;
     this.#keepsValues = keepsValues;
   }
@@ -73,6 +74,11 @@ export class DeltaLogWriter {
     const file = await writing(() => open(path, 'wx', 0o600));
     await writing(() => file.appendFile(MAGIC));
     return new DeltaLogWriter(file, options.keepsValues);
+  }
+
+  /** A log that nobody will read: what it is told is dropped. */
+  static discarding(): DeltaLogWriter {
+    return new DeltaLogWriter(undefined, false);
   }
 
   get isFull(): boolean {
@@ -138,20 +144,22 @@ export class DeltaLogWriter {
   async seal(footer: unknown): Promise<void> {
     await this.flush();
     await this.#append(FrameType.footer, [Buffer.from(JSON.stringify(footer))]);
-    await writing(() => this.#file.sync());
+    await writing(async () => this.#file?.sync());
     await this.close();
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#file?.close();
   }
 
   async #append(type: FrameType, payload: readonly Buffer[]): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) return;
     const bytes = payload.reduce((sum, part) => sum + part.length, 0);
     const checksum = payload.reduce((value, part) => crc32(part, value), 0);
     const frame = [u32(type, bytes, checksum), ...payload];
     const total = bytes + FRAME_HEAD_BYTES;
-    const { bytesWritten } = await writing(() => this.#file.writev(frame));
+    const { bytesWritten } = await writing(() => file.writev(frame));
     if (bytesWritten !== total) {
       throw new SluiceError(
         'STATE_WRITE_FAILED',

@@ -15,11 +15,11 @@ export const bucketOf = (firstKeyWord: number): number => firstKeyWord >>> 24;
  * 0 is a slot without a record; the sign bit says that the key was seen in this run; the
  * rest is where the baseline keeps the row's values, plus one.
  */
-const SLOT_WORDS = 7;
-const REFERENCE = 6;
-const SEEN = 0x80000000 | 0;
+export const SLOT_WORDS = 7;
+export const REFERENCE = 6;
+export const SEEN = 0x80000000 | 0;
 /** The reference of a key that the baseline does not have. */
-const NO_VALUES = 0x7fffffff;
+export const NO_VALUES = 0x7fffffff;
 export const MAX_REFERENCE = NO_VALUES - 2;
 
 const GROWTH = 1.4;

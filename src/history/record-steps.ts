@@ -1,4 +1,5 @@
 import type { SluiceError } from '../errors.ts';
+import type { ChangeSample } from '../transforms/change-sampler.ts';
 import { toRunError } from './new-record.ts';
 import type { ChangeDetection, HeldReason, RunCounts, RunRecord, RunWarning } from './run-record.ts';
 
@@ -26,6 +27,11 @@ export function skipped(record: RunRecord, warning: RunWarning): RunRecord {
 /** All rows were read, and their files are staged. */
 export function counted(record: RunRecord, counts: RunCounts, changeDetection?: ChangeDetection): RunRecord {
   return { ...record, counts, ...(changeDetection && { changeDetection }) };
+}
+
+/** Rows by which a person judges a run that publishes nothing. */
+export function sampled(record: RunRecord, sample: ChangeSample | undefined): RunRecord {
+  return sample === undefined ? record : { ...record, sample };
 }
 
 export function warned(record: RunRecord, warnings: readonly RunWarning[]): RunRecord {

@@ -1,4 +1,5 @@
 import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
+import type { ChangeSample } from '../transforms/change-sampler.ts';
 import type { RunState } from './run-state.ts';
 
 /**
@@ -42,6 +43,8 @@ export interface RunRecord {
   /** Why the run was held, and what releases it. */
   readonly reason?: HeldReason;
   readonly release?: string;
+  /** The first rows of each change that a run which was held would have published. */
+  readonly sample?: ChangeSample;
 
   // Only in runs that a daemon makes; all instants are ISO 8601, UTC.
   readonly requestedAt?: string;

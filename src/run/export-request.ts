@@ -12,6 +12,14 @@ export interface ExportRequest {
   /** Publish even where a safety gate would hold the run. */
   readonly allowRemovals?: boolean;
   /**
+   * Goes as far as the decision and publishes nothing: the record is that of a run which
+   * would be made now, with a sample of its changes. Nothing is written or kept, and of
+   * the baseline a copy is read.
+   */
+  readonly plans?: boolean;
+  /** Takes secrets out of the values of sampled rows. */
+  readonly clean?: (text: string) => string;
+  /**
    * Aborting before the run is decided drops it; afterwards it is finished all the same.
    */
   readonly signal: AbortSignal;

@@ -10,6 +10,7 @@ import {
   failed,
   held,
   planned,
+  sampled,
   skipped,
   succeeded,
   warned,
@@ -23,8 +24,10 @@ import type { LatestManifest } from '../publish/latest-manifest.ts';
 import { lookBeforeStaging } from '../publish/look-before.ts';
 import { type ProtocolParts, RunProtocol } from '../publish/protocol.ts';
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
+import { lookingDestination } from '../sinks/looking-destination.ts';
 import type { Destination } from '../sinks/sink.ts';
-import { asHolder, replaceable, Workspace } from '../state/workspace.ts';
+import { openToLook } from '../state/looking-workspace.ts';
+import { asHolder, type OpenWorkspace, replaceable, Workspace } from '../state/workspace.ts';
 import { Cancellation } from './cancellation.ts';
 import { concealed } from './concealed.ts';
 import type { ExportRequest, ExportResult } from './export-request.ts';
@@ -60,7 +63,7 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
 /** The destination answers and the state is open. */
 interface Connected {
   readonly assembly: Assembly;
-  readonly workspace: Workspace;
+  readonly workspace: OpenWorkspace;
   readonly parts: ProtocolParts;
 }
 
@@ -77,7 +80,7 @@ class ExportRun {
   /** When this attempt of the run began. */
   readonly #beganAt: Date;
   #record: RunRecord;
-  #workspace: Workspace | undefined;
+  #workspace: OpenWorkspace | undefined;
   #connected: Connected | undefined;
   recovered: readonly RunRecord[] = [];
 
@@ -140,6 +143,8 @@ class ExportRun {
       const { counts, changeDetection, warnings } = streamed;
       this.#record = warned(counted(this.#record, counts, changeDetection), warnings);
       const passed = this.#passGates(plan);
+      if (passed instanceof Held || this.#request.plans)
+        this.#record = sampled(this.#record, streamed.sample);
       if (passed instanceof Held) return passed;
       this.#record = warned(this.#record, passed);
       const made = await open.decide(this.#record, await streamed.seal());
@@ -149,6 +154,10 @@ class ExportRun {
     if (decision instanceof Held) {
       await open.drop();
       return decision;
+    }
+    if (this.#request.plans) {
+      this.#record = decision.record;
+      return undefined;
     }
     this.#record = decided(this.#record);
     this.#progress.publishing();
@@ -164,11 +173,13 @@ class ExportRun {
     this.#progress.connecting('destination');
     const { onRetry, onRetried } = this.#progress;
     const { signal } = this.#cancellation;
-    const assembly = await assemble(activation, { signal, onRetry, onRetried });
-    const { store } = assembly;
+    const { plans = false } = this.#request;
+    const assembled = await assemble(activation, { signal, onRetry, onRetried });
+    const store = plans ? lookingDestination(assembled.store) : assembled.store;
+    const assembly = { ...assembled, store };
     store.patienceMs = PATIENCE_BEFORE_READING_MS;
-    const workspace = await Workspace.open(activation.dataDirectory, activation.name, {
-      holder: asHolder(this.#record),
+    const workspace = await (plans ? openToLook : Workspace.open)(activation.dataDirectory, activation.name, {
+      holder: plans ? 'a plan' : asHolder(this.#record),
       discardDamaged: this.#fullAsked,
     });
     this.#workspace = workspace;
@@ -248,6 +259,8 @@ class ExportRun {
       workspace,
       signal: this.#cancellation.signal,
       arrived,
+      plans: this.#request.plans === true,
+      clean: this.#request.clean,
       onReading: sink => this.#progress.reading(arrived, sink),
       onOpened: release => this.#releases.push(release),
     });
@@ -300,7 +313,7 @@ class ExportRun {
 
   /** After everything else: the run is what it is. */
   async keepHouse(): Promise<RunRecord> {
-    if (this.#connected === undefined) return this.#record;
+    if (this.#connected === undefined || this.#request.plans) return this.#record;
     const { workspace, parts } = this.#connected;
     const own = isSuccess(this.#record) && this.#record.generation > 0 ? [this.#record] : [];
     const warnings = await keepHouse({

@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts';
 import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
 import type { RowSource } from '../sources/source.ts';
 import { planMapping } from '../transforms/map-columns.ts';
+import { type ShownTextOptions, shownText } from '../transforms/shown-text.ts';
 import { closingOnAbort } from './close-on-abort.ts';
 import { concealed } from './concealed.ts';
 import { keyOf } from './planning/model-key.ts';
@@ -37,8 +38,6 @@ export interface Preview {
 
 const MAX_VALUE_BYTES = 4 * 1024;
 const MAX_BYTES = 2 * 1024 ** 2;
-/** No secret is longer. */
-const SECRET_BYTES = 4 * 1024;
 
 /**
  * The first mapped rows of an activation. The source is told to stop as soon as there are
@@ -87,7 +86,7 @@ async function firstRows(
 class ShownRows {
   readonly #columnCount: number;
   readonly #limit: number;
-  readonly #clean: (text: string) => string;
+  readonly #shownAs: ShownTextOptions;
   readonly #rows: (string | null)[][] = [];
   #cutValues = 0;
   #bytes = 0;
@@ -95,7 +94,7 @@ class ShownRows {
   constructor(columnCount: number, limit: number, clean: (text: string) => string) {
     this.#columnCount = columnCount;
     this.#limit = limit;
-    this.#clean = clean;
+    this.#shownAs = { maxBytes: MAX_VALUE_BYTES, clean };
   }
 
   get taken(): Pick<Preview, 'rows' | 'cutValues'> {
@@ -120,7 +119,7 @@ class ShownRows {
     for (let column = 0, at = start; column < this.#columnCount; column++) {
       const length = bytes.readInt32BE(at);
       at += 4;
-      fields.push(length < 0 ? null : this.#shown(bytes, at, length));
+      fields.push(length < 0 ? null : shownText(bytes, at, length, this.#shownAs));
       if (length > MAX_VALUE_BYTES) cutValues++;
       // What surrounds a value counts too.
       rowBytes += 4 + Math.min(Math.max(0, length), MAX_VALUE_BYTES);
@@ -133,18 +132,4 @@ class ShownRows {
     this.#cutValues += cutValues;
     return true;
   }
-
-  #shown(bytes: Buffer, at: number, length: number): string {
-    if (length <= MAX_VALUE_BYTES) return bytes.toString('utf8', at, at + length);
-    const end = at + Math.min(length, MAX_VALUE_BYTES + SECRET_BYTES);
-    const cleaned = Buffer.from(this.#clean(bytes.toString('utf8', at, end)));
-    return `${cutText(cleaned, MAX_VALUE_BYTES)}… (${length} bytes)`;
-  }
-}
-
-/** No more bytes than that, and no character in part. */
-function cutText(text: Buffer, maxBytes: number): string {
-  let end = Math.min(text.length, maxBytes);
-  while (end < text.length && (text[end]! & 0xc0) === 0x80) end--;
-  return text.toString('utf8', 0, end);
 }

@@ -3,12 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { configuredProperties } from '../publish/configured-properties.ts';
 import type { ProtocolParts } from '../publish/protocol.ts';
-import type { Workspace } from '../state/workspace.ts';
+import type { OpenWorkspace } from '../state/workspace.ts';
 
 export interface OpenedParts {
   readonly activation: ResolvedActivation;
   readonly assembly: Pick<Assembly, 'store' | 'target'>;
-  readonly workspace: Workspace;
+  readonly workspace: OpenWorkspace;
   readonly clock: Clock;
 }
 

@@ -1,5 +1,4 @@
-import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { openDestination } from '../assemble.ts';
 import { Baseline, type BaselineState } from '../baseline/baseline.ts';
 import { hashingText } from '../baseline/row-hashing.ts';
@@ -7,8 +6,8 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { MANIFEST_FOLDER } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import { newRunId } from '../history/run-id.ts';
-import { stateError } from '../system-errors.ts';
 import { uploadBackup } from './backup-files.ts';
+import { copyBaseline, removeAbandoned, snapshotPath } from './baseline-links.ts';
 import { hexDigest } from './describe-state.ts';
 import { pendingError, StateFolder } from './state-folder.ts';
 
@@ -102,50 +101,11 @@ async function takeSnapshot({ name, dataDirectory }: ResolvedActivation): Promis
       });
     }
     await removeAbandoned(folder.path);
-    const directory = join(folder.path, `${SNAPSHOT}${process.pid}-${newRunId(new Date())}`);
-    await copyFiles(folder.baselinePath, directory);
+    const directory = snapshotPath(folder.path);
+    await copyBaseline(folder.baselinePath, directory);
     return { directory, state };
   } finally {
     await folder.close();
-  }
-}
-
-const SNAPSHOT = 'snapshot-';
-
-/**
- * LevelDB never changes a file with rows once it is written, so a link to it is a copy;
- * the others are small.
- */
-async function copyFiles(from: string, to: string): Promise<void> {
-  try {
-    await mkdir(to, { mode: 0o700 });
-    for (const name of await readdir(from)) {
-      if (/^(?:LOCK|LOG.*)$/.test(name)) continue;
-      const paths = [join(from, name), join(to, name)] as const;
-      // Not every file system has links.
-      if (name.endsWith('.ldb')) await link(...paths).catch(() => copyFile(...paths));
-      else await copyFile(...paths);
-    }
-  } catch (cause) {
-    await rm(to, { recursive: true, force: true });
-    throw stateError(cause, 'copying the baseline failed');
-  }
-}
-
-/** Removes what backups left whose process ended without tidying up. */
-async function removeAbandoned(path: string): Promise<void> {
-  for (const name of await readdir(path)) {
-    const pid = name.startsWith(SNAPSHOT) ? Number.parseInt(name.slice(SNAPSHOT.length), 10) : undefined;
-    if (pid !== undefined && !isRunning(pid)) await rm(join(path, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

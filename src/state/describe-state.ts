@@ -176,7 +176,7 @@ export async function resetState({ activation, abandonDecided }: ResetRequest): 
     const decided = await folder.decidedRuns();
     if (decided.length > 0 && !abandonDecided) {
       const hint = `\`sluice run ${name}\` finishes it first; --abandon gives it up, and keeps the baseline`;
-      throw pendingError('reset', name, decided, hint);
+      throw pendingError('reset', name, decided, { hint });
     }
     if (!abandonDecided) return { activation: name, abandoned: [], ...(await clearBaseline(folder)) };
     const left = await abandonRuns(folder, decided, activation);

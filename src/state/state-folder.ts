@@ -13,7 +13,7 @@ import { makeFolder, writeDurably } from '../disk/durable-file.ts';
 import { type FolderLock, lockFolder } from '../disk/folder-lock.ts';
 import { syncFolder } from '../disk/sync-folder.ts';
 import { checkFolder, nearestExisting } from '../disk/usable-folder.ts';
-import { SluiceError } from '../errors.ts';
+import { SluiceError, type SluiceErrorOptions } from '../errors.ts';
 import { DiskJournal, type Journal } from '../publish/journal.ts';
 import { stateError } from '../system-errors.ts';
 
@@ -189,12 +189,13 @@ export function pendingError(
   doing: string,
   name: string,
   decided: readonly string[],
-  hint?: string,
+  options: Pick<SluiceErrorOptions, 'hint' | 'retryable'> = {},
 ): SluiceError {
   const message = `${name} cannot be ${doing}: run ${decided.join(', ')} is decided and not finished`;
   return new SluiceError('STATE_STALE', message, {
     stage: 'state',
-    hint: hint ?? `\`sluice run ${name}\` finishes it first`,
+    hint: `\`sluice run ${name}\` finishes it first`,
+    ...options,
   });
 }
 

@@ -6,6 +6,16 @@ import type { Journal } from '../publish/journal.ts';
 import type { ProtocolBaseline } from '../publish/protocol.ts';
 import { StateFolder } from './state-folder.ts';
 
+export interface WorkspaceOptions {
+  /** Says to others who has it open. */
+  readonly holder: string;
+  /** Starts with an empty baseline where the present one is damaged. */
+  readonly discardDamaged?: boolean;
+}
+
+/** What a run asks of it. */
+export type OpenWorkspace = Pick<Workspace, keyof Workspace>;
+
 /** What an activation has on local disk. Opening it locks it: one process at a time. */
 export class Workspace {
   readonly baseline: Baseline;
@@ -23,14 +33,10 @@ export class Workspace {
     this.#history = folder.historyPath;
   }
 
-  /**
-   * `holder` says to others who has it open. `discardDamaged` starts with an empty
-   * baseline where the present one cannot be opened for its damage.
-   */
   static async open(
     dataDirectory: string,
     activation: string,
-    { holder, discardDamaged = false }: { readonly holder: string; readonly discardDamaged?: boolean },
+    { holder, discardDamaged = false }: WorkspaceOptions,
   ): Promise<Workspace> {
     const folder = await StateFolder.open(dataDirectory, activation, holder);
     try {
@@ -67,7 +73,11 @@ export function asHolder({ run, trigger }: RunRecord): string {
   return trigger === 'schedule' || trigger === 'http' ? `run ${run} of the daemon` : `run ${run}`;
 }
 
-async function openBaseline(folder: StateFolder, discardDamaged: boolean): Promise<Baseline> {
+/** The baseline of a folder, or an empty one in the place of one that is damaged. */
+export async function openBaseline(
+  folder: Pick<StateFolder, 'openBaseline' | 'removeBaseline'>,
+  discardDamaged: boolean,
+): Promise<Baseline> {
   try {
     const baseline = await folder.openBaseline();
     if (!discardDamaged) return baseline;

@@ -6,11 +6,13 @@ import { batchOf, formerQueue, type Spill, seenQueue } from '../baseline/spill.t
 import { SluiceError } from '../errors.ts';
 import { Change, type RowBatch } from '../row-batch.ts';
 import { CarryOver } from './carry-over.ts';
+import type { ChangeSampler } from './change-sampler.ts';
 import { FormerHasher } from './former-hasher.ts';
 import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
 import { rowOfFields } from './removed-rows.ts';
 import { Contradictions, type RestOfRows } from './rest-of-rows.ts';
+import { rowBefore } from './row-before.ts';
 import { RowHasher } from './row-hasher.ts';
 
 export interface HashDiffOptions {
@@ -44,6 +46,8 @@ export interface HashDiffOptions {
   readonly sendsRemoved: boolean;
   /** Where their fields stand in what was retained; by default as `retained` says. */
   readonly removedPlaces?: readonly (number | undefined)[] | undefined;
+  /** Is shown the rows of each change, where somebody may want to see some. */
+  readonly sampler?: ChangeSampler | undefined;
   readonly onNullKey: 'fail' | 'skip';
   readonly onDuplicateKey: 'fail' | 'first';
   /** Memory for the table of keys; rows of buckets beyond it wait on disk. */
@@ -339,7 +343,14 @@ export class HashDiff {
       carryOver?.add(hashes, row * HASH_WORDS);
       if (deltaLog.isFull) await deltaLog.flush();
     }
+    if (changed > 0) await this.#sample(batch, hashes);
     return changed;
+  }
+
+  async #sample(batch: RowBatch, hashes: Int32Array): Promise<void> {
+    const { sampler, baseline, removedPlaces: places } = this.#options;
+    const known = { baseline, table: this.#table, places };
+    await sampler?.take(batch, this.counts, row => rowBefore(known, hashes, row));
   }
 
   /**
@@ -391,7 +402,7 @@ export class HashDiff {
 
   /** Rows of the baseline that did not come; the bucket is closed. */
   async *#removed(bucket: number): AsyncGenerator<RowBatch> {
-    const { baseline, deltaLog, spill, keysOnly, everyRow, sendsRemoved } = this.#options;
+    const { baseline, deltaLog, spill, keysOnly, everyRow, sendsRemoved, sampler } = this.#options;
     if (!this.#seesAll) {
       this.#table.close(bucket);
       return;
@@ -420,6 +431,7 @@ export class HashDiff {
     let bytes = 0;
     for await (const [, value] of baseline.values(references)) {
       const row = this.#removedRow(value);
+      sampler?.takeRemoved(row);
       rows.push(row);
       bounds.push(bytes, bytes + row.length);
       bytes += row.length;

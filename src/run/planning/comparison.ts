@@ -5,6 +5,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import type { BaselinePlan } from '../../publish/baseline-plan.ts';
 import type { Journal } from '../../publish/journal.ts';
 import { DELTA_LOG } from '../../publish/roll-forward.ts';
+import type { ChangeSampler } from '../../transforms/change-sampler.ts';
 import { HashDiff } from '../../transforms/hash-diff.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
 import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
@@ -27,15 +28,18 @@ export interface ComparisonOptions {
   readonly plan: BaselinePlan;
   /** Where only rows come that may have changed. */
   readonly rest?: RestOfRows | undefined;
+  readonly sampler?: ChangeSampler | undefined;
+  /** Nobody will bring the baseline forward. */
+  readonly plans: boolean;
 }
 
 export async function openComparison(options: ComparisonOptions): Promise<Comparison> {
-  const { activation, run, journal, baseline, mapping, plan, rest } = options;
+  const { activation, run, journal, baseline, mapping, plan, rest, sampler, plans } = options;
   const { syncMode, onNullKey, onDuplicateKey, stateMemoryBytes } = activation;
   const { full, compares, retained, removedPlaces, hashing } = plan;
-  const deltaLog = await DeltaLogWriter.create(journal.path(run, DELTA_LOG), {
-    keepsValues: retained !== 'nothing',
-  });
+  const deltaLog = plans
+    ? DeltaLogWriter.discarding()
+    : await DeltaLogWriter.create(journal.path(run, DELTA_LOG), { keepsValues: retained !== 'nothing' });
   const spill = new Spill(journal.path(run, 'spill'));
   const diff = new HashDiff({
     baseline: compares ? baseline : undefined,
@@ -51,6 +55,7 @@ export async function openComparison(options: ComparisonOptions): Promise<Compar
     everyRow: full,
     sendsRemoved: syncMode === 'difference' && removedPlaces !== undefined,
     removedPlaces,
+    sampler,
     onNullKey,
     onDuplicateKey,
     stateMemoryBytes,

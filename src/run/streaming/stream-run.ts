@@ -8,6 +8,7 @@ import type { SealedRun } from '../../publish/protocol.ts';
 import type { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
 import type { Workspace } from '../../state/workspace.ts';
+import type { ChangeSample, ChangeSampler } from '../../transforms/change-sampler.ts';
 import type { RestOfRows } from '../../transforms/rest-of-rows.ts';
 import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../planning/append.ts';
 import { recordOfDetection, restOf } from '../planning/change-detection.ts';
@@ -17,6 +18,7 @@ import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
 import { coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
 import { createSink } from './create-sink.ts';
 import { countsOf } from './run-counts.ts';
+import { openSampler, sampleAll, sampleOf } from './sample-changes.ts';
 
 export interface StreamRunOptions {
   readonly activation: ResolvedActivation;
@@ -28,6 +30,9 @@ export interface StreamRunOptions {
   readonly workspace: Pick<Workspace, 'journal' | 'baseline'>;
   readonly signal: AbortSignal;
   readonly arrived: ArrivedRows;
+  /** See `ExportRequest`. */
+  readonly plans: boolean;
+  readonly clean?: ((text: string) => string) | undefined;
   /** The query is sent next; its first row may take long. */
   readonly onReading: (sink: RollingBlobSink) => void;
   /** Is given what must be released when the run has ended. */
@@ -38,6 +43,8 @@ export interface StreamRunOptions {
 export interface StreamedRun {
   readonly counts: RunCounts;
   readonly changeDetection: ChangeDetection | undefined;
+  /** The first rows of each change, where somebody may want to judge the run by them. */
+  readonly sample: ChangeSample | undefined;
   readonly warnings: readonly RunWarning[];
   /** Makes the delta log durable, once the gates are passed. */
   readonly seal: () => Promise<SealedRun>;
@@ -45,14 +52,16 @@ export interface StreamedRun {
 
 /** Reads, compares, encodes and stages. */
 export async function streamRun(options: StreamRunOptions): Promise<StreamedRun> {
-  const { activation, record, opened, assembly, store, workspace, signal, arrived, onReading } = options;
+  const { activation, record, opened, assembly, store, workspace, signal, arrived, plans, clean, onReading } =
+    options;
   const { mapping, files, plan, detection } = opened;
   const append = await appendPlan(options);
   const columns = mapping.written;
   const { source, createEncoder } = assembly;
   const sink = createSink({ activation, record, store, createEncoder, columns, files, append });
-  const comparison = plan.keepsState ? await compare(options) : undefined;
-  const diff = comparison?.diff.transform.bind(comparison.diff);
+  const sampler = openSampler({ mapping, plan, plans, clean });
+  const comparison = plan.keepsState ? await compare(options, sampler) : undefined;
+  const diff = comparison?.diff.transform.bind(comparison.diff) ?? (sampler && sampleAll(sampler));
   onReading(sink);
   const since = comparison?.rest && detection?.since;
   const end = await flow({ source, mapping, since, diff, sink, signal, arrived });
@@ -68,6 +77,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     ...(empty ? [empty] : []),
   ];
   const changeDetection = detection && recordOfDetection(detection, comparison?.diff.candidates);
+  const sample = sampler && sampleOf(sampler, counts, activation);
   const staged = sink.files;
   const seal = async (): Promise<SealedRun> => {
     if (comparison === undefined) return { staged, baseline: undefined };
@@ -86,7 +96,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     const baseline = { generation, run, count, digest, hashing, identity, retained, position, ...kept };
     return { staged, found, baseline };
   };
-  return { counts, changeDetection, warnings, seal };
+  return { counts, changeDetection, sample, warnings, seal };
 }
 
 async function appendPlan(options: StreamRunOptions): Promise<AppendPlan> {
@@ -105,8 +115,9 @@ async function appendPlan(options: StreamRunOptions): Promise<AppendPlan> {
 
 async function compare(
   options: StreamRunOptions,
+  sampler: ChangeSampler | undefined,
 ): Promise<Comparison & { readonly rest: RestOfRows | undefined }> {
-  const { activation, record, opened, assembly, workspace, signal, arrived, onOpened } = options;
+  const { activation, record, opened, assembly, workspace, signal, arrived, plans, onOpened } = options;
   const { mapping, plan, detection } = opened;
   const { source } = assembly;
   const rest = detection && restOf({ source, mapping }, detection, { signal, onRows: arrived.add });
@@ -119,6 +130,8 @@ async function compare(
     mapping,
     plan,
     rest,
+    sampler,
+    plans,
   });
   onOpened(() => comparison.deltaLog.close());
   onOpened(() => comparison.spill.remove());

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { HeldReason, RunRecord, WarningCode } from '../../../history/run-record.ts';
 import { RUN_STATES } from '../../../history/run-state.ts';
 import type { RunProgress } from '../../../run/export-run.ts';
+import type { ChangeSample } from '../../../transforms/change-sampler.ts';
 import type { RecentRun, RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
 import { errorSchema } from './error-schema.ts';
@@ -65,6 +66,58 @@ const changeDetection = component(
     })
     .describe('How a run found what has changed.'),
 );
+
+const sampledRow = component(
+  'SampledRow',
+  z
+    .object({
+      key: z
+        .array(
+          component(
+            'SampledField',
+            z
+              .object({
+                column: z.string().describe('Name in the model.'),
+                value: z
+                  .string()
+                  .nullable()
+                  .describe('As the source sent it; a long text is cut, and ends with its size.'),
+              })
+              .describe('A field of a row.'),
+          ),
+        )
+        .describe('The fields of its key; of a model without one, every field that is written.'),
+      differences: z
+        .array(
+          component(
+            'SampledDifference',
+            z
+              .object({
+                column: z.string().describe('Name in the file.'),
+                before: z.string().nullable(),
+                after: z.string().nullable(),
+              })
+              .describe('A field that is other than in the baseline.'),
+          ),
+        )
+        .exactOptional()
+        .describe('What differs in an updated row; absent where the baseline keeps no values.'),
+    })
+    .describe('A row of a sample.'),
+);
+
+export const changeSampleSchema = component(
+  'ChangeSample',
+  z
+    .object({
+      added: z.array(sampledRow),
+      updated: z.array(sampledRow),
+      removed: z.array(sampledRow),
+      gaps: z.array(z.string()).describe('What it cannot show, and why.'),
+    })
+    .describe('The first rows of each change, at most 100 of each.'),
+);
+true satisfies SameShape<typeof changeSampleSchema, ChangeSample>;
 
 const runAttempt = component(
   'RunAttempt',
@@ -163,6 +216,11 @@ export const runSchema = component(
           'Why the run was held: `SOURCE_EMPTY`, `REMOVALS_OVER`, `STATE_LOST` or `SOURCE_MOVED`. The warning `HELD` says more.',
         ),
       release: z.string().exactOptional().describe('What releases a run that was held.'),
+      sample: changeSampleSchema
+        .exactOptional()
+        .describe(
+          'Rows of the changes that a run which was held would have published. `getRun` has it, for tokens that may `preview`.',
+        ),
       requestedAt: instant().exactOptional(),
       asked: z
         .object({ full: z.boolean().exactOptional(), allowRemovals: z.boolean().exactOptional() })
@@ -185,12 +243,12 @@ true satisfies SameShape<typeof runSchema, RunRecord>;
 export const listedRunSchema = component(
   'ListedRun',
   runSchema
-    .omit({ files: true })
-    .describe('A run without its files; `getRun` has them.')
+    .omit({ files: true, sample: true })
+    .describe('A run without its files and its sample; `getRun` has them.')
     .meta({ examples: [listedRun(EXAMPLE_RUN)] }),
 );
 
-export function listedRun({ files, ...run }: RunRecord): Omit<RunRecord, 'files'> {
+export function listedRun({ files, sample, ...run }: RunRecord): Omit<RunRecord, 'files' | 'sample'> {
   return run;
 }
 
