@@ -27,12 +27,14 @@ export type ErrorStage =
   | 'state'
   | 'run';
 
-/** Exit codes of the command. `held` is an outcome, not an error, and has 3. */
+/** Exit codes of the command. `held` and `changes` are outcomes, not errors. */
 export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
   held: 3,
+  /** A plan has something to publish. */
+  changes: 10,
   retry: 75,
   cancelled: 130,
 } as const;
@@ -221,6 +223,11 @@ export const ERROR_KINDS = {
   RUN_OUT_OF_FILES: transient('rate limit', 'raise the limit of open files (`ulimit -n`), then run again'),
   RUN_HUNG: transient('timeout', 'the process of the run gave no sign of life and was ended; run again'),
   RUN_UNKNOWN: permanent('not found', 'see `sluice runs` for the runs that are known', 404),
+  PLAN_UNKNOWN: permanent(
+    'not found',
+    'ask for another plan: one is known for an hour, and not beyond an end of the daemon',
+    404,
+  ),
   ACTIVATION_PAUSED: permanent('configuration', 'resume the activation first', 409),
   IDEMPOTENCY_KEY_REUSED: permanent('configuration', 'use a new key for a request with other options', 422),
   QUEUE_FULL: transient('rate limit', 'too many runs of the activation wait already; ask again later', 429),

@@ -9,6 +9,7 @@ import { unexpectedError } from '../system-errors.ts';
  */
 const BY_GRAVITY: readonly number[] = [
   EXIT.done,
+  EXIT.changes,
   EXIT.held,
   EXIT.retry,
   EXIT.failed,

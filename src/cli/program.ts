@@ -117,5 +117,6 @@ Exit codes:
   1    failed for good
   2    wrong usage or configuration
   3    held until a person lets it through: the message says how
+  10   a plan has changes to publish
   75   failed and worth another try
   130  cancelled`;

@@ -1,4 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
+import { withoutSample } from './api/schemas/run-schema.ts';
 import type { RecentRuns } from './history/recent-runs.ts';
 import type { RunHistory } from './history/run-history.ts';
 import type { ActivationStatus } from './operations.ts';
@@ -38,7 +39,7 @@ export async function activationStatus(
     ...(paused && { paused }),
     ...(running !== undefined && { running }),
     queued: queue.waitingOf(name).map(({ record }) => record.run),
-    ...(lastRun && { lastRun }),
+    ...(lastRun && { lastRun: withoutSample(lastRun) }),
     recent: await recentRuns.of(name),
     ...(lastSuccessAt !== undefined && { lastSuccessAt }),
     ...(nextRunAt !== undefined && { nextRunAt }),

@@ -73,6 +73,7 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
   RUN_OUT_OF_FILES: 'A process may not open as many files as a run needs.',
   RUN_HUNG: 'The process of a run gave no sign of life.',
   RUN_UNKNOWN: 'There is no run of that id.',
+  PLAN_UNKNOWN: 'There is no plan of that id any more, or never was.',
   ACTIVATION_PAUSED: 'The activation is paused.',
   IDEMPOTENCY_KEY_REUSED: 'The key was used for a request that asked for something else.',
   QUEUE_FULL: 'Too many runs of the activation wait.',
@@ -148,6 +149,10 @@ export const EXITS: Readonly<Record<keyof typeof EXIT, readonly [meaning: string
   failed: ['Failed for good.', 'A person looks at the code. The same run fails again.'],
   usage: ['Wrong usage or configuration.', 'A person corrects it. Nothing was run.'],
   held: ['A run is held until a person lets it through.', 'A person decides, by the reason that is given.'],
+  changes: [
+    'A plan has rows to publish; with nothing to publish it exits with 0.',
+    'Look at the plan, then run.',
+  ],
   retry: ['Failed, and worth another try.', 'Repeat, with pauses that grow.'],
   cancelled: ['Cancelled.', 'Repeat when it is wanted.'],
 };

@@ -1,6 +1,5 @@
 import type { DaemonClock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { runMemoryBytes } from '../config/machine-memory.ts';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from '../history/run-id.ts';
 import type { RunRecord } from '../history/run-record.ts';
@@ -22,6 +21,8 @@ import type {
   Change,
   Health,
   Operations,
+  PlanRecord,
+  PlanRequested,
   ReloadOutcome,
   RunEvent,
   RunPage,
@@ -32,8 +33,10 @@ import type {
 import type { Log, Scheduler, Warnings } from './parts.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { SelfPause } from './pauses/self-pause.ts';
-import { fromPlainValidation, type Job } from './processes/run-messages.ts';
-import { defaultProgram, RunProcess, type RunProgram } from './processes/run-process.ts';
+import { Plans } from './plans/plans.ts';
+import { fromPlainValidation } from './processes/run-messages.ts';
+import { defaultProgram } from './processes/run-process.ts';
+import { sideJobStarter } from './processes/side-job-starter.ts';
 import { SideJobs } from './processes/side-jobs.ts';
 import { Acceptance } from './queue/acceptance.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
@@ -79,6 +82,7 @@ export class Daemon implements Operations {
   readonly #events = new RunEvents();
   readonly #acceptance: Acceptance;
   readonly #sideJobs: SideJobs;
+  readonly #plans: Plans;
   readonly #dispatcher: Dispatcher;
   readonly #selfPause: SelfPause;
   readonly #startRecovery: StartRecovery;
@@ -108,10 +112,22 @@ export class Daemon implements Operations {
     const queue = this.#queue;
     const program = options.program ?? defaultProgram();
     this.#acceptance = new Acceptance({ configuration, requests, queue, history, pauses, clock });
-    this.#sideJobs = new SideJobs(job => this.#startSideJob(job, program), clock);
+    const startSideJob = sideJobStarter({ configuration, program, clock, log });
+    this.#sideJobs = new SideJobs(startSideJob, clock);
+    this.#plans = new Plans({
+      queue,
+      clock,
+      configuration,
+      log,
+      start: startSideJob,
+      onFree: () => {
+        if (this.#state === 'ready') this.#dispatcher.dispatch();
+      },
+    });
     this.#dispatcher = new Dispatcher({
       configuration,
       queue,
+      plans: this.#plans,
       requests,
       history,
       clock,
@@ -317,6 +333,15 @@ export class Daemon implements Operations {
     return fromPlainValidation(validation);
   }
 
+  async plan(request: PlanRequested): Promise<PlanRecord> {
+    this.#refuseWhileStopping();
+    return this.#plans.ask(request);
+  }
+
+  async planned(...[id, wait]: Parameters<Operations['planned']>): Promise<PlanRecord> {
+    return this.#plans.wait(id, wait);
+  }
+
   async preview(
     name: string,
     { rows, signal }: { readonly rows: number; readonly signal: AbortSignal },
@@ -415,7 +440,7 @@ export class Daemon implements Operations {
     this.#callOffTimeRules();
     this.#selfPause.close();
     this.#startRecovery.close();
-    await Promise.all([this.#dispatcher.stop(gracePeriodMs), this.#sideJobs.close()]);
+    await Promise.all([this.#dispatcher.stop(gracePeriodMs), this.#plans.close(), this.#sideJobs.close()]);
     while (this.#background.size > 0) await Promise.all(this.#background);
     await this.#warnings?.close();
     await this.#requests.close();
@@ -463,19 +488,6 @@ export class Daemon implements Operations {
     if (this.#warnings) this.#inBackground(() => this.#warnings!.timePassed(activations, lastSuccessAt));
     this.#inBackground(() => this.#writeProblems.lookAgain());
     this.#callOffTimeRules = this.#clock.after(TIME_RULES_EVERY_MS, () => this.#passTime());
-  }
-
-  #startSideJob(job: Job, program: RunProgram): RunProcess {
-    const { daemon } = this.#configuration;
-    return new RunProcess({
-      job,
-      snapshot: this.#configuration.snapshotOf(job.activation),
-      program,
-      memoryBytes: runMemoryBytes(daemon),
-      heartbeatTimeoutMs: daemon.runHeartbeatTimeout,
-      clock: this.#clock,
-      log: this.#log,
-    });
   }
 
   #inBackground(act: () => Promise<void>): void {

@@ -25,6 +25,8 @@ export class OpeningOperations implements Operations {
   activation = refuse;
   configured = refuse;
   validate = refuse;
+  plan = refuse;
+  planned = refuse;
   preview = refuse;
   pause = refuse;
   resume = refuse;

@@ -1,7 +1,8 @@
 import type { ResolvedTable } from '../config/activation.ts';
-import type { RunCounts, RunRecord } from '../history/run-record.ts';
+import type { RunCounts, RunError, RunRecord } from '../history/run-record.ts';
 import type { RunState } from '../history/run-state.ts';
 import type { RunProgress } from '../run/export-run.ts';
+import type { Plan } from '../run/plan/plan-activation.ts';
 import type { Preview } from '../run/preview.ts';
 import type { Validation } from '../run/validation/validate.ts';
 
@@ -54,6 +55,19 @@ export interface Operations {
   /** What the activation is made of, and when it is due. */
   configured(name: string): Promise<ActivationConfiguration>;
   validate(name: string, signal: AbortSignal): Promise<Validation>;
+  /**
+   * Accepts a plan, which waits its turn as a run does. No run of the activation begins
+   * while it is under way.
+   */
+  plan(request: PlanRequested): Promise<PlanRecord>;
+  /**
+   * The plan as it stands, or with `wait` as `wait` of a run. An unknown one rejects with
+   * PLAN_UNKNOWN.
+   */
+  planned(
+    id: string,
+    wait?: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<PlanRecord>;
   preview(name: string, options: { readonly rows: number; readonly signal: AbortSignal }): Promise<Preview>;
   /**
    * No run begins until `resume`; those that are queued wait, the one under way goes on.
@@ -77,6 +91,27 @@ export interface TriggerRequest {
   readonly idempotencyKey?: string;
   /** When the schedule that asks was due. */
   readonly scheduledFor?: Date;
+}
+
+export interface PlanRequested {
+  readonly activation: string;
+  readonly full?: boolean;
+  /** Rows to show of each change. */
+  readonly rows: number;
+}
+
+/** A plan that was asked for, and what came of it. */
+export interface PlanRecord {
+  readonly plan: string;
+  readonly activation: string;
+  readonly state: 'queued' | 'reading' | 'succeeded' | 'failed';
+  readonly asked: Omit<PlanRequested, 'activation'>;
+  /** ISO 8601, UTC. */
+  readonly requestedAt: string;
+  readonly startedAt?: string;
+  readonly endedAt?: string;
+  readonly result?: Plan;
+  readonly error?: RunError;
 }
 
 export interface Triggered {

@@ -96,6 +96,7 @@ async function runOne(
       full: full === true,
       allowRemovals: allowRemovals === true,
       signal,
+      clean: text => terminal.clean(text),
       ...(display && { observe: display.observe }),
     });
   } finally {

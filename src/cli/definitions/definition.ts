@@ -25,6 +25,13 @@ export function parseRows(text: string): number {
   return rows;
 }
 
+/** Rows of each change in a plan. */
+export function parseSampledRows(text: string): number {
+  const rows = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(rows <= 100)) throw new InvalidArgumentError('Expected a number from 0 to 100.');
+  return rows;
+}
+
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError('Expected a number from 0 to 65535.');

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Act, examples, ON_DAEMON, parseRows } from './definition.ts';
+import { type Act, examples, ON_DAEMON, parseRows, parseSampledRows } from './definition.ts';
 
 /** Commands that show what there is, and change nothing. */
 export function defineLooking(program: Command, act: Act): void {
@@ -34,6 +34,21 @@ export function defineLooking(program: Command, act: Act): void {
     .addHelpText('after', examples('sluice preview customers_to_lake --rows 3'))
     .action((name, options) =>
       act(async context => (await import('../commands/preview.ts')).preview(name, options, context)),
+    );
+
+  program
+    .command('plan')
+    .description('show what a run now would publish, and publish nothing')
+    .argument('<NAME>', 'activation')
+    .option('--full', 'plan a run with every row and a new baseline')
+    .option('--rows <count>', 'how many rows to show of each change, at most 100', parseSampledRows, 20)
+    .option('--json', 'print the plan as one line of JSON')
+    .addHelpText(
+      'after',
+      examples('sluice plan customers_to_lake', 'sluice plan customers_to_lake --rows 100 --json'),
+    )
+    .action((name, options) =>
+      act(async context => (await import('../commands/plan.ts')).plan(name, options, context)),
     );
 
   program

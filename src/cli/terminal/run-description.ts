@@ -1,6 +1,7 @@
 import type { ChangeDetection, RunRecord } from '../../history/run-record.ts';
 import { formatCount } from './quantities.ts';
 import { runSummary } from './run-summary.ts';
+import { sampleLines } from './sample-lines.ts';
 import { escaped, type Terminal } from './terminal.ts';
 
 /** A run, for people: outcome, counts, files, times, and what went wrong. */
@@ -22,6 +23,8 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
     lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
   if (reason !== undefined)
     lines.push(`  ${terminal.paint('yellow', `held ${reason}`)}: ${text(release ?? '')}`);
+  if (record.sample !== undefined)
+    lines.push(...sampleLines(record.sample, record.counts, terminal).map(line => `  ${line}`));
   if (error !== undefined)
     lines.push(
       `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../../history/run-record.ts';
+import type { RunFile, RunRecord } from '../../history/run-record.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
 import { tableLines } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -15,33 +15,38 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
   const lines = [`${title}${took} (${kind}; run ${run})`];
   if (record.to !== undefined) lines.push(`  to ${terminal.clean(record.to)}`);
   lines.push(`  ${countsLine(record)}`);
-  if (files.length > 0) {
-    const rows = files.map(file => [
-      terminal.clean(file.name),
-      formatCount(file.rows),
-      formatBytes(file.bytes),
-    ]);
-    const titles = [
-      { title: 'file' },
-      { title: 'rows', align: 'right' },
-      { title: 'bytes', align: 'right' },
-    ] as const;
-    lines.push(
-      ...tableLines(titles, rows).map(
-        (line, index) => `  ${index === 0 ? terminal.paint('dim', line) : line}`,
-      ),
-    );
-  }
+  lines.push(...fileLines(files, terminal));
   if (record.completion !== undefined)
     lines.push(`  then ${record.completion.map(terminal.clean).join(', ')}`);
   return lines.join('\n');
+}
+
+/** A table of files; nothing where there are none. */
+export function fileLines(
+  files: readonly Pick<RunFile, 'name' | 'rows' | 'bytes'>[],
+  terminal: Terminal,
+): string[] {
+  if (files.length === 0) return [];
+  const rows = files.map(({ name, rows, bytes }) => [
+    terminal.clean(name),
+    formatCount(rows),
+    formatBytes(bytes),
+  ]);
+  const titles = [
+    { title: 'file' },
+    { title: 'rows', align: 'right' },
+    { title: 'bytes', align: 'right' },
+  ] as const;
+  return tableLines(titles, rows).map(
+    (line, index) => `  ${index === 0 ? terminal.paint('dim', line) : line}`,
+  );
 }
 
 /**
  * `read 10, added 2, …`, without what is zero. A run that compares with nothing has no
  * added rows to speak of.
  */
-function countsLine({ counts, runType }: RunRecord): string {
+export function countsLine({ counts, runType }: Pick<RunRecord, 'counts' | 'runType'>): string {
   const { read, written, bytes, ...changes } = counts;
   const { skipped } = changes;
   const between = Object.entries(runType === 'full_only' ? { skipped } : changes).filter(

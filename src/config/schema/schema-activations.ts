@@ -111,6 +111,10 @@ const notification = z.union(
           )
           .prefault({})
           .describe('Headers of every post, such as `aeg-sas-key` of Event Grid. Their values are secret.'),
+        samples: z
+          .boolean()
+          .default(false)
+          .describe('Show in the message of a held run which rows it would have published, by their keys.'),
       })
       .describe('A webhook.'),
     z
@@ -123,7 +127,7 @@ const notification = z.union(
       })
       .describe('E-mail.'),
   ],
-  { error: 'either { webhook, style, on, headers, secret } or { email: [address, …], on }' },
+  { error: 'either { webhook, style, on, headers, secret, samples } or { email: [address, …], on }' },
 );
 
 const warnings = z

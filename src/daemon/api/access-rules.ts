@@ -112,7 +112,7 @@ export class AccessRules {
   checkRight(caller: Caller, needed: Access): void {
     if (needed === 'anyone') return;
     if (caller.may === 'nothing') throw new SluiceError('UNAUTHORIZED', 'the request has no token');
-    if (RIGHTS.indexOf(caller.may) >= RIGHTS.indexOf(needed)) return;
+    if (mayDo(caller, needed)) return;
     const lacks = needed === 'preview' ? 'may not see rows' : 'may not change anything';
     throw new SluiceError('FORBIDDEN', `token ${caller.token} ${lacks}`, {
       hint: `use a token that may ${needed === 'preview' ? 'preview or write' : 'write'} (daemon.tokens)`,
@@ -143,6 +143,11 @@ export class AccessRules {
       hint: 'call the daemon from a program, or from its own console',
     });
   }
+}
+
+/** Each right holds those before it. */
+export function mayDo({ may }: Caller, needed: Right): boolean {
+  return may !== 'nothing' && RIGHTS.indexOf(may) >= RIGHTS.indexOf(needed);
 }
 
 function sha256(text: string): Buffer {

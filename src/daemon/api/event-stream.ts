@@ -4,6 +4,7 @@ import { hasEnded } from '../../history/run-state.ts';
 import type { RunEvent } from '../operations.ts';
 import { EventWriter } from './event-writer.ts';
 import type { Services } from './route.ts';
+import { withoutSample } from './schemas/run-schema.ts';
 
 /** Id of the event with the final state; the others are counted from 1. */
 export const LAST_EVENT_ID = 'end';
@@ -98,7 +99,7 @@ class RunEventWriter {
     }
     this.#waitingProgress = undefined;
     const isLast = hasEnded(event.record);
-    writer.write('state', event.record, isLast ? LAST_EVENT_ID : String(this.#nextId++));
+    writer.write('state', withoutSample(event.record), isLast ? LAST_EVENT_ID : String(this.#nextId++));
     if (isLast) writer.end();
   }
 

@@ -9,6 +9,8 @@ import type {
   Change,
   Health,
   Operations,
+  PlanRecord,
+  PlanRequested,
   ReloadOutcome,
   RunEvent,
   RunPage,
@@ -106,6 +108,16 @@ export class ScopedOperations implements Operations {
 
   validate(name: string, signal: AbortSignal): Promise<Validation> {
     return this.#ofSeen(name, () => this.#operations.validate(name, signal));
+  }
+
+  plan(request: PlanRequested): Promise<PlanRecord> {
+    return this.#ofSeen(request.activation, () => this.#operations.plan(request));
+  }
+
+  async planned(...[id, wait]: Parameters<Operations['planned']>): Promise<PlanRecord> {
+    const { activation } = await this.#operations.planned(id);
+    if (this.#sees(activation)) return this.#operations.planned(id, wait);
+    throw new SluiceError('PLAN_UNKNOWN', `there is no plan ${id}`);
   }
 
   preview(...[name, options]: Parameters<Operations['preview']>): Promise<Preview> {

@@ -39,9 +39,21 @@ export interface Notification {
   readonly since: string;
   /** When the state changed; ISO 8601, UTC. */
   readonly at: string;
+  /**
+   * Keys of rows that a held run would have published; for receivers that want them
+   * alone.
+   */
+  readonly samples?: SampledKeys;
   /** The run that has succeeded, and how many of its files the record leaves out. */
   readonly record?: RunRecord;
   readonly filesLeftOut?: number;
+}
+
+/** By change, as texts; at most a few. */
+export interface SampledKeys {
+  readonly added: readonly string[];
+  readonly updated: readonly string[];
+  readonly removed: readonly string[];
 }
 
 const TOPICS: Readonly<Partial<Record<Notification['code'], Topic>>> = {
@@ -65,6 +77,13 @@ export const notificationSchema = z.strictObject({
   message: z.string(),
   since: z.iso.datetime(),
   at: z.iso.datetime(),
+  samples: z
+    .strictObject({
+      added: z.array(z.string()).readonly(),
+      updated: z.array(z.string()).readonly(),
+      removed: z.array(z.string()).readonly(),
+    })
+    .exactOptional(),
   record: z.custom<RunRecord>(value => typeof value === 'object' && value !== null).exactOptional(),
   filesLeftOut: z.int().exactOptional(),
 }) satisfies z.ZodType<Notification>;

@@ -1,4 +1,5 @@
 import type { Severity } from './notification.ts';
+import { messageWithKeys } from './sampled-keys.ts';
 import { headOf, type Told } from './told.ts';
 
 const COLOURS: Readonly<Record<Severity | 'over', string>> = {
@@ -17,7 +18,8 @@ function escaped(text: string): string {
 
 /** What Slack, Mattermost and Rocket.Chat take at an incoming webhook. */
 export function slackMessage({ notification, link }: Told): Record<string, unknown> {
-  const { event, severity, run, message, at } = notification;
+  const { event, severity, run, at } = notification;
+  const message = messageWithKeys(notification);
   const head = headOf(notification);
   return {
     text: `*${escaped(head)}*`,

@@ -35,16 +35,16 @@ export function targetsOf({ name, notify, proxies }: ResolvedActivation, options
     const place = `${index + 1} of ${name}`;
     const { on } = entry;
     if ('webhook' in entry) {
-      const { style } = entry;
+      const { style, samples } = entry;
       const url = entry.webhook.reveal();
       const secret = entry.secret?.reveal();
       const userAgent = `Sluice/${version}`;
       const headers = Object.fromEntries(
         Object.entries(entry.headers).map(([header, value]) => [header, value.reveal()]),
       );
-      const how = { url, style, secret, headers, publicUrl, proxies };
+      const how = { url, style, secret, headers, publicUrl, proxies, samples };
       const sender = new Webhook({ ...how, clock, timeoutMs, userAgent });
-      const more = Object.keys(headers).length === 0 ? '' : ` ${JSON.stringify(headers)}`;
+      const more = `${Object.keys(headers).length === 0 ? '' : ` ${JSON.stringify(headers)}`}${samples ? ' samples' : ''}`;
       return {
         id: `webhook ${fingerprint(`${style} ${url}${more}`)}`,
         label: `webhook ${place}`,

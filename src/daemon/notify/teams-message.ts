@@ -1,3 +1,4 @@
+import { messageWithKeys } from './sampled-keys.ts';
 import { headOf, type Told } from './told.ts';
 
 const COLOURS = { error: 'Attention', warning: 'Warning', info: 'Accent', over: 'Good' } as const;
@@ -10,7 +11,8 @@ const MAX_TEXT = 4000;
  */
 export function teamsMessage(told: Told): Record<string, unknown> {
   const { notification, link } = told;
-  const { event, severity, run, message, at } = notification;
+  const { event, severity, run, at } = notification;
+  const message = messageWithKeys(notification);
   const colour = COLOURS[event === 'raised' ? severity : 'over'];
   const line = (text: string, more: Record<string, unknown>): Record<string, unknown> => ({
     type: 'RichTextBlock',

@@ -9,6 +9,7 @@ import { CLOUD_EVENT_TYPE, cloudEvent } from './cloud-event.ts';
 import { DeliveryError, type Sender } from './delivery.ts';
 import { genericMessage } from './generic-message.ts';
 import type { Notification } from './notification.ts';
+import { withoutKeys } from './sampled-keys.ts';
 import { slackMessage } from './slack-message.ts';
 import { teamsMessage } from './teams-message.ts';
 import { type Told, toldOf } from './told.ts';
@@ -29,6 +30,8 @@ export interface WebhookOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Where people reach the console. */
   readonly publicUrl?: string | undefined;
+  /** Whether it may show keys of rows. */
+  readonly samples?: boolean;
   /** Signs what is posted. */
   readonly secret: string | undefined;
   readonly clock: DaemonClock;
@@ -62,8 +65,10 @@ export class Webhook implements Sender {
   }
 
   async send(notification: Notification, signal: AbortSignal): Promise<void> {
-    const { url, style, headers, publicUrl, clock, timeoutMs, userAgent, proxies } = this.#options;
-    const body = JSON.stringify(MESSAGES[style](toldOf(notification, publicUrl)));
+    const { url, style, headers, publicUrl, samples, clock, timeoutMs, userAgent, proxies } = this.#options;
+    const body = JSON.stringify(
+      MESSAGES[style](toldOf(samples ? notification : withoutKeys(notification), publicUrl)),
+    );
     const abort = new AbortController();
     const stop = (): void => abort.abort();
     signal.addEventListener('abort', stop);

@@ -1,6 +1,7 @@
 import { type ErrorCode, type ErrorStage, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import type { RunProgress } from '../../run/export-run.ts';
+import type { Plan } from '../../run/plan/plan-activation.ts';
 import type { Preview } from '../../run/preview.ts';
 import type { Check, Validation } from '../../run/validation/validate.ts';
 import { unexpectedError } from '../../system-errors.ts';
@@ -21,7 +22,14 @@ export type Job =
   /** Finishes what an earlier process has decided, and makes no run. */
   | { readonly kind: 'recover'; readonly activation: string }
   | { readonly kind: 'validate'; readonly activation: string }
-  | { readonly kind: 'preview'; readonly activation: string; readonly rows: number };
+  | { readonly kind: 'preview'; readonly activation: string; readonly rows: number }
+  | {
+      readonly kind: 'plan';
+      readonly plan: string;
+      readonly activation: string;
+      readonly full?: boolean;
+      readonly rows: number;
+    };
 
 export type FromRunProcess =
   /** Comes every second, whatever the run does. */
@@ -41,7 +49,8 @@ export type JobResult =
     }
   | { readonly kind: 'recover'; readonly recovered: readonly RunRecord[] }
   | { readonly kind: 'validate'; readonly validation: PlainValidation }
-  | { readonly kind: 'preview'; readonly preview: Preview };
+  | { readonly kind: 'preview'; readonly preview: Preview }
+  | { readonly kind: 'plan'; readonly plan: Plan };
 
 export interface PlainError {
   readonly code: ErrorCode;

@@ -2,6 +2,7 @@ import { resolveActivation } from '../../config/activation.ts';
 import { Redactor } from '../../config/secrets.ts';
 import { loadSnapshot } from '../../config/snapshot.ts';
 import { exportRun, type RunProgress } from '../../run/export-run.ts';
+import { planActivation } from '../../run/plan/plan-activation.ts';
 import { previewActivation } from '../../run/preview.ts';
 import { recoverActivation } from '../../run/recover-activation.ts';
 import { validateActivation } from '../../run/validation/validate.ts';
@@ -66,6 +67,7 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
         record: job.record,
         ...asked,
         signal,
+        clean: text => redactor.clean(text),
         observe: look => progress.watch(look),
       });
       progress.end();
@@ -81,6 +83,12 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
       const clean = (text: string): string => redactor.clean(text);
       const preview = await previewActivation({ activation, rows: job.rows, signal, clean });
       return { kind: 'preview', preview };
+    }
+    case 'plan': {
+      const { full, rows } = job;
+      const clean = (text: string): string => redactor.clean(text);
+      const plan = await planActivation({ activation, rows, signal, clean, ...(full && { full }) });
+      return { kind: 'plan', plan };
     }
     default:
       return job satisfies never;

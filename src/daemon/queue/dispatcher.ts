@@ -10,6 +10,7 @@ import { unexpectedError } from '../../system-errors.ts';
 import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
 import type { Log } from '../parts.ts';
+import type { Plans } from '../plans/plans.ts';
 import type { Job } from '../processes/run-messages.ts';
 import { type ProcessOutcome, RunProcess, type RunProgram } from '../processes/run-process.ts';
 import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
@@ -21,6 +22,8 @@ import type { RunQueue } from './run-queue.ts';
 export interface DispatcherOptions {
   readonly configuration: Configuration;
   readonly queue: RunQueue;
+  /** They count as runs that are under way. */
+  readonly plans: Pick<Plans, 'running' | 'beginOne'>;
   readonly requests: RequestLog;
   readonly history: RunHistory;
   readonly clock: DaemonClock;
@@ -66,6 +69,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   #isStopping = false;
   #isForcing = false;
+  #isTurnOfPlans = true;
   #onIdle: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
@@ -74,12 +78,23 @@ export class Dispatcher {
 
   /** Begins what can begin. To be called whenever that may have changed. */
   dispatch(): void {
-    const { queue, configuration, isPaused } = this.#options;
-    while (!this.#isStopping && queue.running < configuration.daemon.concurrency) {
-      const run = queue.next(isPaused);
-      if (run === undefined) return;
-      void this.#attempt(run);
+    const { queue, plans, configuration } = this.#options;
+    while (!this.#isStopping && queue.running + plans.running < configuration.daemon.concurrency) {
+      // Runs and plans take turns, so that neither keeps the other waiting.
+      const isBegun = this.#isTurnOfPlans
+        ? plans.beginOne() || this.#beginRun()
+        : this.#beginRun() || plans.beginOne();
+      if (!isBegun) return;
+      this.#isTurnOfPlans = !this.#isTurnOfPlans;
     }
+  }
+
+  #beginRun(): boolean {
+    const { queue, isPaused } = this.#options;
+    const run = queue.next(isPaused);
+    if (run === undefined) return false;
+    void this.#attempt(run);
+    return true;
   }
 
   /** Decided runs that wait, one line each. */

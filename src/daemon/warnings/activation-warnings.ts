@@ -245,7 +245,7 @@ export class ActivationWarnings implements Warnings {
     const told: Notification[] = [];
     for (const { rule, verdict } of findings) {
       const { code, severity, isOverSilently } = rule;
-      const { message } = verdict;
+      const { message, samples } = verdict;
       const known = active.get(code);
       if (!verdict.holds) {
         active.delete(code);
@@ -256,7 +256,8 @@ export class ActivationWarnings implements Warnings {
       // It keeps when it began, and takes the newest message.
       active.set(code, { since: at, ...(run === undefined ? {} : { run }), ...known, code, message });
       if (known !== undefined) continue;
-      told.push({ ...about(name, code, 'raised', at, at, run), severity, message });
+      const raised = about(name, code, 'raised', at, at, run);
+      told.push({ ...raised, severity, message, ...(samples && { samples }) });
     }
     for (const notification of told) this.#report(notification);
     if (told.length > 0) await this.#options.notifications.add(told, activation);

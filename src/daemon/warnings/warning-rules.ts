@@ -7,7 +7,8 @@ import {
   rowsChangedWarning,
   sasExpiresWarning,
 } from '../../run/warnings/outcome-warnings.ts';
-import type { ActivationWarningCode, Severity } from '../notify/notification.ts';
+import type { ActivationWarningCode, SampledKeys, Severity } from '../notify/notification.ts';
+import { sampledKeys } from '../notify/sampled-keys.ts';
 
 /**
  * Every warning of an activation, as data: when it is raised, when it is over, and how
@@ -30,7 +31,9 @@ export interface PassedTime {
 }
 
 /** `undefined`: this tells neither that the warning holds nor that it does not. */
-export type Verdict = { readonly holds: boolean; readonly message: string } | undefined;
+export type Verdict =
+  | { readonly holds: boolean; readonly message: string; readonly samples?: SampledKeys }
+  | undefined;
 
 export interface WarningRule {
   readonly code: ActivationWarningCode;
@@ -132,7 +135,8 @@ export const WARNING_RULES: readonly WarningRule[] = [
       if (isSuccess(record)) return isOver('a run succeeded');
       if (record.state !== 'held') return undefined;
       const why = record.warnings.find(({ code }) => code === 'HELD')?.message ?? 'the run was held';
-      return holds(record.release === undefined ? why : `${why}; ${record.release}`);
+      const message = record.release === undefined ? why : `${why}; ${record.release}`;
+      return { holds: true, message, ...(record.sample && { samples: sampledKeys(record.sample) }) };
     },
   },
   {

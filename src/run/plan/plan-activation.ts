@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type {
   ChangeDetection,
+  HeldReason,
   RunCounts,
   RunFile,
   RunRecord,
@@ -46,10 +47,16 @@ export interface Plan extends Pick<RunRecord, 'activation' | 'runType' | 'syncMo
   /** Names of completion files that would follow. */
   readonly completion?: readonly string[];
   readonly warnings: readonly RunWarning[];
-  /** What would hold it, and what would release it. */
-  readonly reason?: RunRecord['reason'];
-  readonly release?: string;
+  /** What would hold it. */
+  readonly held?: PlannedHold;
   readonly sample: ChangeSample;
+}
+
+export interface PlannedHold {
+  readonly reason: HeldReason;
+  readonly message: string;
+  /** What would release it. */
+  readonly release: string;
 }
 
 export type PlannedFile = Pick<RunFile, 'name' | 'change' | 'part' | 'rows' | 'bytes'>;
@@ -65,14 +72,14 @@ export async function planActivation(request: PlanRequest): Promise<Plan> {
   const { record, error } = await exportRun({ ...asked, trigger: 'command', plans: true });
   if (error !== undefined && !(error instanceof Held)) throw error;
   const { activation, runType, syncMode, full, previousGeneration, snapshotTime, changeDetection } = record;
-  const { counts, files, completion, warnings, reason, release, sample } = record;
+  const { counts, files, completion, warnings, sample } = record;
   return {
     activation,
     runType,
     syncMode,
     full,
-    outcome: record.state === 'held' ? 'held' : counts.written > 0 ? 'changes' : 'nothing',
-    why: whyOf(record, request),
+    outcome: error ? 'held' : counts.written > 0 ? 'changes' : 'nothing',
+    why: whyOf(record, request, error),
     previousGeneration,
     ...(snapshotTime !== undefined && { snapshotTime }),
     ...(changeDetection && { changeDetection }),
@@ -87,8 +94,7 @@ export async function planActivation(request: PlanRequest): Promise<Plan> {
     estimated: isCompressed(request.activation),
     ...(completion && { completion }),
     warnings: warnings.filter(({ code }) => code !== 'HELD'),
-    ...(reason !== undefined && { reason }),
-    ...(release !== undefined && { release }),
+    ...(error && { held: { reason: error.reason, message: error.message, release: error.hint } }),
     sample: cut(sample ?? NO_SAMPLE, rows),
   };
 }
@@ -102,10 +108,10 @@ const REASONS: readonly WarningCode[] = [
   'DESTINATION_RESET',
 ];
 
-function whyOf(record: RunRecord, { full: asked }: PlanRequest): string {
-  const { runType, full, previousGeneration, warnings, changeDetection, state, reason } = record;
-  if (state === 'held' && (reason === 'STATE_LOST' || reason === 'SOURCE_MOVED'))
-    return warnings.find(({ code }) => code === 'HELD')!.message;
+function whyOf(record: RunRecord, { full: asked }: PlanRequest, held: Held | undefined): string {
+  const { runType, full, previousGeneration, warnings, changeDetection } = record;
+  // Nothing was read then.
+  if (held?.reason === 'STATE_LOST' || held?.reason === 'SOURCE_MOVED') return held.message;
   if (warnings.some(({ code }) => code === 'EXISTS_SKIPPED')) return 'its files exist, and ifExists is skip';
   if (runType === 'full_only') return 'runType is full_only';
   if (!full) return `changes since generation ${previousGeneration}`;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
 import { hasEnded } from '../../../history/run-state.ts';
+import { mayDo } from '../access-rules.ts';
 import { LAST_EVENT_ID, openEventStream } from '../event-stream.ts';
 import { type Route, route } from '../route.ts';
 import {
@@ -12,7 +13,13 @@ import {
   runId,
   triggerBody,
 } from '../schemas/request-schema.ts';
-import { RUN_EVENTS, type RunPageAnswer, runPageSchema, runSchema } from '../schemas/run-schema.ts';
+import {
+  RUN_EVENTS,
+  type RunPageAnswer,
+  runPageSchema,
+  runSchema,
+  withoutSample,
+} from '../schemas/run-schema.ts';
 
 const byId = z.strictObject({ id: runId });
 const aRun = { description: 'The run as it stands.', schema: runSchema };
@@ -72,19 +79,20 @@ export const RUN_ROUTES: readonly Route[] = [
     access: 'read',
     tag: 'runs',
     summary: 'One run',
-    description: 'With `wait` the answer comes when the run has ended, or after that time.',
+    description:
+      'With `wait` the answer comes when the run has ended, or after that time. The rows of a held run, its `sample`, are there for tokens that may `preview`.',
     params: byId,
     query: z.strictObject({ wait: queryWait.exactOptional() }),
     answers: { 200: aRun },
     errors: ['RUN_UNKNOWN', 'TOO_MANY_REQUESTS', 'STATE_DAMAGED'],
-    handle: async ({ input, signal, services: { operations, waits } }) => {
+    handle: async ({ input, signal, caller, services: { operations, waits } }) => {
       const { wait: timeoutMs = 0 } = input.query;
       const { id } = input.params;
-      const body =
+      const record =
         timeoutMs === 0
           ? await operations.run(id)
           : await waits.with(() => operations.wait(id, { timeoutMs, signal }));
-      return { status: 200, body };
+      return { status: 200, body: mayDo(caller, 'preview') ? record : withoutSample(record) };
     },
   }),
 
@@ -113,7 +121,8 @@ export const RUN_ROUTES: readonly Route[] = [
         ...(query.before === undefined ? {} : { before: query.before }),
       });
       const next = records.at(-1)?.run;
-      const body = { runs: records, more, ...(more && next !== undefined ? { next } : {}) };
+      const runs = records.map(withoutSample);
+      const body = { runs, more, ...(more && next !== undefined ? { next } : {}) };
       return { status: 200, body: body satisfies DeepReadonly<RunPageAnswer> };
     },
   }),

@@ -52,6 +52,24 @@ export const triggerBody = z
   })
   .meta({ examples: [{}, { full: true }, { allowRemovals: true }] });
 
+export const planBody = z
+  .strictObject({
+    full: flag('Plans a run with every row and a new baseline.'),
+    rows: z
+      .int({ error: 'a whole number from 0 to 100' })
+      .min(0, { error: 'a whole number from 0 to 100' })
+      .max(100, { error: 'a whole number from 0 to 100' })
+      .default(20)
+      .describe('Rows to show of each change, up to 100.'),
+  })
+  .meta({ examples: [{}, { rows: 100 }] });
+
+export const planId = z
+  .string()
+  .regex(RUN_ID, { error: 'an id of a plan such as 20250414-070000-123-k3f9ab' })
+  .describe('Id of a plan.')
+  .meta({ examples: ['20250414-070000-123-k3f9ab'] });
+
 export const pauseBody = z
   .strictObject({
     reason: z

@@ -9,9 +9,9 @@ import { errorSchema } from './error-schema.ts';
 
 export const runType = z.enum(['full_only', 'full_then_delta']);
 export const syncMode = z.enum(['snapshot', 'upsert', 'insert', 'difference']);
-const changeName = z.enum(['added', 'updated', 'removed']);
+export const changeName = z.enum(['added', 'updated', 'removed']);
 
-const runCounts = component(
+export const runCounts = component(
   'RunCounts',
   z
     .object({
@@ -47,14 +47,14 @@ const runFile = component(
     .describe('A file that a run published.'),
 );
 
-const runWarning = component(
+export const runWarning = component(
   'RunWarning',
   z
     .object({ code: openEnum<WarningCode>().describe('Stable name of the warning.'), message: z.string() })
     .describe('What somebody should know of a run.'),
 );
 
-const changeDetection = component(
+export const changeDetection = component(
   'ChangeDetection',
   z
     .object({
@@ -249,6 +249,11 @@ export const listedRunSchema = component(
 );
 
 export function listedRun({ files, sample, ...run }: RunRecord): Omit<RunRecord, 'files' | 'sample'> {
+  return run;
+}
+
+/** For those who may not see rows, and where nobody asks for them. */
+export function withoutSample({ sample, ...run }: RunRecord): RunRecord {
   return run;
 }
 

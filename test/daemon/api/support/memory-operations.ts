@@ -6,6 +6,8 @@ import type {
   Change,
   Health,
   Operations,
+  PlanRecord,
+  PlanRequested,
   ReloadOutcome,
   RunEvent,
   RunPage,
@@ -46,6 +48,7 @@ export class MemoryOperations implements Operations {
   /** Those that hang. */
   previewing = 0;
   aborted: string[] = [];
+  readonly plans = new Map<string, PlanRecord>();
   readonly #activations = new Map<string, Activation>();
   readonly #runs = new Map<string, RunRecord>();
   readonly #listeners = new Map<string, Set<(event: RunEvent) => void>>();
@@ -220,6 +223,27 @@ export class MemoryOperations implements Operations {
       names: ['out.csv'],
       notes: [],
     };
+  }
+
+  async plan({ activation, ...asked }: PlanRequested): Promise<PlanRecord> {
+    this.#fail('plan');
+    this.#activation(activation);
+    const record: PlanRecord = {
+      plan: this.#newId(),
+      activation,
+      state: 'queued',
+      asked,
+      requestedAt: new Date().toISOString(),
+    };
+    this.plans.set(record.plan, record);
+    return record;
+  }
+
+  async planned(id: string): Promise<PlanRecord> {
+    this.#fail('planned');
+    const record = this.plans.get(id);
+    if (record === undefined) throw new SluiceError('PLAN_UNKNOWN', `there is no plan ${id}`);
+    return record;
   }
 
   async preview(
