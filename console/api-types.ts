@@ -16,9 +16,10 @@ export type { RunState } from '../src/history/run-state.ts';
 export type { RunProgress } from '../src/run/export-run.ts';
 export type { Preview } from '../src/run/preview.ts';
 export type { ValidationReport } from '../src/run/validation/validation-report.ts';
+export type { SampledRow } from '../src/transforms/change-sampler.ts';
 
 /** As lists and streams have it. */
-export type ListedRun = Omit<RunRecord, 'files'>;
+export type ListedRun = Omit<RunRecord, 'files' | 'sample'>;
 
 export type Activation = Omit<ActivationStatus, 'lastRun'> & { readonly lastRun?: ListedRun };
 

@@ -4,11 +4,12 @@ import { question } from '../actions.ts';
 import { type ApiError, eventsOf, request, toApiError } from '../api.ts';
 import type { RunProgress, RunRecord } from '../api-types.ts';
 import { now, rows, second, span } from '../format.ts';
-import { activations, mayWrite, takeProgress } from '../live.ts';
+import { activations, mayPreview, mayWrite, takeProgress } from '../live.ts';
 import { announce } from '../parts/announce.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Empty, Loading, Problem } from '../parts/problem.tsx';
 import { Counts, Facts, Files, Live } from '../parts/run-details.tsx';
+import { Sample } from '../parts/sample.tsx';
 import { Time } from '../parts/time.tsx';
 import { linkTo } from '../route.ts';
 import { capital, heldMessage, outcomeOf, releaseWords, titleOf } from '../words.ts';
@@ -115,6 +116,7 @@ function Told({ run }: { run: RunRecord }) {
       {run.state === 'queued' && <Queue run={run} />}
       {!isOver && run.state !== 'queued' && <Live run={run} />}
       {isOver && <Counts run={run} />}
+      {run.state === 'held' && mayPreview.value && <Sample run={run} />}
       {others.length > 0 && (
         <section>
           <h2>Warnings</h2>

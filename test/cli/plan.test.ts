@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { commandLine, type Printed } from './command-line.ts';
 import { createProject, type TestProject } from './support.ts';
@@ -9,12 +10,11 @@ before(async () => {
     activations: `  changes: { model: customers, destination: lake, fileName: changes, format: { type: csv },
              runType: full_then_delta, syncMode: difference, warnings: { removedRowsOver: 20% } }`,
   });
-  // Relative to where the tests run.
-  process.chdir(project.cwd);
 });
 after(() => project.remove());
 
-const sluice = (...args: string[]): Promise<Printed> => commandLine(args);
+const sluice = (...args: string[]): Promise<Printed> =>
+  commandLine(['--config', join(project.cwd, 'sluice.yaml'), ...args]);
 
 test('plan shows what a run now would publish, and its exit code says whether that is something', async () => {
   const first = await sluice('plan', 'changes', '--rows', '2');

@@ -114,6 +114,7 @@ test('a held run is understood and allowed on a phone, by typing how many rows g
   await page.getByRole('link', { name: 'Look and decide' }).click();
   await page.getByRole('heading', { name: /would remove 4120 of 9800 rows/ }).waitFor();
   assert.ok(page.url().endsWith(`#/runs/${held}`));
+  await page.getByText('id 4711').waitFor();
   await page.getByRole('button', { name: 'Allow removals' }).click();
   const dialog = page.getByRole('dialog');
   const allow = dialog.getByRole('button', { name: 'Allow and run' });

@@ -70,6 +70,12 @@ export class Scenes {
       release: `if that is meant, repeat it with --allow-removals`,
       counts: { ...NO_COUNTS, read: 5680, removed: 4120, unchanged: 5680 },
       warnings: [{ code: 'HELD', message: REMOVALS }],
+      sample: {
+        added: [],
+        updated: [],
+        removed: [{ key: [{ column: 'id', value: '4711' }] }],
+        gaps: [],
+      },
     });
     return run;
   }
