@@ -24,7 +24,7 @@ after(async () => {
 });
 
 const RUN = '20250414-070000-123-k3f9ab';
-const PATH = { path: { name: 'customers', id: RUN } };
+const PATH = { path: { name: 'customers', id: RUN, plan: RUN } };
 
 /** Every operation of the document with a token, and its status. */
 async function statuses(token: string | undefined): Promise<Map<string, number>> {
@@ -42,7 +42,8 @@ async function statuses(token: string | undefined): Promise<Map<string, number>>
 }
 
 const CHANGES = ['triggerRun', 'cancelRun', 'pauseActivation', 'resumeActivation', 'reload'];
-const WRITES = [...CHANGES, 'previewActivation'];
+const PREVIEWS = ['previewActivation', 'planActivation', 'getPlan'];
+const WRITES = [...CHANGES, ...PREVIEWS];
 const FOR_ANYONE = ['getHealth', 'getReadiness'];
 
 test('without a token everything but health is refused', async () => {
@@ -83,7 +84,7 @@ test('the document says the same of every operation', () => {
     for (const { operationId, security } of Object.values(methods)) {
       const scheme = CHANGES.includes(operationId)
         ? 'write'
-        : operationId === 'previewActivation'
+        : PREVIEWS.includes(operationId)
           ? 'preview'
           : 'read';
       assert.deepEqual(security, FOR_ANYONE.includes(operationId) ? [] : [{ [scheme]: [] }, {}], operationId);

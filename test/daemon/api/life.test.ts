@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
+import type { PlanRecord } from '../../../src/daemon/operations.ts';
 import { type ServingDaemon, serveDaemon } from '../../../src/daemon/serve-daemon.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
 import { getAzurite, type TestContainer } from '../../support/azurite.ts';
@@ -118,6 +119,9 @@ test('an activation is seen, checked and tried before it is run', async () => {
   assert.equal((await client.call<Status>('getActivation', { path })).body.lastRun, undefined);
   const validation = await client.call<{ passed: boolean; names: string[] }>('validateActivation', { path });
   assert.deepEqual([validation.body.passed, validation.body.names], [true, ['customers.csv']]);
+  const { plan } = (await client.call<PlanRecord>('planActivation', { path, body: { rows: 2 } })).body;
+  const planned = await client.call<PlanRecord>('getPlan', { path: { plan }, query: { wait: '60s' } });
+  assert.equal(planned.body.result?.outcome, 'changes', JSON.stringify(planned.body));
   const preview = await client.call('previewActivation', { path, query: { rows: 2 } });
   assert.equal(preview.status, 200);
   assert.equal((preview.body['rows'] as unknown[]).length, 2);

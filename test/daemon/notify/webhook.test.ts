@@ -276,3 +276,17 @@ test('a delivery that is called off ends at once', () =>
     await assert.rejects(sent, /was interrupted/);
     await assert.rejects(webhook(receiver.url).send(notification('n1'), abort.signal), /was interrupted/);
   }));
+
+test('keys of rows are posted to who asked for them, in every style, and to nobody else', () =>
+  withReceiver(async receiver => {
+    const samples = { added: [], updated: ['4711, FR'], removed: ['4712', '4713'] };
+    const told = { ...notification('n1'), code: 'HELD', samples } as const;
+    const { signal } = new AbortController();
+    for (const style of ['generic', 'slack', 'teams', 'cloudevents'] as const) {
+      for (const wanted of [true, false])
+        await webhook(receiver.url, { style, samples: wanted }).send(told, signal);
+      const [shown, hidden] = receiver.received.slice(-2).map(({ body }) => body);
+      for (const key of ['4711, FR', '4712', '4713']) assert.ok(shown!.includes(key), `${style} ${key}`);
+      assert.doesNotMatch(hidden!, /471|samples/, style);
+    }
+  }));

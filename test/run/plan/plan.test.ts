@@ -12,7 +12,7 @@ function plan(activation: ResolvedActivation, request: Partial<PlanRequest> = {}
   return planActivation({ activation, rows: 20, signal: new AbortController().signal, ...request });
 }
 
-/** Every file below the data directory with its content, but for the lock of the state. */
+/** Every file below the data directory with its content, but for the state's lock. */
 async function filesOf(directory: string): Promise<Map<string, string>> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries.filter(entry => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
