@@ -151,7 +151,7 @@ test('pause and resume hold an activation of the daemon, and status shows it her
   );
 });
 
-/** `show --follow`: when it says that the run reads, and what it has printed at its end. */
+/** `show --follow`: when it says that the run reads, and what it has printed then. */
 function following(args: readonly string[]): { reading: Promise<void>; ended: Promise<Printed> } {
   let ended!: Promise<Printed>;
   const reading = new Promise<void>(resolve => {
