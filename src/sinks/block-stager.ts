@@ -1,3 +1,4 @@
+import { BlockTooSlow } from './block-too-slow.ts';
 import type { BlobStore } from './sink.ts';
 
 const DEFAULT_BLOCKS_IN_FLIGHT = 4;
@@ -6,6 +7,11 @@ const DEFAULT_BLOCKS_IN_FLIGHT = 4;
  * again.
  */
 const BLOCKS_PER_RECOVERY = 8;
+/** As many before blocks are larger again: one that is too slow costs minutes. */
+const BLOCKS_PER_LARGER = 64;
+/** A block that was too slow is sent in so many, down to the smallest. */
+const PIECES = 4;
+const SMALLEST_PIECE_BYTES = 256 * 1024;
 
 export interface BlockStagerOptions {
   readonly store: Pick<BlobStore, 'stageBlock'>;
@@ -20,13 +26,29 @@ export interface BlockStagerOptions {
   readonly onFailure?: (failure: Error) => void;
 }
 
-interface Block {
+/**
+ * Replaces a block in its file by so many others, whose ids it gives; `undefined` where
+ * the file can have no more.
+ */
+export type SplitBlock = (blockId: string, pieces: number) => readonly string[] | undefined;
+
+export interface BlockName {
   readonly blob: string;
   readonly blockId: string;
+  readonly split?: SplitBlock | undefined;
+}
+
+/** The buffer of one block, or of the pieces into which it was split. */
+interface HeldBuffer {
   readonly buffer: Buffer;
-  readonly length: number;
+  blocks: number;
   /** Somebody else who reads the bytes. */
   readonly otherReader: Promise<void> | undefined;
+}
+
+interface Block extends BlockName {
+  readonly bytes: Buffer;
+  readonly held: HeldBuffer;
 }
 
 interface Waiter {
@@ -39,8 +61,9 @@ interface Waiter {
  * Stages blocks, a bounded number at a time, out of a bounded pool of buffers that are
  * reused only after the answer. `acquire` waits while all buffers are in use: that is the
  * backpressure. The first failure is kept and thrown by every later call; blocks that
- * were not under way then are never sent. While the store is throttled the number in
- * flight is halved, and it recovers one by one.
+ * were not under way then are never sent. While the store is throttled, or the line too
+ * slow, the number in flight is halved, and it recovers one by one. For a line that is too
+ * slow blocks are split besides.
  */
 export class BlockStager {
   readonly blockBytes: number;
@@ -63,6 +86,10 @@ export class BlockStager {
   /** Counts the halvings, so that the blocks of one burst halve only once. */
   #slowdowns = 0;
   #untroubled = 0;
+  /** What is larger is split before it is sent. */
+  #maxBytes = Number.POSITIVE_INFINITY;
+  /** Since a block was too slow, until one is acknowledged. */
+  #patienceMs: number | undefined;
 
   constructor(options: BlockStagerOptions) {
     const { blockBytes, blocksInFlight = DEFAULT_BLOCKS_IN_FLIGHT, buffersBeingFilled } = options;
@@ -105,11 +132,12 @@ export class BlockStager {
    * from here on. It is not reused while `otherReader` is pending either; its failure is
    * one of the stager's.
    */
-  stage(blob: string, blockId: string, buffer: Buffer, length: number, otherReader?: Promise<void>): void {
+  stage(name: BlockName, buffer: Buffer, length: number, otherReader?: Promise<void>): void {
     otherReader?.catch((error: Error) => this.#fail(error));
     this.#throwFailure();
     if (length < 1) throw new RangeError('a block of no bytes');
-    this.#queue.push({ blob, blockId, buffer, length, otherReader });
+    const held = { buffer, blocks: 1, otherReader };
+    this.#queue.push({ ...name, bytes: buffer.subarray(0, length), held });
     this.#sendMore();
   }
 
@@ -142,32 +170,71 @@ export class BlockStager {
     while (this.#inFlight < this.#concurrency) {
       const block = this.#queue.shift();
       if (!block) break;
+      const [first = block, ...others] = this.#piecesOf(block);
+      this.#queue.unshift(...others);
       this.#inFlight++;
-      void this.#send(block);
+      void this.#send(first);
     }
   }
 
+  #piecesOf(block: Block): Block[] {
+    const { blockId, bytes, held, split } = block;
+    const count = split === undefined ? 1 : Math.ceil(bytes.length / this.#maxBytes);
+    if (count <= 1) return [block];
+    const ids = split?.(blockId, count);
+    if (ids === undefined) return [{ ...block, split: undefined }];
+    held.blocks += count - 1;
+    const length = Math.ceil(bytes.length / count);
+    return ids.map((id, index) => ({
+      ...block,
+      blockId: id,
+      bytes: bytes.subarray(index * length, (index + 1) * length),
+    }));
+  }
+
   /** Never rejects. */
-  async #send({ blob, blockId, buffer, length, otherReader }: Block): Promise<void> {
+  async #send(block: Block): Promise<void> {
+    if (await this.#isTooSlow(block)) this.#queue.unshift(block);
+    else await this.#letGo(block.held);
+    this.#inFlight--;
+    this.#sendMore();
+    if (this.#inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  /** Sends it; whether it is to be sent again in smaller ones. Never rejects. */
+  async #isTooSlow({ blob, blockId, bytes, split }: Block): Promise<boolean> {
     const slowdowns = this.#slowdowns;
     const { store, encryptionScope } = this.#options;
     try {
-      await store.stageBlock(blob, blockId, buffer.subarray(0, length), {
+      await store.stageBlock(blob, blockId, bytes, {
         signal: this.#abort.signal,
         onThrottled: () => this.#slowDown(slowdowns),
+        canBeSplit: split !== undefined && bytes.length > SMALLEST_PIECE_BYTES,
+        patienceMs: this.#patienceMs,
         ...(encryptionScope !== undefined && { encryptionScope }),
       });
       this.blocksStaged++;
-      this.bytesStaged += length;
+      this.bytesStaged += bytes.length;
+      this.#patienceMs = undefined;
       this.#speedUp();
     } catch (error) {
+      if (error instanceof BlockTooSlow && !this.#failure) {
+        this.#slowDown(slowdowns);
+        this.#patienceMs = error.leftMs;
+        const smaller = Math.max(SMALLEST_PIECE_BYTES, Math.ceil(bytes.length / PIECES));
+        this.#maxBytes = Math.min(this.#maxBytes, smaller);
+        return true;
+      }
       this.#fail(error instanceof Error ? error : new Error('staging a block failed', { cause: error }));
     }
-    await otherReader?.catch(() => {});
-    this.#inFlight--;
-    this.release(buffer);
-    this.#sendMore();
-    if (this.#inFlight === 0) for (const resolve of this.#idleWaiters.splice(0)) resolve();
+    return false;
+  }
+
+  /** The buffer is free once no piece of it is under way. */
+  async #letGo(held: HeldBuffer): Promise<void> {
+    if (--held.blocks > 0) return;
+    await held.otherReader?.catch(() => {});
+    this.release(held.buffer);
   }
 
   #slowDown(slowdownsWhenSent: number): void {
@@ -178,16 +245,23 @@ export class BlockStager {
   }
 
   #speedUp(): void {
-    if (this.#concurrency === this.#maxInFlight || ++this.#untroubled < BLOCKS_PER_RECOVERY) return;
+    const areFewer = this.#concurrency < this.#maxInFlight;
+    if (!areFewer && this.#maxBytes === Number.POSITIVE_INFINITY) return;
+    if (++this.#untroubled < (areFewer ? BLOCKS_PER_RECOVERY : BLOCKS_PER_LARGER)) return;
     this.#untroubled = 0;
-    this.#concurrency++;
+    if (areFewer) {
+      this.#concurrency++;
+      return;
+    }
+    this.#maxBytes *= PIECES;
+    if (this.#maxBytes >= this.blockBytes) this.#maxBytes = Number.POSITIVE_INFINITY;
   }
 
   #fail(failure: Error): void {
     if (this.#failure) return;
     this.#failure = failure;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(failure);
-    for (const { buffer } of this.#queue.splice(0)) this.release(buffer);
+    for (const { held } of this.#queue.splice(0)) if (--held.blocks === 0) this.release(held.buffer);
     this.#options.onFailure?.(failure);
   }
 

@@ -111,6 +111,16 @@ export interface StageOptions {
    * concurrency.
    */
   readonly onThrottled?: () => void;
+  /**
+   * The caller can send the bytes in smaller blocks: where the line is too slow for this
+   * one, it is not sent again, and the promise rejects with `BlockTooSlow`.
+   */
+  readonly canBeSplit?: boolean;
+  /**
+   * Instead of the store's own: the bytes were too slow in a larger block. One attempt is
+   * always made.
+   */
+  readonly patienceMs?: number | undefined;
   /** Must be the one that the commit names. */
   readonly encryptionScope?: string;
 }

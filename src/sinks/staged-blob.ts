@@ -1,7 +1,12 @@
-import type { BlockStager } from './block-stager.ts';
+import type { BlockStager, SplitBlock } from './block-stager.ts';
 import type { Digests } from './digest-thread.ts';
 import { FileDigest } from './file-digest.ts';
 import type { ResumePoint } from './sink.ts';
+
+/** Azure takes 50,000 blocks, of which a file has 45,000 before any is split. */
+const MAX_PIECES = 4_500;
+/** No block of a file has so high an index. */
+const FIRST_PIECE = 100_000;
 
 /**
  * The blocks of one file: names, counts, checks and hands over each. The order of
@@ -9,6 +14,7 @@ import type { ResumePoint } from './sink.ts';
  */
 export class StagedBlob {
   readonly name: string;
+  /** Of all that was appended; blocks may be split until they are acknowledged. */
   readonly blockIds: string[];
   bytes: number;
   readonly resumed: ResumePoint | undefined;
@@ -16,6 +22,7 @@ export class StagedBlob {
   readonly #stager: BlockStager;
   readonly #blockId: (index: number) => string;
   readonly #digest = new FileDigest();
+  #pieces = 0;
 
   constructor(name: string, stager: BlockStager, blockId: (index: number) => string, resumed?: ResumePoint) {
     this.name = name;
@@ -44,8 +51,9 @@ export class StagedBlob {
       return;
     }
     const blockId = this.#blockId(this.blockIds.length);
-    this.#stager.stage(this.name, blockId, buffer, length, this.#digest.update(buffer, length));
     this.blockIds.push(blockId);
+    const block = { blob: this.name, blockId, split: this.#split };
+    this.#stager.stage(block, buffer, length, this.#digest.update(buffer, length));
     this.bytes += length;
   }
 
@@ -62,4 +70,15 @@ export class StagedBlob {
   discard(): void {
     this.#digest.discard();
   }
+
+  /**
+   * New ids, since a late request with the old one may still arrive and would bring the
+   * whole block.
+   */
+  readonly #split: SplitBlock = (blockId, pieces) => {
+    if (this.#pieces + pieces > MAX_PIECES) return undefined;
+    const ids = Array.from({ length: pieces }, () => this.#blockId(FIRST_PIECE + this.#pieces++));
+    this.blockIds.splice(this.blockIds.lastIndexOf(blockId), 1, ...ids);
+    return ids;
+  };
 }

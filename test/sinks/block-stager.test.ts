@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { SluiceError } from '../../src/errors.ts';
 import { BlockStager, type BlockStagerOptions } from '../../src/sinks/block-stager.ts';
+import { BlockTooSlow } from '../../src/sinks/block-too-slow.ts';
 import { MemoryBlobStore, type StagedBlock } from './support/memory-blob-store.ts';
 
 /** A store whose blocks are answered by the test. */
@@ -20,7 +22,7 @@ function setup(options: Partial<BlockStagerOptions> = {}) {
   let index = 0;
   const stage = async (): Promise<Buffer> => {
     const buffer = await stager.acquire();
-    stager.stage('a', `${index++}`, buffer, 3);
+    stager.stage({ blob: 'a', blockId: `${index++}` }, buffer, 3);
     return buffer;
   };
   return { store, stager, stage };
@@ -82,7 +84,7 @@ test('keeps the first failure, throws it at every call, and sends nothing more',
   store.held[0]!.fail(new Error('second'));
   await assert.rejects(draining, first);
   await assert.rejects(stager.acquire(), first);
-  assert.throws(() => stager.stage('a', '9', Buffer.alloc(10), 1), first);
+  assert.throws(() => stager.stage({ blob: 'a', blockId: '9' }, Buffer.alloc(10), 1), first);
   await assert.rejects(stager.drain(), first);
   assert.deepEqual(failures, [first]);
   assert.equal(store.held.length, 2);
@@ -157,7 +159,7 @@ test('gives a larger buffer for a large row, and does not keep it', async () => 
   store.answer = () => {};
   const large = await stager.acquire(25);
   assert.equal(large.length, 25);
-  stager.stage('a', '0', large, 25);
+  stager.stage({ blob: 'a', blockId: '0' }, large, 25);
   await stager.drain();
   const buffers = [await stager.acquire(), await stager.acquire()];
   assert.deepEqual(
@@ -179,5 +181,104 @@ test('passes the encryption scope on and refuses a block of no bytes', async () 
   const { store, stager, stage } = setup({ encryptionScope: 'scope-1' });
   await stage();
   assert.equal(store.held[0]!.block.options.encryptionScope, 'scope-1');
-  assert.throws(() => stager.stage('a', '0', Buffer.alloc(1), 0), RangeError);
+  assert.throws(() => stager.stage({ blob: 'a', blockId: '0' }, Buffer.alloc(1), 0), RangeError);
+});
+
+const MiB = 1024 * 1024;
+const tooSlow = (leftMs: number): BlockTooSlow =>
+  new BlockTooSlow(new SluiceError('DESTINATION_TIMEOUT', 'nothing moved'), leftMs);
+
+/** A stager of large blocks of one file, which may have so many pieces. */
+function setupLarge(blocks: number, pieces = 1000) {
+  const { store, stager } = setup({ blockBytes: 4 * MiB, blocksInFlight: 4 });
+  const ids: string[] = [];
+  const split = (blockId: string, count: number): string[] | undefined => {
+    pieces -= count;
+    if (pieces < 0) return undefined;
+    const given = Array.from({ length: count }, (_, index) => `${blockId}.${index}`);
+    ids.splice(ids.indexOf(blockId), 1, ...given);
+    return given;
+  };
+  const stage = async (blockId: string): Promise<void> => {
+    const buffer = await stager.acquire();
+    ids.push(blockId);
+    stager.stage({ blob: 'a', blockId, split }, buffer, 4 * MiB);
+  };
+  const staged = (async () => {
+    for (let index = 0; index < blocks; index++) await stage(`${index}`);
+  })();
+  const sent = (): string[] => store.held.map(({ block: { blockId } }) => blockId);
+  return { store, stager, ids, stage, staged, sent };
+}
+
+test('sends a block that is too slow again in smaller ones, fewer at a time, before what waits', async () => {
+  const { store, stager, ids, staged, sent } = setupLarge(5);
+  await settled();
+  assert.deepEqual(sent(), ['0', '1', '2', '3']);
+  for (const { block, fail } of store.held) {
+    assert.equal(block.options.canBeSplit, true);
+    fail(tooSlow(7));
+  }
+  await settled();
+  assert.equal(stager.concurrency, 2, 'of one burst');
+  assert.equal(store.inFlight, 2);
+  const [piece] = store.held.slice(4);
+  assert.deepEqual(
+    [piece!.block.bytes.length, piece!.block.options.patienceMs, piece!.block.options.canBeSplit],
+    [MiB, 7, true],
+  );
+  store.answer = () => {};
+  for (const { succeed } of store.held.slice(4)) succeed();
+  await staged;
+  await stager.drain();
+  assert.equal(store.calls.at(-1)!.options.patienceMs, undefined, 'as soon as one came through');
+  assert.equal(stager.bytesStaged, 5 * 4 * MiB);
+  assert.deepEqual(
+    ids,
+    ['0', '1', '2', '3', '4'].flatMap(id => [0, 1, 2, 3].map(part => `${id}.${part}`)),
+  );
+});
+
+test('sends a block as it is where its file can have no more, or it is small', async () => {
+  const { store, stager, staged } = setupLarge(1, 0);
+  await staged;
+  store.held[0]!.fail(tooSlow(0));
+  await settled();
+  const again = store.held[1]!;
+  assert.equal(again.block.bytes.length, 4 * MiB);
+  assert.equal(again.block.options.canBeSplit, false);
+  again.fail(new Error('not at all'));
+  await assert.rejects(stager.drain(), /not at all/);
+
+  const small = setup();
+  await small.stage();
+  assert.equal(small.store.held[0]!.block.options.canBeSplit, false);
+});
+
+test('sends whole blocks again after many smaller ones came through', async () => {
+  const { store, stager, stage, staged } = setupLarge(1);
+  await staged;
+  store.held[0]!.fail(tooSlow(0));
+  store.answer = () => {};
+  await settled();
+  for (const { succeed } of store.held.slice(1)) succeed();
+  for (let index = 1; index < 60 && store.calls.at(-1)!.bytes.length < 4 * MiB; index++) {
+    await stage(`${index}`);
+    await stager.drain();
+  }
+  assert.equal(store.calls.at(-1)!.bytes.length, 4 * MiB);
+  assert.equal(stager.concurrency, 4);
+  assert.ok(store.calls.length > 64, `after ${store.calls.length}`);
+});
+
+test('gives up a block that was too slow with the failure of the smaller ones', async () => {
+  const { store, stager, staged } = setupLarge(1);
+  await staged;
+  const failure = new SluiceError('DESTINATION_TIMEOUT', 'still nothing moved');
+  store.answer = () => {};
+  store.held[0]!.fail(tooSlow(0));
+  store.answer = () => Promise.reject(failure);
+  await assert.rejects(stager.drain(), failure);
+  await stager.idle();
+  assert.equal(store.inFlight, 0);
 });

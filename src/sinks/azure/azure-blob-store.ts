@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobGetPropertiesResponse, BlockBlobClient } from '@azure/storage-blob';
 import { SluiceError } from '../../errors.ts';
+import { BlockTooSlow } from '../block-too-slow.ts';
 import { refuseUnsafeName } from '../safe-name.ts';
 import type {
   BlobBlocks,
@@ -15,28 +16,20 @@ import type {
   Waiting,
   WriteOutcome,
 } from '../sink.ts';
+import { type AttemptLimits, attemptTimeoutMs, isTooSlow } from './attempt-limits.ts';
 import type { AzureAddress } from './azure-auth.ts';
 import { type AzureConnection, connectContainer } from './azure-connection.ts';
 import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
 import { dropForeignBlocks, type ForeignBlocksStore, findForeignBlocks } from './foreign-blocks.ts';
 import { explainOwnBlob } from './own-blobs.ts';
-import { type Attempt, AttemptTimeout, type RetryClock, withRetries } from './retry.ts';
+import { type Attempt, AttemptTimeout, type RetryClock, systemClock, withRetries } from './retry.ts';
 import { reviewSas } from './review-sas.ts';
 import { checkSas } from './sas.ts';
 import { bodyOf, received } from './transfer.ts';
 import { writeOptions } from './write-options.ts';
 
-const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_BUDGET_MS = 300_000;
-/**
- * What the system has taken of a body and not sent yet moves unseen, and it says that
- * there is room for more in large steps. A slow line with several blocks in flight still
- * moves this much of each.
- */
-const SLOWEST_BYTES_PER_MS = 40;
-/** The most that systems usually take in advance. */
-const MAX_UNSEEN_BYTES = 8 * 1024 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
 
 export interface Throttling {
@@ -46,14 +39,7 @@ export interface Throttling {
   readonly delayMs: number;
 }
 
-export interface AzureBlobStoreOptions extends AzureAddress {
-  /**
-   * An attempt is given up when nothing moved for this long; one with a body gets more by
-   * its size. Default 30 s.
-   */
-  readonly requestTimeoutMs?: number | undefined;
-  /** What a line still moves of each of the requests on it. Default 40 KB/s. */
-  readonly slowestBytesPerMs?: number | undefined;
+export interface AzureBlobStoreOptions extends AzureAddress, AttemptLimits {
   /**
    * No attempt of one request begins when it has waited and stood still for this long.
    * Default 5 min.
@@ -154,6 +140,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     try {
       await this.#repeated(request);
     } catch (error) {
+      if (error instanceof BlockTooSlow) throw error;
       if (describeFailure(error).code !== 'InvalidBlobOrBlock') throw this.#wrapped(error, request);
       // Once for a blob, before the first of ours is there.
       const dropped = this.#foreignBlocksDropped.get(blob) ?? dropForeignBlocks(this, blob);
@@ -377,6 +364,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     try {
       return await this.#repeated(request);
     } catch (error) {
+      if (error instanceof BlockTooSlow) throw error;
       throw this.#wrapped(error, request);
     }
   }
@@ -386,21 +374,34 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     return this.#repeated({ ...request, mayRepeat: failure => failure.neverDone });
   }
 
-  /** Rejects with what the SDK reported, or with CANCELLED. */
+  /**
+   * Rejects with what the SDK reported, with CANCELLED, or with BlockTooSlow where the
+   * caller can split what it sends.
+   */
   async #repeated<T>(request: Request<T>): Promise<T> {
     const { doing, bodyBytes = 0, options } = request;
-    const { requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS, slowestBytesPerMs = SLOWEST_BYTES_PER_MS } =
-      this.#options;
+    const { clock = systemClock } = this.#options;
+    const { canBeSplit, patienceMs = this.#patienceMs } = options ?? {};
     const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
-    let isRetried = false;
+    const began = clock.now();
+    let attemptBegan = began;
+    let isRetried = options?.patienceMs !== undefined;
+    const isToBeSplit = (error: unknown): boolean =>
+      canBeSplit === true && isTooSlow(error, clock.now() - attemptBegan);
+    const attempt: Attempt<T> = (signal, moving) => {
+      attemptBegan = clock.now();
+      return request.attempt(signal, moving);
+    };
     try {
-      const result = await withRetries(request.attempt, {
-        budgetMs: this.#patienceMs,
-        attemptTimeoutMs:
-          requestTimeoutMs + Math.ceil(Math.min(bodyBytes, MAX_UNSEEN_BYTES) / slowestBytesPerMs),
+      const result = await withRetries(attempt, {
+        budgetMs: patienceMs,
+        attemptTimeoutMs: attemptTimeoutMs(bodyBytes, this.#options),
         signals,
-        clock: this.#options.clock,
-        judge: error => this.#judge(error, request),
+        clock,
+        judge: error => {
+          const failure = this.#judge(error, request);
+          return isToBeSplit(error) ? { ...failure, retryable: false } : failure;
+        },
         onRetry: retry => {
           const { verdict, error, delayMs, leftMs } = retry;
           isRetried = true;
@@ -418,6 +419,11 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     } catch (error) {
       if (signals.some(({ aborted }) => aborted)) {
         throw new SluiceError('CANCELLED', `${doing}: cancelled`, { stage: 'destination' });
+      }
+      if (isToBeSplit(error)) {
+        const leftMs = Math.max(0, patienceMs - (clock.now() - began));
+        this.#options.onRetry?.({ reason: waitingReason(error), leftMs });
+        throw new BlockTooSlow(this.#wrapped(error, request), leftMs);
       }
       if (isRetried && !this.#judge(error, request).retryable) this.#options.onRetried?.();
       throw error;

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { AzureBlobStore } from '../../../src/sinks/azure/azure-blob-store.ts';
+import { AzureBlobStore, type AzureBlobStoreOptions } from '../../../src/sinks/azure/azure-blob-store.ts';
+import { blockIds } from '../../../src/sinks/block-ids.ts';
 import { BlockStager } from '../../../src/sinks/block-stager.ts';
+import { StagedBlob } from '../../../src/sinks/staged-blob.ts';
 import { getAzurite, type TestContainer } from '../../support/azurite.ts';
 import { startThrottledLine, type ThrottledLine } from '../../support/throttled-line.ts';
 
 /** A tenth of the usual limit, on lines on which a block takes several times as long. */
 const LIMIT_MS = 600;
 const BLOCK_BYTES = 256 * 1024;
+const MiB = 1024 * 1024;
 
 let container: TestContainer;
 before(async () => {
@@ -18,7 +22,7 @@ after(() => container.drop());
 async function withLine(
   bytesPerSecond: number,
   act: (line: ThrottledLine, store: AzureBlobStore) => Promise<void>,
-  slowestBytesPerMs?: number,
+  settings: Partial<AzureBlobStoreOptions> = {},
 ) {
   const line = await startThrottledLine(container.accountUrl, bytesPerSecond);
   const store = new AzureBlobStore({
@@ -26,8 +30,8 @@ async function withLine(
     container: container.container,
     auth: { accountKey: container.accountKey },
     requestTimeoutMs: LIMIT_MS,
-    slowestBytesPerMs,
     retryBudgetMs: 1000,
+    ...settings,
   });
   try {
     await act(line, store);
@@ -49,7 +53,7 @@ test('blocks that move are not given up, however long they take, and nothing is 
     for (let index = 0; index < 4; index++) {
       const buffer = await stager.acquire();
       buffer.fill(index);
-      stager.stage('slow.bin', id(index), buffer, BLOCK_BYTES);
+      stager.stage({ blob: 'slow.bin', blockId: id(index) }, buffer, BLOCK_BYTES);
     }
     await stager.drain();
     assert.equal(stager.blocksStaged, 4);
@@ -64,7 +68,7 @@ test('a block larger than what the system takes in advance may take several time
       await store.stageBlock('large.bin', id(0), bytes);
       assert.ok(line.bytesToServer < 1.1 * bytes.length, `${line.bytesToServer} bytes were sent`);
     },
-    4000,
+    { slowestBytesPerMs: 4000 },
   ));
 
 test('a line that stands still is given up after the limit', () =>
@@ -76,7 +80,7 @@ test('a line that stands still is given up after the limit', () =>
       line.stall();
       await failed;
     },
-    4000,
+    { slowestBytesPerMs: 4000 },
   ));
 
 test('after a block stood still, fewer are in flight', async () => {
@@ -89,4 +93,40 @@ test('after a block stood still, fewer are in flight', async () => {
     await assert.rejects(staged, { code: 'DESTINATION_TIMEOUT' });
   });
   assert.ok(slowdowns > 0);
+});
+
+test('blocks that a line is too slow for arrive as fewer and smaller ones, in their order', () => {
+  // Four at a time take several times the limit, and one of them alone takes longer too.
+  const settings = { requestTimeoutMs: 200, slowestBytesPerMs: 50_000, retryBudgetMs: 20_000 };
+  return withLine(
+    2_000_000,
+    async (_, store) => {
+      const stager = new BlockStager({
+        store,
+        blockBytes: MiB / 2,
+        blocksInFlight: 4,
+        buffersBeingFilled: 1,
+      });
+      const idOf = blockIds({ runId: 'run', fileIndex: 0, attempt: 0 });
+      const blob = new StagedBlob('smaller.bin', stager, idOf);
+      const contents: Buffer[] = [];
+      for (let index = 0; index < 5; index++) {
+        const buffer = await blob.acquire();
+        const block = Buffer.alloc(MiB / 2 - index, `block ${index}, `);
+        block.copy(buffer);
+        contents.push(block);
+        blob.append(buffer, block.length);
+      }
+      await stager.drain();
+      assert.ok(blob.blockIds.length > 5, `${blob.blockIds.length} blocks`);
+      const condition = { ifAbsent: true } as const;
+      const { outcome } = await store.commitBlocks(blob.name, blob.blockIds, { condition, properties: {} });
+      assert.equal(outcome, 'written');
+      const stored = await container.download(blob.name);
+      assert.equal(Buffer.compare(stored, Buffer.concat(contents)), 0);
+      const md5 = createHash('md5').update(stored).digest();
+      assert.deepEqual((await blob.digest()).md5, md5);
+    },
+    settings,
+  );
 });
