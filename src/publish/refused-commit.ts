@@ -1,5 +1,5 @@
 import { type ErrorCode, SluiceError } from '../errors.ts';
-import type { BlobStore } from '../sinks/sink.ts';
+import type { BlobStore, WriteOutcome } from '../sinks/sink.ts';
 import type { DecidedFile, Decision } from './decision.ts';
 
 /**
@@ -83,5 +83,41 @@ function refusalError(error: SluiceError, message: string, hint: string): Sluice
     stage: 'destination',
     hint,
     retryable: error.retryable,
+  });
+}
+
+export type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
+
+const DERIVED_AGAIN = {
+  stage: 'destination',
+  hint: 'run again: the same changes are derived again',
+  retryable: true,
+} as const;
+
+/**
+ * Why the file can never be committed as it was decided. Where nobody else has the name,
+ * the next run can do it: that is worth another try.
+ */
+export async function lostError(
+  { name, condition }: DecidedFile,
+  { reason }: Refusal,
+  store: Pick<BlobStore, 'head'>,
+): Promise<SluiceError> {
+  if (reason === 'blocks missing') {
+    const message = `${name}: the blocks that were staged for it are gone`;
+    return new SluiceError('DESTINATION_CONFLICT', message, DERIVED_AGAIN);
+  }
+  if ('ifAbsent' in condition) {
+    return new SluiceError('DESTINATION_EXISTS', `${name} came into being while the run was under way`, {
+      stage: 'destination',
+    });
+  }
+  if ((await store.head(name)) === undefined) {
+    const message = `${name} was taken away before the run could replace it`;
+    return new SluiceError('DESTINATION_CONFLICT', message, DERIVED_AGAIN);
+  }
+  return new SluiceError('DESTINATION_CONFLICT', `${name} was changed by another writer during the run`, {
+    stage: 'destination',
+    hint: 'let no other program write this name, then run again',
   });
 }

@@ -14,6 +14,8 @@ import {
   findCommitted,
   findCommittedNames,
   isFinalRefusal,
+  lostError,
+  type Refusal,
   type RefusedFile,
   unfinishedError,
   unknownError,
@@ -202,7 +204,7 @@ async function publishFiles(decision: Decision, parts: Publishing): Promise<read
         etags.push(etag);
         continue;
       }
-      lost = lostError(file, refusal);
+      lost = await lostError(file, refusal, parts.store);
     } catch (error) {
       if (!isFinalRefusal(error)) throw error;
       return await settleRefusal(decision, { file: file.name, error }, parts);
@@ -280,7 +282,8 @@ async function withdraw(
   await parts.journal.remove(record.run);
   if (left.length === 0) return reason;
   const message = `${reason.message}; the run was dropped, and its rows in ${left.join(', ')} could not be taken back`;
-  return new SluiceError(reason.code, message, { cause: reason, stage: 'destination', hint: reason.hint });
+  const { code, hint, retryable } = reason;
+  return new SluiceError(code, message, { cause: reason, stage: 'destination', hint, retryable });
 }
 
 async function removeCommitted(file: DecidedFile, run: string, store: BlobStore): Promise<void> {
@@ -346,25 +349,6 @@ function publishFile(file: DecidedFile, run: string, parts: Publishing): Promise
   return writeOnce(attempt, isOurs, { clock, name, looksFirst });
 }
 
-/** Why the file can never be committed as it was decided. */
-function lostError({ name, condition }: DecidedFile, { reason }: Refusal): SluiceError {
-  if (reason === 'blocks missing') {
-    return new SluiceError('DESTINATION_CONFLICT', `${name}: the blocks that were staged for it are gone`, {
-      stage: 'destination',
-      hint: 'run again: the same changes are derived again',
-    });
-  }
-  if ('ifAbsent' in condition) {
-    return new SluiceError('DESTINATION_EXISTS', `${name} came into being while the run was under way`, {
-      stage: 'destination',
-    });
-  }
-  return new SluiceError('DESTINATION_CONFLICT', `${name} was changed by another writer during the run`, {
-    stage: 'destination',
-    hint: 'let no other program write this name, then run again',
-  });
-}
-
 /** Writes both manifests, or finds them written. Returns warnings. */
 async function publishManifest(
   decision: Decision,
@@ -414,7 +398,6 @@ function staleError(name: string): SluiceError {
   });
 }
 
-type Refusal = Extract<WriteOutcome, { outcome: 'refused' }>;
 type Written =
   | { readonly etag: string; readonly refusal?: undefined }
   | { readonly etag?: undefined; readonly refusal: Refusal };

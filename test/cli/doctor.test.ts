@@ -69,13 +69,20 @@ test('doctor compares the clock of this machine with the destination, and names 
   project.configure(`version: 1
 sources: { gone: { type: postgres, url: "postgresql://nobody@127.0.0.1:1/none" } }
 destinations:
+  down: { type: azure-blob, accountUrl: "http://127.0.0.1:1/devstoreaccount1", container: exports, auth: { accountKey: "${project.container.accountKey}" } }
   late: { type: azure-blob, accountUrl: "http://127.0.0.1:${port}/devstoreaccount1", container: exports, auth: { accountKey: "${project.container.accountKey}" } }
 models: { m: { source: gone, sql: select 1 } }
-activations: { a: { model: m, destination: late, fileName: a, format: { type: csv } } }
+activations:
+  a: { model: m, destination: late, fileName: a, format: { type: csv } }
+  b: { model: m, destination: down, fileName: b, format: { type: csv } }
 `);
   const { code, out } = await commandLine(['--config', join(project.cwd, 'sluice.yaml'), 'doctor']);
   assert.equal(code, 1);
   assert.match(out, /^ {2}FAIL +clock +source gone: SOURCE_CONNECT_FAILED: /m);
+  assert.match(
+    out,
+    /^ {2}FAIL +clock +destination down: DESTINATION_CONNECT_FAILED: .*\(ECONNREFUSED\); check/m,
+  );
   assert.match(
     out,
     /^ {2}FAIL +clock +this machine is 3,\d{3} s behind the clock of destination late; set the clock/m,

@@ -76,6 +76,36 @@ test('everything fits a terminal of 80 columns, and most of it one of 60', async
   assert.match((await at(400, project, 'preview', LONG)).join('\n'), /^ +id +first_name +updated_at/m);
 });
 
+test('the state of an activation, its backups and what was verified fit 80 columns', async t => {
+  const name = 'changes_of_customers_whose_name_is_rather_long';
+  const model = WIDE.replace('"select id,', "\"select id, 'x'::varchar(40) as a_column_with_a_long_name,");
+  const project = await createProject({
+    models: model,
+    activations: `  ${name}: { model: wide, destination: lake, fileName: "crm/exports/{YYYY}/{MM}/{run}", format: { type: csv }, runType: full_then_delta, syncMode: difference }`,
+  });
+  t.after(() => project.remove());
+  const run = (await at(80, project, 'run', name)).join('\n').match(/\d{8}-\d{6}-\d{3}-\w+/)?.[0] ?? '';
+  const commands = [
+    ['state', 'show', name],
+    ['state', 'backup', name],
+    ['state', 'backups', name],
+    ['verify', run],
+    ['status', name],
+    ['state', 'restore', name, '--force'],
+    ['state', 'reset', name, '--yes'],
+  ];
+  let shown = '';
+  for (const command of commands) {
+    const lines = await at(80, project, ...command);
+    shown += lines.join('\n');
+    for (const line of lines) assert.ok(displayWidth(line) <= 80, `${command.join(' ')}: ${line}`);
+  }
+  assert.match(shown, /^ {2}a_column_with_a_long_name {2}varchar\(40\)$/m);
+  assert.match(shown, /^ {2}updated_at +timestamptz\(3\)$/m);
+  assert.match(shown, /is backed up\s+as \d{8}-/);
+  assert.match(shown, /baseline of\s+generation 1 \(10 keys\) is\s+removed/);
+});
+
 test('validate gives the reason beside its mark, once, and breaks it between words', async t => {
   const project = await createProject({ models: WIDE, activations: ACTIVATIONS });
   t.after(() => project.remove());

@@ -5,7 +5,7 @@ import { type KeyPath, keyText } from '../../config/tree/located-tree.ts';
 import { EXIT } from '../../errors.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
 import { formatBytes, formatInterval } from '../terminal/quantities.ts';
-import { fittedTableLines } from '../terminal/table.ts';
+import { fittedTableLines, indented, narrower } from '../terminal/table.ts';
 import { escaped } from '../terminal/terminal.ts';
 
 export interface ConfigOptions {
@@ -60,8 +60,8 @@ export async function config(
       [place ?? 'default', ...(references === undefined ? [] : [`from ${references.join(', ')}`])].join(' '),
     ]);
     const titles = [{ title: part }, { title: '', cut: true }, { title: '' }];
-    const [, ...lines] = fittedTableLines(titles, rows, terminal.outColumns);
-    return [terminal.paint('bold', part), ...lines.map(line => `  ${line}`)].join('\n');
+    const [, ...lines] = fittedTableLines(titles, rows, narrower(terminal).outColumns);
+    return [terminal.paint('bold', part), ...lines.map(indented)].join('\n');
   });
   terminal.print(blocks.join('\n\n'));
   return EXIT.done;

@@ -9,8 +9,14 @@ import type { RestoreReport } from '../../state/restore-state.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from '../command-context.ts';
 import { watchSignals } from '../interruption.ts';
 import { formatBytes, formatCount } from '../terminal/quantities.ts';
-import { tableLines } from '../terminal/table.ts';
+import { columnTable, tableLines } from '../terminal/table.ts';
 import { escaped, type Terminal } from '../terminal/terminal.ts';
+import { shortTypeName } from '../terminal/type-name.ts';
+
+/** Where the text behind the labels of `state show` begins. */
+const TEXT_COLUMN = 13;
+/** Of further lines of a sentence. */
+const FURTHER = 2;
 
 export interface StateShowOptions {
   readonly json?: boolean;
@@ -27,7 +33,7 @@ export async function showState(
   const { describeState } = await import('../../state/describe-state.ts');
   const state = await describeState(activation);
   if (json) context.terminal.printJson(state);
-  else context.terminal.print(stateText(state, context.terminal));
+  else context.terminal.print(stateText(state, context.terminal), TEXT_COLUMN);
   return EXIT.done;
 }
 
@@ -47,7 +53,7 @@ export async function resetStateOf(
   const what = abandon
     ? `gives up runs of ${name} that are decided and not finished; files that they published stay where they are`
     : `removes the baseline of ${name}; the next run then exports every row`;
-  if (!yes && !(await isConfirmed('state reset', what))) {
+  if (!yes && !(await isConfirmed('state reset', what, terminal))) {
     terminal.note('nothing was removed');
     return EXIT.cancelled;
   }
@@ -60,18 +66,21 @@ export async function resetStateOf(
   if (abandon) {
     const lines = report.left?.flatMap(abandonedLines) ?? [];
     if (lines.length === 0) lines.push(`${name} has no run that is decided and not finished`);
-    terminal.print([...lines, 'the baseline is kept'].map(line => escaped(terminal.clean(line))).join('\n'));
+    const text = [...lines, 'the baseline is kept'].map(line => escaped(terminal.clean(line))).join('\n');
+    terminal.print(text, FURTHER);
     return EXIT.done;
   }
   const { generation, keys } = report;
-  if (generation === undefined) terminal.print(`${name} has no baseline now`);
+  if (generation === undefined) terminal.print(`${name} has no baseline now`, FURTHER);
   else
     terminal.print(
       `${name}: the baseline of generation ${generation} (${formatCount(keys ?? 0)} keys) is removed`,
+      FURTHER,
     );
   if (activation.runType === 'full_then_delta')
     terminal.print(
       'the next run exports every row and starts a new baseline; consumers see all rows once more',
+      FURTHER,
     );
   return EXIT.done;
 }
@@ -107,7 +116,7 @@ export async function backupStateOf(
     backupState({ activation, force: force === true, signal }),
   );
   if (json) context.terminal.printJson(report);
-  else context.terminal.print(backupText(report));
+  else context.terminal.print(backupText(report), FURTHER);
   return EXIT.done;
 }
 
@@ -147,7 +156,7 @@ export async function restoreStateOf(
     restoreState({ activation, backup, force: force === true, signal }),
   );
   if (json) context.terminal.printJson(report);
-  else context.terminal.print(restoreText(report));
+  else context.terminal.print(restoreText(report), FURTHER);
   return EXIT.done;
 }
 
@@ -173,15 +182,16 @@ async function interruptible<T>(
 }
 
 /** Asks on the terminal. Where nobody can be asked, only the option says yes. */
-async function isConfirmed(command: string, what: string): Promise<boolean> {
+async function isConfirmed(command: string, what: string, terminal: Terminal): Promise<boolean> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) {
     throw new SluiceError('USAGE', `nothing was done: ${command} ${what}, and asks for that on a terminal`, {
       hint: 'add --yes to do it without being asked',
     });
   }
+  terminal.note(`This ${what}.`);
   const dialogue = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(?:es)?$/i.test((await dialogue.question(`This ${what}. Continue? [y/N] `)).trim());
+    return /^y(?:es)?$/i.test((await dialogue.question('Continue? [y/N] ')).trim());
   } finally {
     dialogue.close();
   }
@@ -212,11 +222,12 @@ function stateText(state: StateDescription, terminal: Terminal): string {
     lines.push(`  digest     ${digest}`);
     lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files, of each row ${RETAINED[retained]}`);
     if (position !== undefined) lines.push(`  source     ${text(positionText(position))}`);
-    const rows = columns.map(({ name, source, type }) =>
-      [name, type, source === name ? '' : source].map(text),
-    );
-    const titles = [{ title: 'column' }, { title: 'type' }, { title: 'from' }];
-    lines.push(...tableLines(titles, rows).map(line => `  ${line}`));
+    const rows = columns.map(({ name, type, source }) => ({
+      name: text(name),
+      type: text(shortTypeName(type)),
+      source: text(source),
+    }));
+    lines.push(columnTable(rows, terminal));
   }
   for (const run of pending)
     lines.push(

@@ -9,7 +9,7 @@ import { exitCodeOfError, gravest } from '../exit-code.ts';
 import { describeFailure, noteFailure } from '../failure.ts';
 import { watchSignals } from '../interruption.ts';
 import { suggestNext } from '../terminal/next-command.ts';
-import { tableLines } from '../terminal/table.ts';
+import { columnTable } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { shortTypeName } from '../terminal/type-name.ts';
 
@@ -128,7 +128,15 @@ class ValidationText {
     terminal.print(`\n${terminal.paint('bold', activation)}: ${verdict}`);
     for (const check of checks) this.#printCheck(activation, check);
     this.#printNotes(activation, notes);
-    if (columns.length > 0) terminal.print(columnTable(columns, terminal));
+    if (columns.length > 0) {
+      const text = (value: string): string => terminal.clean(value);
+      const shown = columns.map(({ name, sourceType, source }) => ({
+        name: text(name),
+        type: text(shortTypeName(sourceType)),
+        source: text(source),
+      }));
+      terminal.print(columnTable(shown, terminal));
+    }
   }
 
   #printCheck(activation: string, check: Check): void {
@@ -168,12 +176,3 @@ class ValidationText {
 }
 
 const STYLES = { ok: 'green', note: 'yellow', FAIL: 'red' } as const;
-
-function columnTable(columns: Validation['columns'], terminal: Terminal): string {
-  const titles = [{ title: 'column' }, { title: 'type' }, { title: 'from' }];
-  const rows = columns.map(({ name, sourceType, source }) =>
-    [name, shortTypeName(sourceType), source === name ? '' : source].map(cell => terminal.clean(cell)),
-  );
-  const [head = '', ...body] = tableLines(titles, rows);
-  return [terminal.paint('dim', head), ...body].map(line => `  ${line}`).join('\n');
-}

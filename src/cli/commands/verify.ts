@@ -35,11 +35,11 @@ export async function verify(
   const { verifyRun } = await import('../../verify/verify-run.ts');
   const interruption = watchSignals(terminal);
   try {
-    const onFile = (file: FileVerification): void => terminal.print(fileLine(file, terminal));
+    const onFile = (file: FileVerification): void => terminal.print(fileLine(file, terminal), 6);
     const { signal } = interruption;
     const verification = await verifyRun({ run, activations, signal, ...(options.json ? {} : { onFile }) });
     if (options.json) terminal.printJson(verification);
-    else terminal.print(summary(verification, terminal));
+    else terminal.print(summary(verification, terminal), 6);
     return verification.ok ? EXIT.done : EXIT.failed;
   } catch (cause) {
     if (!interruption.signal.aborted) throw cause;

@@ -7,7 +7,10 @@ import {
   resolveActivation,
 } from '../../config/activation.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { SluiceError } from '../../errors.ts';
 import { previewActivation } from '../../run/preview.ts';
+import { toDestinationError } from '../../sinks/azure/azure-errors.ts';
+import { AttemptTimeout } from '../../sinks/azure/retry.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import { destinationUrl, remoteDestinations } from './destinations.ts';
 import type { Finding } from './finding.ts';
@@ -67,20 +70,29 @@ async function timeOfSource(activation: ResolvedActivation, signal: AbortSignal)
 }
 
 /** Every answer of HTTP has the time, also one that refuses: no credentials are sent. */
-function timeOfDestination(destination: ResolvedDestination, signal: AbortSignal): Promise<number> {
+async function timeOfDestination(destination: ResolvedDestination, signal: AbortSignal): Promise<number> {
   const url = destinationUrl(destination);
-  const { agent } = routeTo(url, destination.proxies);
+  const { agent, proxy } = routeTo(url, destination.proxies);
   const { request } = url.protocol === 'https:' ? https : http;
-  const ended = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-  return new Promise((resolve, reject) => {
-    request(url, { method: 'HEAD', agent, signal: ended })
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const doing = `asking ${url.host} for its time`;
+  const answered = new Promise<string | undefined>((resolve, reject) => {
+    request(url, { method: 'HEAD', agent, signal: AbortSignal.any([signal, timeout]) })
       .on('response', answer => {
         answer.resume();
-        const time = Date.parse(answer.headers.date ?? '');
-        if (Number.isNaN(time)) reject(new Error(`${url.host} gives no time in its answers`));
-        else resolve(time);
+        resolve(answer.headers.date);
       })
       .on('error', reject)
       .end();
+  });
+  const date = await answered.catch(cause => {
+    const error = timeout.aborted ? new AttemptTimeout(TIMEOUT_MS) : cause;
+    throw toDestinationError(error, { doing, permission: 'r', redact: text => text, proxy });
+  });
+  const time = Date.parse(date ?? '');
+  if (!Number.isNaN(time)) return time;
+  throw new SluiceError('DESTINATION_REFUSED', `${doing}: its answer has none`, {
+    stage: 'destination',
+    hint: 'look whether the URL is that of the storage account',
   });
 }

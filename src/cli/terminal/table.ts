@@ -85,6 +85,37 @@ export function fittedTable(
   return [terminal.paint('dim', head), ...lines].join('\n');
 }
 
+/** The columns of rows: name, type, and what each is made from. */
+const COLUMN_TITLES: readonly FittedColumn[] = [
+  { title: 'column', cut: true },
+  { title: 'type', cut: true },
+  { title: 'from', cut: true },
+];
+
+/** What there is to say of the columns of rows, indented. */
+export function columnTable(
+  columns: readonly { readonly name: string; readonly type: string; readonly source: string }[],
+  terminal: TableTerminal,
+): string {
+  const rows = columns.map(({ name, type, source }) => [name, type, source === name ? '' : source]);
+  return indented(fittedTable(COLUMN_TITLES, rows, narrower(terminal)));
+}
+
+const INDENT = '  ';
+
+/** The same terminal for a table that is indented afterwards. */
+export function narrower(terminal: TableTerminal): TableTerminal {
+  const { outColumns } = terminal;
+  return {
+    outColumns: outColumns === undefined ? undefined : outColumns - INDENT.length,
+    paint: (style, text) => terminal.paint(style, text),
+  };
+}
+
+export function indented(text: string): string {
+  return text.replace(/^/gm, INDENT);
+}
+
 export function widestOf(lines: readonly string[]): number {
   return Math.max(0, ...lines.map(displayWidth));
 }
