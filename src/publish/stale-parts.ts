@@ -1,8 +1,8 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { type FileChange, type FileName, partName } from '../config/file-name.ts';
-import type { BlobStore, StagedFile } from '../sinks/sink.ts';
-import { isOfOlderFile } from './append-metadata.ts';
+import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
+import { isBare, isOfOlderFile } from './append-metadata.ts';
 import { type AppendedParts, highestKnown } from './appended-parts.ts';
 import { changeName } from './decide-files.ts';
 import type { StalePart } from './decision.ts';
@@ -53,7 +53,7 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
       if (there === undefined) continue;
       const isOwn = there.metadata['sluice'] === activation.name;
       if (!isOwn && !etags.has(name)) continue;
-      if (found !== undefined && !isOfOlderFile(there, activation.name, found.since)) continue;
+      if (found !== undefined && !mustGo(there, options)) continue;
       if (isOwn) replaced.add(name, there);
       stale.push({ name, etag: etags.get(name) ?? there.etag, series });
     }
@@ -62,6 +62,15 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
   // The last ones first: a gap would hide those behind it, should deleting come to an end
   // in between.
   return stale.sort((a, b) => (a.name < b.name ? 1 : -1));
+}
+
+/**
+ * Of a file that the run appends to: what is left of an older one, and parts whose rows
+ * were never published, since a run could not take them back or an old disk has forgotten
+ * it. Later runs would go on behind them.
+ */
+function mustGo(there: BlobProperties, { activation: { name }, found, state }: StalePartsOptions): boolean {
+  return isOfOlderFile(there, name, found?.since) || isBare(there, name, state?.generation ?? 0);
 }
 
 /** As the previous manifest lists them, with the ETags that they had then. */

@@ -237,3 +237,14 @@ test('a name with the day in it begins again without a word when the day is anot
     assert.equal(record.state, 'succeeded');
     assert.deepEqual([missing(record), record.files.map(({ part }) => part)], [[], [1]]);
   }));
+
+test('a published part that is not remembered stays, also behind a gap that is too wide to look over', () =>
+  withLog({ maxFileRows: 1, manifest: false }, async ({ activation, upTo, there, exporter }) => {
+    await upTo(53);
+    const parts = (await exporter.files()).filter(name => !['log.csv', 'log_part00053.csv'].includes(name));
+    await Promise.all(parts.map(name => exporter.container.client.deleteBlob(name)));
+    await forgetParts(activation);
+    // The last new one is the part before it.
+    await upTo(104);
+    assert.deepEqual((await there())['log_part00053.csv'], [53]);
+  }));

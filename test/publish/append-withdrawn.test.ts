@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
+import { SluiceError } from '../../src/errors.ts';
 import type { ExportResult } from '../../src/run/export-run.ts';
 import type { BlobStore } from '../../src/sinks/sink.ts';
 import { everyNth } from '../support/all-cases.ts';
@@ -231,4 +234,38 @@ test('parts of an older file of the name that could not be deleted are not conti
     assert.equal((await exporter.run(activation)).record.state, 'succeeded');
     assert.deepEqual(await exporter.lines('out_part00002.csv'), ['id,name', '10,n10', '9,n9']);
     assert.deepEqual(await ids(exporter, 'out_part00003.csv'), [7, 8]);
+  }));
+
+test('parts whose rows were never published go where an old disk has forgotten their run, and no run goes on behind them', () =>
+  withExporter(async exporter => {
+    const activation = exporter.activation({ ...APPEND, maxFileRows: 3 });
+    await exporter.database.sql(
+      'create table t (id int primary key); insert into t select generate_series(1, 3)',
+    );
+    assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+    await exporter.database.sql('insert into t select generate_series(4, 9)');
+    const { record } = await exporter.run(activation, {
+      intercept: parts => ({
+        ...parts,
+        store: storeWith(parts.store, {
+          putBlob: () =>
+            Promise.reject(new SluiceError('DESTINATION_TIMEOUT', 'the manifest is not answered')),
+        }),
+      }),
+    });
+    assert.equal(record.error?.code, 'DESTINATION_TIMEOUT');
+    assert.deepEqual(await ids(exporter, 'out_part00003.csv'), [7, 8, 9]);
+    await rm(join(exporter.dataDirectory, 'activations', 'exported', 'runs', record.run), {
+      recursive: true,
+    });
+    await exporter.database.sql('delete from t where id > 5');
+    for (const there of [
+      [4, 5],
+      [4, 5, 6],
+    ]) {
+      await exporter.database.sql(`insert into t values (${there.at(-1)}) on conflict do nothing`);
+      assert.equal((await exporter.run(activation)).record.state, 'succeeded');
+      assert.deepEqual(await exporter.files(), ['out.csv', 'out_part00002.csv']);
+      assert.deepEqual(await ids(exporter, 'out_part00002.csv'), there);
+    }
   }));

@@ -529,9 +529,6 @@ export class Oracle {
     const rows = new Map<number, number>();
     // Without parts of an older file that could not be deleted.
     for (const blob of [...this.#filesOf(chain), ...this.#filesOf(chain, chain.taken)]) {
-      // As at the end: what an old disk has forgotten in the middle of its commits stays.
-      const writer = this.#runs.get(blob.metadata['run'] ?? '');
-      if (writer?.forgotten && !writer.published) continue;
       for (const [key, value] of rowsOf(blob)) {
         if (rows.has(key)) this.violate(`key ${key} is twice in the file of ${subject.name}`);
         rows.set(key, value);

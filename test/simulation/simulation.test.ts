@@ -57,7 +57,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['recovery withdrew the files of a run that the baseline had', [571, 1211, 2045]],
   ['the oracle took a file that nobody may delete for one that was forgotten', [58833]],
   ['the oracle knew of no late latest.json between a look and a withdrawal', [91022]],
-  ['the oracle counted parts of a run that an old disk had forgotten', [97125]],
+  ['a part stayed whose run an old disk had forgotten, and its rows came again', [97125]],
   ['the oracle took commits for late whose decision a power cut had brought back', [138856]],
 ];
 
