@@ -14,7 +14,7 @@ const FIRST_PIECE = 100_000;
  */
 export class StagedBlob {
   readonly name: string;
-  /** Of all that was appended; blocks may be split until they are acknowledged. */
+  /** All that was appended; blocks may be split until they are acknowledged. */
   readonly blockIds: string[];
   bytes: number;
   readonly resumed: ResumePoint | undefined;

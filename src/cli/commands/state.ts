@@ -15,7 +15,7 @@ import { shortTypeName } from '../terminal/type-name.ts';
 
 /** Where the text behind the labels of `state show` begins. */
 const TEXT_COLUMN = 13;
-/** Of further lines of a sentence. */
+/** Where further lines of a sentence begin. */
 const FURTHER = 2;
 
 export interface StateShowOptions {

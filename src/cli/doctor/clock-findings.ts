@@ -9,8 +9,6 @@ import {
 import type { LoadedConfig } from '../../config/load.ts';
 import { SluiceError } from '../../errors.ts';
 import { previewActivation } from '../../run/preview.ts';
-import { toDestinationError } from '../../sinks/azure/azure-errors.ts';
-import { AttemptTimeout } from '../../sinks/azure/retry.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import { destinationUrl, remoteDestinations } from './destinations.ts';
 import type { Finding } from './finding.ts';
@@ -85,9 +83,13 @@ async function timeOfDestination(destination: ResolvedDestination, signal: Abort
       .on('error', reject)
       .end();
   });
-  const date = await answered.catch(cause => {
-    const error = timeout.aborted ? new AttemptTimeout(TIMEOUT_MS) : cause;
-    throw toDestinationError(error, { doing, permission: 'r', redact: text => text, proxy });
+  const date = await answered.catch((cause: NodeJS.ErrnoException) => {
+    const { aborted } = timeout;
+    const seen = aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : (cause.code ?? cause.message);
+    const way = proxy === undefined ? '' : ` through the proxy ${proxy.label}`;
+    const code = aborted ? 'DESTINATION_TIMEOUT' : 'DESTINATION_CONNECT_FAILED';
+    const message = `${doing}: the connection${way} failed (${seen})`;
+    throw new SluiceError(code, message, { cause, stage: 'destination' });
   });
   const time = Date.parse(date ?? '');
   if (!Number.isNaN(time)) return time;
