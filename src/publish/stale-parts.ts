@@ -65,9 +65,9 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
 }
 
 /**
- * Whether a part of the file that the run appends to must go: it is left of an older file,
- * or its rows were never published, since a run could not take them back or an old disk
- * has forgotten it. Later runs would go on behind it.
+ * Whether a part of the file that the run appends to must go: it is left of an older
+ * file, or its rows were never published, since a run could not take them back or an old
+ * disk has forgotten it. Later runs would go on behind it.
  */
 function mustGo(there: BlobProperties, { activation: { name }, found, state }: StalePartsOptions): boolean {
   return isOfOlderFile(there, name, found?.since) || isBare(there, name, state?.generation ?? 0);

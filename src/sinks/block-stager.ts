@@ -61,9 +61,9 @@ interface Waiter {
  * Stages blocks, a bounded number at a time, out of a bounded pool of buffers that are
  * reused only after the answer. `acquire` waits while all buffers are in use: that is the
  * backpressure. The first failure is kept and thrown by every later call; blocks that
- * were not under way then are never sent. While the store is throttled, or the line is too
- * slow, the number in flight is halved, and it recovers one by one. Where the line is too
- * slow, blocks are split besides.
+ * were not under way then are never sent. While the store is throttled, or the line is
+ * too slow, the number in flight is halved, and it recovers one by one. Where the line is
+ * too slow, blocks are split besides.
  */
 export class BlockStager {
   readonly blockBytes: number;
