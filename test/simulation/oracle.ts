@@ -258,7 +258,18 @@ export class Oracle {
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
     // A run that was to begin the file again cannot bring back what it has overwritten.
-    else if (facts.decided && !facts.full) this.#checkFile(facts.chain);
+    else if (facts.decided && !facts.full && !this.#isStuck(facts)) this.#checkFile(facts.chain);
+  }
+
+  /**
+   * Whether rows of a run that was withdrawn stay for now in a file that it may not write.
+   * The run says so, and the next one takes them back.
+   */
+  #isStuck({ refusedNames, committed }: RunFacts): boolean {
+    return [...refusedNames].some(name => {
+      const { etag } = this.#container!.blobs.get(name) ?? {};
+      return etag !== undefined && etag === committed.get(name)?.etag;
+    });
   }
 
   // What the container tells.
