@@ -258,17 +258,20 @@ export class Oracle {
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
     // A run that was to begin the file again cannot bring back what it has overwritten.
-    else if (facts.decided && !facts.full && !this.#isStuck(facts)) this.#checkFile(facts.chain);
+    else if (facts.decided && !facts.full && !this.#leavesRows(facts)) this.#checkFile(facts.chain);
   }
 
   /**
-   * Whether rows of a run that was withdrawn stay for now in a file that it may not write.
-   * The run says so, and the next one takes them back.
+   * Whether rows of a run that was withdrawn stay for now: in a file that it may not
+   * write, or in place of another writer's. The next run takes the first back, as the run
+   * says, and writes the second again.
    */
-  #isStuck({ refusedNames, committed }: RunFacts): boolean {
-    return [...refusedNames].some(name => {
-      const { etag } = this.#container!.blobs.get(name) ?? {};
-      return etag !== undefined && etag === committed.get(name)?.etag;
+  #leavesRows({ run, refusedNames, committed }: RunFacts): boolean {
+    return [...committed.values()].some(({ name, etag }) => {
+      const isThere = this.#container!.blobs.get(name)?.etag === etag;
+      const changes = this.#history.get(name) ?? [];
+      const wasOfAnother = changes.some(({ by, before }) => by === run && before?.by === 'foreign');
+      return isThere && (refusedNames.has(name) || wasOfAnother);
     });
   }
 
