@@ -73,7 +73,7 @@ await build({
   ...options,
   entryPoints: [
     'dist/cli/sluice.js',
-    'dist/sinks/digest-worker.js',
+    'dist/sinks/checksums/checksum-worker.js',
     'dist/encoders/parquet/pages/row-group-worker.js',
   ],
 });

@@ -1,5 +1,6 @@
 /** Names and content of completion files, and the rules that they keep. */
 
+import { CHECKSUMS, DEFAULT_CHECKSUMS } from '../sinks/sink.ts';
 import type { DeepReadonly } from './deep-freeze.ts';
 import {
   checkBlobName,
@@ -17,14 +18,8 @@ type Values = Readonly<Record<Placeholder, string>>;
 export const FILE = '{file}';
 
 /** What the content of a control file may name beside the placeholders of names. */
-const OF_A_FILE = ['file', 'rows', 'bytes', 'sha256', 'md5'] as const;
+const OF_A_FILE = ['file', 'rows', 'bytes', ...CHECKSUMS] as const;
 const OF_A_RUN = ['files', 'rows', 'bytes'] as const;
-/**
- * There is one for each file that the run stages, which of a file that is appended to is
- * not the whole.
- */
-const CHECKSUMS: readonly string[] = ['sha256', 'md5'];
-
 /** Braces that hold anything but a word are text, so that the content may be JSON. */
 const WORD = /\{(\w+)\}/g;
 
@@ -64,13 +59,27 @@ export function resolveContent(
   return content.replace(WORD, (_, word: string) => String(all[word]));
 }
 
+interface DescribedFiles {
+  readonly appends: boolean;
+  /** Those that were asked for. */
+  readonly checksums: readonly string[] | undefined;
+}
+
 /** What is wrong with the content, as it follows the key. */
-export function contentFault(control: Control, appends: boolean): string | undefined {
+export function contentFault(
+  control: Control,
+  { appends, checksums = DEFAULT_CHECKSUMS }: DescribedFiles,
+): string | undefined {
   const own: readonly string[] = isPerFile(control) ? OF_A_FILE : OF_A_RUN;
   const general = Object.keys(PLACEHOLDERS).filter(word => word !== 'part');
   for (const [placeholder, word = ''] of control.content.matchAll(WORD)) {
-    if (CHECKSUMS.includes(word) && appends)
+    const isChecksum = (CHECKSUMS as readonly string[]).includes(word);
+    // There is one of what a run stages, which of a file that is appended to is not the
+    // whole.
+    if (isChecksum && appends)
       return `holds ${placeholder}, and with ifExists append no checksum of the whole file is made; leave it out`;
+    if (isChecksum && isPerFile(control) && !checksums.includes(word))
+      return `holds ${placeholder}, which files do not have; add ${word} to format.checksums`;
     if (own.includes(word) || general.includes(word)) continue;
     if ((OF_A_FILE as readonly string[]).includes(word))
       return `holds ${placeholder}, which is of one file; expected a name with {file}, so that each file has a control file`;

@@ -141,6 +141,7 @@ export const WARNINGS: Readonly<Record<ActivationWarningCode, string>> = {
   STATE_STALE: 'Consumers have to replace what they hold by the full export.',
   SOURCE_MOVED: 'Check the address of the source; consumers have to replace what they hold.',
   SOURCE_FAILED_OVER: 'Nothing, unless the new primary lost transactions.',
+  CRC64_REFUSED: 'Nothing: the service compared each block with its MD5.',
   RECORD_NOT_KEPT: 'Free space in the data directory. The manifest describes the run.',
 };
 

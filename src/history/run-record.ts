@@ -1,4 +1,5 @@
 import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
+import type { Checksums } from '../sinks/sink.ts';
 import type { ChangeSample } from '../transforms/change-sampler.ts';
 import type { RunState } from './run-state.ts';
 
@@ -101,7 +102,7 @@ export interface RunCounts {
   readonly bytes: number;
 }
 
-export interface RunFile {
+export interface RunFile extends Checksums {
   /** Name of the blob in its container. */
   readonly name: string;
   readonly change?: 'added' | 'updated' | 'removed';
@@ -114,9 +115,6 @@ export interface RunFile {
    * `bytes` count the whole file, the checksums what the run added.
    */
   readonly appended?: { readonly fromRow: number; readonly fromByte: number };
-  /** Hexadecimal. */
-  readonly md5: string;
-  readonly sha256: string;
   readonly etag?: string;
 }
 
@@ -145,7 +143,8 @@ export type WarningCode =
   | 'ROWS_DROPPED'
   | 'ROWS_SPIKED'
   | 'SLOW_RUN'
-  | 'SAS_EXPIRES';
+  | 'SAS_EXPIRES'
+  | 'CRC64_REFUSED';
 
 export interface RunWarning {
   readonly code: WarningCode;

@@ -25,13 +25,13 @@ export const BEGUN_ANEW = 'replaced';
  */
 export const FORMAT_METADATA = 'sluice_format';
 
-/**
- * The same for the options that give the same document: engine and level are not among
- * them.
- */
+/** Options that give the same document. */
+const NOT_OF_THE_DOCUMENT: readonly string[] = ['engine', 'level', 'checksums'];
+
+/** The same for the options that give the same document. */
 export function formatOptions(format: ResolvedFormat): string {
   const options = Object.entries(format)
-    .filter(([name]) => name !== 'engine' && name !== 'level')
+    .filter(([name]) => !NOT_OF_THE_DOCUMENT.includes(name))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(options)).digest('hex').slice(0, 16);
 }

@@ -4,7 +4,14 @@ import { checkBlobName, type FileName, fileKind, partName, placeholderValues } f
 import { nameOptions } from '../config/name-options.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
-import type { BlobProperties, BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
+import type {
+  BlobProperties,
+  BlobStore,
+  ChecksumName,
+  CommitOptions,
+  Precondition,
+  WriteOutcome,
+} from '../sinks/sink.ts';
 import type { CompletionFile, DecidedCompletion } from './decision.ts';
 import { lookBeforeReading } from './look-before.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
@@ -53,7 +60,7 @@ export async function decideCompletion(
 }
 
 type NamedRun = Pick<RunRecord, 'run' | 'startedAt' | 'full'>;
-type Counted = Pick<RunFile, 'name' | 'rows' | 'bytes' | 'md5' | 'sha256'>;
+type Counted = Pick<RunFile, 'name' | 'rows' | 'bytes' | ChecksumName>;
 
 /** The names of the completion files of a run that writes these files. */
 export function completionNames(
@@ -61,7 +68,7 @@ export function completionNames(
   run: NamedRun,
   names: readonly string[],
 ): string[] {
-  const files = names.map(name => ({ name, rows: 0, bytes: 0, md5: '', sha256: '' }));
+  const files = names.map(name => ({ name, rows: 0, bytes: 0 }));
   return completionFiles(activation, run, files, '').map(({ name }) => name);
 }
 
@@ -81,8 +88,8 @@ function completionFiles(
   const made: Pick<CompletionFile, 'name' | 'content'>[] = [];
   if (control !== undefined && isPerFile(control)) {
     for (const [index, name] of controlNames(activation, run, names).entries()) {
-      const { name: file, rows, bytes, md5, sha256 } = files[index]!;
-      const own = { file, rows, bytes, md5, sha256 };
+      const { name: file, rows, bytes, crc64 = '', sha256 = '', md5 = '' } = files[index]!;
+      const own = { file, rows, bytes, crc64, sha256, md5 };
       made.push({ name, content: resolveContent(control.content, values, own) });
     }
   } else if (control !== undefined) {

@@ -84,7 +84,7 @@ function propertiesOf(
   const { encryptionScope } = activation.blob;
   return {
     contentType,
-    ...(file.resumed === undefined ? { contentMd5: file.md5.toString('base64') } : {}),
+    ...contentMd5Of(file),
     ...(encryptionScope === undefined ? {} : { encryptionScope }),
     metadata: {
       sluice: activation.name,
@@ -95,6 +95,12 @@ function propertiesOf(
       ...(activation.ifExists === 'append' ? appendMetadata(file, there, options) : {}),
     },
   };
+}
+
+/** Where the whole file has one. */
+function contentMd5Of({ resumed, checksums: { md5 } }: StagedFile): Pick<BlobWriteProperties, 'contentMd5'> {
+  if (resumed !== undefined || md5 === undefined) return {};
+  return { contentMd5: Buffer.from(md5, 'hex').toString('base64') };
 }
 
 /** Metadata of a file that a later run may append to. */
@@ -138,7 +144,7 @@ function undoOf(
   };
 }
 
-export function toRunFile({ name, change, part, rows, bytes, md5, sha256, resumed }: StagedFile): RunFile {
+export function toRunFile({ name, change, part, rows, bytes, checksums, resumed }: StagedFile): RunFile {
   const named = changeName(change);
   return {
     name,
@@ -147,7 +153,6 @@ export function toRunFile({ name, change, part, rows, bytes, md5, sha256, resume
     rows,
     bytes,
     ...(resumed === undefined ? {} : { appended: { fromRow: resumed.rows, fromByte: resumed.bytes } }),
-    md5: md5.toString('hex'),
-    sha256: sha256.toString('hex'),
+    ...checksums,
   };
 }

@@ -43,12 +43,14 @@ interface HeldBuffer {
   readonly buffer: Buffer;
   blocks: number;
   /** Somebody else who reads the bytes. */
-  readonly otherReader: Promise<void> | undefined;
+  readonly otherReader: Promise<unknown> | undefined;
 }
 
 interface Block extends BlockName {
   readonly bytes: Buffer;
   readonly held: HeldBuffer;
+  /** Where it is known: not of a piece. */
+  readonly crc64?: Promise<bigint> | bigint | undefined;
 }
 
 interface Waiter {
@@ -129,15 +131,16 @@ export class BlockStager {
 
   /**
    * Sends the first `length` bytes of an acquired buffer, which is the stager's again
-   * from here on. It is not reused while `otherReader` is pending either; its failure is
-   * one of the stager's.
+   * from here on. They go once their CRC64 is known; that it cannot be is a failure of
+   * the stager's.
    */
-  stage(name: BlockName, buffer: Buffer, length: number, otherReader?: Promise<void>): void {
+  stage(name: BlockName, buffer: Buffer, length: number, crc64?: Promise<bigint> | bigint): void {
+    const otherReader = crc64 instanceof Promise ? crc64 : undefined;
     otherReader?.catch((error: Error) => this.#fail(error));
     this.#throwFailure();
     if (length < 1) throw new RangeError('a block of no bytes');
     const held = { buffer, blocks: 1, otherReader };
-    this.#queue.push({ ...name, bytes: buffer.subarray(0, length), held });
+    this.#queue.push({ ...name, bytes: buffer.subarray(0, length), held, crc64 });
     this.#sendMore();
   }
 
@@ -189,6 +192,7 @@ export class BlockStager {
       ...block,
       blockId: id,
       bytes: bytes.subarray(index * length, (index + 1) * length),
+      crc64: undefined,
     }));
   }
 
@@ -202,16 +206,18 @@ export class BlockStager {
   }
 
   /** Sends it; whether it is to be sent again in smaller ones. Never rejects. */
-  async #isTooSlow({ blob, blockId, bytes, split }: Block): Promise<boolean> {
+  async #isTooSlow({ blob, blockId, bytes, split, crc64 }: Block): Promise<boolean> {
     const slowdowns = this.#slowdowns;
     const { store, encryptionScope } = this.#options;
     try {
+      const known = await crc64;
       await store.stageBlock(blob, blockId, bytes, {
         signal: this.#abort.signal,
         onThrottled: () => this.#slowDown(slowdowns),
         canBeSplit: split !== undefined && bytes.length > SMALLEST_PIECE_BYTES,
         patienceMs: this.#patienceMs,
         ...(encryptionScope !== undefined && { encryptionScope }),
+        ...(known !== undefined && { crc64: known }),
       });
       this.blocksStaged++;
       this.bytesStaged += bytes.length;

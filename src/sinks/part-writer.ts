@@ -81,7 +81,7 @@ export class PartWriter {
       blockIds: blob.blockIds,
       rows: this.rows,
       bytes: blob.bytes,
-      ...(await blob.digest()),
+      checksums: await blob.checksums(),
       ...(blob.resumed !== undefined && { resumed: blob.resumed }),
     };
   }

@@ -12,7 +12,13 @@ import { PlainBody } from './bodies/plain-body.ts';
 import { PartWriter } from './part-writer.ts';
 import { type RollOptions, type RollPolicy, rollPolicy } from './roll-policy.ts';
 import { changeBits, RowSelector } from './row-selection.ts';
-import type { BlobStore, ResumePoint, StagedFile } from './sink.ts';
+import {
+  type BlobStore,
+  type ChecksumName,
+  DEFAULT_CHECKSUMS,
+  type ResumePoint,
+  type StagedFile,
+} from './sink.ts';
 import { StagedBlob } from './staged-blob.ts';
 
 /** A file, or its parts, and the rows that go into it. */
@@ -39,6 +45,8 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly compression: 'none' | 'gzip';
   /** Compression level of gzip, 0 to 9; zlib's default where it is absent. */
   readonly level?: number | undefined;
+  /** Of each file; default CRC64 and SHA-256. */
+  readonly checksums?: readonly ChecksumName[] | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;
   /** Number of the part that is begun first where none is continued; default 1. */
@@ -213,7 +221,13 @@ export class RollingBlobSink extends Writable {
     const encoder = this.#options.createEncoder(change);
     const { runId, attempt = 0 } = this.#options;
     const blockId = blockIds({ runId, fileIndex: this.#filesOpened++, attempt });
-    const blob = new StagedBlob(this.#options.nameOf(change, part), this.#stager, blockId, resumed);
+    const blob = new StagedBlob({
+      name: this.#options.nameOf(change, part),
+      stager: this.#stager,
+      blockId,
+      checksums: this.#options.checksums ?? DEFAULT_CHECKSUMS,
+      resumed,
+    });
     const body = await this.#openBody(blob, encoder);
     return PartWriter.open({ blob, body, encoder, policy: this.#policy, part, change });
   }

@@ -1,6 +1,15 @@
 import type { SluiceError } from '../errors.ts';
 import type { Change } from '../row-batch.ts';
 
+/** Checksums that a file can have, in the order in which they are shown. */
+export const CHECKSUMS = ['crc64', 'sha256', 'md5'] as const;
+export type ChecksumName = (typeof CHECKSUMS)[number];
+/** Those that a file has unless others are asked for. */
+export const DEFAULT_CHECKSUMS: readonly ChecksumName[] = ['crc64', 'sha256'];
+
+/** Hexadecimal. CRC64 is CRC-64/NVME, as Azure has it, its highest digit first. */
+export type Checksums = { readonly [Name in ChecksumName]?: string };
+
 /**
  * What the pipeline needs of a store of blobs. Azure's rules are the contract: staged
  * blocks change nothing that a reader can see, a commit switches one blob atomically,
@@ -73,6 +82,8 @@ export interface Destination extends BlobStore, BlockLists, BlobReader {
    * say nothing.
    */
   reviewCredentials(use: CredentialUse): readonly CredentialFinding[];
+  /** Whether it refused to compare blocks by CRC64; they went with MD5 instead. */
+  readonly refusesCrc64: boolean;
   /**
    * What the clock of the service says at an instant of ours, as far as an answer said
    * it: by it credentials expire.
@@ -123,6 +134,8 @@ export interface StageOptions {
   readonly patienceMs?: number | undefined;
   /** Must be the one that the commit names. */
   readonly encryptionScope?: string;
+  /** CRC64 of the bytes as they were made, for the store to compare with what it got. */
+  readonly crc64?: bigint;
 }
 
 /**
@@ -213,9 +226,8 @@ export interface StagedFile {
   readonly rows: number;
   /** As stored, after compression. */
   readonly bytes: number;
-  /** Digests of the bytes that the run staged. */
-  readonly md5: Buffer;
-  readonly sha256: Buffer;
+  /** Of the bytes that the run staged. */
+  readonly checksums: Checksums;
   /**
    * Present where the file was there already and was continued. `rows` and `bytes` count
    * the whole file.

@@ -1,7 +1,14 @@
 import type { BlockStager, SplitBlock } from './block-stager.ts';
-import type { Digests } from './digest-thread.ts';
-import { FileDigest } from './file-digest.ts';
-import type { ResumePoint } from './sink.ts';
+import { FileChecksums } from './checksums/file-checksums.ts';
+import type { ChecksumName, Checksums, ResumePoint } from './sink.ts';
+
+export interface StagedBlobOptions {
+  readonly name: string;
+  readonly stager: BlockStager;
+  blockId(index: number): string;
+  readonly checksums: readonly ChecksumName[];
+  readonly resumed?: ResumePoint | undefined;
+}
 
 /** Azure takes 50,000 blocks, of which a file has 45,000 before any is split. */
 const MAX_PIECES = 4_500;
@@ -21,11 +28,12 @@ export class StagedBlob {
 
   readonly #stager: BlockStager;
   readonly #blockId: (index: number) => string;
-  readonly #digest = new FileDigest();
+  readonly #checksums: FileChecksums;
   #pieces = 0;
 
-  constructor(name: string, stager: BlockStager, blockId: (index: number) => string, resumed?: ResumePoint) {
+  constructor({ name, stager, blockId, checksums, resumed }: StagedBlobOptions) {
     this.name = name;
+    this.#checksums = new FileChecksums(checksums);
     this.resumed = resumed;
     this.blockIds = [...(resumed?.blockIds ?? [])];
     this.bytes = resumed?.bytes ?? 0;
@@ -53,7 +61,7 @@ export class StagedBlob {
     const blockId = this.#blockId(this.blockIds.length);
     this.blockIds.push(blockId);
     const block = { blob: this.name, blockId, split: this.#split };
-    this.#stager.stage(block, buffer, length, this.#digest.update(buffer, length));
+    this.#stager.stage(block, buffer, length, this.#checksums.update(buffer, length));
     this.bytes += length;
   }
 
@@ -62,13 +70,14 @@ export class StagedBlob {
     this.#stager.release(buffer);
   }
 
-  digest(): Promise<Digests> {
-    return this.#digest.digest();
+  /** Of the bytes that were appended. */
+  checksums(): Promise<Checksums> {
+    return this.#checksums.finish();
   }
 
   /** The file is given up. */
   discard(): void {
-    this.#digest.discard();
+    this.#checksums.discard();
   }
 
   /**

@@ -19,8 +19,9 @@ export type FindingCode =
   | 'BYTES'
   /** It is called a file of another kind. */
   | 'CONTENT_TYPE'
-  | 'MD5'
+  | 'CRC64'
   | 'SHA256'
+  | 'MD5'
   | 'ROWS'
   | 'COLUMNS'
   /** It does not parse to its end. */

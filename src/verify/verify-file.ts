@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { contentTypeOf } from '../assemble.ts';
@@ -7,7 +6,16 @@ import type { FileContents } from '../encoders/reading/file-reader.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { CONTENT_TYPES } from '../registry.ts';
-import type { BlobProperties, BlobReader, BlobStore } from '../sinks/sink.ts';
+import { crc64 } from '../sinks/checksums/crc64-module.ts';
+import { RunningChecksums } from '../sinks/checksums/running-checksums.js';
+import {
+  type BlobProperties,
+  type BlobReader,
+  type BlobStore,
+  CHECKSUMS,
+  type ChecksumName,
+  type Checksums,
+} from '../sinks/sink.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { readerOf } from './reader-of.ts';
 
@@ -94,12 +102,21 @@ function verifyContentType(
     findings.add('CONTENT_TYPE', `its content type is ${contentType}, not ${expected}`);
 }
 
+const CHECKSUM_NAMES: { readonly [Name in ChecksumName]: readonly [code: FindingCode, word: string] } = {
+  crc64: ['CRC64', 'CRC64'],
+  sha256: ['SHA256', 'SHA-256'],
+  md5: ['MD5', 'MD5'],
+};
+
 async function verifyContents(
   there: BlobProperties,
   { file, columns, format, store }: VerifyFileOptions,
   findings: Findings,
 ): Promise<void> {
-  const stored = new DigestedBytes(store.readBlob(file.name, there), file.appended?.fromByte ?? 0);
+  const stored = new SummedBytes(store.readBlob(file.name, there), {
+    from: file.appended?.fromByte ?? 0,
+    names: CHECKSUMS.filter(name => file[name] !== undefined),
+  });
   const reader = await readerOf(file.name, format);
   let contents: FileContents | undefined;
   try {
@@ -121,9 +138,11 @@ async function verifyContents(
     findings.add('CHANGED', 'it was replaced or deleted while it was read');
     return;
   }
-  if (stored.md5 !== file.md5) findings.add('MD5', `it has the MD5 ${stored.md5}, not ${file.md5}`);
-  if (stored.sha256 !== file.sha256)
-    findings.add('SHA256', `it has the SHA-256 ${stored.sha256}, not ${file.sha256}`);
+  for (const name of CHECKSUMS) {
+    if (stored.checksums[name] === file[name]) continue;
+    const [code, word] = CHECKSUM_NAMES[name];
+    findings.add(code, `it has the ${word} ${stored.checksums[name]}, not ${file[name]}`);
+  }
   if (contents === undefined) return;
   if (contents.rows !== file.rows) findings.add('ROWS', `it has ${contents.rows} rows, not ${file.rows}`);
   if (contents.columnProblem !== undefined) findings.add('COLUMNS', contents.columnProblem);
@@ -148,17 +167,19 @@ function gunzipped(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
  * The bytes for a reader, and their checksums. A reader that gives up does not end them:
  * the rest is taken by `finish`, so that the checksums are always those of the whole.
  */
-class DigestedBytes implements AsyncIterable<Buffer> {
+class SummedBytes implements AsyncIterable<Buffer> {
   readonly #source: AsyncIterator<Buffer>;
-  readonly #md5 = createHash('md5');
-  readonly #sha256 = createHash('sha256');
+  readonly #sums: RunningChecksums;
   failure: unknown;
-  md5 = '';
-  sha256 = '';
+  checksums: Checksums = {};
 
   /** What comes before `from` is not the run's own, and not in its checksums. */
-  constructor(source: AsyncIterable<Buffer>, from: number) {
-    this.#source = digested(source, from, [this.#md5, this.#sha256])[Symbol.asyncIterator]();
+  constructor(
+    source: AsyncIterable<Buffer>,
+    { from, names }: { readonly from: number; readonly names: readonly ChecksumName[] },
+  ) {
+    this.#sums = new RunningChecksums(names, crc64());
+    this.#source = summed(source, from, this.#sums)[Symbol.asyncIterator]();
   }
 
   // No `return`: leaving the loop must not end the source.
@@ -169,8 +190,7 @@ class DigestedBytes implements AsyncIterable<Buffer> {
   async finish(): Promise<void> {
     while (!(await this.#next()).done);
     if (this.failure !== undefined) throw this.failure;
-    this.md5 = this.#md5.digest('hex');
-    this.sha256 = this.#sha256.digest('hex');
+    this.checksums = this.#sums.finish();
   }
 
   async #next(): Promise<IteratorResult<Buffer>> {
@@ -183,14 +203,14 @@ class DigestedBytes implements AsyncIterable<Buffer> {
   }
 }
 
-async function* digested(
+async function* summed(
   source: AsyncIterable<Buffer>,
   from: number,
-  digests: readonly { update(bytes: Buffer): unknown }[],
+  sums: RunningChecksums,
 ): AsyncGenerator<Buffer, void, undefined> {
   let skip = from;
   for await (const chunk of source) {
-    for (const digest of digests) digest.update(chunk.subarray(skip));
+    sums.update(chunk.subarray(skip));
     skip = Math.max(0, skip - chunk.length);
     yield chunk;
   }

@@ -3,6 +3,7 @@ import type { ResolvedActivation, ResolvedFormat } from '../config/activation.ts
 import { format as formatSchema } from '../config/schema/schema-formats.ts';
 import type { RunFile, RunRecord } from '../history/run-record.ts';
 import type { Manifest } from '../publish/manifest.ts';
+import { CHECKSUMS } from '../sinks/sink.ts';
 import type { Finding } from './finding.ts';
 
 export interface CheckedManifest {
@@ -90,15 +91,16 @@ function nameFindings(files: readonly RunFile[], activation: ResolvedActivation)
  * What must be the same wherever a file is told of; a recovered run may have been
  * recorded without ETags.
  */
-function identity({ name, change, part, rows, bytes, md5, sha256 }: RunFile): unknown {
-  return [name, change, part, rows, bytes, md5, sha256];
+function identity({ name, change, part, rows, bytes, ...checksums }: RunFile): unknown {
+  return [name, change, part, rows, bytes, ...CHECKSUMS.map(checksum => checksums[checksum])];
 }
 
 function isRunFile(file: Partial<RunFile> | null): boolean {
   if (file === null || typeof file !== 'object') return false;
-  const { name, part, rows, bytes, md5, sha256 } = file;
+  const { name, part, rows, bytes } = file;
   return (
-    [name, md5, sha256].every(text => typeof text === 'string') &&
+    typeof name === 'string' &&
+    CHECKSUMS.every(checksum => ['string', 'undefined'].includes(typeof file[checksum])) &&
     [part, rows, bytes].every(number => Number.isSafeInteger(number))
   );
 }

@@ -6,7 +6,7 @@ import { BlockStager } from '../../src/sinks/block-stager.ts';
 import { BufferedBody } from '../../src/sinks/bodies/buffered-body.ts';
 import { PartWriter } from '../../src/sinks/part-writer.ts';
 import { type RollOptions, rollPolicy } from '../../src/sinks/roll-policy.ts';
-import type { StagedFile } from '../../src/sinks/sink.ts';
+import { DEFAULT_CHECKSUMS, type StagedFile } from '../../src/sinks/sink.ts';
 import { StagedBlob } from '../../src/sinks/staged-blob.ts';
 import { MemoryBlobStore } from '../sinks/support/memory-blob-store.ts';
 
@@ -29,11 +29,12 @@ export async function writeParts(
     const encoder = createEncoder();
     if (!isBuffering(encoder)) throw new TypeError('an encoder that buffers is wanted');
     const part = files.length + 1;
-    const blob = new StagedBlob(
-      `part${part}`,
+    const blob = new StagedBlob({
+      name: `part${part}`,
       stager,
-      blockIds({ runId: 'test', fileIndex: part, attempt: 0 }),
-    );
+      blockId: blockIds({ runId: 'test', fileIndex: part, attempt: 0 }),
+      checksums: DEFAULT_CHECKSUMS,
+    });
     return BufferedBody.open(blob, policy, encoder).then(body =>
       PartWriter.open({ blob, body, encoder, policy, part, change: undefined }),
     );

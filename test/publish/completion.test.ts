@@ -12,7 +12,7 @@ import { type Exporter, withExporter } from '../support/exporter.ts';
 const TABLE = `create table t (id int primary key, name text);
   insert into t select i, 'n' || i from generate_series(1, 5) i`;
 const DELTA = { runType: 'full_then_delta', syncMode: 'upsert' };
-const CONTROL = { name: '{file}.ctl', content: '{file};{rows};{bytes};{sha256};{md5};{run};{kind}\n' };
+const CONTROL = { name: '{file}.ctl', content: '{file};{rows};{bytes};{crc64};{sha256};{run};{kind}\n' };
 
 const text = async (exporter: Exporter, name: string): Promise<string> =>
   (await exporter.container.download(name)).toString();
@@ -32,8 +32,8 @@ for (const manifest of [true, false]) {
       const controls = names.map(name => `${name}.ctl`);
       assert.deepEqual(await exporter.files(), [...names, ...controls, 'crm/a/_SUCCESS'].sort());
       assert.equal(await text(exporter, 'crm/a/_SUCCESS'), '');
-      for (const [index, { name, rows, bytes, sha256, md5 }] of record.files.entries()) {
-        const expected = `${[name, rows, bytes, sha256, md5, record.run, 'full'].join(';')}\n`;
+      for (const [index, { name, rows, bytes, crc64, sha256 }] of record.files.entries()) {
+        const expected = `${[name, rows, bytes, crc64, sha256, record.run, 'full'].join(';')}\n`;
         assert.equal(await text(exporter, controls[index]!), expected);
       }
       assert.deepEqual(record.completion, [...controls, 'crm/a/_SUCCESS']);

@@ -80,9 +80,6 @@ interface ChangedRow {
   readonly value: number;
 }
 
-const MD5 = Buffer.alloc(16, 1);
-const SHA256 = Buffer.alloc(32, 2);
-
 /**
  * A run on a handful of rows, by the verbs by which export-run.ts makes one with a
  * database.
@@ -347,8 +344,7 @@ async function stage(
         blockIds: ids,
         rows: (resumed?.rows ?? 0) + rows.length,
         bytes,
-        md5: MD5,
-        sha256: SHA256,
+        checksums: {},
         ...(change === undefined ? {} : { change }),
         ...(resumed === undefined ? {} : { resumed }),
       });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { deflateRawSync, gunzipSync } from 'node:zlib';
@@ -13,6 +12,7 @@ import {
 } from '../../src/sinks/rolling-blob-sink.ts';
 import type { StagedFile } from '../../src/sinks/sink.ts';
 import { someOf } from '../support/all-cases.ts';
+import { checksumsOf } from './support/checksums-of.ts';
 import { MemoryBlobStore } from './support/memory-blob-store.ts';
 import { batchOf, JsonArrayEncoder, textsOf } from './support/rows.ts';
 
@@ -103,8 +103,7 @@ function inBatches<T>(items: readonly T[], size: number): T[][] {
 function withoutLastBlock(file: StagedFile, store: MemoryBlobStore): StagedFile {
   const blockIds = file.blockIds.slice(0, -1);
   const bytes = Buffer.concat(blockIds.map(id => store.blocks.get(file.name)!.get(id)!));
-  const hash = (name: string): Buffer => createHash(name).update(bytes).digest();
-  return { ...file, blockIds, bytes: bytes.length, md5: hash('md5'), sha256: hash('sha256') };
+  return { ...file, blockIds, bytes: bytes.length, checksums: checksumsOf(bytes) };
 }
 
 const encodedBytes = (text: string): number => Buffer.byteLength(JSON.stringify(text));

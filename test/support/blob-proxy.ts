@@ -115,11 +115,20 @@ export function azureError(
   };
 }
 
+export interface BlobProxyOptions {
+  /** What answers call the service, in the place of what it calls itself. */
+  readonly server?: string;
+}
+
 /**
  * `target` is the URL of the account, a container or just the origin; the path of
  * requests is kept as it is.
  */
-export async function startBlobProxy(target: string, initialHook?: BlobHook): Promise<BlobProxy> {
+export async function startBlobProxy(
+  target: string,
+  initialHook?: BlobHook,
+  { server: name }: BlobProxyOptions = {},
+): Promise<BlobProxy> {
   const endpoint = new URL(target);
   const requests: RecordedRequest[] = [];
   const arrivals = new Watch<RecordedRequest>();
@@ -167,7 +176,8 @@ export async function startBlobProxy(target: string, initialHook?: BlobHook): Pr
       await once(answer.resume(), 'end');
       if (action === 'reset-after-apply') reset(incoming);
     } else {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      if (name === undefined) outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
+      else outgoing.writeHead(answer.statusCode ?? 502, { ...answer.headers, server: name });
       await pipeline(answer, outgoing);
     }
     answers.notify(recorded);

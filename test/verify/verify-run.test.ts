@@ -136,11 +136,11 @@ const DAMAGE: { what: string; change: (bytes: Buffer) => Buffer; finds: Record<s
     what: 'cut off',
     change: bytes => bytes.subarray(0, bytes.length - 30),
     finds: {
-      csv: ['CHANGED', 'BYTES', 'UNREADABLE', 'MD5', 'SHA256'],
-      json: ['CHANGED', 'BYTES', 'UNREADABLE', 'MD5', 'SHA256'],
-      lines: ['CHANGED', 'BYTES', 'UNREADABLE', 'MD5', 'SHA256'],
-      xml: ['CHANGED', 'BYTES', 'UNREADABLE', 'MD5', 'SHA256'],
-      gzip: ['CHANGED', 'BYTES', 'UNREADABLE', 'MD5', 'SHA256'],
+      csv: ['CHANGED', 'BYTES', 'UNREADABLE', 'CRC64', 'SHA256'],
+      json: ['CHANGED', 'BYTES', 'UNREADABLE', 'CRC64', 'SHA256'],
+      lines: ['CHANGED', 'BYTES', 'UNREADABLE', 'CRC64', 'SHA256'],
+      xml: ['CHANGED', 'BYTES', 'UNREADABLE', 'CRC64', 'SHA256'],
+      gzip: ['CHANGED', 'BYTES', 'UNREADABLE', 'CRC64', 'SHA256'],
     },
   },
   {
@@ -152,11 +152,11 @@ const DAMAGE: { what: string; change: (bytes: Buffer) => Buffer; finds: Record<s
       return changed;
     },
     finds: {
-      csv: ['CHANGED', 'MD5', 'SHA256'],
-      json: ['CHANGED', 'MD5', 'SHA256'],
-      lines: ['CHANGED', 'MD5', 'SHA256'],
-      xml: ['CHANGED', 'MD5', 'SHA256'],
-      gzip: ['CHANGED', 'UNREADABLE', 'MD5', 'SHA256'],
+      csv: ['CHANGED', 'CRC64', 'SHA256'],
+      json: ['CHANGED', 'CRC64', 'SHA256'],
+      lines: ['CHANGED', 'CRC64', 'SHA256'],
+      xml: ['CHANGED', 'CRC64', 'SHA256'],
+      gzip: ['CHANGED', 'UNREADABLE', 'CRC64', 'SHA256'],
     },
   },
   {
@@ -166,11 +166,11 @@ const DAMAGE: { what: string; change: (bytes: Buffer) => Buffer; finds: Record<s
       return withoutRow(bytes);
     },
     finds: {
-      csv: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'ROWS'],
-      json: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'ROWS'],
-      lines: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'ROWS'],
-      xml: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'ROWS'],
-      gzip: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'ROWS'],
+      csv: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'ROWS'],
+      json: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'ROWS'],
+      lines: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'ROWS'],
+      xml: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'ROWS'],
+      gzip: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'ROWS'],
     },
   },
   {
@@ -181,11 +181,11 @@ const DAMAGE: { what: string; change: (bytes: Buffer) => Buffer; finds: Record<s
       return bytes[0] === 0x1f ? gzipSync(renamed) : renamed;
     },
     finds: {
-      csv: ['CHANGED', 'MD5', 'SHA256', 'COLUMNS'],
-      json: ['CHANGED', 'MD5', 'SHA256', 'COLUMNS'],
-      lines: ['CHANGED', 'MD5', 'SHA256', 'COLUMNS'],
-      xml: ['CHANGED', 'MD5', 'SHA256', 'COLUMNS'],
-      gzip: ['CHANGED', 'BYTES', 'MD5', 'SHA256', 'COLUMNS'],
+      csv: ['CHANGED', 'CRC64', 'SHA256', 'COLUMNS'],
+      json: ['CHANGED', 'CRC64', 'SHA256', 'COLUMNS'],
+      lines: ['CHANGED', 'CRC64', 'SHA256', 'COLUMNS'],
+      xml: ['CHANGED', 'CRC64', 'SHA256', 'COLUMNS'],
+      gzip: ['CHANGED', 'BYTES', 'CRC64', 'SHA256', 'COLUMNS'],
     },
   },
 ];

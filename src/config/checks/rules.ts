@@ -214,10 +214,13 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
     },
   },
   { reads: ['format'], check: ({ format }) => formatFindings(format) },
-  { reads: ['completion', 'ifExists'], check: completionFindings },
+  { reads: ['completion', 'ifExists', 'format'], check: completionFindings },
 ];
 
-function completionFindings({ completion = {}, ifExists }: ActivationConfig, { show }: Writing): Finding[] {
+function completionFindings(
+  { completion = {}, ifExists, format }: ActivationConfig,
+  { show }: Writing,
+): Finding[] {
   const { success, control } = completion;
   if (success === undefined && control === undefined)
     return [finding(['completion'], 'has neither success nor control; expected at least one of them')];
@@ -246,7 +249,7 @@ function completionFindings({ completion = {}, ifExists }: ActivationConfig, { s
   if (control !== undefined) {
     const path = ['completion', 'control', 'name'];
     checkName(path, control.name, () => resolveCompletionName(control.name, TRIAL_VALUES, 'file'));
-    const fault = contentFault(control, ifExists === 'append');
+    const fault = contentFault(control, { appends: ifExists === 'append', checksums: format?.checksums });
     if (fault !== undefined) found.push(finding(['completion', 'control', 'content'], fault));
   }
   return found;

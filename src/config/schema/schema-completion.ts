@@ -20,7 +20,7 @@ export const completion = z
           .string()
           .default('')
           .describe(
-            'What it holds. Placeholders: {file} {rows} {bytes} {sha256} {md5} of the file; {rows} {bytes} {files} of the run where there is one for all; and those of `name`.',
+            'What it holds. Placeholders: {file} {rows} {bytes} {crc64} {sha256} {md5} of the file; {rows} {bytes} {files} of the run where there is one for all; and those of `name`.',
           ),
       })
       .exactOptional()

@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod';
+import { CHECKSUMS } from '../../sinks/sink.ts';
 import { text } from './values.ts';
 
 const engine = z
@@ -40,6 +41,15 @@ const extension = z
   .exactOptional()
   .describe(
     "Takes the place of the format's own ending (`.csv`, `.csv.gz` and so on); `none` leaves it out.",
+  );
+
+const checksums = z
+  .array(z.enum(CHECKSUMS))
+  .min(1, { error: `one or more of ${CHECKSUMS.join(', ')}` })
+  .refine(names => new Set(names).size === names.length, { error: 'each checksum once' })
+  .exactOptional()
+  .describe(
+    'Checksums of each file in the manifest: crc64, sha256, md5; default crc64 and sha256. The blob has a Content-MD5 only with md5.',
   );
 
 const arrays = z.enum(['postgres', 'json']).exactOptional();
@@ -125,6 +135,7 @@ export const csvFormat = z
     ),
     binary,
     extension,
+    checksums,
     ...textCompression,
   })
   .describe('CSV files.');
@@ -155,6 +166,7 @@ export const jsonFormat = z
     ),
     binary,
     extension,
+    checksums,
     ...textCompression,
   })
   .describe('JSON or NDJSON files.');
@@ -184,6 +196,7 @@ export const xmlFormat = z
     ),
     binary,
     extension,
+    checksums,
     ...textCompression,
   })
   .describe('XML files.');
@@ -236,6 +249,7 @@ export const parquetFormat = z
       'Infinite dates and timestamps, numbers that do not fit a decimal, texts that are not UTF-8: fail (the default) and name all columns concerned, write null, or write the nearest value (the last date, U+FFFD; null for a number). The last two are counted and warned of.',
     ),
     extension,
+    checksums,
   })
   .describe('Parquet files.');
 

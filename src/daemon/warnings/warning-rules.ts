@@ -322,6 +322,14 @@ export const WARNING_RULES: readonly WarningRule[] = [
     afterRun: inRecord('SOURCE_FAILED_OVER', 'the source is on the timeline of the baseline'),
   },
   {
+    code: 'CRC64_REFUSED',
+    severity: 'info',
+    raised: 'the storage service refused the CRC64 of a block, as an old one does, and got its MD5 instead',
+    over: 'a run says nothing of it',
+    isOverSilently: true,
+    afterRun: inRecord('CRC64_REFUSED', 'the storage service takes the CRC64 of blocks'),
+  },
+  {
     code: 'RECORD_NOT_KEPT',
     severity: 'warning',
     raised: 'a run succeeded, and its record could not be written to the history',

@@ -35,6 +35,7 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
     compression: isGzipFile(format) ? 'gzip' : 'none',
     level: 'level' in format ? format.level : undefined,
+    checksums: format.checksums,
     maxFileBytes,
     maxFileRows,
     blockBytes,

@@ -15,7 +15,7 @@ import { recordOfDetection, restOf } from '../planning/change-detection.ts';
 import { type Comparison, openComparison } from '../planning/comparison.ts';
 import type { PlannedExport } from '../planning/plan-run.ts';
 import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
-import { coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
+import { CRC64_REFUSED, coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
 import { createSink } from './create-sink.ts';
 import { countsOf } from './run-counts.ts';
 import { openSampler, sampleAll, sampleOf } from './sample-changes.ts';
@@ -75,6 +75,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     ...(comparison ? keyWarnings(comparison.diff) : []),
     ...coercionWarnings(sink.coerced, activation.format),
     ...(empty ? [empty] : []),
+    ...(assembly.store.refusesCrc64 ? [CRC64_REFUSED] : []),
   ];
   const changeDetection = detection && recordOfDetection(detection, comparison?.diff.candidates);
   const sample = sampler && sampleOf(sampler, counts, activation);

@@ -25,6 +25,12 @@ export function keyWarnings({ counts, samples }: HashDiff): RunWarning[] {
   return warnings;
 }
 
+/** The storage service does not know how to compare them, as an old one. */
+export const CRC64_REFUSED: RunWarning = {
+  code: 'CRC64_REFUSED',
+  message: 'the storage service takes no CRC64 of a block: blocks were sent with their MD5 instead',
+};
+
 const COERCIONS: { readonly [Type in ResolvedFormat['type']]: string } = {
   csv: 'line breaks within fields, or characters that the encoding does not have, were written as the options say',
   json: 'JSON has no number for NaN and the infinities',

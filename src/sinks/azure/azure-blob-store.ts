@@ -21,6 +21,7 @@ import type { AzureAddress } from './azure-auth.ts';
 import { type AzureConnection, connectContainer } from './azure-connection.ts';
 import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
+import { BlockChecks, refusesCrc64 } from './block-checks.ts';
 import { dropForeignBlocks, type ForeignBlocksStore, findForeignBlocks } from './foreign-blocks.ts';
 import { explainOwnBlob } from './own-blobs.ts';
 import { type Attempt, AttemptTimeout, type RetryClock, systemClock, withRetries } from './retry.ts';
@@ -84,6 +85,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
   #reached = false;
   /** By how much the clock of the service was ahead of ours when it answered. */
   #aheadMs = 0;
+  readonly #blockChecks = new BlockChecks();
   /** By blob. */
   readonly #foreignBlocksDropped = new Map<string, Promise<void>>();
 
@@ -107,6 +109,10 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     return sas === undefined ? [] : reviewSas(sas, use);
   }
 
+  get refusesCrc64(): boolean {
+    return this.#blockChecks.refusesCrc64;
+  }
+
   serviceTime(here: Date): Date {
     return new Date(here.getTime() + this.#aheadMs);
   }
@@ -125,6 +131,9 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
 
   async stageBlock(blob: string, blockId: string, bytes: Uint8Array, options?: StageOptions): Promise<void> {
     const client = this.#blob(blob);
+    const check = this.#blockChecks.of(bytes, options?.crc64);
+    const isRefused = (failure: AzureFailure): boolean =>
+      check.transactionalContentCrc64 !== undefined && refusesCrc64(failure);
     const encryption = options?.encryptionScope && { encryptionScope: options.encryptionScope };
     const request: Request<unknown> = {
       doing: `staging a block of ${blob}`,
@@ -134,14 +143,20 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
       options,
       attempt: (abortSignal, moving) => {
         const body = () => bodyOf(bytes, moving);
-        return client.stageBlock(blockId, body, bytes.byteLength, { abortSignal, ...encryption });
+        return client.stageBlock(blockId, body, bytes.byteLength, { abortSignal, ...check, ...encryption });
       },
+      mayRepeat: failure => !isRefused(failure),
     };
     try {
       await this.#repeated(request);
     } catch (error) {
       if (error instanceof BlockTooSlow) throw error;
-      if (describeFailure(error).code !== 'InvalidBlobOrBlock') throw this.#wrapped(error, request);
+      const failure = describeFailure(error);
+      if (isRefused(failure)) {
+        this.#blockChecks.refuse();
+        return this.stageBlock(blob, blockId, bytes, options);
+      }
+      if (failure.code !== 'InvalidBlobOrBlock') throw this.#wrapped(error, request);
       // Once for a blob, before the first of ours is there.
       const dropped = this.#foreignBlocksDropped.get(blob) ?? dropForeignBlocks(this, blob);
       this.#foreignBlocksDropped.set(blob, dropped);
@@ -313,6 +328,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
       attempt: async abortSignal => {
         const answer = await client.getProperties({ abortSignal });
         this.#noteClock(answer.date);
+        this.#blockChecks.noteServer(answer._response.headers.get('server'));
         const { etag = '', contentLength = 0, contentType, metadata = {}, accessTier } = answer;
         const obstacle = obstacleOf(answer);
         return {
@@ -434,6 +450,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     const failure = describeFailure(error);
     if (failure.status !== undefined) this.#reached = true;
     this.#noteClock(failure.serviceTime);
+    this.#blockChecks.noteServer(failure.server);
     const wrongHost = failure.code === 'ENOTFOUND' && !this.#reached;
     return { ...failure, retryable: failure.retryable && !wrongHost && (mayRepeat?.(failure) ?? true) };
   }

@@ -23,6 +23,9 @@ const meaning = (code: ErrorCode, text: string, hint?: string): Meaning => ({
 const LEASE = 'end the lease on the blob or the container, or change fileName';
 const IMMUTABLE = 'change fileName, or end the immutability policy or legal hold on the blob';
 
+const CHANGED_ON_THE_WAY = 'the bytes that arrived are not those that were sent';
+const CHECK_THE_WAY = 'check what lies on the way, such as a proxy that changes what it passes on';
+
 /** Azure's error code (x-ms-error-code) to ours. */
 export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   AuthenticationFailed: meaning('DESTINATION_CREDENTIALS', 'the credentials were not accepted'),
@@ -56,6 +59,8 @@ export const BY_AZURE_CODE: Readonly<Record<string, Meaning>> = {
   ServerBusy: meaning('DESTINATION_THROTTLED', 'the storage service is busy'),
   OperationTimedOut: meaning('DESTINATION_TIMEOUT', 'the storage service did not finish in time'),
   InternalError: meaning('DESTINATION_CONNECT_FAILED', 'the storage service failed', 'run again later'),
+  Crc64Mismatch: meaning('DESTINATION_CONNECT_FAILED', CHANGED_ON_THE_WAY, CHECK_THE_WAY),
+  Md5Mismatch: meaning('DESTINATION_CONNECT_FAILED', CHANGED_ON_THE_WAY, CHECK_THE_WAY),
   ConditionNotMet: meaning('DESTINATION_CONFLICT', 'the blob is not the one that was seen before'),
   BlobAlreadyExists: meaning('DESTINATION_EXISTS', 'the blob exists already'),
   InvalidBlockList: meaning('DESTINATION_CONFLICT', 'staged blocks are missing'),
@@ -172,6 +177,9 @@ const MAY_BE_TIME = new Set([
   'AuthorizationFailure',
 ]);
 
+/** What arrived was not what was sent. */
+const MISMATCHES: ReadonlySet<string> = new Set(['Crc64Mismatch', 'Md5Mismatch']);
+
 const RETRYABLE_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 /** Failures of a connection that was never made: the request has not been sent. */
 const NEVER_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
@@ -204,8 +212,9 @@ export function describeFailure(error: unknown): AzureFailure {
       status: statusCode,
       code,
       requestId: header('x-ms-request-id'),
+      server: header('server'),
       serviceTime: timeOf(header('date')),
-      retryable: RETRYABLE_STATUS.has(statusCode),
+      retryable: RETRYABLE_STATUS.has(statusCode) || MISMATCHES.has(code ?? ''),
       throttled,
       retryAfterMs: retryAfter(header),
       neverDone: statusCode === 429 || (statusCode === 503 && code === 'ServerBusy'),

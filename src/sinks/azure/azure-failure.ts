@@ -10,6 +10,8 @@ export interface AzureFailure extends AttemptVerdict {
   /** Azure's code, or that of the socket. */
   readonly code?: string | undefined;
   readonly requestId?: string | undefined;
+  /** What answered, as it calls itself. */
+  readonly server?: string | undefined;
   /** The clock of the service, as its answer gave it. */
   readonly serviceTime?: Date | undefined;
   /**

@@ -59,6 +59,7 @@ export class FolderStore implements Destination {
   #swept: Promise<void> | undefined;
   /** A file system answers at once, or not at all. */
   patienceMs: number | undefined;
+  readonly refusesCrc64 = false;
 
   /** `root` must exist. */
   constructor(root: string, signal?: AbortSignal) {

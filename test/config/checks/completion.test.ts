@@ -24,8 +24,8 @@ const REFUSED: [what: string, completion: Record<string, unknown>, message: RegE
   ],
   [
     'a checksum that is not made',
-    control('{file}.ctl', '{crc64}'),
-    /content holds the unknown placeholder \{crc64\}/,
+    control('{file}.ctl', '{md5}'),
+    /content holds \{md5\}, which files do not have; add md5 to format\.checksums/,
   ],
   [
     'the name of the file itself',
@@ -47,6 +47,22 @@ for (const [what, completion, message] of REFUSED) {
     assert.match(found.join('\n'), message);
   });
 }
+
+test('a checksum that is asked for may be named, and one that is left out may not', () => {
+  const asked = (checksums: readonly string[], content: string): string[] => {
+    const text = yaml({ format: { type: 'csv', checksums }, completion: control('{file}.ctl', content) });
+    try {
+      parse(text);
+      return [];
+    } catch {
+      return problems(text);
+    }
+  };
+  assert.deepEqual(asked(['md5'], '{md5}'), []);
+  assert.match(asked(['md5'], '{sha256}').join(), /add sha256 to format\.checksums/);
+  assert.match(asked(['md5', 'md5'], '').join(), /each checksum once/);
+  assert.match(asked([], '').join(), /one or more of crc64, sha256, md5/);
+});
 
 test('a checksum is refused where runs append to a file, of which none is made', () => {
   const insert = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };

@@ -34,6 +34,8 @@ async function withLine(
     ...settings,
   });
   try {
+    // Then it knows the emulator.
+    await store.checkAccess();
     await act(line, store);
   } finally {
     await line.close();

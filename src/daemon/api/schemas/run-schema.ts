@@ -27,6 +27,9 @@ export const runCounts = component(
     .describe('What a run counted.'),
 );
 
+const checksum = (of: string) =>
+  z.string().exactOptional().describe(`Hexadecimal, where \`checksums\` asks for it: ${of}`);
+
 const runFile = component(
   'RunFile',
   z
@@ -40,8 +43,9 @@ const runFile = component(
         .object({ fromRow: count(), fromByte: count() })
         .exactOptional()
         .describe('Where the run’s own rows begin in a file that it went on with.'),
-      md5: z.string().describe('Hexadecimal.'),
-      sha256: z.string().describe('Hexadecimal.'),
+      crc64: checksum('CRC-64/NVME, as Azure has it, its highest digit first.'),
+      sha256: checksum('SHA-256.'),
+      md5: checksum('MD5.'),
       etag: z.string().exactOptional(),
     })
     .describe('A file that a run published.'),
@@ -159,7 +163,7 @@ const EXAMPLE_RUN: RunRecord = {
       part: 1,
       rows: 1540,
       bytes: 90_412,
-      md5: '5d41402abc4b2a76b9719d911017c592',
+      crc64: '3377786699999999',
       sha256: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
       etag: '0x8DD7B0C1F2A3B4C',
     },

@@ -1,25 +1,32 @@
 import { Worker } from 'node:worker_threads';
-import { SluiceError } from '../errors.ts';
-import { limitOf } from '../system-errors.ts';
+import { SluiceError } from '../../errors.ts';
+import { limitOf } from '../../system-errors.ts';
+import type { ChecksumName, Checksums } from '../sink.ts';
+import { crc64Code } from './crc64-module.ts';
 
-export interface Digests {
-  readonly md5: Buffer;
-  readonly sha256: Buffer;
-}
-
-/** Steps of one file come in order: updates, then `finish`, or `discard` at any time. */
-export type DigestRequest = { readonly id: number; readonly file: number } & (
+/**
+ * Steps of one file come in order: `open`, updates, then `finish`, or `discard` at any
+ * time.
+ */
+export type ChecksumRequest = { readonly id: number; readonly file: number } & (
+  | { readonly what: 'open'; readonly names: readonly ChecksumName[] }
   | { readonly what: 'update'; readonly buffer: SharedArrayBuffer; readonly length: number }
   | { readonly what: 'finish' }
   | { readonly what: 'discard' }
 );
-type DigestAnswer = { readonly id: number; readonly md5?: Uint8Array; readonly sha256?: Uint8Array };
+interface ChecksumAnswer {
+  readonly id: number;
+  /** To an update: the CRC64 of its bytes alone. */
+  readonly blockCrc64?: bigint;
+  /** To the end. */
+  readonly checksums?: Checksums;
+}
 
 /** A thread without files ends after this long. */
 const LINGER_MS = 2_000;
 
 interface Waiting {
-  readonly resolve: (answer: DigestAnswer) => void;
+  readonly resolve: (answer: ChecksumAnswer) => void;
   readonly reject: (failure: Error) => void;
 }
 
@@ -29,7 +36,7 @@ interface Waiting {
  * promise of their update resolves. The thread starts with the first file and ends by
  * itself; it keeps the process alive only while it owes an answer.
  */
-class DigestThread {
+class ChecksumThread {
   #worker: Worker | undefined;
   readonly #waiting = new Map<number, Waiting>();
   #requests = 0;
@@ -37,41 +44,51 @@ class DigestThread {
   #openFiles = 0;
   #linger: NodeJS.Timeout | undefined;
 
-  open(): number {
+  open(names: readonly ChecksumName[]): number {
     clearTimeout(this.#linger);
     this.#openFiles++;
-    return this.#files++;
+    const file = this.#files++;
+    this.#post({ id: this.#requests++, file, what: 'open', names });
+    return file;
   }
 
-  async update(file: number, buffer: SharedArrayBuffer, length: number): Promise<void> {
-    await this.#ask({ id: this.#requests++, file, what: 'update', buffer, length });
+  /** Returns the CRC64 of these bytes alone. */
+  async update(file: number, buffer: SharedArrayBuffer, length: number): Promise<bigint> {
+    const answer = await this.#ask({ id: this.#requests++, file, what: 'update', buffer, length });
+    return answer.blockCrc64!;
   }
 
-  async finish(file: number): Promise<Digests> {
-    const { md5, sha256 } = await this.#ask({ id: this.#requests++, file, what: 'finish' });
+  async finish(file: number): Promise<Checksums> {
+    const { checksums } = await this.#ask({ id: this.#requests++, file, what: 'finish' });
     this.#closed();
-    return { md5: Buffer.from(md5!), sha256: Buffer.from(sha256!) };
+    return checksums!;
   }
 
   /** The file will not be finished. */
   discard(file: number): void {
-    this.#worker?.postMessage({ id: this.#requests++, file, what: 'discard' } satisfies DigestRequest);
+    if (this.#worker !== undefined) this.#post({ id: this.#requests++, file, what: 'discard' });
     this.#closed();
   }
 
-  #ask(request: DigestRequest): Promise<DigestAnswer> {
-    this.#worker ??= this.#start();
-    const worker = this.#worker;
+  #ask(request: ChecksumRequest): Promise<ChecksumAnswer> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(request.id, { resolve, reject });
-      worker.ref();
-      worker.postMessage(request);
+      this.#post(request).ref();
     });
   }
 
+  #post(request: ChecksumRequest): Worker {
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(request);
+    return this.#worker;
+  }
+
   #start(): Worker {
-    const worker = new Worker(new URL('./digest-worker.js', import.meta.url), { execArgv: [] });
-    worker.on('message', (answer: DigestAnswer) => {
+    const worker = new Worker(new URL('./checksum-worker.js', import.meta.url), {
+      execArgv: [],
+      workerData: { code: crc64Code() },
+    });
+    worker.on('message', (answer: ChecksumAnswer) => {
       this.#waiting.get(answer.id)?.resolve(answer);
       this.#waiting.delete(answer.id);
       if (this.#waiting.size === 0) worker.unref();
@@ -100,4 +117,4 @@ class DigestThread {
   }
 }
 
-export const digestThread = new DigestThread();
+export const checksumThread = new ChecksumThread();
