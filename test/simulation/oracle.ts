@@ -262,17 +262,22 @@ export class Oracle {
   }
 
   /**
-   * Whether rows of a run that was withdrawn stay for now: in a file that it may not
-   * write, or in place of another writer's. The next run takes the first back, as the run
-   * says, and writes the second again.
+   * Whether rows of runs that were withdrawn stay for now: in a file that the run may not
+   * write, in place of another writer's, or by a request that arrived late. The next run
+   * takes the first back, as the run says, and writes the others again.
    */
-  #leavesRows({ run, refusedNames, committed }: RunFacts): boolean {
-    return [...committed.values()].some(({ name, etag }) => {
+  #leavesRows({ run, refusedNames, committed, chain }: RunFacts): boolean {
+    const isLate = this.#filesOf(chain).some(blob => {
+      const writer = this.#runs.get(blob.metadata['run'] ?? '');
+      return writer?.published === false && writer.run !== run && this.cameLate(blob);
+    });
+    const isLeft = [...committed.values()].some(({ name, etag }) => {
       const isThere = this.#container!.blobs.get(name)?.etag === etag;
       const changes = this.#history.get(name) ?? [];
       const wasOfAnother = changes.some(({ by, before }) => by === run && before?.by === 'foreign');
       return isThere && (refusedNames.has(name) || wasOfAnother);
     });
+    return isLate || isLeft;
   }
 
   // What the container tells.
