@@ -45,7 +45,7 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly compression: 'none' | 'gzip';
   /** Compression level of gzip, 0 to 9; zlib's default where it is absent. */
   readonly level?: number | undefined;
-  /** Of each file; default CRC64 and SHA-256. */
+  /** What each file has; default CRC64 and SHA-256. */
   readonly checksums?: readonly ChecksumName[] | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { crc64 } from '../checksums/crc64-module.ts';
 import type { AzureFailure } from './azure-failure.ts';
 
-/** Of the options of the SDK for Put Block. */
+/** Options of the SDK for Put Block. */
 interface BlockCheck {
   readonly transactionalContentCrc64?: Uint8Array;
   readonly transactionalContentMD5?: Uint8Array;

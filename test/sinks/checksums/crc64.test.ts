@@ -13,7 +13,7 @@ test('CRC64 is CRC-64/NVME', () => {
   assert.equal(crc64().of(new Uint8Array()), 0n);
 });
 
-/** Around the bytes that are taken at a time, and those that are handed over at a time. */
+/** Around the steps in which bytes are taken and handed over. */
 const LENGTHS = [
   ...Array.from({ length: 40 }, (_, length) => length),
   ...[-17, -1, 0, 1, 15, 16, 17].flatMap(more => [32_768 + more, 65_536 + more]),
