@@ -13,6 +13,7 @@ export function lookingDestination(there: Destination): Destination {
     set patienceMs(patienceMs: number | undefined) {
       there.patienceMs = patienceMs;
     },
+    refusesCrc64: false,
     stageBlock: async (_blob, _blockId, _bytes, options) => options?.signal?.throwIfAborted(),
     commitBlocks: (): Promise<WriteOutcome> => refuse(),
     putBlob: (): Promise<WriteOutcome> => refuse(),
