@@ -226,7 +226,7 @@ export interface StagedFile {
   readonly rows: number;
   /** As stored, after compression. */
   readonly bytes: number;
-  /** Of the bytes that the run staged. */
+  /** Those of the bytes that the run staged. */
   readonly checksums: Checksums;
   /**
    * Present where the file was there already and was continued. `rows` and `bytes` count

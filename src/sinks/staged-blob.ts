@@ -70,7 +70,7 @@ export class StagedBlob {
     this.#stager.release(buffer);
   }
 
-  /** Of the bytes that were appended. */
+  /** Those of the bytes that were appended. */
   checksums(): Promise<Checksums> {
     return this.#checksums.finish();
   }
