@@ -157,6 +157,15 @@ export const ERROR_KINDS = {
     500,
   ),
 
+  PARTITIONS_EXCEEDED: permanent(
+    'configuration',
+    'partition by columns with fewer values, or raise maxPartitions',
+  ),
+  PARTITION_NAMES_MEET: permanent(
+    'configuration',
+    'change one of the values in the model, or put something between the columns in fileName',
+  ),
+
   // encoding
   VALUE_NOT_EXPRESSIBLE: permanent(
     'configuration',

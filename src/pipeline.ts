@@ -14,6 +14,8 @@ export interface Pipeline {
   readonly since?: SnapshotMark | undefined;
   /** Present in runs that are compared with a baseline. */
   readonly diff?: RowTransform | undefined;
+  /** Present where files are partitioned: brings rows of a partition together. */
+  readonly partitions?: RowTransform | undefined;
   /** Encodes rows into parts and stages them as blocks. */
   readonly sink: Writable;
   readonly signal: AbortSignal;
@@ -40,7 +42,8 @@ export class ArrivedRows {
 /**
  * The flow of every export:
  *
- *   source ─▶ map columns ─▶ hash diff ─▶ rolling blob sink (one encoder a part)
+ *   source ─▶ map columns ─▶ hash diff ─▶ partitions ─▶ rolling blob sink (one encoder
+ *                                                                         a part)
  *
  * Chunks are `RowBatch`es. Each stage pulls the next batch when it has room, so the
  * slowest sets the pace and memory does not grow with the rows. When any stage fails or
@@ -55,18 +58,21 @@ export async function flow({
   mapping,
   since,
   diff,
+  partitions,
   sink,
   signal,
   arrived = new ArrivedRows(),
 }: Pipeline): Promise<EndOfData> {
-  const { fields } = mapping;
-  const rows = since === undefined ? source.read(fields) : source.changes!.readSince(since, fields);
+  const { fields, partitionFields } = mapping;
+  const groupedBy = partitionFields?.map(place => fields[place]!);
+  const rows =
+    since === undefined ? source.read(fields, groupedBy) : source.changes!.readSince(since, fields);
   // A stage that waits for room would not notice.
   rows.once('close', () => {
     if (!rows.readableEnded) sink.destroy(new Error('the source was closed before its end'));
   });
   const map = mapColumns(fields, mapping, arrived.add);
-  const stages: unknown[] = [rows, map, ...(diff ? [diff] : []), sink];
+  const stages: unknown[] = [rows, map, ...(diff ? [diff] : []), ...(partitions ? [partitions] : []), sink];
   await pipeline(stages as NodeJS.ReadWriteStream[], { signal });
   const end = await source.finish();
   if (end.rows === arrived.count) return end;

@@ -80,17 +80,29 @@ export interface ElementFacts {
   readonly element?: ElementFacts;
 }
 
+/** Rows that have the same values in some columns, and files of their own. */
+export interface Partition {
+  /** Counted from 0, in the order in which the run came upon them. */
+  readonly index: number;
+  readonly values: readonly (string | null)[];
+}
+
 export interface RowBatch {
   /** Fields of the rows, one row after the other, with anything at all between rows. */
   readonly bytes: Buffer;
   readonly rowCount: number;
   /**
    * Row `i` occupies `bytes[rowBounds[2 * i] .. rowBounds[2 * i + 1]]`: first its fields
-   * in column order, then the key columns that are not among the written ones.
+   * in column order, then columns of the key and of the partition that are not among the
+   * written ones.
    */
   readonly rowBounds: Int32Array;
   /** One `Change` per row, set by the diff; without a diff every row is to be written. */
   changes: Uint8Array | undefined;
+  /** The rows come after others that followed them in the source. */
+  readonly isLate?: true;
+  /** The one that all rows are of, where files are partitioned. */
+  partition?: Partition | undefined;
   /**
    * Lends the memory of the batch to a later one; present, until it is called, where the
    * source can use it. Whoever takes the batch out of the pipeline may call it, and

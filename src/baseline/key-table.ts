@@ -111,9 +111,7 @@ export class KeyTable {
     this.#counts[bucket] = 0;
   }
 
-  /**
-   * The slots of a bucket as they stand, to be set aside and given to `restore` later.
-   */
+  /** The slots of a bucket as they stand, to be given to `restore` later. */
   slotsOf(bucket: number): Int32Array {
     return this.#slots[bucket]!.subarray(0, (this.#used[bucket]! + 1) * SLOT_WORDS);
   }
@@ -351,6 +349,12 @@ export class KeyTable {
     return { keys, references };
   }
 
+  /** Where the baseline keeps the values of a row whose key it has. */
+  referenceOf(words: Int32Array, at: number): number {
+    const bucket = words[at]! >>> 24;
+    return (this.#slots[bucket]![this.#find(bucket, words, at) + REFERENCE]! & NO_VALUES) - 1;
+  }
+
   /** All records of a bucket, six words each, and their references. */
   records(bucket: number): { readonly keys: Int32Array; readonly references: Int32Array } {
     const slots = this.#slots[bucket]!;
@@ -463,10 +467,7 @@ export class KeyTable {
   }
 }
 
-/**
- * First entry of an index to look at. The bucket came from the first word of the key, so
- * this comes from the second.
- */
+/** First entry of an index to look at. The bucket came from the first word of the key. */
 function homeOf(k1: number, capacity: number): number {
   return Math.floor(((k1 >>> 0) / 0x1_0000_0000) * capacity);
 }

@@ -163,9 +163,9 @@ export class Spill {
   }
 }
 
-/** A batch without changes set; the diff will. */
+/** A late batch without changes set; the diff will. */
 export function batchOf(bytes: Buffer, bounds: readonly number[], change?: Change): RowBatch {
   const rowCount = bounds.length >> 1;
   const changes = change === undefined ? undefined : new Uint8Array(rowCount).fill(change);
-  return { bytes, rowCount, rowBounds: Int32Array.from(bounds), changes };
+  return { bytes, rowCount, rowBounds: Int32Array.from(bounds), changes, isLate: true };
 }

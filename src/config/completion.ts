@@ -43,6 +43,11 @@ function resolved(template: string, values: Values): string {
   return parseTemplate(template)
     .map(token => {
       if ('literal' in token) return token.literal;
+      if ('column' in token)
+        throw new FileNameInvalidError(
+          template,
+          'must not hold {column.…}; {file} has the values of a partition',
+        );
       if (token.placeholder !== 'part') return values[token.placeholder];
       throw new FileNameInvalidError(template, 'must not hold {part}; {file} has the number of a part');
     })

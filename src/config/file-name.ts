@@ -3,11 +3,12 @@
  * and the rules that keep a name inside its container.
  *
  * A name is made of: FOLDER/ STEM CHANGE PART EXTENSION, as in `crm/2025/customers`
- * `_added` `_part00002` `.csv.gz`.
+ * `_added` `_part00002` `.csv.gz`. Of a partition the stem holds the values.
  */
 
 import { SluiceError } from '../errors.ts';
 import type { ChangeName } from '../row-batch.ts';
+import { escapePartition, safeSegments } from './partition-name.ts';
 
 export const MAX_NAME_CHARACTERS = 1024;
 export const MAX_NAME_SEGMENTS = 254;
@@ -36,7 +37,11 @@ export const PLACEHOLDERS = {
 } as const;
 
 export type Placeholder = keyof typeof PLACEHOLDERS;
-export type TemplateToken = { readonly literal: string } | { readonly placeholder: Placeholder };
+export type TemplateToken =
+  | { readonly literal: string }
+  | { readonly placeholder: Placeholder }
+  /** The value of a column that files are partitioned by. */
+  | { readonly column: string };
 
 /** The change whose rows a file of `difference` holds. */
 export type FileChange = Extract<ChangeName, 'added' | 'updated' | 'removed'>;
@@ -63,7 +68,10 @@ export function dependsOnKind(template: string): boolean {
  * kept in a journal.
  */
 export interface FileName {
-  /** Holds `{part}` where the template does. */
+  /**
+   * Holds `{part}` where the template does, and `{column.0}` where the value of the first
+   * column of the partition comes.
+   */
   readonly stem: string;
   /** With its leading dot. */
   readonly extension: string;
@@ -85,6 +93,8 @@ export interface FileNameOptions {
   /** The sync mode. */
   readonly mode: string;
   readonly kind: FileKind;
+  /** Columns that files are partitioned by. */
+  readonly partitionBy?: readonly string[] | undefined;
 }
 
 /** FILE_NAME_INVALID, with the reason apart for messages that must not show the name. */
@@ -118,6 +128,7 @@ export function parseTemplate(template: string): TemplateToken[] {
     const word = piece.slice(1, -1);
     if (!/^[{}]/.test(piece)) tokens.push({ literal: piece });
     else if (isPlaceholder(word)) tokens.push({ placeholder: word });
+    else if (/^column\../s.test(word)) tokens.push({ column: word.slice('column.'.length) });
     else {
       const known = Object.keys(PLACEHOLDERS).map(name => `{${name}}`);
       const why =
@@ -206,7 +217,7 @@ function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, 
 
 /** What each placeholder stands for in a run; `{part}` stands for itself. */
 export function placeholderValues(
-  options: Omit<FileNameOptions, 'template' | 'extension'>,
+  options: Omit<FileNameOptions, 'template' | 'extension' | 'partitionBy'>,
 ): Record<Placeholder, string> {
   const instant = new Date(options.instant.getTime() + (options.timestampOffset ?? 0));
   if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is no valid date');
@@ -221,17 +232,59 @@ export function placeholderValues(
   };
 }
 
+/** Whether a name holds values of a partition. */
+export function isPartitioned({ stem }: FileName): boolean {
+  return VALUE.test(stem);
+}
+
+const VALUE = /\{column\.\d+\}/;
+const VALUES = new RegExp(VALUE, 'g');
+
+/** The folder above the first value of a partition, '' or with a trailing `/`. */
+export function folderAbovePartitions({ stem }: FileName, folder: string): string {
+  const [above = ''] = stem.split(VALUE, 1);
+  return `${normalizeFolder(folder)}${above.slice(0, above.lastIndexOf('/') + 1)}`;
+}
+
+/** Where a template names no column itself, folders `COLUMN=VALUE/` hold the values. */
+function withPartitions(stem: string, tokens: readonly TemplateToken[], by: readonly string[]): string {
+  const named = new Set(tokens.flatMap(token => ('column' in token ? [token.column] : [])));
+  if (named.size === 0) {
+    const last = stem.lastIndexOf('/') + 1;
+    const folders = by.map((column, index) => `${escapePartition(column)}={column.${index}}/`);
+    return stem.slice(0, last) + folders.join('') + stem.slice(last);
+  }
+  if ([...named].some(column => !by.includes(column)))
+    throw new FileNameInvalidError(
+      stem,
+      'must not hold the value of a column that partitionBy does not name',
+    );
+  if (!by.every(column => named.has(column)))
+    throw new FileNameInvalidError(
+      stem,
+      'must hold the values of all columns of partitionBy or of none, so that each partition has a name of its own',
+    );
+  return stem;
+}
+
 /**
- * The name of a run's files. Everything but `{part}` is resolved, once.
+ * The name of a run's files. Everything but `{part}` and the values of a partition is
+ * resolved, once.
  *
  * Throws FILE_NAME_INVALID when the template has an unknown placeholder or the name
  * breaks a rule.
  */
 export function resolveFileName(options: FileNameOptions): FileName {
+  const { template, partitionBy = [] } = options;
   const values = placeholderValues(options);
-  const resolved = parseTemplate(options.template)
-    .map(token => ('literal' in token ? token.literal : values[token.placeholder]))
+  const tokens = parseTemplate(template);
+  const plain = tokens
+    .map(token => {
+      if ('column' in token) return `{column.${partitionBy.indexOf(token.column)}}`;
+      return 'literal' in token ? token.literal : values[token.placeholder];
+    })
     .join('');
+  const resolved = withPartitions(plain, tokens, partitionBy);
   checkBlobName(resolved);
   const name = splitExtension(resolved, options.extension);
   if (/(?:^|\/)$/.test(name.stem))
@@ -245,6 +298,8 @@ export interface PartNameOptions {
   readonly change?: FileChange;
   /** The destination's, as in the configuration. */
   readonly folder?: string;
+  /** The values of a partition, as `partitionText` makes them. */
+  readonly partition?: readonly string[] | undefined;
 }
 
 /**
@@ -259,8 +314,16 @@ export function partName(name: FileName, part: number, options: PartNameOptions 
   const stem = name.stem.replaceAll('{part}', number);
   const change = options.change === undefined ? '' : `_${options.change}`;
   const suffix = numbered || part === 1 ? '' : `_part${number}`;
-  const full = `${normalizeFolder(options.folder ?? '')}${stem}${change}${suffix}${name.extension}`;
-  checkBlobName(full);
+  const { folder = '', partition } = options;
+  const nameOf = (resolved: string): string =>
+    `${normalizeFolder(folder)}${resolved}${change}${suffix}${name.extension}`;
+  if (partition === undefined) {
+    checkBlobName(nameOf(stem));
+    return nameOf(stem);
+  }
+  const valued = stem.replace(VALUES, place => partition[Number(place.slice(8, -1))]!);
+  const full = safeSegments(nameOf(valued), MANIFEST_FOLDER);
+  checkName(full, NAME_RULES);
   return full;
 }
 
@@ -277,8 +340,12 @@ export function normalizeFolder(folder: string): string {
   return `${path}/`;
 }
 
+type NameRule = readonly [broken: (name: string) => boolean, why: string];
+
+const DOTS = 'must not have a segment . or .., which could leave the container';
+
 /** What a blob name must not be, with the reason as it ends the message. */
-const NAME_RULES: readonly (readonly [broken: (name: string) => boolean, why: string])[] = [
+const NAME_RULES: readonly NameRule[] = [
   [name => name === '', 'must not be empty'],
   [name => name.length > MAX_NAME_CHARACTERS, `must not be longer than ${MAX_NAME_CHARACTERS} characters`],
   [name => name.startsWith('/'), 'must not start with /'],
@@ -292,7 +359,7 @@ const NAME_RULES: readonly (readonly [broken: (name: string) => boolean, why: st
     `must not have more than ${MAX_NAME_SEGMENTS} segments`,
   ],
   [name => name.split('/').includes(''), 'must not have an empty segment (//)'],
-  [name => name.split('/').some(isDots), 'must not have a segment . or .., which could leave the container'],
+  [name => hasSegment(name, /^\.{1,2}$/), DOTS],
   [
     name => name.split('/').some(segment => segment.endsWith('.')),
     'must not have a segment that ends with a dot',
@@ -303,15 +370,27 @@ const NAME_RULES: readonly (readonly [broken: (name: string) => boolean, why: st
   ],
 ];
 
-/** Also in the encoded spelling, which a server may decode into a path. */
-function isDots(segment: string): boolean {
-  return /^(?:\.|%2e){1,2}$/i.test(segment);
+function hasSegment(name: string, pattern: RegExp): boolean {
+  return name.split('/').some(segment => pattern.test(segment));
 }
+
+/**
+ * Nor the encoded spelling, which a server may decode into a path; where values are
+ * encoded it is ours, and the percent sign is encoded on the way.
+ */
+const TEMPLATE_RULES: readonly NameRule[] = [
+  ...NAME_RULES,
+  [name => hasSegment(name, /^(?:\.|%2e){1,2}$/i), DOTS],
+];
 
 /**
  * Throws FILE_NAME_INVALID when the text cannot be the name of a blob that Sluice writes.
  */
 export function checkBlobName(name: string): void {
-  const broken = NAME_RULES.find(([isBroken]) => isBroken(name));
+  checkName(name, TEMPLATE_RULES);
+}
+
+function checkName(name: string, rules: readonly NameRule[]): void {
+  const broken = rules.find(([isBroken]) => isBroken(name));
   if (broken !== undefined) throw new FileNameInvalidError(name, broken[1]);
 }

@@ -6,7 +6,7 @@ import type { FileKind, FileNameOptions } from './file-name.ts';
  * 8601.
  */
 export function nameOptions(
-  { name, model, syncMode, timezone, timestampOffsetMs }: ResolvedActivation,
+  { name, model, syncMode, timezone, timestampOffsetMs, partitionBy }: ResolvedActivation,
   { run, startedAt }: { readonly run: string; readonly startedAt: string },
   kind: FileKind,
 ): Omit<FileNameOptions, 'template' | 'extension'> {
@@ -19,5 +19,6 @@ export function nameOptions(
     model: model.name,
     mode: syncMode,
     kind,
+    partitionBy,
   };
 }

@@ -44,6 +44,9 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'Rows have changed that `changeDetection: xmin` did not find, as a comparison of every row or their number has shown.',
   SOURCE_EMPTY: 'There is nothing to write, and `onEmpty` is `fail`.',
 
+  PARTITIONS_EXCEEDED: 'The columns of `partitionBy` have more values than `maxPartitions` allows.',
+  PARTITION_NAMES_MEET: 'Two partitions would give a file the same name. The message names both.',
+
   VALUE_NOT_EXPRESSIBLE: 'The format cannot hold a value. The message names column and row.',
   ROW_TOO_LARGE: 'One row is larger than a file or a row group may be.',
 

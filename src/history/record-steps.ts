@@ -19,9 +19,10 @@ export function planned(
   return { ...warned(record, plan.warnings), full, generation, previousGeneration, snapshotTime };
 }
 
-/** Nothing was read or written, since the run's files are there already. */
+/** Nothing was written, since the run's files are there already. */
 export function skipped(record: RunRecord, warning: RunWarning): RunRecord {
-  return { ...record, generation: 0, previousGeneration: 0, warnings: [warning] };
+  const counts = { ...record.counts, written: 0, bytes: 0 };
+  return { ...record, generation: 0, previousGeneration: 0, counts, warnings: [warning] };
 }
 
 /** All rows were read, and their files are staged. */

@@ -106,6 +106,8 @@ export interface RunFile extends Checksums {
   /** Name of the blob in its container. */
   readonly name: string;
   readonly change?: 'added' | 'updated' | 'removed';
+  /** Where files are partitioned: the values that all its rows have, by column. */
+  readonly partition?: Readonly<Record<string, string | null>>;
   /** Counted from 1. */
   readonly part: number;
   readonly rows: number;

@@ -1,6 +1,14 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { isPerFile, resolveCompletionName, resolveContent } from '../config/completion.ts';
-import { checkBlobName, type FileName, fileKind, partName, placeholderValues } from '../config/file-name.ts';
+import {
+  checkBlobName,
+  type FileName,
+  fileKind,
+  folderAbovePartitions,
+  isPartitioned,
+  partName,
+  placeholderValues,
+} from '../config/file-name.ts';
 import { nameOptions } from '../config/name-options.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
@@ -39,11 +47,10 @@ export async function decideCompletion(
 ): Promise<DecidedCompletion | undefined> {
   const { activation, record, fileName, stale, replaced, store } = options;
   if (activation.completion === undefined) return undefined;
-  const { name: sluice, destination } = activation;
+  const { name: sluice } = activation;
   const { run, generation } = record;
   const metadata = { sluice, run, generation: String(generation) };
-  const firstName = partName(fileName, 1, { folder: destination.folder });
-  const made = completionFiles(activation, record, record.files, firstName);
+  const made = completionFiles(activation, record, record.files, fileName);
   const names = made.map(({ name }) => name);
   await lookBeforeReading(store, names);
   const standing: DecidedCompletion['standing'][number][] = [];
@@ -66,21 +73,22 @@ type Counted = Pick<RunFile, 'name' | 'rows' | 'bytes' | ChecksumName>;
 export function completionNames(
   activation: ResolvedActivation,
   run: NamedRun,
-  names: readonly string[],
+  { names, fileName }: { readonly names: readonly string[]; readonly fileName: FileName },
 ): string[] {
   const files = names.map(name => ({ name, rows: 0, bytes: 0 }));
-  return completionFiles(activation, run, files, '').map(({ name }) => name);
+  return completionFiles(activation, run, files, fileName).map(({ name }) => name);
 }
 
 /**
- * A run without files has a place all the same: that of `firstName`, which it would have
- * had.
+ * A run without files has a place all the same: that of the file which it would have had.
+ * With partitions it is always the same, whichever of them have files this time: who
+ * waits for it knows where, and it is found again where it has to go.
  */
 function completionFiles(
   activation: ResolvedActivation,
   run: NamedRun,
   files: readonly Counted[],
-  firstName: string,
+  fileName: FileName,
 ): Pick<CompletionFile, 'name' | 'content'>[] {
   const { control, success } = activation.completion ?? {};
   const values = valuesOf(activation, run);
@@ -100,7 +108,10 @@ function completionFiles(
   }
   // Last, since who waits for it goes by the others.
   if (success !== undefined) {
-    const folder = sharedFolder(names.length > 0 ? names : [firstName]);
+    const { folder: base } = activation.destination;
+    const folder = isPartitioned(fileName)
+      ? folderAbovePartitions(fileName, base)
+      : sharedFolder(names.length > 0 ? names : [partName(fileName, 1, { folder: base })]);
     made.push({ name: `${folder}${resolveCompletionName(success, values)}`, content: '' });
   }
   for (const { name } of made) checkBlobName(name);

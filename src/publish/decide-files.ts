@@ -3,6 +3,7 @@ import { type FileChange, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { Change, type Column } from '../row-batch.ts';
+import { atOnce } from '../sinks/at-once.ts';
 import type {
   BlobProperties,
   BlobStore,
@@ -54,18 +55,17 @@ export interface DecideFilesOptions {
  */
 export async function decideFiles(options: DecideFilesOptions): Promise<DecidedFile[]> {
   const { activation, staged, store, replaced } = options;
-  const files: DecidedFile[] = [];
-  for (const file of staged) {
+  const seen = await atOnce(staged, async ({ name, resumed }) => (resumed ? undefined : store.head(name)));
+  return staged.map((file, index) => {
     const { name, blockIds, bytes, resumed } = file;
-    const there = resumed ? undefined : await store.head(name);
+    const there = seen[index];
     if (there !== undefined && activation.ifExists === 'fail') throw existsError(name);
     if (there !== undefined) replaced.add(name, there);
-    const seen = resumed?.etag ?? there?.etag;
-    const condition: Precondition = seen === undefined ? { ifAbsent: true } : { ifMatch: seen };
+    const etag = resumed?.etag ?? there?.etag;
+    const condition: Precondition = etag === undefined ? { ifAbsent: true } : { ifMatch: etag };
     const properties = propertiesOf(file, there, options);
-    files.push({ name, blockIds, bytes, condition, properties, ...undoOf(file, there, properties, options) });
-  }
-  return files;
+    return { name, blockIds, bytes, condition, properties, ...undoOf(file, there, properties, options) };
+  });
 }
 
 export function existsError(name: string): SluiceError {
@@ -144,11 +144,19 @@ function undoOf(
   };
 }
 
-export function toRunFile({ name, change, part, rows, bytes, checksums, resumed }: StagedFile): RunFile {
+export function toRunFile(
+  { name, change, partition, part, rows, bytes, checksums, resumed }: StagedFile,
+  partitionBy: readonly string[] = [],
+): RunFile {
   const named = changeName(change);
   return {
     name,
     ...(named === undefined ? {} : { change: named }),
+    ...(partition && {
+      partition: Object.fromEntries(
+        partitionBy.map((column, index) => [column, partition.values[index]!] as const),
+      ),
+    }),
     part,
     rows,
     bytes,

@@ -90,6 +90,7 @@ const keptManifest = z.looseObject({
       name: z.string(),
       part: z.int(),
       change: z.enum(['added', 'updated', 'removed']).exactOptional(),
+      partition: z.record(z.string(), z.string().nullable()).exactOptional(),
       etag: z.string().exactOptional(),
     }),
   ),

@@ -182,6 +182,7 @@ export class OpenRun {
     const stale = await findStaleParts({
       activation,
       fileName,
+      full,
       previous: latest.manifest,
       staged,
       store,
@@ -189,7 +190,10 @@ export class OpenRun {
       state: present.state,
       replaced,
     });
-    const made: RunRecord = { ...decided(record), files: staged.map(toRunFile) };
+    const made: RunRecord = {
+      ...decided(record),
+      files: staged.map(file => toRunFile(file, activation.partitionBy)),
+    };
     const completion = await decideCompletion({
       activation,
       record: made,

@@ -1,6 +1,9 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { type FileChange, type FileName, partName } from '../config/file-name.ts';
+import { type FileChange, type FileName, FileNameInvalidError, partName } from '../config/file-name.ts';
+import { partitionText } from '../config/partition-name.ts';
+import type { RunFile } from '../history/run-record.ts';
+import { atOnce } from '../sinks/at-once.ts';
 import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
 import { isBare, isOfOlderFile } from './append-metadata.ts';
 import { type AppendedParts, highestKnown } from './appended-parts.ts';
@@ -12,6 +15,8 @@ import type { ReplacedFiles } from './replaced-files.ts';
 export interface StalePartsOptions {
   readonly activation: ResolvedActivation;
   readonly fileName: FileName;
+  /** Whether the run exports every row. */
+  readonly full: boolean;
   readonly previous: Manifest | undefined;
   readonly staged: readonly StagedFile[];
   readonly store: Pick<BlobStore, 'head'>;
@@ -22,34 +27,51 @@ export interface StalePartsOptions {
   readonly replaced: ReplacedFiles;
 }
 
+type Values = readonly (string | null)[];
+
+/** A name and the parts that it may have. */
+interface Series {
+  /** That of the first part. */
+  readonly name: string;
+  readonly nameOf: (part: number) => string;
+}
+
+/** A series that the run writes. */
+interface WrittenSeries extends Series {
+  /** The last part of it. */
+  readonly parts: number;
+  /** A name that the run did not begin again keeps its parts: rows were appended. */
+  readonly isBegun: boolean;
+}
+
+interface ListedPart extends StalePart {
+  readonly part: number;
+}
+
 /**
  * Later parts of the names that this run writes, which it does not have: those that the
  * previous manifest lists, and those that are found behind the run's last part, since an
  * earlier run than the previous one may have left them. What was published of a file that
- * the run appends to is never stale.
+ * the run appends to is never stale. Of a full run also the files of partitions that are
+ * gone since the previous manifest.
  */
 export async function findStaleParts(options: StalePartsOptions): Promise<StalePart[]> {
-  const { activation, fileName, store, staged, found, state, replaced } = options;
-  const { folder } = activation.destination;
-  const nameOf = (change: FileChange | undefined, part: number): string =>
-    partName(fileName, part, { folder, ...(change === undefined ? {} : { change }) });
-  const listed = found === undefined ? partsOfPrevious(options, nameOf) : [];
+  const { activation, store, found, state, replaced } = options;
+  const written = writtenSeries(options);
+  const listed = found === undefined ? partsOfPrevious(options, written) : [];
   const etags = new Map(listed.map(({ name, etag }) => [name, etag]));
-  const stale: StalePart[] = [];
+  const highestListed = new Map<string, number>();
+  for (const { series, part } of listed)
+    highestListed.set(series, Math.max(part, highestListed.get(series) ?? 0));
 
-  const last = new Map<FileChange | undefined, number>();
-  for (const { change, part } of staged)
-    last.set(changeName(change), Math.max(part, last.get(changeName(change)) ?? 0));
-  const search = async ([change, parts]: [FileChange | undefined, number]): Promise<void> => {
-    const series = nameOf(change, 1);
+  const searched = await atOnce([...written.values()], async ({ name: series, nameOf, parts }) => {
+    const stale: StalePart[] = [];
     // Consumers may have made gaps.
-    const known = listed
-      .filter(part => part.series === series)
-      .reduce((highest, { part }) => Math.max(highest, part), highestKnown(state, series));
+    const known = Math.max(highestListed.get(series) ?? 0, highestKnown(state, series));
     for (let part = parts + 1; ; part++) {
-      const name = nameOf(change, part);
+      const name = nameOf(part);
       const there = await store.head(name);
-      if (there === undefined && part >= known) return;
+      if (there === undefined && part >= known) return stale;
       if (there === undefined) continue;
       const isOwn = there.metadata['sluice'] === activation.name;
       if (!isOwn && !etags.has(name)) continue;
@@ -57,11 +79,42 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
       if (isOwn) replaced.add(name, there);
       stale.push({ name, etag: etags.get(name) ?? there.etag, series });
     }
-  };
-  await Promise.all([...last].map(search));
+  });
+  const gone = await atOnce(filesOfGonePartitions(options, written), async part => {
+    const there = await store.head(part.name);
+    if (there?.metadata['sluice'] === activation.name) replaced.add(part.name, there);
+    return there === undefined ? [] : [part];
+  });
   // The last ones first: a gap would hide those behind it, should deleting come to an end
   // in between.
-  return stale.sort((a, b) => (a.name < b.name ? 1 : -1));
+  return [...searched, ...gone].flat().sort((a, b) => (a.name < b.name ? 1 : -1));
+}
+
+function seriesOf(
+  { activation: { destination }, fileName }: StalePartsOptions,
+  change: FileChange | undefined,
+  values: Values | undefined,
+): Series {
+  const { folder } = destination;
+  const partition = values?.map(partitionText);
+  const nameOf = (part: number): string =>
+    partName(fileName, part, { folder, partition, ...(change === undefined ? {} : { change }) });
+  return { name: nameOf(1), nameOf };
+}
+
+/** By their names. */
+function writtenSeries(options: StalePartsOptions): Map<string, WrittenSeries> {
+  const written = new Map<string, WrittenSeries>();
+  for (const { change, partition, part, resumed } of options.staged) {
+    const series = seriesOf(options, changeName(change), partition?.values);
+    const { parts = 0, isBegun = false } = written.get(series.name) ?? {};
+    written.set(series.name, {
+      ...series,
+      parts: Math.max(part, parts),
+      isBegun: isBegun || (part === 1 && !resumed),
+    });
+  }
+  return written;
 }
 
 /**
@@ -75,16 +128,65 @@ function mustGo(there: BlobProperties, { activation: { name }, found, state }: S
 
 /** As the previous manifest lists them, with the ETags that they had then. */
 function partsOfPrevious(
-  { previous, staged }: StalePartsOptions,
-  nameOf: (change: FileChange | undefined, part: number) => string,
-): (StalePart & { readonly part: number })[] {
-  // A name that this run did not begin again keeps its parts: nothing was written to it,
-  // or rows were appended.
-  const begun = new Set(
-    staged.filter(file => file.part === 1 && !file.resumed).map(file => changeName(file.change)),
-  );
-  return (previous?.files ?? []).flatMap(({ name, change, part, etag }) => {
-    if (part === 1 || etag === undefined || !begun.has(change) || nameOf(change, part) !== name) return [];
-    return [{ name, etag, part, series: nameOf(change, 1) }];
+  options: StalePartsOptions,
+  written: ReadonlyMap<string, WrittenSeries>,
+): ListedPart[] {
+  return listedFiles(options).flatMap(({ file: { name, part, etag }, series }) => {
+    if (part === 1 || etag === undefined || !written.get(series.name)?.isBegun) return [];
+    return [{ name, etag, part, series: series.name }];
   });
+}
+
+/**
+ * Their values are those of no row any more. A run that leaves empty files out leaves all
+ * files as they are where it has no row.
+ */
+function filesOfGonePartitions(
+  options: StalePartsOptions,
+  written: ReadonlyMap<string, WrittenSeries>,
+): StalePart[] {
+  const { activation, full, staged } = options;
+  if (!full || (staged.length === 0 && activation.onEmpty !== 'write')) return [];
+  const present = new Set(staged.map(({ partition }) => JSON.stringify(partition?.values)));
+  const names = new Set(staged.map(({ name }) => name));
+  return listedFiles(options).flatMap(({ file: { name, etag }, values, series }) => {
+    if (values === undefined || etag === undefined) return [];
+    if (present.has(JSON.stringify(values)) || names.has(name) || written.has(series.name)) return [];
+    return [{ name, etag, series: series.name }];
+  });
+}
+
+interface ListedFile {
+  readonly file: RunFile;
+  readonly values: Values | undefined;
+  readonly series: Series;
+}
+
+/** Files of the previous manifest whose names this run would give as well. */
+function listedFiles(options: StalePartsOptions): ListedFile[] {
+  const { activation, previous } = options;
+  return (previous?.files ?? []).flatMap(file => {
+    const values = activation.partitionBy?.map(column => partitionValue(file, column));
+    if (values !== undefined && !isWhole(values)) return [];
+    const series = namedSeries(options, file.change, values);
+    return series?.nameOf(file.part) === file.name ? [{ file, values, series }] : [];
+  });
+}
+
+function partitionValue({ partition = {} }: RunFile, column: string): string | null | undefined {
+  return Object.hasOwn(partition, column) ? partition[column] : undefined;
+}
+
+function isWhole(values: readonly (string | null | undefined)[]): values is Values {
+  return !values.includes(undefined);
+}
+
+/** Nothing where the name that there was cannot be one now. */
+function namedSeries(...of: Parameters<typeof seriesOf>): Series | undefined {
+  try {
+    return seriesOf(...of);
+  } catch (error) {
+    if (error instanceof FileNameInvalidError) return undefined;
+    throw error;
+  }
 }

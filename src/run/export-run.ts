@@ -22,8 +22,9 @@ import type { BaselinePlan } from '../publish/baseline-plan.ts';
 import { existsError } from '../publish/decide-files.ts';
 import type { LatestManifest } from '../publish/latest-manifest.ts';
 import { lookBeforeStaging } from '../publish/look-before.ts';
-import { type ProtocolParts, RunProtocol } from '../publish/protocol.ts';
+import { type ProtocolParts, RunProtocol, type SealedRun } from '../publish/protocol.ts';
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
+import { atOnce } from '../sinks/at-once.ts';
 import { lookingDestination } from '../sinks/looking-destination.ts';
 import type { Destination } from '../sinks/sink.ts';
 import { openToLook } from '../state/looking-workspace.ts';
@@ -65,6 +66,15 @@ interface Connected {
   readonly assembly: Assembly;
   readonly workspace: OpenWorkspace;
   readonly parts: ProtocolParts;
+}
+
+/** A file of a partition is there already, and the run leaves all as it is. */
+class Taken {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /** One run. It alone writes the record of the run, by the steps of record-steps.ts. */
@@ -147,13 +157,18 @@ class ExportRun {
         this.#record = sampled(this.#record, streamed.sample);
       if (passed instanceof Held) return passed;
       this.#record = warned(this.#record, passed);
-      const made = await open.decide(this.#record, await streamed.seal());
+      const sealed = await streamed.seal();
+      const taken = await this.#takenOf(store, sealed);
+      if (taken !== undefined) return new Taken(taken);
+      const made = await open.decide(this.#record, sealed);
       this.#cancellation.close();
       return made;
     });
-    if (decision instanceof Held) {
-      await open.drop();
-      return decision;
+    if (decision instanceof Held || decision instanceof Taken) await open.drop();
+    if (decision instanceof Held) return decision;
+    if (decision instanceof Taken) {
+      this.#skip(`${decision.name} exists: nothing was written`);
+      return this.#succeed(connected);
     }
     if (this.#request.plans) {
       this.#record = decision.record;
@@ -217,9 +232,23 @@ class ExportRun {
       return false;
     }
     if (ifExists === 'fail') throw existsError(name);
-    const message = `${name} exists: nothing was read or written`;
-    this.#record = skipped(this.#record, { code: 'EXISTS_SKIPPED', message });
+    this.#skip(`${name} exists: nothing was read or written`);
     return true;
+  }
+
+  #skip(message: string): void {
+    this.#record = skipped(this.#record, { code: 'EXISTS_SKIPPED', message });
+  }
+
+  /**
+   * The first name of a partition that is taken, where that skips the run: only its rows
+   * have told which partitions there are.
+   */
+  async #takenOf(store: Destination, { staged }: SealedRun): Promise<string | undefined> {
+    const { partitionBy, ifExists } = this.#activation;
+    if (partitionBy === undefined || ifExists !== 'skip') return undefined;
+    const found = await atOnce(staged, async ({ name }) => (await store.head(name)) && name);
+    return found.find(name => name !== undefined);
   }
 
   #plan({ assembly, workspace, parts }: Connected, latest: LatestManifest): Promise<PlannedExport | Held> {

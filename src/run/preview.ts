@@ -63,9 +63,9 @@ async function firstRows(
 ): Promise<Preview> {
   const description = await source.describe();
   const { written } = planMapping({
+    ...activation,
     modelName: activation.model.name,
     columns: description.columns,
-    mapping: activation.mapping,
     primaryKey: keyOf(activation, description),
   });
   signal.throwIfAborted();

@@ -8,9 +8,10 @@ import {
 } from '../config/file-name.ts';
 import { extensionOf } from '../config/format-kinds.ts';
 import { nameOptions } from '../config/name-options.ts';
+import { partitionText } from '../config/partition-name.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { changeName } from '../publish/decide-files.ts';
-import { Change } from '../row-batch.ts';
+import { Change, type Partition } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../sinks/sink.ts';
 
@@ -21,6 +22,7 @@ export class RunFiles {
   /** Which files there are, and which rows go into each. */
   readonly series: readonly Series[];
   readonly #folder: string;
+  readonly #partitionBy: readonly string[] | undefined;
 
   constructor(activation: ResolvedActivation, run: Pick<RunRecord, 'run' | 'startedAt'>, kind: FileKind) {
     const { fileName, format, syncMode, destination } = activation;
@@ -31,20 +33,34 @@ export class RunFiles {
     });
     this.series = seriesOf(syncMode);
     this.#folder = destination.folder;
+    this.#partitionBy = activation.partitionBy;
   }
 
   /** The full name in the container; parts count from 1. */
-  readonly nameOf = (change: Change | undefined, part: number): string => {
+  readonly nameOf = (change: Change | undefined, part: number, partition?: Partition): string =>
+    this.#name(change, part, partition?.values.map(partitionText));
+
+  /**
+   * Names of the first part of each file; none where the rows of a run say which
+   * partitions there are.
+   */
+  get firstNames(): string[] {
+    return this.#partitionBy === undefined ? this.shownNames : [];
+  }
+
+  /** The same for people: where a value comes, with its column. */
+  get shownNames(): string[] {
+    const values = this.#partitionBy?.map(column => `{${column}}`);
+    return this.series.map(({ change }) => this.#name(change, 1, values));
+  }
+
+  #name(change: Change | undefined, part: number, partition: readonly string[] | undefined): string {
     const named = changeName(change);
     return partName(this.fileName, part, {
       folder: this.#folder,
+      partition,
       ...(named === undefined ? {} : { change: named }),
     });
-  };
-
-  /** Names of the first part of each file. */
-  get firstNames(): string[] {
-    return this.series.map(({ change }) => this.nameOf(change, 1));
   }
 
   /** The first of the files' names that is taken already. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import type { Encoder } from '../encoders/encoder.ts';
 import { SluiceError } from '../errors.ts';
-import type { Change, Column, RowBatch } from '../row-batch.ts';
+import type { Change, Column, Partition, RowBatch } from '../row-batch.ts';
 import type { PartBody } from './bodies/part-body.ts';
 import { MAX_BLOCK_BYTES, type RollPolicy } from './roll-policy.ts';
 import type { StagedFile } from './sink.ts';
@@ -14,6 +14,7 @@ export interface PartWriterOptions {
   readonly policy: RollPolicy;
   readonly part: number;
   readonly change: Change | undefined;
+  readonly partition?: Partition | undefined;
 }
 
 /** One file: takes rows until one of its limits is reached, never past it. */
@@ -72,11 +73,12 @@ export class PartWriter {
 
   /** Ends the file. Its blocks are handed over then, not yet all acknowledged. */
   async close(): Promise<StagedFile> {
-    const { blob, body, encoder, part, change } = this.#options;
+    const { blob, body, encoder, part, change, partition } = this.#options;
     await body.finish(encoder);
     return {
       name: blob.name,
       ...(change !== undefined && { change }),
+      ...(partition && { partition }),
       part,
       blockIds: blob.blockIds,
       rows: this.rows,

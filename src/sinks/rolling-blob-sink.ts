@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { type Encoder, isBuffering } from '../encoders/encoder.ts';
 import { SluiceError } from '../errors.ts';
-import type { Change, RowBatch } from '../row-batch.ts';
+import type { Change, Partition, RowBatch } from '../row-batch.ts';
 import { blockIds } from './block-ids.ts';
 import { BlockStager } from './block-stager.ts';
 import { BufferedBody } from './bodies/buffered-body.ts';
@@ -34,11 +34,12 @@ export interface Series {
 
 export interface RollingBlobSinkOptions extends RollOptions {
   readonly store: Pick<BlobStore, 'stageBlock'>;
+  /** Each partition has them, where batches are of one. */
   readonly series: readonly Series[];
   /** Called once per part. */
   createEncoder(change: Change | undefined): Encoder;
   /** The full name in the container. `part` counts from 1. */
-  nameOf(change: Change | undefined, part: number): string;
+  nameOf(change: Change | undefined, part: number, partition: Partition | undefined): string;
   readonly runId: string;
   /** Default 0; see `blockIds`. */
   readonly attempt?: number | undefined;
@@ -53,15 +54,18 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly firstPart?: number | undefined;
   /**
    * Whether a series without rows gives a file, which holds what the format writes for no
-   * rows.
+   * rows. A partition without rows has no files.
    */
   readonly emptyFiles: 'write' | 'skip';
   readonly encryptionScope?: string | undefined;
   /** The file that the only series goes on with before it begins another. */
   readonly resume?: ResumePoint | undefined;
+  /** Every batch is of a partition. */
+  readonly partitioned?: boolean | undefined;
 }
 
 interface OpenSeries {
+  readonly partition: Partition | undefined;
   readonly change: Change | undefined;
   readonly wanted: number;
   part: PartWriter | undefined;
@@ -73,8 +77,9 @@ interface OpenSeries {
 
 /**
  * Stages row batches as the blocks of files and begins the next part where a file is
- * full. Nothing becomes visible: after `finish`, when every block is acknowledged,
- * `files` says what a commit has to list.
+ * full. The files of one partition are open at a time: a batch of another closes them.
+ * Nothing becomes visible: after `finish`, when every block is acknowledged, `files` says
+ * what a commit has to list.
  *
  * A failed block destroys the sink at once, also while no row comes. `close` is emitted
  * when no request and no compression uses memory of the sink any more; requests under way
@@ -91,7 +96,10 @@ export class RollingBlobSink extends Writable {
 
   readonly #options: RollingBlobSinkOptions;
   readonly #policy: RollPolicy;
-  readonly #series: readonly OpenSeries[];
+  /** Those of the partition in hand, and of all that there were. */
+  #series: readonly OpenSeries[] = [];
+  readonly #seriesOf = new Map<Partition | undefined, readonly OpenSeries[]>();
+  #partition: Partition | undefined;
   readonly #selector = new RowSelector();
   readonly #stager: BlockStager;
   readonly #deflatePool: DeflatePool | undefined;
@@ -106,14 +114,7 @@ export class RollingBlobSink extends Writable {
     if (options.series.length === 0) throw new TypeError('a sink needs a series');
     this.#options = options;
     this.#policy = rollPolicy(options);
-    this.#series = options.series.map(({ change, wants }) => ({
-      change,
-      wanted: changeBits(wants),
-      part: undefined,
-      parts: (options.firstPart ?? 1) - 1,
-      isBegun: false,
-      files: [],
-    }));
+    if (!options.partitioned) this.#series = this.#take(undefined);
     const { length: seriesCount } = options.series;
     this.#stager = new BlockStager({
       store: options.store,
@@ -166,7 +167,7 @@ export class RollingBlobSink extends Writable {
     this.#stager.stop(error ?? new SluiceError('CANCELLED', 'writing files: cancelled'));
     const idle = [this.#work, this.#stager.idle(), this.#deflatePool?.idle()];
     void Promise.allSettled(idle).then(() => {
-      for (const { part } of this.#series) part?.discard();
+      for (const { part } of this.#all) part?.discard();
       callback(error);
     });
   }
@@ -176,7 +177,37 @@ export class RollingBlobSink extends Writable {
     work.then(() => callback(), callback);
   }
 
+  /** The series of a partition, begun or gone on with. */
+  #take(partition: Partition | undefined): readonly OpenSeries[] {
+    const known = this.#seriesOf.get(partition);
+    if (known) return known;
+    const { series, firstPart = 1 } = this.#options;
+    const taken = series.map(({ change, wants }) => ({
+      partition,
+      change,
+      wanted: changeBits(wants),
+      part: undefined,
+      parts: firstPart - 1,
+      isBegun: false,
+      files: [],
+    }));
+    this.#seriesOf.set(partition, taken);
+    return taken;
+  }
+
+  get #all(): readonly OpenSeries[] {
+    return [...this.#seriesOf.values()].flat();
+  }
+
+  /** Files of one partition are open at a time, whose buffers are all that there are. */
+  async #goOnWith(partition: Partition | undefined): Promise<void> {
+    for (const series of this.#series) await this.#closePart(series);
+    this.#partition = partition;
+    this.#series = this.#take(partition);
+  }
+
   async #takeBatch(batch: RowBatch): Promise<void> {
+    if (batch.partition !== this.#partition) await this.#goOnWith(batch.partition);
     for (const series of this.#series) await this.#writeSelected(series, batch);
     this.#rowsSeen += batch.rowCount;
     batch.release?.();
@@ -201,18 +232,19 @@ export class RollingBlobSink extends Writable {
   }
 
   async #finish(): Promise<void> {
-    for (const series of this.#series) {
+    for (const series of this.#series) await this.#closePart(series);
+    for (const series of this.#all) {
       const { resume, emptyFiles } = this.#options;
       const writesAnyhow = resume ? resume.mustWrite : emptyFiles === 'write';
       if (!series.isBegun && writesAnyhow) series.part = await this.#openPart(series);
       await this.#closePart(series);
     }
     await this.#stager.drain();
-    this.#files = this.#series.flatMap(({ files }) => files);
+    this.#files = this.#all.flatMap(({ files }) => files);
   }
 
   async #openPart(series: OpenSeries): Promise<PartWriter> {
-    const { change } = series;
+    const { change, partition } = series;
     const resumed = series.isBegun ? undefined : this.#options.resume;
     const part = resumed?.part ?? series.parts + 1;
     series.parts = part;
@@ -222,14 +254,14 @@ export class RollingBlobSink extends Writable {
     const { runId, attempt = 0 } = this.#options;
     const blockId = blockIds({ runId, fileIndex: this.#filesOpened++, attempt });
     const blob = new StagedBlob({
-      name: this.#options.nameOf(change, part),
+      name: this.#options.nameOf(change, part, partition),
       stager: this.#stager,
       blockId,
       checksums: this.#options.checksums ?? DEFAULT_CHECKSUMS,
       resumed,
     });
     const body = await this.#openBody(blob, encoder);
-    return PartWriter.open({ blob, body, encoder, policy: this.#policy, part, change });
+    return PartWriter.open({ blob, body, encoder, policy: this.#policy, part, change, partition });
   }
 
   #openBody(blob: StagedBlob, encoder: Encoder): Promise<PartBody> {

@@ -1,5 +1,5 @@
 import type { SluiceError } from '../errors.ts';
-import type { Change } from '../row-batch.ts';
+import type { Change, Partition } from '../row-batch.ts';
 
 /** Checksums that a file can have, in the order in which they are shown. */
 export const CHECKSUMS = ['crc64', 'sha256', 'md5'] as const;
@@ -220,6 +220,7 @@ export interface StagedFile {
    * written.
    */
   readonly change?: Change;
+  readonly partition?: Partition;
   /** Counted from 1. */
   readonly part: number;
   readonly blockIds: readonly string[];

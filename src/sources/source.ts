@@ -16,9 +16,11 @@ export interface RowSource {
   describe(): Promise<SourceDescription>;
   /**
    * The rows, as chunks of `RowBatch`, with the fields of `columns` in that order. A
-   * destroyed stream gives up what it holds at the other side: a query is cancelled.
+   * destroyed stream gives up what it holds at the other side: a query is cancelled. Rows
+   * with equal values in the columns of `groupedBy` follow one another, where the source
+   * `groups`.
    */
-  read(columns: readonly Column[]): Readable;
+  read(columns: readonly Column[], groupedBy?: readonly Column[]): Readable;
   /**
    * Proves that the stream held every row of one consistent snapshot; rejects where it
    * cannot.
@@ -26,11 +28,18 @@ export interface RowSource {
   finish(): Promise<EndOfData>;
   /** Releases everything. Never rejects. */
   close(): Promise<void>;
+  /** Present where the source can bring rows together; called after `describe`. */
+  readonly groups?: RowGrouping | undefined;
   /**
    * Finds rows by when they were written; absent where that was not asked for, or a
    * source cannot.
    */
   readonly changes?: ChangeFinder | undefined;
+}
+
+export interface RowGrouping {
+  /** What it costs to read rows so, for people; no row is read. */
+  cost(columns: readonly Column[], groupedBy: readonly Column[]): Promise<string>;
 }
 
 /**

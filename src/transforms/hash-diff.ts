@@ -10,6 +10,8 @@ import type { ChangeSampler } from './change-sampler.ts';
 import { FormerHasher } from './former-hasher.ts';
 import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
+import { checkKeys, type KeySample } from './key-problems.ts';
+import { MovedRows } from './partitions/moved-rows.ts';
 import { rowOfFields } from './removed-rows.ts';
 import { Contradictions, type RestOfRows } from './rest-of-rows.ts';
 import { rowBefore } from './row-before.ts';
@@ -48,6 +50,11 @@ export interface HashDiffOptions {
   readonly removedPlaces?: readonly (number | undefined)[] | undefined;
   /** Is shown the rows of each change, where somebody may want to see some. */
   readonly sampler?: ChangeSampler | undefined;
+  /**
+   * Where files are partitioned: a row with other values in these fields is removed, as
+   * it was, and added. Needs what the baseline retained.
+   */
+  readonly partitionFields?: readonly number[] | undefined;
   readonly onNullKey: 'fail' | 'skip';
   readonly onDuplicateKey: 'fail' | 'first';
   /** Memory for the table of keys; rows of buckets beyond it wait on disk. */
@@ -64,11 +71,6 @@ export interface DiffCounts {
   duplicateKeys: number;
 }
 
-/** A key that was null or repeated, for the run's record. */
-export interface KeySample {
-  readonly problem: 'null' | 'duplicate';
-  readonly key: readonly (string | null)[];
-}
 const MAX_SAMPLES = 100;
 const BATCH_BYTES = 256 * 1024;
 /** What the table takes where all keys had to be looked up. */
@@ -114,6 +116,9 @@ export class HashDiff {
   readonly #carryOver: CarryOver | undefined;
   readonly #formerKeys: FormerKeys | undefined;
   readonly #contradictions = new Contradictions();
+  readonly #movedRows: MovedRows | undefined;
+  /** What rows of the batch in hand were before they moved to another partition. */
+  #moved: RowBatch | undefined;
   /** Whether the baseline is being compared with. */
   #isOpen = false;
   /** Whether what did not come is gone. */
@@ -131,6 +136,12 @@ export class HashDiff {
     const places = options.keyFields.map((_, place) => place);
     if (options.rest !== undefined)
       this.#alone = { keyFields: new KeyFields(places), hasher: new RowHasher(hashing, places) };
+    const { partitionFields, sendsRemoved, sampler } = options;
+    if (baseline && partitionFields && sendsRemoved) {
+      const rowOf = (value: Buffer): Buffer => this.#removedRow(value);
+      const onMoved = (row: Buffer): void => sampler?.takeRemoved(row);
+      this.#movedRows = new MovedRows({ baseline, table: this.#table, partitionFields, rowOf, onMoved });
+    }
     const former = baseline?.state?.hashing?.former;
     const seed = baseline?.state?.seed ?? former?.seed;
     if (seed === undefined) return;
@@ -167,13 +178,14 @@ export class HashDiff {
       this.counts.read += batch.rowCount;
       if (await this.#compare(batch)) yield batch;
       else batch.release?.();
+      if (this.#moved) yield this.#moved;
       if (this.#table.bytes > this.#options.stateMemoryBytes) await this.#setAside();
     }
     const total = await rest?.count();
     if (rest !== undefined && total !== undefined) await this.#seeRest(rest, total);
     if (this.#isOpen) yield* this.#changesOfBuckets();
     if (total !== undefined) this.#countRest(total);
-    this.#checkKeys();
+    checkKeys(this.counts, this.samples, this.#options);
     await deltaLog.flush();
   }
 
@@ -187,7 +199,10 @@ export class HashDiff {
     }
     for (const bucket of waiting) {
       await this.#reopen(bucket);
-      for await (const batch of spill.rowsOf(bucket)) if (await this.#compare(batch)) yield batch;
+      for await (const batch of spill.rowsOf(bucket)) {
+        if (await this.#compare(batch)) yield batch;
+        if (this.#moved) yield this.#moved;
+      }
       for await (const batch of spill.rowsOf(seenQueue(bucket))) await this.#see(batch);
       yield* this.#removed(bucket);
     }
@@ -205,7 +220,8 @@ export class HashDiff {
       await this.#openTable();
     }
     // How many of the rows that wait are new is not known yet.
-    if (!keysOnly) this.#seesAll ||= !this.#isWhole || total !== known + this.counts.added;
+    const { added, removed } = this.counts;
+    if (!keysOnly) this.#seesAll ||= !this.#isWhole || total !== known + added - removed;
     if (!this.#seesAll) return;
     for await (const batch of rest.rows?.() ?? rest.keys()) {
       await this.#see(batch);
@@ -268,6 +284,8 @@ export class HashDiff {
       this.#sampleSkipped('duplicate', batch, changes);
     }
     await this.#formerKeys?.find(batch, hashes, changes);
+    this.#moved = await this.#movedRows?.find(batch, former ?? hashes, changes);
+    this.counts.removed += this.#moved?.rowCount ?? 0;
     if (everyRow) addAll(changes);
     const changed = await this.#log(batch, hashes, changes);
     if (deferred > 0) await spill.drain();
@@ -466,24 +484,6 @@ export class HashDiff {
     if (told.low === this.#loaded.low && told.high === this.#loaded.high) return;
     const message = 'the baseline is damaged: its records do not add up to its digest';
     throw new SluiceError('STATE_DAMAGED', message, { stage: 'state' });
-  }
-
-  #checkKeys(): void {
-    const { onNullKey, onDuplicateKey, keyNames } = this.#options;
-    const fail = (
-      code: 'KEY_NULL' | 'KEY_DUPLICATE',
-      count: number,
-      problem: KeySample['problem'],
-    ): never => {
-      const what = problem === 'null' ? 'with a null in the primary key' : 'whose primary key came before';
-      const examples = this.samples.filter(sample => sample.problem === problem).slice(0, 5);
-      const shown = examples.map(({ key }) => `(${key.map(text => text ?? 'NULL').join(', ')})`).join(', ');
-      const message = `${count} ${count === 1 ? 'row' : 'rows'} ${what} (${keyNames.join(', ')}), such as ${shown}`;
-      throw new SluiceError(code, message, { stage: 'diff' });
-    };
-    const { nullKeys, duplicateKeys } = this.counts;
-    if (nullKeys > 0 && onNullKey === 'fail') fail('KEY_NULL', nullKeys, 'null');
-    if (duplicateKeys > 0 && onDuplicateKey === 'fail') fail('KEY_DUPLICATE', duplicateKeys, 'duplicate');
   }
 }
 

@@ -5,14 +5,19 @@ import type { RowTransform } from './transform.ts';
 /** What a mapping asks of the rows. */
 export interface MappingPlan {
   /**
-   * Fields of a mapped row, in order: the columns that are written, then key columns that
-   * are not.
+   * Fields of a mapped row, in order: the columns that are written, then those of the key
+   * and of the partition that are not.
    */
   readonly fields: readonly Column[];
   /** The first of `fields`: what files hold, under the names that files use. */
   readonly written: readonly Column[];
   /** Places in `fields` of the primary key's columns, in the order of the key. */
   readonly keyFields: readonly number[];
+  /**
+   * Places in `fields` of the columns that files are partitioned by; absent where they
+   * are not.
+   */
+  readonly partitionFields?: readonly number[];
 }
 
 export interface MappingOptions {
@@ -21,15 +26,19 @@ export interface MappingOptions {
   /** Every column of the model. */
   readonly columns: readonly Column[];
   /** Columns to write, in order; without it every column under its own name. */
-  readonly mapping: readonly { readonly from: string; readonly to: string }[] | undefined;
+  readonly mapping?: readonly { readonly from: string; readonly to: string }[] | undefined;
   readonly primaryKey: readonly string[];
+  /** Columns that are written, or, where they are not kept, of the model. */
+  readonly partitionBy?: readonly string[] | undefined;
+  readonly keepPartitionColumns?: boolean;
 }
 
 /**
  * Selects, renames and reorders columns; finds the key. Throws COLUMN_UNKNOWN or
  * COLUMN_DUPLICATE.
  */
-export function planMapping({ modelName, columns, mapping, primaryKey }: MappingOptions): MappingPlan {
+export function planMapping(options: MappingOptions): MappingPlan {
+  const { modelName, columns, mapping, primaryKey, partitionBy, keepPartitionColumns = true } = options;
   if (columns.length === 0) {
     throw new SluiceError(
       'COLUMN_UNKNOWN',
@@ -40,13 +49,22 @@ export function planMapping({ modelName, columns, mapping, primaryKey }: Mapping
       },
     );
   }
-  const wanted = mapping ?? columns.map(({ name }) => ({ from: name, to: name }));
-  const names = [...wanted.map(({ from }) => from), ...primaryKey];
+  const mapped = mapping ?? columns.map(({ name }) => ({ from: name, to: name }));
+  const dropped = keepPartitionColumns ? [] : (partitionBy ?? []);
+  const wanted = mapped.filter(({ from }) => !dropped.includes(from));
+  const names = [...wanted.map(({ from }) => from), ...primaryKey, ...dropped];
   const unknown = [...new Set(names)].filter(name => !columns.some(column => column.source === name));
   if (unknown.length > 0) {
     const has = columns.map(column => column.source).join(', ');
     const message = `model ${modelName} has no column ${unknown.map(quoted).join(', ')}; it has ${has}`;
     throw new SluiceError('COLUMN_UNKNOWN', message, { stage: 'mapping' });
+  }
+  if (wanted.length === 0 && mapped.length > 0) {
+    const message = `model ${modelName} has no column but those of partitionBy, and keepPartitionColumns is false`;
+    throw new SluiceError('COLUMN_UNKNOWN', message, {
+      stage: 'mapping',
+      hint: 'name one more column behind `select`, or set keepPartitionColumns: true',
+    });
   }
   const repeated = wanted.find(({ to }, index) => wanted.findIndex(other => other.to === to) !== index);
   if (repeated !== undefined) {
@@ -58,7 +76,8 @@ export function planMapping({ modelName, columns, mapping, primaryKey }: Mapping
   }
   const columnOf = (source: string): Column => columns.find(column => column.source === source)!;
   const written = wanted.map(({ from, to }) => ({ ...columnOf(from), name: to }));
-  const unwritten = primaryKey.filter(name => !wanted.some(({ from }) => from === name)).map(columnOf);
+  const further = new Set([...primaryKey, ...dropped]);
+  const unwritten = [...further].filter(name => !wanted.some(({ from }) => from === name)).map(columnOf);
   const fields = [...written, ...unwritten];
   const unreadable = fields.find(column => column.unreadable !== undefined);
   if (unreadable !== undefined) {
@@ -72,7 +91,25 @@ export function planMapping({ modelName, columns, mapping, primaryKey }: Mapping
     fields,
     written,
     keyFields: primaryKey.map(name => fields.findIndex(({ source }) => source === name)),
+    ...(partitionBy && {
+      partitionFields: partitionBy.map(name =>
+        keepPartitionColumns
+          ? placeOfWritten(name, options, written)
+          : fields.findIndex(({ source }) => source === name),
+      ),
+    }),
   };
+}
+
+function placeOfWritten(wanted: string, { modelName }: MappingOptions, written: readonly Column[]): number {
+  const place = written.findIndex(({ name }) => name === wanted);
+  if (place >= 0) return place;
+  const has = written.map(({ name }) => name).join(', ');
+  const message = `partitionBy names ${quoted(wanted)}, and of model ${modelName} is written ${has}`;
+  throw new SluiceError('COLUMN_UNKNOWN', message, {
+    stage: 'mapping',
+    hint: 'name a column that is written; or set keepPartitionColumns: false, which takes a column of the model',
+  });
 }
 
 /**

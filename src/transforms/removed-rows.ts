@@ -10,8 +10,14 @@ const NULL_FIELD = Buffer.from([0xff, 0xff, 0xff, 0xff]);
  * they are NULL.
  */
 export function rowOfFields(retained: Buffer, places: readonly (number | undefined)[]): Buffer {
-  const bounds: number[] = [0];
-  for (let at = 0; at < retained.length; bounds.push(at)) at += 4 + Math.max(0, retained.readInt32BE(at));
+  const bounds = fieldBounds(retained);
   const fieldAt = (place: number): Buffer => retained.subarray(bounds[place]!, bounds[place + 1]!);
   return Buffer.concat(places.map(place => (place === undefined ? NULL_FIELD : fieldAt(place))));
+}
+
+/** Where each field of a row begins, and where the last one ends. */
+export function fieldBounds(row: Buffer): number[] {
+  const bounds = [0];
+  for (let at = 0; at < row.length; bounds.push(at)) at += 4 + Math.max(0, row.readInt32BE(at));
+  return bounds;
 }

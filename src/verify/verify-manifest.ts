@@ -71,18 +71,19 @@ function nameFindings(files: readonly RunFile[], activation: ResolvedActivation)
   const findings: Finding[] = [];
   const names = new Set<string>();
   const parts = new Map<string, number[]>();
-  for (const { name, change = 'every row', part } of files) {
+  for (const { name, change = 'every row', partition, part } of files) {
+    const series = partition === undefined ? change : `${change} of ${JSON.stringify(partition)}`;
     if (names.has(name)) findings.push({ code: 'NAME', message: `${name} is listed twice` });
     if (!name.startsWith(folder)) findings.push({ code: 'NAME', message: `${name} is not below ${folder}` });
     names.add(name);
-    parts.set(change, [...(parts.get(change) ?? []), part]);
+    parts.set(series, [...(parts.get(series) ?? []), part]);
   }
-  for (const [change, numbers] of parts) {
+  for (const [series, numbers] of parts) {
     numbers.sort((a, b) => a - b);
     // A run that appends begins with the last part that is there.
     const first = activation.ifExists === 'append' ? numbers[0]! : 1;
     if (numbers.some((number, index) => number !== first + index))
-      findings.push({ code: 'NAME', message: `parts of ${change} are ${numbers.join(', ')}` });
+      findings.push({ code: 'NAME', message: `parts of ${series} are ${numbers.join(', ')}` });
   }
   return findings;
 }
@@ -91,8 +92,8 @@ function nameFindings(files: readonly RunFile[], activation: ResolvedActivation)
  * What must be the same wherever a file is told of; a recovered run may have been
  * recorded without ETags.
  */
-function identity({ name, change, part, rows, bytes, ...checksums }: RunFile): unknown {
-  return [name, change, part, rows, bytes, ...CHECKSUMS.map(checksum => checksums[checksum])];
+function identity({ name, change, partition, part, rows, bytes, ...checksums }: RunFile): unknown {
+  return [name, change, partition, part, rows, bytes, ...CHECKSUMS.map(checksum => checksums[checksum])];
 }
 
 function isRunFile(file: Partial<RunFile> | null): boolean {

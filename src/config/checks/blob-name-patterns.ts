@@ -15,6 +15,7 @@ import {
   splitExtension,
   type TemplateToken,
 } from '../file-name.ts';
+import { escapePartition } from '../partition-name.ts';
 
 /**
  * One step of a pattern: the characters it takes, and whether it may take more of them.
@@ -22,6 +23,8 @@ import {
 export interface Step {
   readonly characters: string;
   readonly repeats: boolean;
+  /** Takes every character but `/`; those that are listed are for examples. */
+  readonly isAny?: true;
 }
 
 const DIGITS = '0123456789';
@@ -65,6 +68,8 @@ export interface NameSource {
   readonly mode: string;
   /** Default both. */
   readonly kinds?: readonly FileKind[];
+  /** Columns that files are partitioned by. */
+  readonly partitionBy?: readonly string[] | undefined;
 }
 
 export function literal(text: string): Step[] {
@@ -77,6 +82,9 @@ function digits(count: number): Step[] {
 
 /** Part numbers have five digits or more. */
 const PART_NUMBER: readonly Step[] = [...digits(4), { characters: DIGITS, repeats: true }];
+
+/** A value of a column: nobody knows what is in it, but for a folder. */
+const VALUE: Step = { characters: `${RUN_ID_CHARACTERS}%`, repeats: true, isAny: true };
 
 const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
 
@@ -104,6 +112,7 @@ function beginningOf(stem: readonly Step[]): string {
 /** The steps that a token of a template stands for. */
 export function stepsOf(token: TemplateToken, source: NameSource, kind: FileKind): readonly Step[] {
   if ('literal' in token) return literal(token.literal);
+  if ('column' in token) return [VALUE];
   const { placeholder } = token;
   if (placeholder === 'run') return [{ characters: RUN_ID_CHARACTERS, repeats: true }];
   if (placeholder === 'part') return PART_NUMBER;
@@ -127,10 +136,19 @@ export function patternsFrom(stem: readonly Step[], names: readonly (readonly St
   return { stem, beginning: beginningOf(stem), patterns };
 }
 
+/** Folders that hold the values of a partition, where the template names no column. */
+function partitionFolders(tokens: readonly TemplateToken[], by: readonly string[] = []): Step[] {
+  if (tokens.some(token => 'column' in token)) return [];
+  return by.flatMap(column => [...literal(`${escapePartition(column)}=`), VALUE, ...literal('/')]);
+}
+
 function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
   const { stem, extension } = splitExtension(source.template, source.extension);
   const tokens = parseTemplate(stem);
-  const steps = [...literal(source.folder), ...tokens.flatMap(token => stepsOf(token, source, kind))];
+  const plain = [...literal(source.folder), ...tokens.flatMap(token => stepsOf(token, source, kind))];
+  const last = plain.findLastIndex(({ characters }) => characters === '/') + 1;
+  const folders = partitionFolders(tokens, source.partitionBy);
+  const steps = [...plain.slice(0, last), ...folders, ...plain.slice(last)];
   const numbered = tokens.some(token => 'placeholder' in token && token.placeholder === 'part');
   const changes = source.mode === 'difference' ? CHANGES.map(change => `_${change}`) : [''];
   const partSuffixes = numbered ? [[]] : [[], [...literal('_part'), ...PART_NUMBER]];
@@ -152,6 +170,8 @@ export interface NamedFiles {
 }
 
 function commonCharacter(a: Step, b: Step): string | undefined {
+  if (a.isAny) return [...b.characters].find(character => character !== '/');
+  if (b.isAny) return commonCharacter(b, a);
   if (a.characters.length === 1 && b.characters.length === 1)
     return a.characters === b.characters ? a.characters : undefined;
   const [few, many] = a.characters.length <= b.characters.length ? [a, b] : [b, a];

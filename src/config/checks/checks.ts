@@ -341,14 +341,14 @@ class Checker {
    * The names that an activation may write, unless they are refused or cannot be known.
    */
   #filesOf(name: string, { path, value, sound }: Entry<ActivationConfig>): WrittenFiles[] {
-    const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot' } = value;
-    if (fileName === undefined || !sound.has('fileName')) return [];
+    const { fileName, timezone = 'UTC', timestampOffset = 0, syncMode = 'snapshot', partitionBy } = value;
+    if (fileName === undefined || !sound.has('fileName') || !sound.has('partitionBy')) return [];
     const destination = this.#sections.destinations.get(value.destination ?? '');
     const folder = this.#soundFolder(destination);
     const extension = value.format === undefined ? '.csv' : extensionOf(value.format);
     const model = this.#modelOf(value) ?? 'model';
     const namePath = [...path, 'fileName'];
-    const shared = { template: fileName, extension, activation: name, model, mode: syncMode };
+    const shared = { template: fileName, extension, activation: name, model, mode: syncMode, partitionBy };
     const fault = fileNameFault({ ...shared, timezone, timestampOffset, folder });
     if (fault !== undefined) {
       this.#report(namePath, `is ${this.#writer.show(namePath, fileName)}; a file name ${fault}`);
@@ -412,6 +412,7 @@ const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'model',
   'segment',
   'mapping',
+  'partitionBy',
   'blob',
   'accountUrl',
   'accountName',

@@ -47,11 +47,12 @@ function kindsOf({ kinds = ['full', 'delta'] }: NameSource): NonNullable<NameSou
 
 /**
  * Folders that the files of one run may share: with the number of a part in it, not that
- * of a run of many parts.
+ * of a run of many parts. Of partitions it is the one above all of them.
  */
 function foldersOf({ patterns }: NamePatterns): Steps[] {
   return patterns.flatMap(({ steps }) => {
-    const whole = folderOf(steps);
+    const value = steps.findIndex(({ isAny }) => isAny);
+    const whole = folderOf(value < 0 ? steps : steps.slice(0, value));
     const repeated = whole.findIndex(({ repeats, characters }) => repeats && /^\d+$/.test(characters));
     return repeated < 0 ? [whole] : [whole, folderOf(whole.slice(0, repeated))];
   });

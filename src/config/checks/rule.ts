@@ -38,3 +38,8 @@ export function nameFault(resolve: () => unknown): string | undefined {
     throw error;
   }
 }
+
+/** The place of the first value that stands there a second time, or -1. */
+export function firstRepeated(values: readonly string[]): number {
+  return values.findIndex((value, index) => values.indexOf(value) !== index);
+}

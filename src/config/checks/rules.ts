@@ -11,11 +11,8 @@ import { closedBy } from '../format-kinds.ts';
 import type { ActivationConfig, CsvFormat, DaemonConfig, ModelConfig } from '../schema/schema.ts';
 import type { KeyPath } from '../tree/located-tree.ts';
 import { csvAmbiguities } from './csv-ambiguity.ts';
-import { type Finding, finding, nameFault, type Rule, type Writing } from './rule.ts';
-
-function firstRepeated(values: readonly string[]): number {
-  return values.findIndex((value, index) => values.indexOf(value) !== index);
-}
+import { PARTITION_RULES } from './partition-rules.ts';
+import { type Finding, finding, firstRepeated, nameFault, type Rule, type Writing } from './rule.ts';
 
 const LONGEST_RUN_ID = 'r'.repeat(40);
 const TRIAL_INSTANT = new Date('2025-04-14T12:34:56.789Z');
@@ -213,6 +210,7 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
         : finding(path, `writes a second column named ${show(path, names[repeated] ?? '')}; each name once`);
     },
   },
+  ...PARTITION_RULES,
   { reads: ['format'], check: ({ format }) => formatFindings(format) },
   { reads: ['completion', 'ifExists', 'format'], check: completionFindings },
 ];

@@ -177,8 +177,25 @@ export const activation = z
     segment: text().exactOptional().describe('Name of the segment to export; or `model`.'),
     destination: text().describe('Name of the destination that the files go to.'),
     fileName: text().describe(
-      'Template of the file name. Placeholders: {YYYY} {YY} {MM} {DD} {HH} {mm} {ss} {ms} {X} {x} {run} {activation} {model} {mode} {kind} {part}. The extension is added.',
+      'Template of the file name. Placeholders: {YYYY} {YY} {MM} {DD} {HH} {mm} {ss} {ms} {X} {x} {run} {activation} {model} {mode} {kind} {part}, and {column.NAME} for a column of `partitionBy`. The extension is added.',
     ),
+    partitionBy: z
+      .array(text())
+      .min(1, { error: 'at least one column' })
+      .exactOptional()
+      .describe(
+        'Columns of the mapping by whose values rows are dealt into files; of the model with `keepPartitionColumns: false`. Values stand in the name: where `fileName` has `{column.NAME}`, else in folders `NAME=VALUE/` before its last segment.',
+      ),
+    keepPartitionColumns: z
+      .boolean()
+      .default(true)
+      .describe('Whether the columns of `partitionBy` are written into the files too.'),
+    maxPartitions: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(10_000)
+      .describe('More partitions than this in one run are taken for a mistake, and fail it.'),
     timezone: timezone().default('UTC').describe('Time zone of the placeholders.'),
     timestampOffset: signedDuration({
       min: -3_660 * 86_400_000,

@@ -56,6 +56,7 @@ export async function openComparison(options: ComparisonOptions): Promise<Compar
     sendsRemoved: syncMode === 'difference' && removedPlaces !== undefined,
     removedPlaces,
     sampler,
+    partitionFields: mapping.partitionFields,
     onNullKey,
     onDuplicateKey,
     stateMemoryBytes,

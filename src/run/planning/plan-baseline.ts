@@ -158,6 +158,12 @@ function planAgainst(
   // What is gone since a state that another one has overtaken has been reported in part.
   const known = overtaken(local, options.latest);
   const compares = isComparable && !(full && (isInsert || known !== undefined));
+  const removedPlaces =
+    compares && local.retained !== 'nothing'
+      ? placesOfRetained(before, identity, { retained: local.retained, wanted })
+      : undefined;
+  const placesItsRows =
+    options.mapping.partitionFields?.every(place => removedPlaces?.[place] !== undefined) ?? true;
   return {
     full,
     compares,
@@ -166,10 +172,8 @@ function planAgainst(
     hashing: (compares ? local.hashing : undefined) ?? newRowHashing(),
     replacesBaseline: full || local.hashing === undefined,
     retained: full ? wanted : local.retained,
-    removedPlaces:
-      compares && local.retained !== 'nothing'
-        ? placesOfRetained(before, identity, { retained: local.retained, wanted })
-        : undefined,
+    // Whose partition is not known is in no file of one.
+    removedPlaces: placesItsRows ? removedPlaces : undefined,
     position: positionToKeep(local.position, description.position),
     warnings,
   };

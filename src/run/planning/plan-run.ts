@@ -56,7 +56,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
   const { name: modelName } = activation.model;
   const primaryKey = keyOf(activation, description);
   const { columns } = description;
-  const mapping = planMapping({ modelName, columns, mapping: activation.mapping, primaryKey });
+  const mapping = planMapping({ ...activation, modelName, columns, primaryKey });
   const deltaFiles = new RunFiles(activation, record, fileKind(false));
   const nameOf = (part: number): string => deltaFiles.nameOf(undefined, part);
   const previous = latest.manifest;

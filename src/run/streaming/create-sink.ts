@@ -7,6 +7,7 @@ import { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
 import type { AppendPlan } from '../planning/append.ts';
 import type { RunFiles } from '../run-files.ts';
+import type { PartitionNames } from './partition-names.ts';
 
 /** Block ids have two digits for the attempt. */
 const ATTEMPTS_TOLD_APART = 100;
@@ -19,18 +20,21 @@ export interface SinkOptions {
   readonly columns: readonly Column[];
   readonly files: RunFiles;
   readonly append: AppendPlan;
+  /** Present where files are partitioned. */
+  readonly partitionNames: PartitionNames | undefined;
 }
 
 /** Where the rows of a run go, as its activation wants its files. */
 export function createSink(options: SinkOptions): RollingBlobSink {
-  const { activation, record, store, createEncoder, columns, files, append } = options;
+  const { activation, record, store, createEncoder, columns, files, append, partitionNames } = options;
   const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
   const { resume, firstPart, mustWrite } = append;
   return new RollingBlobSink({
     store,
     series: files.series,
     createEncoder: () => createEncoder(columns),
-    nameOf: files.nameOf,
+    nameOf: (partitionNames ?? files).nameOf,
+    partitioned: partitionNames !== undefined,
     runId: record.run,
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
     compression: isGzipFile(format) ? 'gzip' : 'none',

@@ -17,6 +17,7 @@ import type { PlannedExport } from '../planning/plan-run.ts';
 import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
 import { CRC64_REFUSED, coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
 import { createSink } from './create-sink.ts';
+import { openPartitions } from './open-partitions.ts';
 import { countsOf } from './run-counts.ts';
 import { openSampler, sampleAll, sampleOf } from './sample-changes.ts';
 
@@ -52,19 +53,39 @@ export interface StreamedRun {
 
 /** Reads, compares, encodes and stages. */
 export async function streamRun(options: StreamRunOptions): Promise<StreamedRun> {
-  const { activation, record, opened, assembly, store, workspace, signal, arrived, plans, clean, onReading } =
-    options;
-  const { mapping, files, plan, detection } = opened;
+  const { activation, record, assembly, store, workspace, signal, arrived, plans, clean } = options;
+  const { onReading, onOpened } = options;
+  const { mapping, files, plan, detection } = options.opened;
   const append = await appendPlan(options);
   const columns = mapping.written;
   const { source, createEncoder } = assembly;
-  const sink = createSink({ activation, record, store, createEncoder, columns, files, append });
   const sampler = openSampler({ mapping, plan, plans, clean });
   const comparison = plan.keepsState ? await compare(options, sampler) : undefined;
   const diff = comparison?.diff.transform.bind(comparison.diff) ?? (sampler && sampleAll(sampler));
-  onReading(sink);
   const since = comparison?.rest && detection?.since;
-  const end = await flow({ source, mapping, since, diff, sink, signal, arrived });
+  const opened = openPartitions({
+    activation,
+    run: record.run,
+    journal: workspace.journal,
+    source,
+    mapping,
+    files,
+    readsChanges: since !== undefined,
+  });
+  if (opened) onOpened(() => opened.sorter.remove());
+  const { transform: partitions, names: partitionNames } = opened ?? {};
+  const sink = createSink({
+    activation,
+    record,
+    store,
+    createEncoder,
+    columns,
+    files,
+    append,
+    partitionNames,
+  });
+  onReading(sink);
+  const end = await flow({ source, mapping, since, diff, partitions, sink, signal, arrived });
 
   const counts = countsOf(end.rows, comparison?.diff, sink);
   const { found } = append;

@@ -24,6 +24,7 @@ export type CheckName =
   | 'source'
   | 'mapping'
   | 'key'
+  | 'partitions'
   | 'changes'
   | 'format'
   | 'destination'
@@ -73,8 +74,10 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
   const { activation, offline, signal, now = new Date() } = request;
   const checks: Check[] = [];
   let names: readonly string[] = [];
+  let known: readonly string[] = [];
   await attempt(checks, 'names', signal, () => {
-    names = namesOf(activation, now);
+    names = namesOf(activation, now, files => files.shownNames);
+    known = namesOf(activation, now, files => files.firstNames);
     return names.join(', ');
   });
   const { name } = activation;
@@ -87,7 +90,7 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
   });
   const [{ found, columns }, destination] = await Promise.all([
     checkSource(activation, signal),
-    checkDestination(activation, { signal, now, names }),
+    checkDestination(activation, { signal, now, names: known }),
   ]);
   const notes = activationNotes(activation, columns);
   const all = [...checks, ...found, ...destination].map(check =>
@@ -103,11 +106,18 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
 }
 
 /** Where the name says what a run exports, both of a full run and of a delta. */
-function namesOf(activation: ResolvedActivation, now: Date): string[] {
+function namesOf(
+  activation: ResolvedActivation,
+  now: Date,
+  of: (files: RunFiles) => readonly string[],
+): string[] {
   const record = { run: newRunId(now), startedAt: now.toISOString() };
   const names = fileKinds(activation.runType).flatMap(kind => {
-    const { firstNames } = new RunFiles(activation, record, kind);
-    return [...firstNames, ...completionNames(activation, { ...record, full: kind === 'full' }, firstNames)];
+    const files = new RunFiles(activation, record, kind);
+    const written = of(files);
+    const { fileName } = files;
+    const full = kind === 'full';
+    return [...written, ...completionNames(activation, { ...record, full }, { names: written, fileName })];
   });
   return [...new Set(names)];
 }
@@ -153,13 +163,14 @@ async function checkColumns(
     readonly signal: AbortSignal;
   },
 ): Promise<{ found: Check[]; columns: readonly Column[] }> {
-  const { model, mapping } = activation;
+  const { model, mapping, partitionBy, keepPartitionColumns } = activation;
+  const partitions = { partitionBy, keepPartitionColumns };
   // Mapping and key each on their own, so that a mistake in one does not hide one in the
   // other.
   const plan = { modelName: model.name, columns: description.columns };
   let written: readonly Column[] = [];
   await attempt(found, 'mapping', signal, () => {
-    written = planMapping({ ...plan, mapping, primaryKey: [] }).written;
+    written = planMapping({ ...plan, ...partitions, mapping, primaryKey: [] }).written;
     return `${counted(written, 'column')} written`;
   });
   let key: readonly string[] | undefined;
@@ -169,9 +180,14 @@ async function checkColumns(
     key = names;
     return names.length === 0 ? 'none, and none is needed' : names.join(', ');
   });
-  if (activation.changeDetection !== 'full' && written.length > 0 && key !== undefined) {
-    const mapped = planMapping({ ...plan, mapping, primaryKey: key });
-    await attempt(found, 'changes', signal, () => describeDetection(activation, source, mapped));
+  if (written.length > 0 && key !== undefined) {
+    const mapped = planMapping({ ...plan, ...partitions, mapping, primaryKey: key });
+    if (partitionBy !== undefined) {
+      await attempt(found, 'partitions', signal, () => describePartitions(partitionBy, source, mapped));
+    }
+    if (activation.changeDetection !== 'full') {
+      await attempt(found, 'changes', signal, () => describeDetection(activation, source, mapped));
+    }
   }
   if (written.length > 0) {
     await attempt(found, 'format', signal, async () => {
@@ -182,6 +198,17 @@ async function checkColumns(
     });
   }
   return { found, columns: written };
+}
+
+async function describePartitions(
+  partitionBy: readonly string[],
+  { groups }: RowSource,
+  { fields, partitionFields = [] }: MappingPlan,
+): Promise<string> {
+  const columns = partitionFields.map(place => fields[place]!);
+  const cost =
+    (await groups?.cost(fields, columns)) ?? 'the rows are sorted on the disk of the data directory';
+  return `files by ${partitionBy.join(', ')}; ${cost}`;
 }
 
 async function describeDetection(

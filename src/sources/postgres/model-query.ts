@@ -79,6 +79,19 @@ export function exportQuery(
   return { ...query, text: `${query.text} ${joined} ${writtenSince(horizon)}` };
 }
 
+/**
+ * Rows with equal values in these columns one after the other. By texts, since what is
+ * equal otherwise may be written differently (1.0 and 1.00), and not every type has an
+ * order; byte by byte, since two texts may be equal in a collation.
+ */
+export function grouped(query: ModelQuery, columns: readonly Column[]): ModelQuery {
+  if (columns.length === 0) return query;
+  const order = columns.map(
+    ({ source }) => `${quoteIdentifier(source)}::pg_catalog.text collate pg_catalog."C"`,
+  );
+  return { ...query, text: `${query.text} order by ${order.join(', ')}` };
+}
+
 /** Ages are compared, since numbers of transactions go round in a circle. */
 function writtenSince(horizon: string): string {
   const inCircle = BigInt.asUintN(32, BigInt(horizon));

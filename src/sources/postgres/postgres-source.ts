@@ -2,7 +2,14 @@ import type { Readable } from 'node:stream';
 import type pg from 'pg';
 import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
-import type { ChangeFinder, EndOfData, RowSource, SourceDescription, SourcePosition } from '../source.ts';
+import type {
+  ChangeFinder,
+  EndOfData,
+  RowGrouping,
+  RowSource,
+  SourceDescription,
+  SourcePosition,
+} from '../source.ts';
 import { PostgresChanges } from './changes/postgres-changes.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
 import { PostgresConnection, type PostgresConnectionOptions } from './connection/postgres-connection.ts';
@@ -18,6 +25,7 @@ import { DataRowStream } from './data-row-stream.ts';
 import {
   exportQuery,
   findPlace,
+  grouped,
   type ModelQuery,
   type ModelTable,
   modelQuery,
@@ -29,6 +37,7 @@ import { toSourceError } from './postgres-errors.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 import { ResultPortal } from './result-portal.ts';
+import { type SortPlan, sortCost, sortPlanQuery } from './sort-cost.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';
@@ -150,8 +159,24 @@ export class PostgresSource implements RowSource {
     return this.#changes;
   }
 
-  read(columns: readonly Column[]): Readable {
-    return this.#open(exportQuery(this.#model(), columns, this.#options.where), columns);
+  read(columns: readonly Column[], groupedBy: readonly Column[] = []): Readable {
+    return this.#open(this.#grouped(columns, groupedBy), columns);
+  }
+
+  readonly groups: RowGrouping = {
+    cost: (columns, groupedBy) => {
+      const query = this.#grouped(columns, groupedBy);
+      const doing = `planning the sort of model ${this.#options.modelName}`;
+      return this.#attempt(
+        doing,
+        async () => sortCost(await this.#look<SortPlan>(sortPlanQuery(query.text))),
+        query,
+      );
+    },
+  };
+
+  #grouped(columns: readonly Column[], groupedBy: readonly Column[]): ModelQuery {
+    return grouped(exportQuery(this.#model(), columns, this.#options.where), groupedBy);
   }
 
   #open(query: ModelQuery, columns: readonly Column[]): Readable {

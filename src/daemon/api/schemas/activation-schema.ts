@@ -187,6 +187,7 @@ const checkName = z.enum([
   'source',
   'mapping',
   'key',
+  'partitions',
   'changes',
   'format',
   'destination',

@@ -36,6 +36,10 @@ const runFile = component(
     .object({
       name: z.string().describe('Name of the blob in its container.'),
       change: changeName.exactOptional().describe('With `difference`, the change that the file holds.'),
+      partition: z
+        .record(z.string(), z.string().nullable())
+        .exactOptional()
+        .describe('With `partitionBy`, the values that all rows of the file have, by column.'),
       part: z.int().min(1).describe('Counted from 1.'),
       rows: count(),
       bytes: count().describe('As stored, after compression.'),

@@ -66,7 +66,7 @@ function repeatedByInterval(everyMs: number, activation: ResolvedActivation): st
   const instants = Array.from({ length: COMPARED_RUNS }, (_, index) => index * everyMs);
   const names = instants.map(ms => {
     const startedAt = new Date(Date.UTC(2025, 0, 1) + ms).toISOString();
-    return new RunFiles(activation, { run: '', startedAt }, 'delta').firstNames.join();
+    return new RunFiles(activation, { run: '', startedAt }, 'delta').shownNames.join();
   });
   const isRepeated = names.some((name, index) => index > 0 && name === names[index - 1]);
   return isRepeated ? `every ${inUnits(everyMs)}` : undefined;
