@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import * as z from 'zod';
+import { withChecksum, withoutChecksum } from '../disk/checksum.ts';
 
 const natural = z.int().nonnegative();
 
@@ -50,18 +50,15 @@ const stateRecord = z.looseObject({
  * With its checksum: a wrong byte in the secret would change every hash without a word.
  */
 export function stateRecordBytes(record: object): Buffer {
-  return Buffer.from(JSON.stringify({ ...record, crc: crc32(JSON.stringify(record)) }));
+  return Buffer.from(JSON.stringify(withChecksum(record)));
 }
 
 /**
- * `undefined` where the bytes are not such a record, or not as they were written. Older
- * versions wrote no checksum.
+ * `undefined` where the bytes are not such a record, or not as they were written.
  */
 export function parseStateRecord(bytes: Buffer): z.output<typeof stateRecord> | undefined {
   try {
-    const { crc, ...record } = JSON.parse(bytes.toString('utf8'));
-    if (crc !== undefined && crc !== crc32(JSON.stringify(record))) return undefined;
-    return stateRecord.safeParse(record).data;
+    return stateRecord.safeParse(withoutChecksum(JSON.parse(bytes.toString('utf8')))).data;
   } catch {
     return undefined;
   }

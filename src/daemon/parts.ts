@@ -15,7 +15,7 @@ export interface DocumentStore {
    * understood.
    */
   read(name: string): Promise<unknown>;
-  write(name: string, content: unknown): Promise<void>;
+  write(name: string, content: object): Promise<void>;
   remove(name: string): Promise<void>;
   /** Where it is kept, for messages. */
   placeOf(name: string): string;

@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { withChecksum, withoutChecksum } from '../../disk/checksum.ts';
 import { makeFolder, writeDurably } from '../../disk/durable-file.ts';
 import { syncFolder } from '../../disk/sync-folder.ts';
 import { SluiceError } from '../../errors.ts';
@@ -7,8 +8,9 @@ import { readError, stateError } from '../../system-errors.ts';
 import type { DocumentStore, WriteWatch } from '../parts.ts';
 
 /**
- * Documents as JSON files of a folder. Writes of one document happen in the order in
- * which they were asked for.
+ * Documents as JSON files of a folder, each with its checksum: a wrong byte in a name or
+ * an instant could begin runs that somebody stopped, or none any more. Writes of one
+ * document happen in the order in which they were asked for.
  */
 export class DocumentFolder implements DocumentStore {
   readonly #folder: string;
@@ -22,20 +24,23 @@ export class DocumentFolder implements DocumentStore {
 
   async read(name: string): Promise<unknown> {
     const path = this.placeOf(name);
+    let kept: unknown;
     try {
-      return JSON.parse(await readFile(path, 'utf8'));
+      kept = JSON.parse(await readFile(path, 'utf8'));
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw readError(cause, `${path} cannot be read`, () => {
-        const message = `${path} cannot be read: ${(cause as Error).message}`;
-        const hint = 'delete it, or bring it back from a backup of the data directory, and start again';
-        return new SluiceError('STATE_DAMAGED', message, { cause, stage: 'state', hint });
+        return damaged(`${path} cannot be read: ${(cause as Error).message}`, cause);
       });
     }
+    if (typeof kept !== 'object' || kept === null) return kept;
+    const content = withoutChecksum(kept);
+    if (content === undefined) throw damaged(`${path} is not what was written: its checksum differs`);
+    return content;
   }
 
-  write(name: string, content: unknown): Promise<void> {
-    const text = JSON.stringify(content);
+  write(name: string, content: object): Promise<void> {
+    const text = JSON.stringify(withChecksum(content));
     const path = this.placeOf(name);
     return this.#inTurn(name, async () => {
       await makeFolder(dirname(path));
@@ -79,4 +84,12 @@ export class DocumentFolder implements DocumentStore {
       throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
     return join(this.#folder, `${name}.json`);
   }
+}
+
+function damaged(message: string, cause?: unknown): SluiceError {
+  return new SluiceError('STATE_DAMAGED', message, {
+    cause,
+    stage: 'state',
+    hint: 'delete it, or bring it back from a backup of the data directory, and start again',
+  });
 }

@@ -3,7 +3,7 @@ import { describeMisfit } from '../../config/tree/describe-misfit.ts';
 import { SluiceError } from '../../errors.ts';
 import type { DocumentStore } from '../parts.ts';
 
-export interface KeptDocumentOptions<T> {
+export interface KeptDocumentOptions<T extends object> {
   readonly store: DocumentStore;
   readonly name: string;
   readonly schema: z.ZodType<T>;
@@ -17,7 +17,7 @@ export interface KeptDocumentOptions<T> {
  * One document that is kept on disk: it is read by its schema, and written one write at a
  * time, each of the newest.
  */
-export class KeptDocument<T> {
+export class KeptDocument<T extends object> {
   readonly #options: KeptDocumentOptions<T>;
   /** As it is on disk. */
   #kept = '';

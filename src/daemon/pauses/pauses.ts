@@ -42,7 +42,7 @@ export class Pauses {
       name: DOCUMENT,
       schema: keptPauses,
       misfit: 'is no list of pauses',
-      hint: 'fix it, or bring it back from a backup of the data directory; or delete it, which ends all pauses',
+      hint: 'bring it back from a backup of the data directory; or delete it, which ends all pauses',
     });
     return new Pauses(document, clock, await document.read());
   }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { SYSTEM_CLOCK } from '../../../src/clock.ts';
+import { DocumentFolder } from '../../../src/daemon/documents/document-folder.ts';
 import { Pauses } from '../../../src/daemon/pauses/pauses.ts';
 import type { SluiceError } from '../../../src/errors.ts';
 import { withWorld } from '../support/daemon-world.ts';
@@ -77,6 +79,30 @@ for (const [what, content] of Object.entries(OTHER_FORMS)) {
     });
   });
 }
+
+test('a document in which one byte differs is not acted on, and one without a checksum is', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-documents-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const documents = new DocumentFolder(folder);
+  await documents.write('pauses', { version: 1, pauses: { one: PAUSE }, resumed: {} });
+  assert.ok((await Pauses.open(documents, SYSTEM_CLOCK)).get('one'));
+  const path = join(folder, 'pauses.json');
+  const text = await readFile(path, 'utf8');
+  for (const [from, to] of [
+    ['"one"', '"ome"'],
+    [PAUSE.since.slice(0, 4), '1999'],
+    ['"crc":', '"crc":1'],
+  ] as const) {
+    await writeFile(path, text.replace(from, to));
+    await assert.rejects(Pauses.open(documents, SYSTEM_CLOCK), (error: SluiceError) => {
+      assert.equal(error.code, 'STATE_DAMAGED');
+      assert.ok(error.message.startsWith(`${path} is not what was written`), error.message);
+      return true;
+    });
+  }
+  await writeFile(path, text.replace(/,"crc":\d+/, ''));
+  assert.ok((await Pauses.open(documents, SYSTEM_CLOCK)).get('one'));
+});
 
 test('a daemon does not start with pauses that it cannot understand, and names the file', async () => {
   await withWorld({}, async world => {
