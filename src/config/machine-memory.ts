@@ -4,7 +4,7 @@ import { totalmem } from 'node:os';
 
 const MIB = 1024 ** 2;
 /** What the daemon itself needs, roughly. */
-const DAEMON_BYTES = 256 * MIB;
+export const DAEMON_BYTES = 256 * MIB;
 const MOST_BYTES = 4096 * MIB;
 export const LEAST_RUN_MEMORY_BYTES = 64 * MIB;
 

@@ -1,7 +1,7 @@
 import { BlockTooSlow } from './block-too-slow.ts';
 import type { BlobStore } from './sink.ts';
 
-const DEFAULT_BLOCKS_IN_FLIGHT = 4;
+export const DEFAULT_BLOCKS_IN_FLIGHT = 4;
 /**
  * Blocks that must be acknowledged without a complaint before one more may be in flight
  * again.

@@ -22,7 +22,7 @@ test('the daemon warns of memory limits that do not add up, at its start and aft
   const [first, ...others] = warned();
   assert.match(
     first ?? '',
-    /^MEMORY_EXCEEDED .*at a time of \d+ MiB each are more than the \d+ MiB that .* has.*; lower daemon\.concurrency/,
+    /^MEMORY_EXCEEDED .*at a time of \d+ MiB each, beside .* are more than the \d+ MiB that .* has.*; lower daemon\.concurrency/,
   );
   assert.deepEqual(others, []);
   await serving.reload();

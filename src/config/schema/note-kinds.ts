@@ -50,7 +50,8 @@ export const NOTE_KINDS = {
     hint: 'set the variable, or write the file, where runs are made',
   },
   MEMORY_EXCEEDED: {
-    about: 'Runs of the daemon may together take more memory than the machine or the container has.',
+    about:
+      'Runs of the daemon may together take more memory than the machine or the container has, or one of them more than it may.',
     hint: 'lower daemon.concurrency or daemon.runMemory, or give the machine or container more memory',
   },
 } as const satisfies Record<string, NoteKind>;

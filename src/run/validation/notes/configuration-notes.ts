@@ -1,9 +1,11 @@
 import type { CheckedConfig } from '../../../config/checked-config.ts';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
-import { machineMemoryBytes, runMemoryBytes } from '../../../config/machine-memory.ts';
+import { DAEMON_BYTES, machineMemoryBytes, runMemoryBytes } from '../../../config/machine-memory.ts';
 import { type Note, note, withoutIgnored } from '../../../config/schema/note-kinds.ts';
 import type { Config } from '../../../config/schema/schema.ts';
 import { type ConfigProblem, showPlace } from '../../../config/tree/located-tree.ts';
+import { DEFAULT_BLOCKS_IN_FLIGHT } from '../../../sinks/block-stager.ts';
+import { rollPolicy } from '../../../sinks/roll-policy.ts';
 
 /**
  * What works and should be known of the configuration as a whole, without what it
@@ -26,25 +28,36 @@ function memoryNotes({ daemon, activations }: DeepReadonly<Config>, machineBytes
   const { concurrency } = daemon;
   const runBytes = runMemoryBytes(daemon, machineBytes);
   const found: Note[] = [];
-  if (concurrency * runBytes > machineBytes) {
+  if (concurrency * runBytes + DAEMON_BYTES > machineBytes) {
     const taken = `${concurrency} ${concurrency === 1 ? 'run' : 'runs'} at a time of ${mebibytes(runBytes)} each`;
-    const message = `${taken} are more than the ${mebibytes(machineBytes)} that the machine or container has: the system may end runs, or the daemon, before daemon.runMemory does`;
+    const message = `${taken}, beside the ${mebibytes(DAEMON_BYTES)} of the daemon, are more than the ${mebibytes(machineBytes)} that the machine or container has: the system may end runs, or the daemon, before daemon.runMemory does`;
     found.push(note('MEMORY_EXCEEDED', message));
   }
-  const larger = Object.entries(activations)
-    .filter(([, { runType, stateMemory }]) => runType === 'full_then_delta' && stateMemory > runBytes)
-    .map(([name]) => name);
+  const needs = Object.entries(activations).map(([name, activation]) => ({
+    name,
+    bytes: PROCESS_BYTES + keysAndBlocks(activation),
+  }));
+  const larger = needs.filter(({ bytes }) => bytes > runBytes);
   if (larger.length > 0) {
-    const message = `stateMemory of ${larger.join(', ')} is more than a run of the daemon may take in all, ${mebibytes(runBytes)}`;
-    found.push(
-      note(
-        'MEMORY_EXCEEDED',
-        message,
-        'lower stateMemory, lower daemon.concurrency, or raise daemon.runMemory',
-      ),
-    );
+    const names = larger.map(({ name }) => name).join(', ');
+    const most = mebibytes(Math.max(...larger.map(({ bytes }) => bytes)));
+    const message = `a run of ${names} may take up to ${most} for its keys and blocks and what any run takes, and one of the daemon has ${mebibytes(runBytes)}`;
+    const hint = 'lower stateMemory, blockSize or daemon.concurrency, or raise daemon.runMemory';
+    found.push(note('MEMORY_EXCEEDED', message, hint));
   }
   return found;
+}
+
+/** What a run takes that exports nothing (docs/guarantees.md). */
+const PROCESS_BYTES = 100 * 1024 ** 2;
+
+/** The most that the configuration lets a run take for its keys and its blocks. */
+function keysAndBlocks(activation: DeepReadonly<Config>['activations'][string]): number {
+  const { runType, syncMode, stateMemory, blockSize, maxFileSize } = activation;
+  const { blockBytes } = rollPolicy({ blockBytes: blockSize, maxFileBytes: maxFileSize });
+  const files = syncMode === 'difference' ? 3 : 1;
+  const keys = runType === 'full_then_delta' ? stateMemory : 0;
+  return keys + (DEFAULT_BLOCKS_IN_FLIGHT + files) * blockBytes;
 }
 
 function mebibytes(bytes: number): string {

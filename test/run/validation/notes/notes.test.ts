@@ -203,16 +203,29 @@ test('memory that does not add up is noted', () => {
     return configurationNotes(loaded, machineMib * MIB).map(({ code, message }) => `${code}: ${message}`);
   };
   const [text, ...others] = notes('daemon: { runMemory: 4GiB }', 3072);
-  assert.match(text ?? '', /^MEMORY_EXCEEDED: 2 runs at a time of 4096 MiB each are more than the 3072 MiB/);
+  assert.match(
+    text ?? '',
+    /^MEMORY_EXCEEDED: 2 runs at a time of 4096 MiB each, beside the 256 MiB of the daemon, are more than the 3072 MiB/,
+  );
   assert.deepEqual(others, []);
-  assert.deepEqual(notes('daemon: { runMemory: 4GiB }', 8192), []);
+  assert.deepEqual(notes('daemon: { runMemory: 4GiB }', 8192 + 256), []);
+  assert.match(notes('daemon: { runMemory: 4GiB }', 8192)[0] ?? '', /^MEMORY_EXCEEDED: 2 runs/);
   assert.deepEqual(notes('', 3072), [], 'the default follows the machine');
-  assert.deepEqual(notes('daemon: { concurrency: 64, runMemory: 64MiB }', 4096), []);
+  assert.deepEqual(notes('daemon: { concurrency: 16, runMemory: 256MiB }', 4096 + 256), []);
   assert.match(notes('daemon: { concurrency: 256 }', 3072)[0] ?? '', /^MEMORY_EXCEEDED: 256 runs/);
   assert.deepEqual(notes('notes: { ignore: [MEMORY_EXCEEDED] }\ndaemon: { concurrency: 256 }', 3072), []);
   const delta = { runType: 'full_then_delta', syncMode: 'upsert' };
   assert.match(
     notes('daemon: { runMemory: 1GiB }', 8192, { ...delta, stateMemory: '2GiB' })[0] ?? '',
-    /^MEMORY_EXCEEDED: stateMemory of export is more than .* 1024 MiB/,
+    /^MEMORY_EXCEEDED: a run of export may take up to 2188 MiB .* has 1024 MiB/,
+  );
+  const [large, ...more] = notes('daemon: { runMemory: 1GiB }', 8192, { blockSize: '200MiB' });
+  assert.match(large ?? '', /^MEMORY_EXCEEDED: a run of export may take up to 1100 MiB .* has 1024 MiB/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(notes('daemon: { runMemory: 1GiB }', 8192, { blockSize: '180MiB' }), []);
+  const parts = { ...delta, syncMode: 'difference', blockSize: '100MiB', stateMemory: '300MiB' };
+  assert.match(
+    notes('daemon: { runMemory: 1GiB }', 8192, parts)[0] ?? '',
+    /^MEMORY_EXCEEDED: a run of export may take up to 1100 MiB/,
   );
 });
