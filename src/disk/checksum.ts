@@ -6,8 +6,8 @@ export function withChecksum(content: object): object {
 }
 
 /**
- * What was given to `withChecksum`; `undefined` where it has changed since. Older versions
- * wrote no checksum.
+ * What was given to `withChecksum`; `undefined` where it has changed since. Older
+ * versions wrote no checksum.
  */
 export function withoutChecksum(kept: object): object | undefined {
   const { crc, ...content } = kept as { readonly crc?: unknown };
