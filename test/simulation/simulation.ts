@@ -98,6 +98,7 @@ class Simulation {
   readonly #oracle: Oracle;
   readonly #container: VirtualContainer;
   readonly #refusals: Refusals;
+  #leasesEndedStep = -1;
   readonly #sites: readonly Site[];
   readonly #tally = newTally();
 
@@ -310,7 +311,7 @@ class Simulation {
     } catch (error) {
       if (process.alive) {
         process.alive = false;
-        this.#look(site, run, error);
+        this.#look(site, run, error, startedStep);
       } else if (error !== CRASH && !(error instanceof SluiceError)) {
         throw error;
       } else {
@@ -341,7 +342,7 @@ class Simulation {
   }
 
   /** What the same person makes of an error. */
-  #look(site: Site, run: string, error: unknown): void {
+  #look(site: Site, run: string, error: unknown, startedStep: number): void {
     const { activation, disk } = site;
     const { name } = activation;
     if (!(error instanceof SluiceError)) throw error;
@@ -378,7 +379,9 @@ class Simulation {
         this.#oracle.refusalsEnd();
         return;
       case 'DESTINATION_REFUSED':
-        if (this.#refusals.endLeases()) return;
+        if (this.#refusals.endLeases()) this.#leasesEndedStep = this.#world.step;
+        // Perhaps for a run beside this one.
+        if (this.#leasesEndedStep >= startedStep) return;
         if (activation.ifExists !== 'append') this.#oracle.violate(`${name} refused: ${error.message}`);
         site.full = true;
         return;
