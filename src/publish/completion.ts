@@ -11,6 +11,7 @@ import {
 } from '../config/file-name.ts';
 import { nameOptions } from '../config/name-options.ts';
 import { SluiceError } from '../errors.ts';
+import { fewWarnings } from '../history/few-warnings.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type {
   BlobProperties,
@@ -152,7 +153,7 @@ const MAX_ATTEMPTS = 5;
 export async function removeStanding(
   { standing }: DecidedCompletion,
   store: Pick<BlobStore, 'deleteBlob'>,
-): Promise<RunWarning[]> {
+): Promise<readonly RunWarning[]> {
   const warnings: RunWarning[] = [];
   for (const { name, etag } of standing) {
     try {
@@ -169,7 +170,7 @@ export async function removeStanding(
       warnings.push({ code: 'COMPLETION_STOOD', message });
     }
   }
-  return warnings;
+  return fewWarnings(warnings);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
+import { fewWarnings } from '../history/few-warnings.ts';
 import type { RunWarning } from '../history/run-record.ts';
 import type { BlobProperties, BlobStore } from '../sinks/sink.ts';
 
@@ -72,10 +73,10 @@ export class ReplacedFiles {
       ({ name, owner, run }) =>
         `${name} was overwritten, which activation ${owner} had written${run === undefined ? '' : ` in run ${run}`}`,
     );
-    const warnings: RunWarning[] = [...foreign, ...others].map(message => ({
-      code: 'FOREIGN_BLOB_OVERWRITTEN',
-      message,
-    }));
+    const overwritten = [...foreign, ...others].map(
+      (message): RunWarning => ({ code: 'FOREIGN_BLOB_OVERWRITTEN', message }),
+    );
+    const warnings = [...fewWarnings(overwritten)];
     if (this.#deltas.length > 0) {
       const message = `${this.#describeDeltas()}, which this run replaced: who had not read it before lacks its rows; {run} in fileName gives each delta a name of its own`;
       warnings.push({ code: 'DELTA_OVERWRITTEN', message });

@@ -1,6 +1,7 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { Clock } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
+import { fewWarnings } from '../history/few-warnings.ts';
 import { succeeded, warned } from '../history/record-steps.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
@@ -440,7 +441,7 @@ async function writeOnce(
 }
 
 /** Deletes each that nobody has changed. Returns warnings of those left. */
-async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promise<RunWarning[]> {
+async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promise<readonly RunWarning[]> {
   const warnings: RunWarning[] = [];
   const given = new Set<string>();
   for (const { name, etag, series } of stale) {
@@ -451,7 +452,7 @@ async function deleteStale(stale: readonly StalePart[], store: BlobStore): Promi
     if (failure !== CHANGED) given.add(series);
     warnings.push({ code: 'STALE_PARTS_LEFT', message: `${name} is left of an earlier run: ${failure}` });
   }
-  return warnings;
+  return fewWarnings(warnings);
 }
 
 const CHANGED = 'another writer has changed it';

@@ -288,6 +288,16 @@ test('onEmpty: skip leaves the files of all partitions where there is no row at 
     assert.deepEqual(await exporter.files(), before);
   }));
 
+test('thousands of files that have the same fault do not make thousands of warnings', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql('create table t as select i as id from generate_series(1, 25) i');
+    for (let id = 1; id <= 25; id++) await upload(exporter, `id=${id}/out.csv`);
+    const { warnings } = succeeded(await exporter.run(exporter.activation({ partitionBy: ['id'] })));
+    assert.equal(warnings.length, 21);
+    assert.ok(warnings.every(({ code }) => code === 'FOREIGN_BLOB_OVERWRITTEN'));
+    assert.match(warnings.at(-1)!.message, /^5 more of the kind, such as: id=9\/out\.csv was overwritten/);
+  }));
+
 for (const ifExists of ['fail', 'skip'] as const) {
   test(`ifExists: ${ifExists} looks at the names of all partitions before anything is published`, () =>
     withExporter(async exporter => {

@@ -51,8 +51,14 @@ const KINDS = [
 ] as const;
 const NAMES = ['export-{activation}', 'export-{activation}-{run}', 'export-{activation}-{part}'] as const;
 
+/** What is decided beforehand of all activations. */
+export interface Decided {
+  readonly completes: boolean;
+  readonly partitions: boolean;
+}
+
 /** `consumers` are chosen for by themselves. */
-export function chooseScenario(random: Random, consumers: Random, completes: boolean): Scenario {
+export function chooseScenario(random: Random, consumers: Random, decided: Decided): Scenario {
   const names = random.chance(0.1) ? ['a', 'b'] : ['a'];
   // Half of the seeds have few faults, since many of them hide one another.
   const often = random.chance(0.5) ? 1 : 0.25;
@@ -63,7 +69,7 @@ export function chooseScenario(random: Random, consumers: Random, completes: boo
   // Without manifests nothing tells of an old disk or of files that were taken away too
   // early.
   return {
-    activations: names.map(name => chooseActivation(name, { manifest, completes }, random, consumers)),
+    activations: names.map(name => chooseActivation(name, { manifest, ...decided }, random, consumers)),
     // An old state is something only after a while.
     starts: 1 + random.below(4) + (restores > 0 ? 4 : 0),
     network: { writes: sometimes(0.7, 0.2), reads: sometimes(0.3, 0.04) },
@@ -87,6 +93,7 @@ type Choices = Pick<
   | 'fileName'
   | 'manifest'
   | 'completion'
+  | 'partitionBy'
   | 'onEmpty'
   | 'ifExists'
   | 'onDestinationReset'
@@ -97,21 +104,23 @@ type Choices = Pick<
 
 function chooseActivation(
   name: string,
-  { manifest, completes }: { readonly manifest: boolean; readonly completes: boolean },
+  { manifest, completes, partitions }: Decided & { readonly manifest: boolean },
   random: Random,
   consumers: Random,
 ): ResolvedActivation {
   const [runType, syncMode] = random.pick(KINDS);
-  const fileName = random.pick(NAMES);
+  const plainName = random.pick(NAMES);
+  const fileName = partitions ? `${plainName.replace('-{part}', '')}-{column.p}` : plainName;
   const onSurprise = random.chance(0.5) ? 'fail' : 'full';
   return activationOf(name, {
     runType,
     syncMode,
     fileName,
     manifest,
+    ...(partitions && { partitionBy: ['p'] }),
     ...(completes && { completion: { success: `_SUCCESS-${name}` } }),
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
-    ifExists: chooseIfExists(fileName, syncMode, random),
+    ifExists: chooseIfExists(plainName, partitions ? 'snapshot' : syncMode, random),
     onDestinationReset: onSurprise,
     onDeltaOverwrite: consumers.chance(0.2) ? 'fail' : 'warn',
     onSchemaChange: onSurprise,

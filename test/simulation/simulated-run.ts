@@ -18,7 +18,7 @@ import type { LatestManifest } from '../../src/publish/latest-manifest.ts';
 import { type Manifest, toManifestColumn } from '../../src/publish/manifest.ts';
 import type { RunPlan, RunProtocol, SealedRun } from '../../src/publish/protocol.ts';
 import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
-import { Change } from '../../src/row-batch.ts';
+import { Change, type Partition } from '../../src/row-batch.ts';
 import { Held } from '../../src/run/held.ts';
 import {
   type AppendPlan,
@@ -189,7 +189,10 @@ const OLDER_SEED = [1, 2, 3, 4] as const;
 
 /** As `resolveFileName` does it, which is slow for its calendar. */
 export function fileNameOf(activation: ResolvedActivation, run: string): FileName {
-  const stem = activation.fileName.replaceAll('{activation}', activation.name).replaceAll('{run}', run);
+  const stem = activation.fileName
+    .replaceAll('{activation}', activation.name)
+    .replaceAll('{run}', run)
+    .replaceAll('{column.p}', '{column.0}');
   return { stem, extension: extensionOf(activation.format) };
 }
 
@@ -309,13 +312,18 @@ async function stage(
       ? [Change.added, Change.updated, Change.removed].map(change => ({ change, wants: [change] }))
       : [{ wants: [Change.added, Change.updated] }];
   const staged: StagedFile[] = [];
-  for (const { change, wants } of series) {
-    const wanted = changed.filter(row => wants.includes(row.change));
+  const written = changed.filter(row => series.some(({ wants }) => wants.includes(row.change)));
+  const all = partitionsOf(activation, written).flatMap(partition =>
+    series.map(({ change, wants }) => ({ partition, change, wants })),
+  );
+  for (const { partition, change, wants } of all) {
+    const wanted = written.filter(row => wants.includes(row.change) && isOf(partition, row));
     const named = changeName(change);
     const writesEmpty = (onEmpty === 'write' && append.firstPart === 1) || append.mustWrite;
     for (const { part, rows, resumed } of partsOf(wanted, rowsPerPart, append, writesEmpty)) {
       const name = partName(fileName, part, {
         folder: destination.folder,
+        partition: partition?.values.map(String),
         ...(named === undefined ? {} : { change: named }),
       });
       const idOf = blockIds({ runId: run, fileIndex: staged.length, attempt: 0 });
@@ -346,9 +354,26 @@ async function stage(
         bytes,
         checksums: {},
         ...(change === undefined ? {} : { change }),
+        ...(partition && { partition }),
         ...(resumed === undefined ? {} : { resumed }),
       });
     }
   }
   return staged;
+}
+
+const PARTITIONS = 3;
+
+/** Those that have rows; the only one where files are not partitioned. */
+function partitionsOf(
+  { partitionBy }: ResolvedActivation,
+  rows: readonly ChangedRow[],
+): (Partition | undefined)[] {
+  if (partitionBy === undefined) return [undefined];
+  const numbers = new Set(rows.map(({ key }) => key % PARTITIONS));
+  return [...numbers].map((number, index) => ({ index, values: [String(number)] }));
+}
+
+function isOf(partition: Partition | undefined, { key }: ChangedRow): boolean {
+  return partition === undefined || partition.values[0] === String(key % PARTITIONS);
 }

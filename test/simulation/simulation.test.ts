@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { simulate } from './simulation.ts';
+import { type SimulationOptions, simulate } from './simulation.ts';
 import { addTo, newTally, type Tally } from './tally.ts';
 
 /** `npm run simulate` goes through as many as one likes. */
@@ -8,8 +8,8 @@ const SEEDS = 1000;
 
 Error.stackTraceLimit = 0;
 
-async function assertHolds(seed: number): Promise<Tally> {
-  const { violation, tally } = await simulate(seed);
+async function assertHolds(seed: number, options: SimulationOptions = {}): Promise<Tally> {
+  const { violation, tally } = await simulate(seed, options);
   if (violation === undefined) return tally;
   throw assert.fail(`${violation}\nagain: npm run simulate -- --seed ${seed}`);
 }
@@ -30,6 +30,10 @@ test('publishes every change exactly once, whatever happens to disk, network and
     'STATE_WRITE_FAILED',
   ];
   for (const code of codes) assert.ok((total.failed[code] ?? 0) > SEEDS / 400, code);
+});
+
+test('the same holds with partitions, and those that are gone go', async () => {
+  for (let seed = 1; seed <= SEEDS / 4; seed++) await assertHolds(seed, { partitions: true });
 });
 
 test('repeats a seed exactly', async () => {

@@ -32,6 +32,8 @@ export interface SimulationOptions {
   readonly mutate?: ((parts: VirtualParts) => Partial<ProtocolParts>) | undefined;
   /** Whether runs write completion files; without it those of one seed in four. */
   readonly completes?: boolean;
+  /** Whether files are partitioned. */
+  readonly partitions?: boolean;
   /** Whether to keep what happened, step by step. */
   readonly traced?: boolean;
 }
@@ -108,7 +110,8 @@ class Simulation {
     this.#random = new Random(seed);
     this.#world = new World(this.#random, options.traced ? [] : undefined);
     this.#consumers = new Random(seed + CONSUMERS);
-    this.#scenario = chooseScenario(this.#random, this.#consumers, options.completes ?? seed % 4 === 0);
+    const { completes = seed % 4 === 0, partitions = false } = options;
+    this.#scenario = chooseScenario(this.#random, this.#consumers, { completes, partitions });
     this.#oracle = new Oracle(this.#world);
     this.#container = new VirtualContainer(this.#world, this.#oracle.onEvent);
     this.#refusals = new Refusals(new Random(seed + REFUSALS), {
@@ -418,9 +421,16 @@ class Simulation {
     // What is appended to keeps the parts before.
     const later = (name: string): boolean =>
       activation.ifExists !== 'append' || [...written].every(one => one < name);
+    const present = new Set([...written].map(partitionOf));
+    const gone =
+      activation.partitionBy && record.full && (written.size > 0 || activation.onEmpty === 'write')
+        ? before.filter(name => !present.has(partitionOf(name)))
+        : [];
     this.#oracle.checkStale(
       record,
-      [...(activation.manifest ? begun : []), ...found].filter(name => !written.has(name) && later(name)),
+      [...(activation.manifest ? [...begun, ...gone] : []), ...found].filter(
+        name => !written.has(name) && later(name),
+      ),
     );
   }
 
@@ -558,6 +568,11 @@ class Simulation {
     const { activations: _, ...rest } = this.#scenario;
     this.#world.note(JSON.stringify(rest));
   }
+}
+
+/** What stands in the name for the partition, where files are partitioned. */
+function partitionOf(name: string): string | undefined {
+  return /-(\d)(?:_[a-z]+)?(?:_part\d{5})?\.csv$/.exec(name)?.[1];
 }
 
 /** The name of the first part of the file. */
