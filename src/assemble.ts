@@ -79,11 +79,12 @@ export async function createSource({
   where,
   changeDetection,
   runType,
+  parameters,
 }: ResolvedActivation): Promise<RowSource> {
   const part = SOURCES[source.type] as SourcePart<typeof source>;
   const create = await part();
   const findsChanges = changeDetection !== 'full' && runType === 'full_then_delta';
-  return create({ source, model, where, findsChanges });
+  return create({ source, model, where, findsChanges, parameters });
 }
 
 /**

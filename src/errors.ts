@@ -94,6 +94,9 @@ export const ERROR_KINDS = {
   USAGE: usage('see `sluice help`', 400),
   NOT_AVAILABLE: usage('this part is planned but not built yet; leave it out', 501),
   NAME_UNKNOWN: usage('use one of the listed names', 404),
+  PARAMETER_INVALID: usage(
+    'give each parameter a value of its type; `sluice config NAME` shows what there is',
+  ),
   FILE_NAME_INVALID: usage('change fileName; see the file name rules in the reference'),
 
   // source

@@ -5,6 +5,7 @@ import type {
   ResolvedSource,
 } from './config/activation.ts';
 import { isGzipFile } from './config/format-kinds.ts';
+import type { BoundParameters } from './config/parameters/bind-parameters.ts';
 import type { HoldingOf } from './encoders/conversions/holding.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { ReadFile } from './encoders/reading/file-reader.ts';
@@ -26,6 +27,8 @@ export interface SourceRequest<Source> {
   readonly where: string | undefined;
   /** Whether it is to be found out which rows have changed since an earlier snapshot. */
   readonly findsChanges: boolean;
+  /** Values of the query's parameters, where it has some. */
+  readonly parameters?: BoundParameters | undefined;
 }
 
 /** Loaded when an activation reads from it. */
@@ -69,9 +72,9 @@ export interface DestinationPart<Place> {
 export const SOURCES: { readonly [Type in SourceType]: SourcePart<Of<ResolvedSource, Type>> } = {
   postgres: async () => {
     const { PostgresSource } = await import('./sources/postgres/postgres-source.ts');
-    return ({ source, model, where, findsChanges }) => {
+    return ({ source, model, where, findsChanges, parameters }) => {
       const { name: modelName, sql, table } = model;
-      return new PostgresSource({ ...source, modelName, sql, table, where, findsChanges });
+      return new PostgresSource({ ...source, modelName, sql, table, where, findsChanges, parameters });
     };
   },
   json: async () => {

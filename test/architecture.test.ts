@@ -32,6 +32,7 @@ const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['disk', /^disk\//],
   ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
   ['addresses', /^addresses\//],
+  ['sql', /^sql\//],
   ['parts', /^(config|sources|transforms|baseline|encoders|sinks|embedded)\//],
   ['assembly', /^(pipeline|assemble|registry)\.ts$/],
   ['history', /^history\//],

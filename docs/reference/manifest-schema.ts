@@ -49,6 +49,7 @@ const described = z.object({
     .describe('Columns of the files, in order.'),
   files: shape.files,
   completion: shape.completion,
+  params: shape.params,
   counts: shape.counts,
   changeDetection: shape.changeDetection,
   warnings: shape.warnings,

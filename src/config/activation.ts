@@ -10,6 +10,7 @@ import { unavailableParts } from './availability.ts';
 import { unknownNameError } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
+import type { BoundParameters } from './parameters/bind-parameters.ts';
 import { parseTableName, type TableName } from './postgres/table-name.ts';
 import type {
   ActivationConfig,
@@ -65,6 +66,8 @@ export type ResolvedDestination = Named<WithoutBlob<WithUnits<DestinationConfig>
 /** `sql` is '' where there is a table, or the source takes none. */
 export type ResolvedModel = Named<Pick<ModelConfig, 'primaryKey'> & { sql: string }> & {
   readonly table?: ResolvedTable;
+  /** Present where `:name` in its query, or in a filter of it, stands for a value. */
+  readonly params?: DeepReadonly<NonNullable<ModelConfig['params']>>;
 };
 
 /** A table in the place of a query. */
@@ -104,6 +107,8 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly schedule: readonly ResolvedScheduleEntry[];
   /** Folder of state, run journal and history, absolute. */
   readonly dataDirectory: string;
+  /** Values of the query's parameters in this one run; absent where it has none. */
+  readonly parameters?: BoundParameters;
   /** The local folder that this one run exports to, in the place of the destination. */
   readonly to?: string;
   /** What notifications go by; the destination has the same. */
@@ -147,14 +152,13 @@ function blobProperties(
 
 function resolvedModel(
   name: string,
-  { sql = '', primaryKey, table, columns, where }: DeepReadonly<ModelConfig>,
+  { sql = '', primaryKey, table, columns, where, params }: DeepReadonly<ModelConfig>,
 ): ResolvedModel {
   const tableName = table === undefined ? undefined : parseTableName(table);
-  if (tableName === undefined) return { name, sql, primaryKey };
+  const common = { name, sql, primaryKey, ...(params && { params }) };
+  if (tableName === undefined) return common;
   return {
-    name,
-    sql,
-    primaryKey,
+    ...common,
     table: { ...tableName, ...(columns && { columns }), ...(where !== undefined && { where }) },
   };
 }

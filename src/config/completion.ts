@@ -6,13 +6,14 @@ import {
   checkBlobName,
   FileNameInvalidError,
   PLACEHOLDERS,
-  type Placeholder,
+  type PlaceholderValues,
   parseTemplate,
+  placeholderText,
 } from './file-name.ts';
 import type { CompletionConfig } from './schema/schema-completion.ts';
 
 export type Control = DeepReadonly<NonNullable<CompletionConfig['control']>>;
-type Values = Readonly<Record<Placeholder, string>>;
+type Values = PlaceholderValues;
 
 /** Stands for the name of a file, in the name of its control file and in its content. */
 export const FILE = '{file}';
@@ -21,7 +22,7 @@ export const FILE = '{file}';
 const OF_A_FILE = ['file', 'rows', 'bytes', ...CHECKSUMS] as const;
 const OF_A_RUN = ['files', 'rows', 'bytes'] as const;
 /** Braces that hold anything but a word are text, so that the content may be JSON. */
-const WORD = /\{(\w+)\}/g;
+const WORD = /\{((?:param\.)?\w+)\}/g;
 
 export function isPerFile({ name }: Pick<Control, 'name'>): boolean {
   return name.includes(FILE);
@@ -48,7 +49,7 @@ function resolved(template: string, values: Values): string {
           template,
           'must not hold {column.…}; {file} has the values of a partition',
         );
-      if (token.placeholder !== 'part') return values[token.placeholder];
+      if (token.placeholder !== 'part') return placeholderText(token.placeholder, values);
       throw new FileNameInvalidError(template, 'must not hold {part}; {file} has the number of a part');
     })
     .join('');
@@ -61,7 +62,7 @@ export function resolveContent(
   own: Readonly<Record<string, string | number>>,
 ): string {
   const all: Readonly<Record<string, string | number>> = { ...values, ...own };
-  return content.replace(WORD, (_, word: string) => String(all[word]));
+  return content.replace(WORD, (placeholder, word: string) => String(all[word] ?? placeholder));
 }
 
 interface DescribedFiles {
@@ -85,7 +86,7 @@ export function contentFault(
       return `holds ${placeholder}, and with ifExists append no checksum of the whole file is made; leave it out`;
     if (isChecksum && isPerFile(control) && !checksums.includes(word))
       return `holds ${placeholder}, which files do not have; add ${word} to format.checksums`;
-    if (own.includes(word) || general.includes(word)) continue;
+    if (own.includes(word) || general.includes(word) || word.startsWith('param.')) continue;
     if ((OF_A_FILE as readonly string[]).includes(word))
       return `holds ${placeholder}, which is of one file; expected a name with {file}, so that each file has a control file`;
     const known = [...own, ...general].map(name => `{${name}}`).join(' ');

@@ -36,12 +36,23 @@ export const PLACEHOLDERS = {
   part: 'number of the part, 00001 and up',
 } as const;
 
-export type Placeholder = keyof typeof PLACEHOLDERS;
+/** `param.day` stands for the value of the query's parameter `day`. */
+export type Placeholder = keyof typeof PLACEHOLDERS | `param.${string}`;
 export type TemplateToken =
   | { readonly literal: string }
   | { readonly placeholder: Placeholder }
   /** The value of a column that files are partitioned by. */
   | { readonly column: string };
+
+/** Which parameters a template names, and whether it has the id of the run. */
+export function placeholdersOf(template: string): {
+  readonly params: readonly string[];
+  readonly run: boolean;
+} {
+  const words = Array.from(template.matchAll(/\{([\w.]+)\}/g), ([, word = '']) => word);
+  const params = words.filter(word => word.startsWith('param.')).map(word => word.slice('param.'.length));
+  return { params: [...new Set(params)], run: words.includes('run') };
+}
 
 /** The change whose rows a file of `difference` holds. */
 export type FileChange = Extract<ChangeName, 'added' | 'updated' | 'removed'>;
@@ -95,6 +106,8 @@ export interface FileNameOptions {
   readonly kind: FileKind;
   /** Columns that files are partitioned by. */
   readonly partitionBy?: readonly string[] | undefined;
+  /** Values of parameters, as they stand in names. */
+  readonly params?: Readonly<Record<string, string>> | undefined;
 }
 
 /** FILE_NAME_INVALID, with the reason apart for messages that must not show the name. */
@@ -115,7 +128,7 @@ function shortened(name: string): string {
 }
 
 function isPlaceholder(word: string): word is Placeholder {
-  return Object.hasOwn(PLACEHOLDERS, word);
+  return Object.hasOwn(PLACEHOLDERS, word) || /^param\.\w+$/.test(word);
 }
 
 /**
@@ -130,7 +143,7 @@ export function parseTemplate(template: string): TemplateToken[] {
     else if (isPlaceholder(word)) tokens.push({ placeholder: word });
     else if (/^column\../s.test(word)) tokens.push({ column: word.slice('column.'.length) });
     else {
-      const known = Object.keys(PLACEHOLDERS).map(name => `{${name}}`);
+      const known = [...Object.keys(PLACEHOLDERS), 'param.NAME'].map(name => `{${name}}`);
       const why =
         piece.length > 1 ? 'must not hold an unknown placeholder' : `must not hold a single ${piece}`;
       throw new FileNameInvalidError(template, `${why}; there are ${known.join(' ')}`);
@@ -157,7 +170,10 @@ export function splitExtension(name: string, extension: string): FileName {
   return { stem: name, extension };
 }
 
-type ClockPlaceholder = Exclude<Placeholder, 'run' | 'activation' | 'model' | 'mode' | 'kind' | 'part'>;
+type ClockPlaceholder = Exclude<
+  keyof typeof PLACEHOLDERS,
+  'run' | 'activation' | 'model' | 'mode' | 'kind' | 'part'
+>;
 
 /**
  * By time zone. To make one takes far longer than to use it, and a configuration has one
@@ -218,7 +234,7 @@ function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, 
 /** What each placeholder stands for in a run; `{part}` stands for itself. */
 export function placeholderValues(
   options: Omit<FileNameOptions, 'template' | 'extension' | 'partitionBy'>,
-): Record<Placeholder, string> {
+): PlaceholderValues {
   const instant = new Date(options.instant.getTime() + (options.timestampOffset ?? 0));
   if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is no valid date');
   return {
@@ -229,7 +245,17 @@ export function placeholderValues(
     mode: options.mode,
     kind: options.kind,
     part: '{part}',
+    ...Object.fromEntries(
+      Object.entries(options.params ?? {}).map(([name, value]) => [`param.${name}`, value]),
+    ),
   };
+}
+
+export type PlaceholderValues = Readonly<Record<Placeholder, string>>;
+
+/** What a placeholder stands for; a parameter that has no value yet, for itself. */
+export function placeholderText(placeholder: Placeholder, values: PlaceholderValues): string {
+  return values[placeholder] ?? `{${placeholder}}`;
 }
 
 /** Whether a name holds values of a partition. */
@@ -281,7 +307,7 @@ export function resolveFileName(options: FileNameOptions): FileName {
   const plain = tokens
     .map(token => {
       if ('column' in token) return `{column.${partitionBy.indexOf(token.column)}}`;
-      return 'literal' in token ? token.literal : values[token.placeholder];
+      return 'literal' in token ? token.literal : placeholderText(token.placeholder, values);
     })
     .join('');
   const resolved = withPartitions(plain, tokens, partitionBy);

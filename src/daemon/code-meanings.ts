@@ -17,6 +17,8 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
   USAGE: 'The command line is wrong: a command, an option or an argument.',
   NOT_AVAILABLE: 'The configuration names a part that is not built yet.',
   NAME_UNKNOWN: 'There is no activation, model or the like of that name.',
+  PARAMETER_INVALID:
+    'A value was given for a parameter that the query does not have, a value is not of its type, or one is missing.',
   FILE_NAME_INVALID: 'The name that `fileName` gives is not allowed, or belongs to something else.',
 
   SOURCE_CONNECT_FAILED: 'The database does not answer, or its name cannot be resolved.',

@@ -88,6 +88,8 @@ export interface TriggerRequest {
   readonly trigger: RunRecord['trigger'];
   readonly full?: boolean;
   readonly allowRemovals?: boolean;
+  /** Values of the query's parameters, by name; of none that it has PARAMETER_INVALID. */
+  readonly params?: Readonly<Record<string, string>>;
   readonly idempotencyKey?: string;
   /** When the schedule that asks was due. */
   readonly scheduledFor?: Date;
@@ -96,6 +98,7 @@ export interface TriggerRequest {
 export interface PlanRequested {
   readonly activation: string;
   readonly full?: boolean;
+  readonly params?: Readonly<Record<string, string>>;
   /** Rows to show of each change. */
   readonly rows: number;
 }

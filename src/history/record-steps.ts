@@ -30,6 +30,11 @@ export function counted(record: RunRecord, counts: RunCounts, changeDetection?: 
   return { ...record, counts, ...(changeDetection && { changeDetection }) };
 }
 
+/** The values that the query of this run is given. */
+export function parameterized(record: RunRecord, params: RunRecord['params']): RunRecord {
+  return params === undefined ? record : { ...record, params };
+}
+
 /** Rows by which a person judges a run that publishes nothing. */
 export function sampled(record: RunRecord, sample: ChangeSample | undefined): RunRecord {
   return sample === undefined ? record : { ...record, sample };

@@ -44,6 +44,8 @@ export interface RunRecord {
   /** Why the run was held, and what releases it. */
   readonly reason?: HeldReason;
   readonly release?: string;
+  /** Values of the query's parameters, by name; `null` is NULL. */
+  readonly params?: ParameterValues;
   /** The first rows of each change that a run which was held would have published. */
   readonly sample?: ChangeSample;
 
@@ -75,7 +77,11 @@ export interface ChangeDetection {
 export interface RunOptions {
   readonly full?: boolean;
   readonly allowRemovals?: boolean;
+  /** Values of parameters, by name. */
+  readonly params?: Readonly<Record<string, string>>;
 }
+
+export type ParameterValues = Readonly<Record<string, string | null>>;
 
 export interface RunAttempt {
   readonly startedAt: string;

@@ -21,6 +21,8 @@ export interface Manifest {
   /** The same as a word, as `{kind}` in file names has it. */
   readonly kind: FileKind;
   readonly syncMode: RunRecord['syncMode'];
+  /** Values of the query's parameters, where it has some. */
+  readonly params?: NonNullable<RunRecord['params']>;
   readonly trigger: RunRecord['trigger'];
   readonly startedAt: string;
   readonly endedAt: string;
@@ -132,7 +134,7 @@ export function manifestOf(
   // One by one: a record may hold more, such as how a daemon came to make the run, which
   // is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
-  const { startedAt, counts, changeDetection, files, completion, warnings } = record;
+  const { startedAt, counts, changeDetection, params, files, completion, warnings } = record;
   return {
     version: 1,
     run,
@@ -145,6 +147,7 @@ export function manifestOf(
     generation,
     previousGeneration,
     startedAt,
+    ...(params && { params }),
     ...(changeDetection && { changeDetection }),
     counts,
     files,

@@ -11,6 +11,8 @@ export interface ExportRequest {
   readonly full?: boolean;
   /** Publish even where a safety gate would hold the run. */
   readonly allowRemovals?: boolean;
+  /** Values of the query's parameters, by name, as they were asked for. */
+  readonly params?: Readonly<Record<string, string>>;
   /**
    * Goes as far as the decision and publishes nothing: the record is that of a run which
    * would be made now, with a sample of its changes. Nothing is written or kept, and of

@@ -1,7 +1,8 @@
-import { type Assembly, assemble } from '../assemble.ts';
+import { type Assembly, assemble, createSource } from '../assemble.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
+import { bindParameters, valuesOf } from '../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../errors.ts';
 import { keptOf, newRecord } from '../history/new-record.ts';
 import {
@@ -9,6 +10,7 @@ import {
   decided,
   failed,
   held,
+  parameterized,
   planned,
   sampled,
   skipped,
@@ -34,6 +36,7 @@ import { concealed } from './concealed.ts';
 import type { ExportRequest, ExportResult } from './export-request.ts';
 import { Held } from './held.ts';
 import { keepHouse } from './keep-house.ts';
+import { lastSuccessWith } from './planning/last-success.ts';
 import { type PlannedExport, planRun } from './planning/plan-run.ts';
 import { protocolParts } from './protocol-parts.ts';
 import { toSluiceError } from './run-failure.ts';
@@ -80,7 +83,7 @@ class Taken {
 /** One run. It alone writes the record of the run, by the steps of record-steps.ts. */
 class ExportRun {
   readonly #request: ExportRequest;
-  readonly #activation: ResolvedActivation;
+  #activation: ResolvedActivation;
   readonly #fullAsked: boolean;
   readonly #clock: Clock;
   readonly #cancellation: Cancellation;
@@ -123,25 +126,26 @@ class ExportRun {
 
   /** The run, read downwards. Returns what holds it, if anything does. */
   async #export(): Promise<Held | undefined> {
-    const activation = this.#activation;
     const { run } = this.#record;
-    const connected = await this.#connect();
-    const { assembly, parts } = connected;
-    const { store, contentType } = assembly;
+    const opened = await this.#connect();
+    const { parts } = opened;
     const { baseline } = parts;
     const protocol = await RunProtocol.open(parts, {
       baseline: this.#fullAsked ? replaceable(baseline) : baseline,
     });
     this.recovered = protocol.recovered;
-    if (await this.#wasDone(connected)) return undefined;
+    if (await this.#wasDone(opened)) return undefined;
+    const connected = await this.#bindParameters(opened);
+    const activation = this.#activation;
+    const { store, contentType } = connected.assembly;
     const knowsNames = areNamesKnown(activation);
     if (knowsNames && (await this.#isSkipped(store, this.#filesOf(this.#record.full))))
       return this.#succeed(connected);
 
     const latest = await protocol.latest(activation);
-    const opened = await this.#plan(connected, latest);
-    if (opened instanceof Held) return opened;
-    const { plan, files } = opened;
+    const prepared = await this.#plan(connected, latest);
+    if (prepared instanceof Held) return prepared;
+    const { plan, files } = prepared;
     this.#record = planned(this.#record, plan);
     if (!knowsNames && (await this.#isSkipped(store, files))) return this.#succeed(connected);
     const { full, previousGeneration } = plan;
@@ -149,7 +153,7 @@ class ExportRun {
 
     const open = await protocol.begin({ run, activation, contentType, plan, latest });
     const decision = await open.orDrop(async () => {
-      const streamed = await this.#stream(connected, opened, latest);
+      const streamed = await this.#stream(connected, prepared, latest);
       const { counts, changeDetection, warnings } = streamed;
       this.#record = warned(counted(this.#record, counts, changeDetection), warnings);
       const passed = this.#passGates(plan);
@@ -204,6 +208,23 @@ class ExportRun {
     const parts = this.#request.intercept?.(made) ?? made;
     this.#connected = { assembly, workspace, parts };
     return this.#connected;
+  }
+
+  /** Gives the query its values: the source is then one with them. */
+  async #bindParameters(connected: Connected): Promise<Connected> {
+    const activation = this.#activation;
+    const { assembly } = connected;
+    const { store } = assembly;
+    const { params: given } = this.#request;
+    const bound = await bindParameters(activation, {
+      given,
+      runTime: new Date(this.#record.startedAt),
+      lastSuccess: values => lastSuccessWith(values, { activation, store }),
+    });
+    if (bound.parameters === undefined) return connected;
+    this.#activation = bound;
+    this.#record = parameterized(this.#record, valuesOf(bound.parameters));
+    return { ...connected, assembly: { ...assembly, source: await createSource(bound) } };
   }
 
   /** Whether an earlier attempt, or recovery just now, has published the run. */

@@ -6,6 +6,7 @@ import { type RowBatch, type ShownColumn, shownColumn } from '../row-batch.ts';
 import type { RowSource } from '../sources/source.ts';
 import { planMapping } from '../transforms/map-columns.ts';
 import { type ShownTextOptions, shownText } from '../transforms/shown-text.ts';
+import { bindNow } from './bind-now.ts';
 import { closingOnAbort } from './close-on-abort.ts';
 import { concealed } from './concealed.ts';
 import { keyOf } from './planning/model-key.ts';
@@ -15,6 +16,8 @@ export interface PreviewRequest {
   /** At most so many rows. */
   readonly rows: number;
   readonly signal: AbortSignal;
+  /** Values of the query's parameters, as they were asked for. */
+  readonly params?: Readonly<Record<string, string>> | undefined;
   /**
    * Takes secrets out of values, before they are cut: a part of one could not be known
    * any more.
@@ -45,10 +48,11 @@ const MAX_BYTES = 2 * 1024 ** 2;
  * says, or with CANCELLED.
  */
 export async function previewActivation(request: PreviewRequest): Promise<Preview> {
-  const { activation, signal } = request;
+  const { signal } = request;
+  const activation = await bindNow(request.activation, request.params);
   const source = await createSource(activation);
   try {
-    return await closingOnAbort(source, signal, () => firstRows(source, request));
+    return await closingOnAbort(source, signal, () => firstRows(source, { ...request, activation }));
   } catch (cause) {
     if (!signal.aborted) throw concealed(cause, activation);
     throw new SluiceError('CANCELLED', 'the preview was cancelled', { cause, stage: 'run' });

@@ -28,7 +28,8 @@ export function passGates(options: GateOptions): RunWarning[] | Held {
   const { activation, counts, known, fullAsked, allowRemovals } = options;
   const { onEmpty, name } = activation;
   const over = removalsOver(activation, { removed: goneOf(options) }, known);
-  if (!allowRemovals && known > 0) {
+  // With parameters what is not read was not asked for.
+  if (!allowRemovals && known > 0 && activation.parameters === undefined) {
     const hint = `if that is meant, repeat it with ${fullAsked ? '--full ' : ''}--allow-removals`;
     if (counts.read === 0) {
       const message = `the source of ${name} returned no rows, and the baseline has ${known}`;

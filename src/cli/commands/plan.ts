@@ -9,6 +9,7 @@ import { displayProgress } from '../terminal/progress.ts';
 export interface PlanOptions {
   readonly full?: boolean;
   readonly rows: number;
+  readonly param?: Readonly<Record<string, string>>;
   readonly json?: boolean;
 }
 
@@ -17,7 +18,7 @@ const EXIT_CODES = { changes: EXIT.changes, nothing: EXIT.done, held: EXIT.held 
 /** `sluice plan`: what a run now would publish, which is not published. */
 export async function plan(
   name: string,
-  { full, rows, json }: PlanOptions,
+  { full, rows, param: params, json }: PlanOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal } = context;
@@ -32,6 +33,7 @@ export async function plan(
       activation,
       full: full === true,
       rows,
+      ...(params && { params }),
       signal,
       clean: text => terminal.clean(text),
       ...(display && { observe: display.observe }),

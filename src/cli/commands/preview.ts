@@ -10,6 +10,7 @@ import { shortTypeName } from '../terminal/type-name.ts';
 
 export interface PreviewOptions {
   readonly rows: number;
+  readonly param?: Readonly<Record<string, string>>;
 }
 
 /** For display only; files hold every value whole. */
@@ -19,7 +20,7 @@ const RIGHT_ALIGNED = new Set(['int16', 'int32', 'int64', 'float32', 'float64', 
 /** `sluice preview`: the first mapped rows as a table. */
 export async function preview(
   name: string,
-  { rows }: PreviewOptions,
+  { rows, param: params }: PreviewOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal } = context;
@@ -29,7 +30,9 @@ export async function preview(
   const { signal, release } = watchSignals(terminal);
   try {
     const clean = (text: string): string => terminal.clean(text);
-    terminal.print(previewTable(await previewActivation({ activation, rows, signal, clean }), terminal));
+    terminal.print(
+      previewTable(await previewActivation({ activation, rows, params, signal, clean }), terminal),
+    );
   } finally {
     release();
   }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
+import { checkGiven, checkWhole } from '../../config/parameters/bind-parameters.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import { exportTo } from '../../run/export-to.ts';
@@ -41,6 +42,7 @@ export async function run(
   for (const name of options.all ? Object.keys(config.activations) : names) {
     try {
       const activation = resolveActivation(config, name);
+      checkWhole(activation, { params: checkGiven(activation, options.param) });
       activations.push(folder === undefined ? activation : exportTo(activation, folder));
     } catch (error) {
       noteFailure(terminal, error, { verbose });
@@ -82,7 +84,7 @@ async function madeFolder(folder: string): Promise<string> {
 
 async function runOne(
   activation: ResolvedActivation,
-  { full, allowRemovals, json }: RunOptions,
+  { full, allowRemovals, param: params, json }: RunOptions,
   signal: AbortSignal,
   { terminal }: CommandContext,
 ): Promise<ExportResult> {
@@ -95,6 +97,7 @@ async function runOne(
       trigger: 'command',
       full: full === true,
       allowRemovals: allowRemovals === true,
+      ...(params && { params }),
       signal,
       clean: text => terminal.clean(text),
       ...(display && { observe: display.observe }),

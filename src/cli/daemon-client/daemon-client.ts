@@ -19,6 +19,7 @@ export interface DaemonClientOptions {
 export interface TriggerOptions {
   readonly full: boolean;
   readonly allowRemovals: boolean;
+  readonly params?: Readonly<Record<string, string>>;
   /** Requests with one key make one run, however often they arrive. */
   readonly key: string;
 }
@@ -63,9 +64,12 @@ export class DaemonClient {
     this.#options = options;
   }
 
-  trigger(name: string, { full, allowRemovals, key }: TriggerOptions): Promise<RunRecord> {
+  trigger(name: string, { full, allowRemovals, params, key }: TriggerOptions): Promise<RunRecord> {
     const headers = { 'idempotency-key': key };
-    return this.#call('POST', `${activationPath(name)}/runs`, { body: { full, allowRemovals }, headers });
+    return this.#call('POST', `${activationPath(name)}/runs`, {
+      body: { full, allowRemovals, ...(params && { params }) },
+      headers,
+    });
   }
 
   run(id: string): Promise<RunRecord> {

@@ -11,6 +11,7 @@ export interface RunOnDaemonOptions {
   readonly full?: boolean;
   readonly json?: boolean;
   readonly allowRemovals?: boolean;
+  readonly param?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface RunOnDaemonOptions {
 export function runOnDaemon(
   url: string,
   names: readonly string[],
-  { all, full, allowRemovals, json }: RunOnDaemonOptions,
+  { all, full, allowRemovals, param: params, json }: RunOnDaemonOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal, verbose } = context;
@@ -30,7 +31,12 @@ export function runOnDaemon(
     for (const name of wanted) {
       try {
         const key = `sluice-run-${randomUUID()}`;
-        const options = { full: full === true, allowRemovals: allowRemovals === true, key };
+        const options = {
+          full: full === true,
+          allowRemovals: allowRemovals === true,
+          key,
+          ...(params && { params }),
+        };
         const run = await client.trigger(name, options);
         const record = await followRun(run, {
           client,

@@ -32,6 +32,18 @@ export function parseSampledRows(text: string): number {
   return rows;
 }
 
+export const PARAM = ['--param <name=value>', 'value of a parameter of the query; may be repeated'] as const;
+
+/** Gathers what was given; the last one of a name counts. */
+export function parseParam(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Expected a name and a value, as in day=2025-04-14.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
 export function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError('Expected a number from 0 to 65535.');

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { type Act, examples, ON_DAEMON, parseRows, parseSampledRows } from './definition.ts';
+import {
+  type Act,
+  examples,
+  ON_DAEMON,
+  PARAM,
+  parseParam,
+  parseRows,
+  parseSampledRows,
+} from './definition.ts';
 
 /** Commands that show what there is, and change nothing. */
 export function defineLooking(program: Command, act: Act): void {
@@ -31,6 +39,7 @@ export function defineLooking(program: Command, act: Act): void {
     .description('show the first mapped rows with their types')
     .argument('<NAME>', 'activation')
     .option('--rows <count>', 'how many rows', parseRows, 10)
+    .option(...PARAM, parseParam)
     .addHelpText('after', examples('sluice preview customers_to_lake --rows 3'))
     .action((name, options) =>
       act(async context => (await import('../commands/preview.ts')).preview(name, options, context)),
@@ -41,6 +50,7 @@ export function defineLooking(program: Command, act: Act): void {
     .description('show what a run now would publish, and publish nothing')
     .argument('<NAME>', 'activation')
     .option('--full', 'plan a run with every row and a new baseline')
+    .option(...PARAM, parseParam)
     .option('--rows <count>', 'how many rows to show of each change, at most 100', parseSampledRows, 20)
     .option('--json', 'print the plan as one line of JSON')
     .addHelpText(

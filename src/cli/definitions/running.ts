@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Act, examples, ON_DAEMON, parsePort } from './definition.ts';
+import { type Act, examples, ON_DAEMON, PARAM, parseParam, parsePort } from './definition.ts';
 
 /** Commands that begin runs, and say when there are none. */
 export function defineRunning(program: Command, act: Act): void {
@@ -10,6 +10,7 @@ export function defineRunning(program: Command, act: Act): void {
     .option('--all', 'every activation of the configuration')
     .option('--full', 'export every row and begin a new baseline')
     .option('--allow-removals', 'publish what a safety gate would hold')
+    .option(...PARAM, parseParam)
     .addOption(
       new Option(
         '--to <folder>',
@@ -24,6 +25,7 @@ export function defineRunning(program: Command, act: Act): void {
         'sluice run customers_to_lake',
         'sluice run --all --json',
         'sluice run customers_to_lake --to ./out',
+        'sluice run orders_to_lake --param day=2025-04-14',
         'sluice run customers_to_lake --on http://127.0.0.1:7345',
       ),
     )

@@ -17,6 +17,7 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
     retryAt && `next attempt due ${retryAt}`,
   ];
   lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
+  if (record.params !== undefined) lines.push(`  ${text(parameterText(record.params))}`);
   if (changeDetection !== undefined) lines.push(`  ${text(describeDetection(changeDetection))}`);
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
   for (const { code, message } of warnings)
@@ -30,6 +31,11 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
       `  ${terminal.paint('red', `error ${error.code}`)}: ${text(error.message)}; ${text(error.hint)}`,
     );
   return lines.join('\n');
+}
+
+function parameterText(params: NonNullable<RunRecord['params']>): string {
+  const values = Object.entries(params).map(([name, value]) => `${name} ${value ?? 'NULL'}`);
+  return `with ${values.join(', ')}`;
 }
 
 function describeDetection({ mode, reason, candidates = 0 }: ChangeDetection): string {

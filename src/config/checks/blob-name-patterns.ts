@@ -83,7 +83,7 @@ function digits(count: number): Step[] {
 /** Part numbers have five digits or more. */
 const PART_NUMBER: readonly Step[] = [...digits(4), { characters: DIGITS, repeats: true }];
 
-/** A value of a column: nobody knows what is in it, but for a folder. */
+/** A value of a column or a parameter: nobody knows what is in it, but for a folder. */
 const VALUE: Step = { characters: `${RUN_ID_CHARACTERS}%`, repeats: true, isAny: true };
 
 const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
@@ -116,6 +116,7 @@ export function stepsOf(token: TemplateToken, source: NameSource, kind: FileKind
   const { placeholder } = token;
   if (placeholder === 'run') return [{ characters: RUN_ID_CHARACTERS, repeats: true }];
   if (placeholder === 'part') return PART_NUMBER;
+  if (placeholder.startsWith('param.')) return [VALUE];
   const count = CLOCK_DIGITS[placeholder];
   if (count !== undefined) return digits(count);
   return literal(placeholder === 'kind' ? kind : source[placeholder as 'activation' | 'model' | 'mode']);

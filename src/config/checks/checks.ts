@@ -32,6 +32,7 @@ import {
 import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
 import { controlPatterns, successPatterns } from './completion-patterns.ts';
 import { knownNames } from './nearest-name.ts';
+import { activationFindings, modelFindings } from './parameter-checks.ts';
 import { describeAllowed, type ProblemWriter } from './problems.ts';
 import { type Finding, nameFault, type Rule } from './rule.ts';
 import { ACTIVATION_RULES, DAEMON_RULES, fileNameFault, MODEL_RULES } from './rules.ts';
@@ -143,6 +144,7 @@ class Checker {
     }
     this.#checkNames();
     this.#checkModels();
+    this.#checkParameters();
     this.#checkKeys();
     this.#checkDetection();
     this.#checkMail();
@@ -268,6 +270,34 @@ class Checker {
       if (sources.get(model?.value.source ?? '')?.value.type === 'json') {
         this.#report([...path, 'where'], 'is SQL, but the source of the model is json, which takes none');
       }
+    }
+  }
+
+  #checkParameters(): void {
+    const { models, segments, activations, sources } = this.#sections;
+    const report = (path: KeyPath, found: readonly Finding[]): void => {
+      for (const { path: place, message } of found) this.#report([...path, ...place], message);
+    };
+    for (const [name, { path, value, sound }] of models) {
+      const { params, sql = '', where = '' } = value;
+      if (params === undefined || !['params', 'sql', 'where'].every(key => sound.has(key))) continue;
+      if (sources.get(value.source ?? '')?.value.type === 'json')
+        this.#report([...path, 'params'], 'is set, but the source is json, which takes none; leave it out');
+      const filters = [...segments.values()].filter(segment => segment.value.model === name);
+      const texts = [
+        { path: [...path, 'sql'], text: sql },
+        { path: [...path, 'where'], text: where },
+        ...filters.map(({ path, value }) => ({ path: [...path, 'where'], text: value.where ?? '' })),
+      ];
+      report([], modelFindings(path, params, texts));
+    }
+    for (const { path, value, sound } of activations.values()) {
+      const model = this.#modelOf(value) ?? '';
+      const { params, sql = '', where = '' } = models.get(model)?.value ?? {};
+      const filter = segments.get(value.segment ?? '')?.value.where ?? '';
+      const keys = ['fileName', 'runType', 'syncMode', 'schedule', 'changeDetection'];
+      if (!models.has(model) || !keys.every(key => sound.has(key))) continue;
+      report(path, activationFindings(value, { params, texts: [sql, where, filter], model }));
     }
   }
 

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { ColumnKind } from '../../row-batch.ts';
+import { PARAMETER_TYPES } from '../parameters/parameter-types.ts';
 import { parseTableName } from '../postgres/table-name.ts';
 import { postgresAddressKeys } from './schema-postgres.ts';
 import { secret } from './secret-schema.ts';
@@ -135,6 +136,24 @@ export const jsonSource = z
 
 export const source = z.discriminatedUnion('type', [postgresSource, jsonSource]);
 
+const parameterName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, {
+  error: 'a name of up to 63 letters, digits and _, that does not start with a digit',
+});
+
+const parameter = z
+  .strictObject({
+    type: z.enum(PARAMETER_TYPES).describe('What its values are.'),
+    default: z
+      .union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' })
+      .transform(String)
+      .exactOptional()
+      .describe(
+        'Its value where a run is given none. Of a date or timestamp also `{run_time}`, or so much before or after it, such as `{run_time-1d}`.',
+      )
+      .meta({ title: 'text, number or boolean' }),
+  })
+  .describe('A parameter.');
+
 export const model = z
   .strictObject({
     source: text().describe('Name of the source that the rows come from.'),
@@ -159,6 +178,12 @@ export const model = z
     where: text()
       .exactOptional()
       .describe("SQL condition over the columns of `table`, such as `country = 'FR'`."),
+    params: z
+      .record(parameterName, parameter)
+      .exactOptional()
+      .describe(
+        'Parameters of the query and of filters of it, by name: `:day` there stands for a value, bound by the driver. Also empty, for the parameters that are built in, `:run_time` and `:last_success`.',
+      ),
     primaryKey: z
       .array(text())
       .default([])

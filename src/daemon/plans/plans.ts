@@ -1,4 +1,5 @@
 import type { DaemonClock } from '../../clock.ts';
+import { checkGiven, checkWhole } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
 import { toRunError } from '../../history/new-record.ts';
@@ -54,10 +55,12 @@ export class Plans {
     return this.#running;
   }
 
-  /** Throws NAME_UNKNOWN or TOO_MANY_REQUESTS. */
-  ask({ activation, full, rows }: PlanRequested): PlanRecord {
+  /** Throws NAME_UNKNOWN, PARAMETER_INVALID or TOO_MANY_REQUESTS. */
+  ask({ activation, full, params, rows }: PlanRequested): PlanRecord {
     const { configuration, clock, log } = this.#options;
-    configuration.resolve(activation);
+    const resolved = configuration.resolve(activation);
+    const given = checkGiven(resolved, params);
+    checkWhole(resolved, { params: given });
     const now = clock.now();
     this.#forget(now);
     const open = [...this.#plans.values()].filter(({ record }) => record.endedAt === undefined).length;
@@ -67,7 +70,11 @@ export class Plans {
       plan: newRunId(now),
       activation,
       state: 'queued',
-      asked: { ...(full !== undefined && { full }), rows },
+      asked: {
+        ...(full !== undefined && { full }),
+        ...(Object.keys(given).length > 0 && { params: given }),
+        rows,
+      },
       requestedAt: isoInstant(now),
     };
     let tellEnd = (): void => {};

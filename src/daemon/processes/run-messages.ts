@@ -28,6 +28,7 @@ export type Job =
       readonly plan: string;
       readonly activation: string;
       readonly full?: boolean;
+      readonly params?: Readonly<Record<string, string>>;
       readonly rows: number;
     };
 

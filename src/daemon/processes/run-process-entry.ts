@@ -85,9 +85,10 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
       return { kind: 'preview', preview };
     }
     case 'plan': {
-      const { full, rows } = job;
+      const { full, params, rows } = job;
       const clean = (text: string): string => redactor.clean(text);
-      const plan = await planActivation({ activation, rows, signal, clean, ...(full && { full }) });
+      const asked = { ...(full && { full }), ...(params && { params }) };
+      const plan = await planActivation({ activation, rows, signal, clean, ...asked });
       return { kind: 'plan', plan };
     }
     default:

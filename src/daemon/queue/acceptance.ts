@@ -1,5 +1,6 @@
 import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { checkGiven, checkWhole, isSameSet } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError, type SluiceErrorOptions } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
 import { newRecord } from '../../history/new-record.ts';
@@ -50,13 +51,15 @@ export class Acceptance {
     const { activation: name, idempotencyKey } = request;
     const activation = configuration.resolve(name);
     this.#refuseSecret(request);
+    const asked = optionsOf(request, activation);
     const earlier = this.#findByKey(request);
-    if (earlier) return this.#answerAgain(request, await earlier);
+    if (earlier) return this.#answerAgain(request, asked, await earlier);
 
     // Up to where `#accepting` knows the run nothing is waited for: two requests with one
     // key never get here both.
     this.#refuse(name);
-    const record = this.#newRun(activation, request);
+    checkWhole(activation, asked);
+    const record = this.#newRun(activation, request, asked);
     const run = new LiveRun(record);
     const key = idempotencyKey === undefined ? record.run : keyOf(name, idempotencyKey);
     const durable = requests.put(toAccepted(run)).then(() => queue.add(run));
@@ -91,10 +94,9 @@ export class Acceptance {
     if (waiting >= limit) throw new SluiceError('QUEUE_FULL', `${limit} runs of ${name} wait already`);
   }
 
-  #newRun(activation: ResolvedActivation, request: TriggerRequest): RunRecord {
+  #newRun(activation: ResolvedActivation, request: TriggerRequest, asked: RunOptions): RunRecord {
     const { trigger, idempotencyKey, scheduledFor } = request;
     const instant = this.#parts.clock.now();
-    const asked = optionsOf(request);
     return {
       ...newRecord(activation, { trigger, instant, full: asked.full }),
       requestedAt: isoInstant(instant),
@@ -123,8 +125,8 @@ export class Acceptance {
     });
   }
 
-  #answerAgain(request: TriggerRequest, record: RunRecord): Triggered {
-    if (isSame(record.asked ?? {}, optionsOf(request))) return { record, isNew: false };
+  #answerAgain(request: TriggerRequest, asked: RunOptions, record: RunRecord): Triggered {
+    if (isSame(record.asked ?? {}, asked)) return { record, isNew: false };
     const message = `the key ${JSON.stringify(request.idempotencyKey)} made run ${record.run}, with other options`;
     throw new SluiceError('IDEMPOTENCY_KEY_REUSED', message);
   }
@@ -135,10 +137,16 @@ function keyOf(activation: string, idempotencyKey: string): string {
   return `${activation} ${idempotencyKey}`;
 }
 
-function optionsOf({ full, allowRemovals }: RunOptions): RunOptions {
-  return { ...(full && { full }), ...(allowRemovals && { allowRemovals }) };
+/** Throws PARAMETER_INVALID. */
+function optionsOf({ full, allowRemovals, params }: RunOptions, activation: ResolvedActivation): RunOptions {
+  const given = checkGiven(activation, params);
+  return {
+    ...(full && { full }),
+    ...(allowRemovals && { allowRemovals }),
+    ...(Object.keys(given).length > 0 && { params: given }),
+  };
 }
 
 function isSame(a: RunOptions, b: RunOptions): boolean {
-  return a.full === b.full && a.allowRemovals === b.allowRemovals;
+  return a.full === b.full && a.allowRemovals === b.allowRemovals && isSameSet(a.params, b.params);
 }

@@ -1,4 +1,5 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { isSameSet, ownOf } from '../../config/parameters/bind-parameters.ts';
 import type { RunRecord, RunWarning } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
 import {
@@ -84,7 +85,10 @@ function inRecordOrError(
 function rowsChanged(code: 'ROWS_DROPPED' | 'ROWS_SPIKED'): (ended: EndedRun) => Verdict {
   return ({ activation, record, previous }) => {
     if (!isSuccess(record) || !hasReadAll(record)) return undefined;
-    const compared = previous.find(earlier => isSuccess(earlier) && hasReadAll(earlier));
+    const compared = previous.find(
+      earlier =>
+        isSuccess(earlier) && hasReadAll(earlier) && isSameSet(ownOf(earlier.params), ownOf(record.params)),
+    );
     const { read } = record.counts;
     const warning = compared && rowsChangedWarning(activation, read, compared.counts.read);
     if (warning?.code === code) return holds(warning.message);

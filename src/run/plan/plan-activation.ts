@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import type {
   ChangeDetection,
   HeldReason,
+  ParameterValues,
   RunCounts,
   RunFile,
   RunRecord,
@@ -18,6 +19,7 @@ export interface PlanRequest {
   readonly activation: ResolvedActivation;
   /** As for a run. */
   readonly full?: boolean;
+  readonly params?: Readonly<Record<string, string>>;
   /** Rows to show of each change, at most `MAX_SAMPLED_ROWS`. */
   readonly rows: number;
   readonly signal: AbortSignal;
@@ -47,6 +49,8 @@ export interface Plan extends Pick<RunRecord, 'activation' | 'runType' | 'syncMo
   /** Names of completion files that would follow. */
   readonly completion?: readonly string[];
   readonly warnings: readonly RunWarning[];
+  /** Values of the query's parameters. */
+  readonly params?: ParameterValues;
   /** What would hold it. */
   readonly held?: PlannedHold;
   readonly sample: ChangeSample;
@@ -72,7 +76,7 @@ export async function planActivation(request: PlanRequest): Promise<Plan> {
   const { record, error } = await exportRun({ ...asked, trigger: 'command', plans: true });
   if (error !== undefined && !(error instanceof Held)) throw error;
   const { activation, runType, syncMode, full, previousGeneration, snapshotTime, changeDetection } = record;
-  const { counts, files, completion, warnings, sample } = record;
+  const { counts, files, completion, warnings, params, sample } = record;
   return {
     activation,
     runType,
@@ -93,6 +97,7 @@ export async function planActivation(request: PlanRequest): Promise<Plan> {
     })),
     estimated: isCompressed(request.activation),
     ...(completion && { completion }),
+    ...(params && { params }),
     warnings: warnings.filter(({ code }) => code !== 'HELD'),
     ...(error && { held: { reason: error.reason, message: error.message, release: error.hint } }),
     sample: cut(sample ?? NO_SAMPLE, rows),

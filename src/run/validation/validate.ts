@@ -11,6 +11,7 @@ import type { CredentialFinding } from '../../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../../sources/source.ts';
 import { checkDataDirectory } from '../../state/state-folder.ts';
 import { type MappingPlan, planMapping } from '../../transforms/map-columns.ts';
+import { bindNow } from '../bind-now.ts';
 import { concealed } from '../concealed.ts';
 import { markSnapshot, unfitError } from '../planning/change-detection.ts';
 import { keyOf } from '../planning/model-key.ts';
@@ -71,7 +72,9 @@ const DESTINATION_PATIENCE_MS = 5_000;
  * for defects only.
  */
 export async function validateActivation(request: ValidationRequest): Promise<Validation> {
-  const { activation, offline, signal, now = new Date() } = request;
+  const { offline, signal, now = new Date() } = request;
+  // Nothing is read: what has no default is NULL.
+  const activation = await bindNow(request.activation, undefined, { mayLack: true, now });
   const checks: Check[] = [];
   let names: readonly string[] = [];
   let known: readonly string[] = [];

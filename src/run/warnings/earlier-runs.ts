@@ -1,4 +1,5 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { isSameSet, ownOf } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../../errors.ts';
 import { listRuns } from '../../history/record-files.ts';
 import type { RunRecord } from '../../history/run-record.ts';
@@ -19,11 +20,18 @@ export async function rememberedGeneration(activation: Subject): Promise<number>
 }
 
 /** Rows that the last run before that one returned which read them all. */
-export async function previousRead(activation: Subject, run: string): Promise<number | undefined> {
+export async function previousRead(
+  activation: Subject,
+  { run, params }: Pick<RunRecord, 'run' | 'params'>,
+): Promise<number | undefined> {
   // One dated later was made before the clock was set back, and would be compared with
   // for as long as it is ahead.
   const records = await recordsOf(activation, run);
-  return records.find(earlier => earlier.state !== 'held' && hasReadAll(earlier))?.counts.read;
+  const previous = records.find(
+    earlier =>
+      earlier.state !== 'held' && hasReadAll(earlier) && isSameSet(ownOf(earlier.params), ownOf(params)),
+  );
+  return previous?.counts.read;
 }
 
 async function recordsOf({ name, dataDirectory }: Subject, before?: string): Promise<readonly RunRecord[]> {

@@ -13,7 +13,7 @@ export async function lateWarnings(
   const late = [slowRunWarning(activation, tookMs)];
   const compares = rowsDroppedOverRatio !== undefined || rowsSpikedOverRatio !== undefined;
   if (compares && hasReadAll(record)) {
-    const previous = await previousRead(activation, record.run);
+    const previous = await previousRead(activation, record);
     if (previous !== undefined) late.push(rowsChangedWarning(activation, record.counts.read, previous));
   }
   return late.filter(warning => warning !== undefined);

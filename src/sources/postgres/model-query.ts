@@ -1,5 +1,6 @@
 import type { Column } from '../../row-batch.ts';
-import { type LexerSettings, statementEnd } from './statement-end.ts';
+import { numberParameters } from '../../sql/sql-parameters.ts';
+import { type LexerSettings, statementEnd } from '../../sql/statement-end.ts';
 
 interface UserText {
   readonly name: 'the model' | 'the filter';
@@ -15,6 +16,10 @@ interface UserText {
 export interface ModelQuery {
   readonly text: string;
   readonly userTexts: readonly UserText[];
+  /** Names of what `$1` and so on stand for. */
+  readonly parameters?: readonly string[];
+  /** Present where `:name` in the user's texts is a parameter. */
+  readonly parameterLexer?: LexerSettings | undefined;
 }
 
 /**
@@ -36,20 +41,37 @@ export interface ModelTable {
   readonly where?: string;
 }
 
-/** The model as the user wrote it, only without a closing semicolon. */
-export function modelQuery(sql: string, settings: LexerSettings): ModelQuery {
-  const text = withoutClosingSemicolon(sql, settings);
-  return { text, userTexts: [{ name: 'the model', text, start: 0 }] };
+/**
+ * The model as the user wrote it, only without a closing semicolon, and with numbers in
+ * the place of parameters where it is `parameterized`.
+ */
+export function modelQuery(sql: string, settings: LexerSettings, { parameterized = false } = {}): ModelQuery {
+  const plain = withoutClosingSemicolon(sql, settings);
+  if (!parameterized) return { text: plain, userTexts: [{ name: 'the model', text: plain, start: 0 }] };
+  const { text, names } = numberParameters(plain, settings, []);
+  return {
+    text,
+    userTexts: [{ name: 'the model', text, start: 0 }],
+    parameters: names,
+    parameterLexer: settings,
+  };
 }
 
 /** The transaction that has written a row, as a further column of a table. */
 const WRITTEN_BY = '"sluice xmin"';
 
 /** The query that a table stands for; `withWriter` adds who has written each row. */
-export function tableQuery(table: ModelTable, { withWriter = false } = {}): ModelQuery {
+export function tableQuery(
+  table: ModelTable,
+  {
+    withWriter = false,
+    parameterLexer,
+  }: { readonly withWriter?: boolean; readonly parameterLexer?: LexerSettings | undefined } = {},
+): ModelQuery {
   const wanted = table.columns?.map(quoteIdentifier).join(', ') ?? '*';
   const columns = withWriter ? `${wanted}, xmin as ${WRITTEN_BY}` : wanted;
-  const unfiltered: ModelQuery = { text: `select ${columns} from ${quotedTable(table)}`, userTexts: [] };
+  const text = `select ${columns} from ${quotedTable(table)}`;
+  const unfiltered: ModelQuery = { text, userTexts: [], ...(parameterLexer && { parameterLexer }) };
   return table.where === undefined ? unfiltered : filtered(unfiltered, table.where);
 }
 
@@ -70,6 +92,7 @@ export function exportQuery(
 ): ModelQuery {
   const head = `select ${columns.map(column => quoteIdentifier(column.source)).join(', ')} from (\n`;
   const unfiltered: ModelQuery = {
+    ...model,
     text: `${head}${model.text}\n) as model`,
     userTexts: model.userTexts.map(user => ({ ...user, start: user.start + head.length })),
   };
@@ -102,11 +125,16 @@ function writtenSince(horizon: string): string {
  * The line breaks keep a `--` comment at the end of the user's text from swallowing what
  * follows.
  */
-function filtered({ text, userTexts }: ModelQuery, where: string): ModelQuery {
+function filtered(query: ModelQuery, condition: string): ModelQuery {
+  const { text, userTexts, parameters = [], parameterLexer } = query;
+  const numbered = parameterLexer && numberParameters(condition, parameterLexer, parameters);
+  const where = numbered?.text ?? condition;
   const head = `${text} where (\n`;
   return {
+    ...query,
     text: `${head}${where}\n)`,
     userTexts: [...userTexts, { name: 'the filter', text: where, start: head.length }],
+    ...(numbered && { parameters: numbered.names }),
   };
 }
 

@@ -33,10 +33,11 @@ import {
   tableQuery,
 } from './model-query.ts';
 import { objectNamesOf, objectNamesQuery } from './object-names.ts';
+import { type ModelParameters, PARAMETER_OIDS } from './parameter-oids.ts';
 import { toSourceError } from './postgres-errors.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
-import { ResultPortal } from './result-portal.ts';
+import { type QueryParameter, ResultPortal } from './result-portal.ts';
 import { type SortPlan, sortCost, sortPlanQuery } from './sort-cost.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
@@ -60,6 +61,8 @@ export interface PostgresSourceOptions extends PostgresConnectionOptions {
   readonly timezone?: string | undefined;
   /** Rows of one Execute; 0 is all. */
   readonly fetchSize: number;
+  /** Values by name, where `:name` in the model stands for one. */
+  readonly parameters?: ModelParameters | undefined;
   /** Whether it is to be found out which rows have changed since an earlier snapshot. */
   readonly findsChanges?: boolean;
   /** Rows above it are refused; at least 256 KiB. */
@@ -186,7 +189,7 @@ export class PostgresSource implements RowSource {
     const formats = types.map(type => this.#formats!.formatOf(type));
     this.#reliedOn = this.#formats!.reliedOn(types);
     const isBinary = formats.map(({ way }) => way !== Way.copy);
-    const portal = new ResultPortal(query.text, isBinary);
+    const portal = new ResultPortal(query.text, isBinary, this.#parametersOf(query));
     const doing = `reading model ${modelName}`;
     const limit = maxRowBytes ?? MAX_ROW_BYTES;
     this.#rows = new DataRowStream({
@@ -246,8 +249,19 @@ export class PostgresSource implements RowSource {
   }
 
   #model(): ModelQuery {
-    const { sql, table } = this.#options;
-    return table ? tableQuery(table) : modelQuery(sql, this.#connection.lexer);
+    const { sql, table, parameters } = this.#options;
+    const { lexer } = this.#connection;
+    const parameterized = parameters !== undefined;
+    if (table === undefined) return modelQuery(sql, lexer, { parameterized });
+    return tableQuery(table, { parameterLexer: parameterized ? lexer : undefined });
+  }
+
+  #parametersOf({ parameters: names = [] }: ModelQuery): QueryParameter[] {
+    return names.map(name => {
+      const parameter = this.#options.parameters?.[name];
+      if (parameter === undefined) throw new TypeError(`the parameter ${name} has no value`);
+      return { oid: PARAMETER_OIDS[parameter.type], value: parameter.value };
+    });
   }
 
   #createChanges(table: ModelTable, { session, position, lockRefusal }: Snapshot): PostgresChanges {
@@ -336,7 +350,7 @@ export class PostgresSource implements RowSource {
    * none, or the server's error.
    */
   async #prepare(query: ModelQuery): Promise<readonly FieldDescription[] | undefined> {
-    const portal = new ResultPortal(query.text, []);
+    const portal = new ResultPortal(query.text, [], this.#parametersOf(query));
     const { client, wire: connection } = this.#connection;
     const fields = await new Promise<readonly FieldDescription[] | undefined>((resolve, reject) => {
       const onRows = (message: { fields: FieldDescription[] }): void => settle(() => resolve(message.fields));

@@ -24,7 +24,7 @@ after(async () => {
 });
 
 const RUN = '20250414-070000-123-k3f9ab';
-const PATH = { path: { name: 'customers', id: RUN, plan: RUN } };
+const PATH = { path: { name: 'customers', id: RUN } };
 
 /** Every operation of the document with a token, and its status. */
 async function statuses(token: string | undefined): Promise<Map<string, number>> {

@@ -120,7 +120,7 @@ test('an activation is seen, checked and tried before it is run', async () => {
   const validation = await client.call<{ passed: boolean; names: string[] }>('validateActivation', { path });
   assert.deepEqual([validation.body.passed, validation.body.names], [true, ['customers.csv']]);
   const { plan } = (await client.call<PlanRecord>('planActivation', { path, body: { rows: 2 } })).body;
-  const planned = await client.call<PlanRecord>('getPlan', { path: { plan }, query: { wait: '60s' } });
+  const planned = await client.call<PlanRecord>('getPlan', { path: { id: plan }, query: { wait: '60s' } });
   assert.equal(planned.body.result?.outcome, 'changes', JSON.stringify(planned.body));
   const preview = await client.call('previewActivation', { path, query: { rows: 2 } });
   assert.equal(preview.status, 200);

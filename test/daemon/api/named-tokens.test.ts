@@ -67,7 +67,8 @@ test('to a token other activations and their runs are not there', async () => {
     const { status, body } = await crm.call<Failed>(id, { path: { name: 'salaries', id: run } });
     assert.equal(status, 404, id);
     assert.doesNotMatch(JSON.stringify(body).replace('"salaries', ''), /salaries/, id);
-    if (target.includes('{id}')) assert.equal(body.error.message, `there is no run ${run}`);
+    const what = target.includes('/plans/') ? 'plan' : 'run';
+    if (target.includes('{id}')) assert.equal(body.error.message, `there is no ${what} ${run}`);
     else assert.match(body.error.message, /crm_customers, shared/);
   }
   const names = (await crm.call<{ activations: { name: string }[] }>('listActivations')).body.activations;

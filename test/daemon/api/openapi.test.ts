@@ -49,10 +49,12 @@ test('the document has every route of the specification, and says so in OpenAPI 
     'GET /v1/activations/{name}/preview',
     'GET /v1/events',
     'GET /v1/me',
+    'GET /v1/plans/{id}',
     'GET /v1/runs',
     'GET /v1/runs/{id}',
     'GET /v1/runs/{id}/events',
     'POST /v1/activations/{name}/pause',
+    'POST /v1/activations/{name}/plan',
     'POST /v1/activations/{name}/resume',
     'POST /v1/activations/{name}/runs',
     'POST /v1/activations/{name}/validate',
@@ -160,6 +162,8 @@ test('whoever has no token is told how to send one', () => {
 test('the answers of every operation are as the document says', async () => {
   const path = { name: 'customers', id: '' };
   path.id = (await client.call<{ run: string }>('triggerRun', { path })).body.run;
+  const planned = { plan: path.id, activation: 'customers', state: 'queued', asked: { rows: 1 } } as const;
+  served.operations.plans.set(path.id, { ...planned, requestedAt: '2025-04-14T07:00:00.000Z' });
   served.operations.become(path.id, 'failed', {
     attempt: 2,
     attempts: [

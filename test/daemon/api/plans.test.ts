@@ -36,19 +36,19 @@ test('a plan is asked for with the right to preview, answered with its place, an
   const { plan } = asked.body;
   assert.equal(asked.headers.get('location'), `/v1/plans/${plan}`);
   assert.deepEqual(asked.body.asked, { rows: 3, full: true });
-  const again = await as('writer').call<PlanRecord>('getPlan', { path: { plan }, query: { wait: '1s' } });
+  const again = await as('writer').call<PlanRecord>('getPlan', { path: { id: plan }, query: { wait: '1s' } });
   assert.deepEqual([again.status, again.body], [200, asked.body]);
-  assert.equal((await as('reader').call('getPlan', { path: { plan } })).status, 403);
+  assert.equal((await as('reader').call('getPlan', { path: { id: plan } })).status, 403);
   const tooMany = await as('viewer').call('planActivation', { ...ofName('salaries'), body: { rows: 101 } });
   assert.equal(tooMany.status, 400);
 });
 
 test('to a token of some activations the plans of others are not there', async () => {
   const { plan } = (await as('writer').call<PlanRecord>('planActivation', ofName('salaries'))).body;
-  assert.equal((await as('crm').call('getPlan', { path: { plan } })).status, 404);
+  assert.equal((await as('crm').call('getPlan', { path: { id: plan } })).status, 404);
   assert.equal((await as('crm').call('planActivation', ofName('salaries'))).status, 404);
   const own = (await as('crm').call<PlanRecord>('planActivation', ofName('crm_customers'))).body.plan;
-  assert.equal((await as('crm').call('getPlan', { path: { plan: own } })).status, 200);
+  assert.equal((await as('crm').call('getPlan', { path: { id: own } })).status, 200);
 });
 
 test('the sample of a held run is shown to tokens that may preview, by getRun alone', async () => {

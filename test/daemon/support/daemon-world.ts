@@ -84,8 +84,8 @@ export class DaemonWorld {
     const models: Record<string, Settings> = {};
     const made: Record<string, Settings> = {};
     for (const [name, settings] of Object.entries(activations)) {
-      const { sql = 'select id, name from t', primaryKey = ['id'], ...own } = settings;
-      models[name] = { source: 'db', sql, primaryKey };
+      const { sql = 'select id, name from t', primaryKey = ['id'], params, ...own } = settings;
+      models[name] = { source: 'db', sql, primaryKey, ...(params !== undefined && { params }) };
       made[name] = { model: name, destination: 'lake', fileName: name, format: { type: 'csv' }, ...own };
     }
     return {

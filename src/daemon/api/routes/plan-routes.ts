@@ -22,7 +22,7 @@ export const PLAN_ROUTES: readonly Route[] = [
         headers: { Location: 'Path of the plan.' },
       },
     },
-    errors: ['NAME_UNKNOWN', 'TOO_MANY_REQUESTS', 'SHUTTING_DOWN'],
+    errors: ['NAME_UNKNOWN', 'PARAMETER_INVALID', 'TOO_MANY_REQUESTS', 'SHUTTING_DOWN'],
     handle: async ({ input, services }) => {
       const body = await services.operations.plan({ activation: input.params.name, ...input.body });
       return { status: 202, headers: { Location: `/v1/plans/${body.plan}` }, body };
@@ -32,23 +32,23 @@ export const PLAN_ROUTES: readonly Route[] = [
   route({
     operationId: 'getPlan',
     method: 'GET',
-    path: '/v1/plans/{plan}',
+    path: '/v1/plans/{id}',
     access: 'preview',
     tag: 'activations',
     summary: 'One plan',
     description:
       'With `wait` the answer comes when the plan has ended, or after that time. It is known for an hour after its end, and not beyond an end of the daemon. One that cannot be made is `failed` with the `error` that a run would fail with.',
-    params: z.strictObject({ plan: planId }),
+    params: z.strictObject({ id: planId }),
     query: z.strictObject({ wait: queryWait.exactOptional() }),
     answers: { 200: { description: 'The plan as it stands.', schema: planSchema } },
     errors: ['PLAN_UNKNOWN', 'TOO_MANY_REQUESTS'],
     handle: async ({ input, signal, services: { operations, waits } }) => {
       const { wait: timeoutMs = 0 } = input.query;
-      const { plan } = input.params;
+      const { id } = input.params;
       const body =
         timeoutMs === 0
-          ? await operations.planned(plan)
-          : await waits.with(() => operations.planned(plan, { timeoutMs, signal }));
+          ? await operations.planned(id)
+          : await waits.with(() => operations.planned(id, { timeoutMs, signal }));
       return { status: 200, body };
     },
   }),

@@ -50,6 +50,7 @@ export const RUN_ROUTES: readonly Route[] = [
     },
     errors: [
       'NAME_UNKNOWN',
+      'PARAMETER_INVALID',
       'RUN_UNKNOWN',
       'ACTIVATION_PAUSED',
       'IDEMPOTENCY_KEY_REUSED',

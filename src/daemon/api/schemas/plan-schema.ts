@@ -48,6 +48,10 @@ const plannedRun = component(
         .describe('Whether bytes, and with them parts, are estimates, as the files are compressed.'),
       completion: z.array(z.string()).exactOptional().describe('Names of completion files.'),
       warnings: z.array(runWarning),
+      params: z
+        .record(z.string(), z.string().nullable())
+        .exactOptional()
+        .describe('Values of the query’s parameters, by name.'),
       held: component(
         'PlannedHold',
         z
@@ -72,7 +76,11 @@ export const planSchema = component(
       state: z
         .enum(['queued', 'reading', 'succeeded', 'failed'])
         .describe('`succeeded` and `failed` are final.'),
-      asked: z.object({ full: z.boolean().exactOptional(), rows: count() }),
+      asked: z.object({
+        full: z.boolean().exactOptional(),
+        params: z.record(z.string(), z.string()).exactOptional(),
+        rows: count(),
+      }),
       requestedAt: instant(),
       startedAt: instant().exactOptional(),
       endedAt: instant().exactOptional(),

@@ -41,6 +41,23 @@ export const queryWait = duration({ max: MAX_WAIT_MS, bounds: 'at most 5m' })
   .describe('Waits so long for the run to end, at most `5m`; then answers the run as it stands.')
   .meta({ examples: ['30s'] });
 
+const parameters = z
+  .record(
+    z.string(),
+    z.union(
+      [
+        z.string(),
+        // What JSON was read into would be another number.
+        z.number().refine(value => !Number.isInteger(value) || Number.isSafeInteger(value)),
+        z.boolean(),
+      ],
+      { error: 'text, true, false, or a number; one of more than 15 digits as text' },
+    ),
+  )
+  .transform(given => Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])))
+  .exactOptional()
+  .describe('Values of the query’s parameters, by name. They are kept and shown.');
+
 const flag = (about: string) => z.boolean({ error: 'true or false' }).exactOptional().describe(about);
 
 export const triggerBody = z
@@ -49,12 +66,14 @@ export const triggerBody = z
     allowRemovals: flag(
       'Lets the run remove more than `removedRowsOver`, and everything from an empty source.',
     ),
+    params: parameters,
   })
-  .meta({ examples: [{}, { full: true }, { allowRemovals: true }] });
+  .meta({ examples: [{}, { full: true }, { allowRemovals: true }, { params: { day: '2025-04-14' } }] });
 
 export const planBody = z
   .strictObject({
     full: flag('Plans a run with every row and a new baseline.'),
+    params: parameters,
     rows: z
       .int({ error: 'a whole number from 0 to 100' })
       .min(0, { error: 'a whole number from 0 to 100' })

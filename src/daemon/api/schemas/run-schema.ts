@@ -224,6 +224,10 @@ export const runSchema = component(
           'Why the run was held: `SOURCE_EMPTY`, `REMOVALS_OVER`, `STATE_LOST` or `SOURCE_MOVED`. The warning `HELD` says more.',
         ),
       release: z.string().exactOptional().describe('What releases a run that was held.'),
+      params: z
+        .record(z.string(), z.string().nullable())
+        .exactOptional()
+        .describe('Values of the query’s parameters, by name; null is NULL.'),
       sample: changeSampleSchema
         .exactOptional()
         .describe(
@@ -231,7 +235,11 @@ export const runSchema = component(
         ),
       requestedAt: instant().exactOptional(),
       asked: z
-        .object({ full: z.boolean().exactOptional(), allowRemovals: z.boolean().exactOptional() })
+        .object({
+          full: z.boolean().exactOptional(),
+          allowRemovals: z.boolean().exactOptional(),
+          params: z.record(z.string(), z.string()).exactOptional().describe('Values of parameters.'),
+        })
         .exactOptional()
         .describe('What was asked for, beside the activation.'),
       idempotencyKey: z.string().exactOptional(),

@@ -49,7 +49,7 @@ export function statementEnd(sql: string, settings: LexerSettings): number {
 }
 
 /** Behind the white space or the comment that begins here, or here. */
-function endOfBlank(sql: string, at: number): number {
+export function endOfBlank(sql: string, at: number): number {
   return (
     endOf(SPACE, sql, at) ??
     endOf(LINE_COMMENT, sql, at) ??
@@ -70,7 +70,8 @@ function endOfComment(sql: string, at: number): number {
   return at;
 }
 
-function endOfToken(sql: string, at: number, settings: LexerSettings): number {
+/** Behind the token that begins here. */
+export function endOfToken(sql: string, at: number, settings: LexerSettings): number {
   const quote = endOf(QUOTE, sql, at);
   if (quote !== undefined) return endOfQuoted(sql, at, quote, settings);
   const word = endOf(WORD, sql, at);

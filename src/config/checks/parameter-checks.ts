@@ -1,0 +1,104 @@
+/** What has to hold of parameters: of a model, and of an activation that has one. */
+
+import { findParameters } from '../../sql/sql-parameters.ts';
+import { placeholdersOf } from '../file-name.ts';
+import { BUILT_IN, isBuiltIn } from '../parameters/bind-parameters.ts';
+import { defaultValue } from '../parameters/parameter-default.ts';
+import { TYPE_FACTS } from '../parameters/parameter-types.ts';
+import type { ActivationConfig, ModelConfig } from '../schema/schema.ts';
+import type { KeyPath } from '../tree/located-tree.ts';
+import { type Finding, finding } from './rule.ts';
+
+type Params = NonNullable<ModelConfig['params']>;
+
+/** A text of SQL, and where it stands. */
+export interface SqlText {
+  readonly path: KeyPath;
+  readonly text: string;
+}
+
+function namesIn(text: string): string[] {
+  return findParameters(text, { standardStrings: true }).map(({ name }) => name);
+}
+
+/** Paths are from the root on. `texts` are the query and all filters of it. */
+export function modelFindings(path: KeyPath, params: Params, texts: readonly SqlText[]): Finding[] {
+  const declared = Object.keys(params);
+  const there = [...declared, ...BUILT_IN].map(name => `:${name}`).join(' ');
+  const undeclared = texts.flatMap(({ path: place, text }) =>
+    [...new Set(namesIn(text))]
+      .filter(name => !declared.includes(name) && !isBuiltIn(name))
+      .map(name => finding(place, `uses :${name}, which params does not declare; there are ${there}`)),
+  );
+  const used = new Set(texts.flatMap(({ text }) => namesIn(text)));
+  const own = Object.entries(params).flatMap(([name, { type, default: text }]): Finding[] => {
+    const place = [...path, 'params', name];
+    if (isBuiltIn(name)) return [finding(place, 'is built in; expected another name')];
+    if (!used.has(name))
+      return [finding(place, `is not used; expected :${name} in the query or a filter of it`)];
+    const trial = { runTime: new Date(0), timezone: 'UTC' };
+    if (text === undefined || defaultValue(type, text, trial) !== undefined) return [];
+    const isTime = type === 'date' || type === 'timestamp';
+    const more = isTime ? ', or {run_time-1d} and the like' : '';
+    return [
+      finding([...place, 'default'], `is not of type ${type}; expected ${TYPE_FACTS[type].expected}${more}`),
+    ];
+  });
+  return [...undeclared, ...own];
+}
+
+/** Paths are from the activation on. */
+export function activationFindings(
+  activation: Partial<ActivationConfig>,
+  {
+    params,
+    texts,
+    model,
+  }: { readonly params: Params | undefined; readonly texts: readonly string[]; readonly model: string },
+): Finding[] {
+  const { runType, syncMode, fileName = '', schedule = [], changeDetection } = activation;
+  const found: Finding[] = [];
+  const used = params === undefined ? [] : [...new Set(texts.flatMap(namesIn))];
+  const own = used.filter(name => !isBuiltIn(name) && params?.[name] !== undefined);
+  const inName = placeholdersOf(fileName);
+  for (const name of inName.params) {
+    if (own.includes(name)) continue;
+    const there =
+      own.length === 0 ? 'it has none' : `there are ${own.map(known => `{param.${known}}`).join(' ')}`;
+    found.push(
+      finding(['fileName'], `holds {param.${name}}, which is no parameter of models.${model}; ${there}`),
+    );
+  }
+  if (used.length === 0) return found;
+  if (runType === 'full_then_delta' && syncMode !== 'insert')
+    found.push(
+      finding(
+        ['syncMode'],
+        `is ${syncMode}, and models.${model} has parameters: rows that a value leaves out would count as removed; expected insert, or runType full_only`,
+      ),
+    );
+  if (changeDetection !== undefined && changeDetection !== 'full')
+    found.push(
+      finding(
+        ['changeDetection'],
+        `is ${changeDetection}, and models.${model} has parameters: rows of other values would count as gone; expected full`,
+      ),
+    );
+  const unnamed = own.filter(name => !inName.params.includes(name));
+  if (unnamed.length > 0 && !inName.run)
+    found.push(
+      finding(
+        ['fileName'],
+        `would be the same for other values of ${unnamed.join(', ')}, which would replace each other's files; expected ${unnamed.map(name => `{param.${name}}`).join(' ')}, or {run}`,
+      ),
+    );
+  const lacking = own.filter(name => params?.[name]?.default === undefined);
+  if (schedule.length > 0 && lacking.length > 0)
+    found.push(
+      finding(
+        ['schedule'],
+        `is set, and ${lacking.map(name => `models.${model}.params.${name}`).join(' and ')} has no default: nobody gives a scheduled run a value; expected a default`,
+      ),
+    );
+  return found;
+}

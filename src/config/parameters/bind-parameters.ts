@@ -1,0 +1,141 @@
+import { SluiceError } from '../../errors.ts';
+import { findParameters } from '../../sql/sql-parameters.ts';
+import type { ResolvedActivation } from '../activation.ts';
+import { defaultValue } from './parameter-default.ts';
+import { type ParameterType, TYPE_FACTS } from './parameter-types.ts';
+
+/** The parameters that every model with `params` has. */
+export const BUILT_IN = ['run_time', 'last_success'] as const;
+export type BuiltIn = (typeof BUILT_IN)[number];
+
+export interface BoundParameter {
+  readonly type: ParameterType;
+  /** As `TYPE_FACTS` has it; `null` is NULL. */
+  readonly value: string | null;
+}
+
+/** By name. */
+export type BoundParameters = Readonly<Record<string, BoundParameter>>;
+
+/** Values as they were asked for, by name. */
+export type GivenParameters = Readonly<Record<string, string>>;
+
+type Parameterized = Pick<ResolvedActivation, 'name' | 'model' | 'where' | 'timezone'>;
+
+/** Which of its model's parameters an activation uses. */
+export function usedParameters({ model, where }: Pick<Parameterized, 'model' | 'where'>): readonly string[] {
+  if (model.params === undefined) return [];
+  const texts = [model.sql, model.table?.where ?? '', where ?? ''];
+  const found = texts.flatMap(text => findParameters(text, { standardStrings: true }));
+  return [...new Set(found.map(({ name }) => name))];
+}
+
+export function isBuiltIn(name: string): name is BuiltIn {
+  return (BUILT_IN as readonly string[]).includes(name);
+}
+
+/**
+ * The given values, each as the one text of its value. Throws PARAMETER_INVALID for a
+ * name that the activation does not use, and for a text that is of no such value.
+ */
+export function checkGiven(activation: Parameterized, given: GivenParameters = {}): GivenParameters {
+  const { name: activationName, model } = activation;
+  const known = usedParameters(activation).filter(name => !isBuiltIn(name));
+  const checked = Object.entries(given).map(([name, text]) => {
+    const declared = known.includes(name) ? model.params?.[name] : undefined;
+    if (declared === undefined) {
+      const there = known.length === 0 ? 'it takes none' : `there are ${known.join(', ')}`;
+      throw invalid(`${activationName} takes no parameter ${JSON.stringify(name)}; ${there}`);
+    }
+    const { expected, canonical } = TYPE_FACTS[declared.type];
+    const value = canonical(text);
+    if (value !== undefined) return [name, value] as const;
+    throw invalid(
+      `parameter ${name} of ${activationName} is ${JSON.stringify(text.slice(0, 100))}; expected ${expected}`,
+    );
+  });
+  return Object.fromEntries(checked);
+}
+
+/** Throws PARAMETER_INVALID where a parameter has neither a value nor a default. */
+export function checkWhole(
+  activation: Parameterized,
+  { params: given = {} }: { readonly params?: GivenParameters },
+): void {
+  for (const name of usedParameters(activation)) {
+    if (isBuiltIn(name) || given[name] !== undefined) continue;
+    if (activation.model.params?.[name]?.default === undefined) throw lacking(activation, name);
+  }
+}
+
+function lacking({ name: activation }: Parameterized, name: string): SluiceError {
+  return invalid(
+    `parameter ${name} of ${activation} has no value and no default`,
+    `give it with --param ${name}=…, or in "params" over HTTP; or give it a default`,
+  );
+}
+
+export interface BindingOptions {
+  readonly given?: GivenParameters | undefined;
+  readonly runTime: Date;
+  /** Is asked where the query wants it; `null` before the first success. */
+  readonly lastSuccess: (values: GivenParameters) => Promise<string | null>;
+  /** Parameters without a value are NULL, for whoever reads no row. */
+  readonly mayLack?: boolean;
+}
+
+/**
+ * The activation with a value for each parameter that its query has; as it is where the
+ * model declares none. Throws PARAMETER_INVALID, also where one has neither value nor
+ * default.
+ */
+export async function bindParameters<Activation extends Parameterized>(
+  activation: Activation,
+  { given, runTime, lastSuccess, mayLack = false }: BindingOptions,
+): Promise<Activation & { readonly parameters?: BoundParameters }> {
+  const { params } = activation.model;
+  const checked = checkGiven(activation, given);
+  if (params === undefined) return activation;
+  const { timezone } = activation;
+  const parameters: Record<string, BoundParameter> = {};
+  const used = usedParameters(activation);
+  for (const name of used.filter(name => !isBuiltIn(name))) {
+    const { type, default: text } = params[name]!;
+    const value =
+      checked[name] ?? (text === undefined ? undefined : defaultValue(type, text, { runTime, timezone }));
+    if (value === undefined && !mayLack) throw lacking(activation, name);
+    parameters[name] = { type, value: value ?? null };
+  }
+  const type = 'timestamp';
+  if (used.includes('last_success'))
+    parameters['last_success'] = { type, value: await lastSuccess(ownValues(parameters)) };
+  if (used.includes('run_time'))
+    parameters['run_time'] = { type, value: TYPE_FACTS.timestamp.canonical(runTime.toISOString())! };
+  return { ...activation, parameters };
+}
+
+/** As records and manifests hold them. */
+export function valuesOf(parameters: BoundParameters): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
+}
+
+/** Without those that are built in: what makes a set. */
+function ownValues(parameters: BoundParameters): GivenParameters {
+  return ownOf(valuesOf(parameters));
+}
+
+/** The values of a record that make a set, without those that are built in. */
+export function ownOf(values: Readonly<Record<string, string | null>> = {}): GivenParameters {
+  const own = Object.entries(values).filter(([name]) => !isBuiltIn(name));
+  return Object.fromEntries(own.map(([name, value]) => [name, value ?? '']));
+}
+
+/** Whether two are the same values of the same parameters, in any order. */
+export function isSameSet(a: GivenParameters = {}, b: GivenParameters = {}): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every(name => a[name] === b[name]);
+}
+
+function invalid(message: string, hint?: string): SluiceError {
+  return new SluiceError('PARAMETER_INVALID', message, { stage: 'configuration', ...(hint && { hint }) });
+}
