@@ -125,6 +125,7 @@ function listing(): string[] {
     '|---|---|',
     ...placeholders,
     '| `{column.NAME}` | value of a column that `partitionBy` names |',
+    '| `{param.NAME}` | value of the parameter `NAME` of the query |',
     '',
     'They are resolved once per run, in the time zone of the activation. Without `{part}` the first part keeps the name and',
     'the next get `_part00002` and so on; files of `difference` get `_added`, `_updated`, `_removed` before that. The extension',

@@ -144,7 +144,20 @@ const parameter = z
   .strictObject({
     type: z.enum(PARAMETER_TYPES).describe('What its values are.'),
     default: z
-      .union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' })
+      .union(
+        [
+          z.string().describe('Text.'),
+          z
+            .number()
+            // What it was read into would be another number.
+            .refine(value => !Number.isInteger(value) || Number.isSafeInteger(value))
+            .describe('A number.'),
+          z.boolean().describe('Either.'),
+        ],
+        {
+          error: 'text, a number, true or false',
+        },
+      )
       .transform(String)
       .exactOptional()
       .describe(
