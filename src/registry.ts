@@ -5,7 +5,7 @@ import type {
   ResolvedSource,
 } from './config/activation.ts';
 import { isGzipFile } from './config/format-kinds.ts';
-import type { BoundParameters } from './config/parameters/bind-parameters.ts';
+import type { BoundParameters } from './config/parameters/parameter-types.ts';
 import type { HoldingOf } from './encoders/conversions/holding.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { ReadFile } from './encoders/reading/file-reader.ts';

@@ -10,7 +10,7 @@ import { unavailableParts } from './availability.ts';
 import { unknownNameError } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
-import type { BoundParameters } from './parameters/bind-parameters.ts';
+import type { BoundParameters } from './parameters/parameter-types.ts';
 import { parseTableName, type TableName } from './postgres/table-name.ts';
 import type {
   ActivationConfig,

@@ -1,6 +1,6 @@
 import type { ResolvedActivation } from './activation.ts';
 import type { FileKind, FileNameOptions } from './file-name.ts';
-import type { BoundParameters } from './parameters/bind-parameters.ts';
+import type { BoundParameters } from './parameters/parameter-types.ts';
 import { partitionText } from './partition-name.ts';
 
 /**

@@ -15,7 +15,7 @@ const NAME = /:([A-Za-z_][A-Za-z0-9_]*)/y;
  */
 export function findParameters(sql: string, settings: LexerSettings): SqlParameter[] {
   const found: SqlParameter[] = [];
-  /** Of each bracket that is open: whether a subscript is in it, or elements of an array. */
+  /** Brackets that are open: what is in each. */
   const brackets: ('subscript' | 'elements')[] = [];
   let before = '';
   for (let at = 0; at < sql.length; ) {

@@ -2,20 +2,11 @@ import { SluiceError } from '../../errors.ts';
 import { findParameters } from '../../sql/sql-parameters.ts';
 import type { ResolvedActivation } from '../activation.ts';
 import { defaultValue } from './parameter-default.ts';
-import { type ParameterType, TYPE_FACTS } from './parameter-types.ts';
+import { type BoundParameter, type BoundParameters, TYPE_FACTS } from './parameter-types.ts';
 
 /** The parameters that every model with `params` has. */
 export const BUILT_IN = ['run_time', 'last_success'] as const;
 export type BuiltIn = (typeof BUILT_IN)[number];
-
-export interface BoundParameter {
-  readonly type: ParameterType;
-  /** As `TYPE_FACTS` has it; `null` is NULL. */
-  readonly value: string | null;
-}
-
-/** By name. */
-export type BoundParameters = Readonly<Record<string, BoundParameter>>;
 
 /** Values as they were asked for, by name. */
 export type GivenParameters = Readonly<Record<string, string>>;

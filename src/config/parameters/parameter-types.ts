@@ -3,6 +3,15 @@
 export const PARAMETER_TYPES = ['text', 'int', 'number', 'boolean', 'date', 'timestamp'] as const;
 export type ParameterType = (typeof PARAMETER_TYPES)[number];
 
+export interface BoundParameter {
+  readonly type: ParameterType;
+  /** As `TYPE_FACTS` has it; `null` is NULL. */
+  readonly value: string | null;
+}
+
+/** By name. */
+export type BoundParameters = Readonly<Record<string, BoundParameter>>;
+
 interface TypeFacts {
   /** As it follows "expected". */
   readonly expected: string;
