@@ -8,15 +8,7 @@ import { partitionText } from './partition-name.ts';
  * 8601.
  */
 export function nameOptions(
-  {
-    name,
-    model,
-    syncMode,
-    timezone,
-    timestampOffsetMs,
-    partitionBy,
-    parameters,
-  }: ResolvedActivation,
+  { name, model, syncMode, timezone, timestampOffsetMs, partitionBy, parameters }: ResolvedActivation,
   { run, startedAt }: { readonly run: string; readonly startedAt: string },
   kind: FileKind,
 ): Omit<FileNameOptions, 'template' | 'extension'> {

@@ -228,3 +228,26 @@ test('a table with a filter takes parameters', () =>
     const { record } = await exporter.run(activation, { params: { day: '2025-04-14' } });
     assert.equal(record.counts.read, 3, JSON.stringify(record.error));
   }));
+
+test('files by partition take parameters too, and validate reports what the sort costs', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const activation = byDay(exporter, { partitionBy: ['brand'], fileName: '{param.day}/rows' });
+    const { record } = await exporter.run(activation, { params: { day: '2025-04-14' } });
+    assert.equal(record.state, 'succeeded', JSON.stringify(record.error));
+    assert.deepEqual(await exporter.files(), [
+      '2025-04-14/brand=__HIVE_DEFAULT_PARTITION__/rows.csv',
+      '2025-04-14/brand=b/rows.csv',
+      '2025-04-14/brand=it%27s/rows.csv',
+    ]);
+    const { checks } = await validateActivation({ activation, offline: false, signal });
+    assert.deepEqual(
+      checks.filter(({ outcome }) => outcome === 'failed'),
+      [],
+    );
+    const planned = await planActivation({ activation, rows: 5, signal, params: { day: '2025-04-14' } });
+    assert.deepEqual(
+      planned.files.map(({ name, rows }) => [name, rows]),
+      record.files.map(({ name, rows }) => [name, rows]),
+    );
+  }));

@@ -38,7 +38,7 @@ import { toSourceError } from './postgres-errors.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 import { type QueryParameter, ResultPortal } from './result-portal.ts';
-import { type SortPlan, sortCost, sortPlanQuery } from './sort-cost.ts';
+import { type SortPlan, sortCost, sortPlanQuery, WORK_MEMORY_QUERY } from './sort-cost.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';
@@ -172,7 +172,12 @@ export class PostgresSource implements RowSource {
       const doing = `planning the sort of model ${this.#options.modelName}`;
       return this.#attempt(
         doing,
-        async () => sortCost(await this.#look<SortPlan>(sortPlanQuery(query.text))),
+        async () => {
+          const values = this.#parametersOf(query).map(({ value }) => value);
+          // Parameters go with one statement only.
+          const plan = await this.#look<[SortPlan[0]]>(sortPlanQuery(query.text), values);
+          return sortCost([...plan, ...(await this.#look<[SortPlan[1]]>(WORK_MEMORY_QUERY))]);
+        },
         query,
       );
     },
@@ -396,8 +401,16 @@ export class PostgresSource implements RowSource {
   }
 
   /** What the selects among several statements found, which is one value each. */
-  async #look<Found extends unknown[]>(statements: string): Promise<Found> {
-    const results = [await this.#connection.client.query<[unknown]>({ text: statements, rowMode: 'array' })];
+  async #look<Found extends unknown[]>(
+    statements: string,
+    values: readonly (string | null)[] = [],
+  ): Promise<Found> {
+    const asked = {
+      text: statements,
+      rowMode: 'array' as const,
+      ...(values.length > 0 && { values: [...values] }),
+    };
+    const results = [await this.#connection.client.query<[unknown]>(asked)];
     return results.flat().flatMap(({ rows }) => rows.map(([found]) => found)) as Found;
   }
 

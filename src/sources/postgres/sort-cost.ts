@@ -10,8 +10,10 @@ interface PlanNode {
 export type SortPlan = [plan: readonly { readonly Plan: PlanNode }[], workMemory: string];
 
 export function sortPlanQuery(query: string): string {
-  return `explain (format json) ${query}; select pg_catalog.current_setting('work_mem')`;
+  return `explain (format json) ${query}`;
 }
+
+export const WORK_MEMORY_QUERY = `select pg_catalog.current_setting('work_mem')`;
 
 export function sortCost([plan, workMemory]: SortPlan): string {
   const { Plan: root } = plan[0]!;
