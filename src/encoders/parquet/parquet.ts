@@ -5,7 +5,7 @@ import { physicalWidth } from './file/parquet-schema.ts';
 import { rowGroupMetadata } from './file/row-group-metadata.ts';
 import { ColumnFiller } from './fill/column-filler.ts';
 import { isWorthDictionary } from './pages/dictionary-use.ts';
-import { rowGroupWriter } from './pages/row-group-writer.ts';
+import { writeRowGroup } from './pages/row-group-writer.ts';
 import { type ParquetColumn, parquetColumns } from './parquet-column.ts';
 import type { ParquetOptions } from './parquet-options.ts';
 import { notExpressible, refusal } from './refusal.ts';
@@ -97,7 +97,7 @@ export class ParquetEncoder implements BufferingEncoder {
     const rowCount = this.#rows;
     const { compression, dictionary } = this.#options;
     const { columns, crates } = this.#filler.finish();
-    const writing = rowGroupWriter.write({
+    const writing = writeRowGroup({
       columns: columns.map((filled, index) => ({
         width: physicalWidth(this.#columns[index]!),
         dictionary: dictionary && this.#columns[index]!.kind !== 'boolean' && isWorthDictionary(filled),

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../../errors.ts';
+import { type Answering, type Asking, LingeringThread } from '../../lingering-thread.ts';
 import { limitOf } from '../../system-errors.ts';
 import type { ChecksumName, Checksums } from '../sink.ts';
 import { crc64Code } from './crc64-module.ts';
@@ -8,113 +9,68 @@ import { crc64Code } from './crc64-module.ts';
  * Steps of one file come in order: `open`, updates, then `finish`, or `discard` at any
  * time.
  */
-export type ChecksumRequest = { readonly id: number; readonly file: number } & (
+type Step = { readonly file: number } & (
   | { readonly what: 'open'; readonly names: readonly ChecksumName[] }
   | { readonly what: 'update'; readonly buffer: SharedArrayBuffer; readonly length: number }
   | { readonly what: 'finish' }
   | { readonly what: 'discard' }
 );
-interface ChecksumAnswer {
-  readonly id: number;
+
+interface Sums {
   /** To an update: the CRC64 of its bytes alone. */
   readonly blockCrc64?: bigint;
   /** To the end. */
   readonly checksums?: Checksums;
 }
 
-/** A thread without files ends after this long. */
-const LINGER_MS = 2_000;
+export type ChecksumRequest = Asking<Step>;
+export type ChecksumAnswer = Answering<Sums>;
 
-interface Waiting {
-  readonly resolve: (answer: ChecksumAnswer) => void;
-  readonly reject: (failure: Error) => void;
-}
+const thread = new LingeringThread<Step, Sums>({
+  start: () =>
+    new Worker(new URL('./checksum-worker.js', import.meta.url), {
+      execArgv: [],
+      workerData: { code: crc64Code() },
+    }),
+  failure: cause => {
+    const what = 'the thread that computes checksums ended';
+    const limit = limitOf(cause);
+    if (limit) return new SluiceError(limit, `${what}: ${(cause as Error).message}`, { cause });
+    return new SluiceError(cause === undefined ? 'RUN_KILLED' : 'INTERNAL', what, { cause });
+  },
+});
+
+let files = 0;
 
 /**
- * Checksums on a thread of their own, since they take more time than everything else that
- * a byte goes through. Bytes are shared, not copied: they must not change until the
- * promise of their update resolves. The thread starts with the first file and ends by
- * itself; it keeps the process alive only while it owes an answer.
+ * Checksums of one file on a thread of their own, since they take more time than
+ * everything else that a byte goes through. Bytes are shared, not copied: they must not
+ * change until the promise of their update resolves.
  */
-class ChecksumThread {
-  #worker: Worker | undefined;
-  readonly #waiting = new Map<number, Waiting>();
-  #requests = 0;
-  #files = 0;
-  #openFiles = 0;
-  #linger: NodeJS.Timeout | undefined;
+export class ThreadChecksums {
+  readonly #file = files++;
+  readonly #letGo = thread.use();
 
-  open(names: readonly ChecksumName[]): number {
-    clearTimeout(this.#linger);
-    this.#openFiles++;
-    const file = this.#files++;
-    this.#post({ id: this.#requests++, file, what: 'open', names });
-    return file;
+  constructor(names: readonly ChecksumName[]) {
+    thread.tell({ file: this.#file, what: 'open', names });
   }
 
   /** Returns the CRC64 of these bytes alone. */
-  async update(file: number, buffer: SharedArrayBuffer, length: number): Promise<bigint> {
-    const answer = await this.#ask({ id: this.#requests++, file, what: 'update', buffer, length });
-    return answer.blockCrc64!;
+  async update(buffer: SharedArrayBuffer, length: number): Promise<bigint> {
+    return (await thread.ask({ file: this.#file, what: 'update', buffer, length })).blockCrc64!;
   }
 
-  async finish(file: number): Promise<Checksums> {
-    const { checksums } = await this.#ask({ id: this.#requests++, file, what: 'finish' });
-    this.#closed();
-    return checksums!;
+  async finish(): Promise<Checksums> {
+    try {
+      return (await thread.ask({ file: this.#file, what: 'finish' })).checksums!;
+    } finally {
+      this.#letGo();
+    }
   }
 
   /** The file will not be finished. */
-  discard(file: number): void {
-    if (this.#worker !== undefined) this.#post({ id: this.#requests++, file, what: 'discard' });
-    this.#closed();
-  }
-
-  #ask(request: ChecksumRequest): Promise<ChecksumAnswer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve, reject });
-      this.#post(request).ref();
-    });
-  }
-
-  #post(request: ChecksumRequest): Worker {
-    this.#worker ??= this.#start();
-    this.#worker.postMessage(request);
-    return this.#worker;
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL('./checksum-worker.js', import.meta.url), {
-      execArgv: [],
-      workerData: { code: crc64Code() },
-    });
-    worker.on('message', (answer: ChecksumAnswer) => {
-      this.#waiting.get(answer.id)?.resolve(answer);
-      this.#waiting.delete(answer.id);
-      if (this.#waiting.size === 0) worker.unref();
-    });
-    worker.on('error', error => this.#stop(worker, error));
-    worker.on('exit', () => this.#stop(worker, undefined));
-    return worker;
-  }
-
-  #closed(): void {
-    if (--this.#openFiles > 0) return;
-    this.#linger = setTimeout(() => this.#worker && this.#stop(this.#worker, undefined), LINGER_MS).unref();
-  }
-
-  #stop(worker: Worker, cause: unknown): void {
-    if (this.#worker !== worker) return;
-    this.#worker = undefined;
-    void worker.terminate();
-    const what = 'the thread that computes checksums ended';
-    const limit = limitOf(cause);
-    const failure = limit
-      ? new SluiceError(limit, `${what}: ${(cause as Error).message}`, { cause })
-      : new SluiceError(cause === undefined ? 'RUN_KILLED' : 'INTERNAL', what, { cause });
-    for (const { reject } of this.#waiting.values()) reject(failure);
-    this.#waiting.clear();
+  discard(): void {
+    thread.tell({ file: this.#file, what: 'discard' });
+    this.#letGo();
   }
 }
-
-export const checksumThread = new ChecksumThread();

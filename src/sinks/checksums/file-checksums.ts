@@ -1,5 +1,5 @@
 import type { ChecksumName, Checksums } from '../sink.ts';
-import { checksumThread } from './checksum-thread.ts';
+import { ThreadChecksums } from './checksum-thread.ts';
 import { crc64 } from './crc64-module.ts';
 import { RunningChecksums } from './running-checksums.js';
 
@@ -13,7 +13,7 @@ const MIN_THREAD_BYTES = 1024 * 1024;
 export class FileChecksums {
   readonly #names: readonly ChecksumName[];
   #here: RunningChecksums | undefined;
-  #file: number | undefined;
+  #onThread: ThreadChecksums | undefined;
 
   constructor(names: readonly ChecksumName[]) {
     this.#names = names;
@@ -24,26 +24,24 @@ export class FileChecksums {
    * one, resolves. Returns the CRC64 of these bytes alone.
    */
   update(buffer: Buffer, length: number): Promise<bigint> | bigint {
-    if (this.#file === undefined && this.#here === undefined && length >= MIN_THREAD_BYTES)
-      this.#file = checksumThread.open(this.#names);
-    if (this.#file !== undefined)
-      return checksumThread.update(this.#file, sharedMemoryOf(buffer, length), length);
+    if (this.#here === undefined && length >= MIN_THREAD_BYTES)
+      this.#onThread ??= new ThreadChecksums(this.#names);
+    if (this.#onThread) return this.#onThread.update(sharedMemoryOf(buffer, length), length);
     this.#here ??= new RunningChecksums(this.#names, crc64());
     return this.#here.update(buffer.subarray(0, length));
   }
 
   /** Ends them. */
   async finish(): Promise<Checksums> {
-    if (this.#file === undefined) return (this.#here ?? new RunningChecksums(this.#names, crc64())).finish();
-    const file = this.#file;
-    this.#file = undefined;
-    return checksumThread.finish(file);
+    const there = this.#onThread;
+    this.#onThread = undefined;
+    return there ? there.finish() : (this.#here ?? new RunningChecksums(this.#names, crc64())).finish();
   }
 
   /** They will not be asked for. */
   discard(): void {
-    if (this.#file !== undefined) checksumThread.discard(this.#file);
-    this.#file = undefined;
+    this.#onThread?.discard();
+    this.#onThread = undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { ParquetFile } from '../../../src/encoders/parquet/file/parquet-file.ts'
 import { physicalWidth } from '../../../src/encoders/parquet/file/parquet-schema.ts';
 import { rowGroupMetadata } from '../../../src/encoders/parquet/file/row-group-metadata.ts';
 import { ColumnFiller } from '../../../src/encoders/parquet/fill/column-filler.ts';
-import { rowGroupWriter } from '../../../src/encoders/parquet/pages/row-group-writer.ts';
+import { writeRowGroup } from '../../../src/encoders/parquet/pages/row-group-writer.ts';
 import { parquetColumns } from '../../../src/encoders/parquet/parquet-column.ts';
 import type { ParquetOptions } from '../../../src/encoders/parquet/parquet-options.ts';
 import { rowGroupBound } from '../../../src/encoders/parquet/row-group-bound.ts';
@@ -64,7 +64,7 @@ async function measure(
     const { kind } = parquet[index]!;
     return { width: physicalWidth(parquet[index]!), dictionary: kind !== 'boolean', pages };
   });
-  const { bytes: pages, chunks } = await rowGroupWriter.write({ columns: requested, crates, compression });
+  const { bytes: pages, chunks } = await writeRowGroup({ columns: requested, crates, compression });
   const whole = new ParquetFile(parquet, 'test');
   const before = whole.tailBytes;
   const facts = filled.map((column, index) => ({

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { ColumnFiller } from '../../../../src/encoders/parquet/fill/column-filler.ts';
 import {
   type RowGroupRequest,
-  rowGroupWriter,
+  writeRowGroup,
 } from '../../../../src/encoders/parquet/pages/row-group-writer.ts';
 import { parquetColumns } from '../../../../src/encoders/parquet/parquet-column.ts';
 import { SluiceError } from '../../../../src/errors.ts';
@@ -24,19 +24,16 @@ const isInternal = (error: unknown): boolean => error instanceof SluiceError && 
 
 test('a row group that cannot be written is an error, and so is what waits behind it; the next one is written', async () => {
   const unreadable = { ...request(), crates: [] };
-  const [bad, behind] = await Promise.allSettled([
-    rowGroupWriter.write(unreadable),
-    rowGroupWriter.write(request()),
-  ]);
+  const [bad, behind] = await Promise.allSettled([writeRowGroup(unreadable), writeRowGroup(request())]);
   assert.ok(bad.status === 'rejected' && isInternal(bad.reason));
   assert.ok(behind.status === 'fulfilled' || isInternal(behind.reason));
-  assert.ok((await rowGroupWriter.write(request())).bytes.length > 0);
+  assert.ok((await writeRowGroup(request())).bytes.length > 0);
 });
 
 test('gives the memory of the pages back', async () => {
   const sent = request();
   const { byteLength } = sent.crates[0]!;
-  const { crates } = await rowGroupWriter.write(sent);
+  const { crates } = await writeRowGroup(sent);
   assert.equal(sent.crates[0]!.byteLength, 0, 'it was moved, not copied');
   assert.deepEqual(
     crates.map(crate => crate.byteLength),
@@ -47,10 +44,10 @@ test('gives the memory of the pages back', async () => {
 test('the thread does not keep a process alive', async () => {
   const source = new URL('../../../../src/encoders/parquet/pages/row-group-writer.ts', import.meta.url).href;
   const code = `
-    const { rowGroupWriter } = await import(${JSON.stringify(source)});
+    const { writeRowGroup } = await import(${JSON.stringify(source)});
     const page = { crate: 1, at: 0, levelBytes: 0, valueBytes: 4, rowCount: 1, valueCount: 1 };
     const columns = [{ width: 4, dictionary: false, pages: [page] }];
-    await rowGroupWriter.write({ columns, crates: [], compression: 'none' }).catch(error => console.log(error.code));`;
+    await writeRowGroup({ columns, crates: [], compression: 'none' }).catch(error => console.log(error.code));`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', code];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
   assert.equal(stdout.trim(), 'INTERNAL');
