@@ -280,6 +280,12 @@ export class Oracle {
     return isLate || isLeft;
   }
 
+  /** A consumer has archived the file, to which nothing can be added any more. */
+  archived(before: Version): void {
+    const changes = this.#history.get(before.name) ?? [];
+    this.#history.set(before.name, [...changes, { step: this.#world.step, by: 'consumer', before }]);
+  }
+
   // What the container tells.
 
   readonly onEvent = (event: BlobEvent): void => {

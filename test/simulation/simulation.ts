@@ -491,6 +491,7 @@ class Simulation {
       const isFile = name.endsWith('.csv');
       if (isFile && site?.activation.ifExists === 'append' && !site.full && random.chance(0.2)) {
         blob.isArchived = true;
+        this.#oracle.archived(blob);
         this.#world.note(`  ${name} is archived`);
       } else {
         this.#container.delete(name, undefined, 'consumer');
