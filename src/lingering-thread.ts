@@ -5,7 +5,7 @@ const LINGER_MS = 2_000;
 
 export interface ThreadOptions {
   start(): Worker;
-  /** What those fail with who wait for an answer; without a cause the thread just ended. */
+  /** What waiting requests fail with; without a cause the thread just ended. */
   failure(cause: unknown): Error;
 }
 
