@@ -21,7 +21,8 @@ const QUOTE: u32 = 0x22;
 
 /**
  * Writes rows from `output` on, as many as fit `room` bytes, each whole or not at all.
- * @param bounds start and end of each row
+ * @param bounds start and end of each row; where a row that was written ends takes the
+ *   place of its start
  * @param outputEnd memory ends there
  * @returns how many rows; `form` says where they end, and why not more
  */
@@ -141,6 +142,7 @@ export function writeRows(
     }
     for (let i: u32 = 0; i < coercedCount; i++) changetype<Field>(load<u32>(coercedInRow + 4 * i)).coerced++;
     rowAt = at;
+    store<u32>(bounds, <u32>rowAt);
   }
   form.end = rowAt;
   return row;

@@ -75,6 +75,7 @@ await build({
     'dist/cli/sluice.js',
     'dist/sinks/checksums/checksum-worker.js',
     'dist/encoders/parquet/pages/row-group-worker.js',
+    'dist/run/streaming/parallel/reader-thread-entry.js',
   ],
 });
 // By itself it is in one piece: what it shares with the commands would be in twenty.

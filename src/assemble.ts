@@ -1,8 +1,8 @@
 import type { ResolvedActivation, ResolvedDestination, ResolvedFormat } from './config/activation.ts';
 import { placeOf } from './config/destinations/destinations.ts';
-import { asksForConversions } from './encoders/conversions/conversion-options.ts';
 import type { Encoder } from './encoders/encoder.ts';
 import type { ReadFile } from './encoders/reading/file-reader.ts';
+import { loadEncoder } from './load-encoder.ts';
 import {
   DESTINATIONS,
   type DestinationOptions,
@@ -51,22 +51,6 @@ export function contentTypeOf(format: ResolvedFormat): string {
   return (FORMATS[format.type] as FormatPart<typeof format>).contentType(format);
 }
 
-/** The engine that an activation writes with. */
-export async function loadEncoder({
-  format,
-}: ResolvedActivation): Promise<(columns: readonly Column[]) => Encoder> {
-  const part = FORMATS[format.type] as FormatPart<typeof format>;
-  const create = await part[format.engine]();
-  const plain = (columns: readonly Column[]): Encoder => create(columns, format);
-  if (!asksForConversions(format)) return plain;
-  const holdingOf = await part.holding?.(format);
-  if (format.type === 'parquet' && holdingOf === undefined) return plain;
-  const { withConversions } = await import('./encoders/conversions/converting-encoder.ts');
-  // The mark that tells it from other encodings is a part of it.
-  const written = format.type === 'csv' && format.encoding === 'utf-16le' ? { ...format, bom: true } : format;
-  return columns => withConversions(columns, written, made => create(made, written), holdingOf);
-}
-
 /** What reads files of a format back, apart from what writes them. */
 export async function loadReader(format: ResolvedFormat): Promise<ReadFile<ResolvedFormat>> {
   return (await FORMATS[format.type].reader()) as ReadFile<ResolvedFormat>;
@@ -80,11 +64,13 @@ export async function createSource({
   changeDetection,
   runType,
   parameters,
+  parallel,
 }: ResolvedActivation): Promise<RowSource> {
   const part = SOURCES[source.type] as SourcePart<typeof source>;
   const create = await part();
   const findsChanges = changeDetection !== 'full' && runType === 'full_then_delta';
-  return create({ source, model, where, findsChanges, parameters });
+  const divides = parallel > 1 && runType === 'full_only';
+  return create({ source, model, where, findsChanges, divides, parameters });
 }
 
 /**

@@ -7,7 +7,7 @@ import type { RowTransform } from './transforms/transform.ts';
 
 /** The stages of one export, opened and ready. */
 export interface Pipeline {
-  readonly source: RowSource;
+  readonly source: Pick<RowSource, 'read' | 'finish' | 'changes'>;
   /** Its fields are what the source is asked for. */
   readonly mapping: MappingPlan;
   /** Where only rows are wanted that were written since. */

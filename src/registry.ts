@@ -12,7 +12,8 @@ import type { ReadFile } from './encoders/reading/file-reader.ts';
 import type { Column } from './row-batch.ts';
 import { sasExpiry } from './sinks/azure/azure-auth.ts';
 import type { Destination, Waiting } from './sinks/sink.ts';
-import type { RowSource } from './sources/source.ts';
+import type { PostgresReaderOptions } from './sources/postgres/slices/reader-options.ts';
+import type { RowSource, SliceReader } from './sources/source.ts';
 
 /** Every kind of part, one entry each: the only place that names them all. */
 
@@ -29,6 +30,8 @@ export interface SourceRequest<Source> {
   readonly findsChanges: boolean;
   /** Values of the query's parameters, where it has some. */
   readonly parameters?: BoundParameters | undefined;
+  /** Whether its rows are to be divided among several readers. */
+  readonly divides: boolean;
 }
 
 /** Loaded when an activation reads from it. */
@@ -72,14 +75,26 @@ export interface DestinationPart<Place> {
 export const SOURCES: { readonly [Type in SourceType]: SourcePart<Of<ResolvedSource, Type>> } = {
   postgres: async () => {
     const { PostgresSource } = await import('./sources/postgres/postgres-source.ts');
-    return ({ source, model, where, findsChanges, parameters }) => {
+    return ({ source, model, where, findsChanges, divides, parameters }) => {
       const { name: modelName, sql, table } = model;
-      return new PostgresSource({ ...source, modelName, sql, table, where, findsChanges, parameters });
+      const asked = { findsChanges, divides, parameters };
+      return new PostgresSource({ ...source, modelName, sql, table, where, ...asked });
     };
   },
   json: async () => {
     const { JsonSource } = await import('./sources/json/json-source.ts');
     return ({ source }) => new JsonSource(source);
+  },
+};
+
+/** Who reads slices that a source has divided its rows into. */
+export const SLICE_READERS: {
+  readonly [Type in SourceType]?: () => Promise<(readerOptions: unknown) => SliceReader>;
+} = {
+  postgres: async () => {
+    const { PostgresSource } = await import('./sources/postgres/postgres-source.ts');
+    const { readerSource } = await import('./sources/postgres/slices/reader-options.ts');
+    return options => new PostgresSource(readerSource(options as PostgresReaderOptions));
   },
 };
 

@@ -104,6 +104,11 @@ export interface RowBatch {
   /** The one that all rows are of, where files are partitioned. */
   partition?: Partition | undefined;
   /**
+   * Present where each row, in the place of its fields, is already as a file will hold
+   * it: see `JoiningEncoder`, which alone takes such a batch.
+   */
+  readonly isEncoded?: true;
+  /**
    * Lends the memory of the batch to a later one; present, until it is called, where the
    * source can use it. Whoever takes the batch out of the pipeline may call it, and
    * neither reads the batch afterwards nor has kept any part of it.

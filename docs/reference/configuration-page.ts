@@ -1,6 +1,5 @@
 /** The reference page of the configuration, from the schema. */
 
-import { NOT_AVAILABLE } from '../../src/config/availability.ts';
 import { PLACEHOLDERS } from '../../src/config/file-name.ts';
 import { configJsonSchema, type JsonSchema } from '../../src/config/schema/json-schema.ts';
 import { NOTE_KINDS } from '../../src/config/schema/note-kinds.ts';
@@ -117,7 +116,6 @@ function listing(): string[] {
   const notes = Object.entries(NOTE_KINDS).map(
     ([code, { about, hint }]) => `| \`${code}\` | ${cell(about)} | ${cell(hint)} |`,
   );
-  const missing = NOT_AVAILABLE.map(({ part }) => `- ${part}`);
   return [
     '## Placeholders of file names',
     '',
@@ -142,7 +140,6 @@ function listing(): string[] {
     '|---|---|---|',
     ...notes,
     '',
-    ...(missing.length === 0 ? [] : ['## Not available yet', '', ...missing, '']),
   ];
 }
 

@@ -5,8 +5,6 @@
  */
 
 import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
-import { SluiceError } from '../errors.ts';
-import { unavailableParts } from './availability.ts';
 import { unknownNameError } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
@@ -163,7 +161,6 @@ function resolvedModel(
   };
 }
 
-/** Without the check for parts that are not built yet. */
 function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = lookUp(config.activations, 'activation', name);
   const { model: ownModel, segment: segmentName, destination: destinationName, ...own } = activation;
@@ -204,17 +201,8 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
 }
 
 /**
- * The activation of that name, ready to run.
- *
- * Throws NAME_UNKNOWN with the known names, or NOT_AVAILABLE when it uses parts that are
- * not built yet.
+ * The activation of that name, ready to run. Throws NAME_UNKNOWN with the known names.
  */
 export function resolveActivation(config: ResolvableConfig, name: string): ResolvedActivation {
-  const activation = deepFreeze(lookUpAll(config, name)) as ResolvedActivation;
-  const missing = unavailableParts(activation);
-  if (missing.length === 0) return activation;
-  const listed = missing.length === 1 ? `${missing[0]}, which is` : `${missing.join(' and ')}, which are`;
-  throw new SluiceError('NOT_AVAILABLE', `activation ${name} uses ${listed} not available yet`, {
-    stage: 'configuration',
-  });
+  return deepFreeze(lookUpAll(config, name)) as ResolvedActivation;
 }

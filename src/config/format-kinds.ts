@@ -1,9 +1,9 @@
 /** What the configuration knows of each format beside its options: one line each. */
 
 import type { DeepReadonly } from './deep-freeze.ts';
-import { type FormatConfig, format as formatSchema } from './schema/schema-formats.ts';
+import type { FormatConfig } from './schema/schema-formats.ts';
 
-type Format = DeepReadonly<FormatConfig>;
+export type Format = DeepReadonly<FormatConfig>;
 type FormatType = Format['type'];
 
 interface FormatKind {
@@ -15,14 +15,14 @@ interface FormatKind {
   readonly compressesWithin?: true;
 }
 
-const KINDS: { readonly [Type in FormatType]: FormatKind } = {
+export const KINDS: { readonly [Type in FormatType]: FormatKind } = {
   csv: { endings: { '.csv': {} } },
   json: { endings: { '.json': { layout: 'array' }, '.ndjson': { layout: 'lines' } } },
   xml: { endings: { '.xml': {} } },
   parquet: { endings: { '.parquet': {} }, closedBy: 'whose footer ends the file', compressesWithin: true },
 };
 
-const GZIP = '.gz';
+export const GZIP = '.gz';
 
 /** Whether a file as a whole is a gzip file around the format. */
 export function isGzipFile(format: Format): boolean {
@@ -45,26 +45,6 @@ export function closedBy(format: Format): string | undefined {
   return KINDS[format.type].closedBy;
 }
 
-/**
- * What the ending of a name says of a file: its format, with the options of `configured`
- * where that has the same ending, else with the defaults.
- */
-export function formatOfName(
-  name: string,
-  configured: Format,
-): { readonly format: Format; readonly gzip: boolean } | undefined {
-  const gzip = name.endsWith(GZIP);
-  const plain = gzip ? name.slice(0, -GZIP.length) : name;
-  for (const [type, { endings, compressesWithin }] of Object.entries(KINDS)) {
-    for (const [ending, options] of Object.entries(endings)) {
-      if (!plain.endsWith(ending) || (gzip && compressesWithin)) continue;
-      const isSame = configured.type === type && hasOptions(configured, options);
-      return { format: isSame ? configured : formatSchema.parse({ type, ...options }), gzip };
-    }
-  }
-  return undefined;
-}
-
-function hasOptions(format: Format, options: Readonly<Record<string, string>>): boolean {
+export function hasOptions(format: Format, options: Readonly<Record<string, string>>): boolean {
   return Object.entries(options).every(([name, value]) => format[name as keyof Format] === value);
 }

@@ -35,6 +35,13 @@ export interface Encoder {
    * any; absent where the format holds everything.
    */
   readonly coerced?: ReadonlyMap<Column, number>;
+  /**
+   * Present where the bytes of a row do not depend on the rows before it, but for so many
+   * that separate it from them: the first row of a part begins behind these. Rows can be
+   * written apart then, by an encoder that is told to `resume(1)`, and joined by a
+   * `JoiningEncoder`. It notes in `out.places` where they are.
+   */
+  readonly separatorBytes?: number | undefined;
 }
 
 /**
@@ -45,6 +52,15 @@ export interface OutputBuffer {
   readonly bytes: Buffer;
   position: number;
   limit: number;
+  /** Present where somebody wants to know where rows are. */
+  readonly places?: RowPlaces;
+}
+
+/** Rows of a buffer, from its beginning on. */
+export interface RowPlaces {
+  rowCount: number;
+  /** As in a `RowBatch`; grows as rows come. */
+  rowBounds: Int32Array;
 }
 
 /**

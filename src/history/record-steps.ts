@@ -1,7 +1,7 @@
 import type { SluiceError } from '../errors.ts';
 import type { ChangeSample } from '../transforms/change-sampler.ts';
 import { toRunError } from './new-record.ts';
-import type { ChangeDetection, HeldReason, RunCounts, RunRecord, RunWarning } from './run-record.ts';
+import type { ChangeDetection, HeldReason, Readers, RunCounts, RunRecord, RunWarning } from './run-record.ts';
 
 /**
  * How the record of a run changes on its way, in this order. Whoever makes the run keeps
@@ -14,9 +14,11 @@ export function planned(
   plan: Pick<RunRecord, 'full' | 'generation' | 'previousGeneration' | 'warnings'> & {
     readonly snapshotTime: string;
   },
+  readers?: Readers,
 ): RunRecord {
   const { full, generation, previousGeneration, snapshotTime } = plan;
-  return { ...warned(record, plan.warnings), full, generation, previousGeneration, snapshotTime };
+  const known = { full, generation, previousGeneration, snapshotTime, ...(readers && { readers }) };
+  return { ...warned(record, plan.warnings), ...known };
 }
 
 /** Nothing was written, since the run's files are there already. */

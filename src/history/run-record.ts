@@ -34,6 +34,8 @@ export interface RunRecord {
    * How changes were found, where the activation has it that not every row need be read.
    */
   readonly changeDetection?: ChangeDetection;
+  /** How the source was read, where `parallel` asks for more than one reader. */
+  readonly readers?: Readers;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
   /** Names of the completion files that were written after them. */
@@ -72,6 +74,17 @@ export interface ChangeDetection {
   readonly reason?: string;
   /** Rows that were read, where not all were. */
   readonly candidates?: number;
+}
+
+/** How many read the source at once. */
+export interface Readers {
+  readonly count: number;
+  /** Parts of the source that they took one after the other, where there were several. */
+  readonly slices?: number;
+  /** Bytes that each of these has at the source, about. */
+  readonly sliceBytes?: number;
+  /** Why there is one, although more were asked for. */
+  readonly reason?: string;
 }
 
 export interface RunOptions {

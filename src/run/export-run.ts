@@ -145,8 +145,8 @@ class ExportRun {
     const latest = await protocol.latest(activation);
     const prepared = await this.#plan(connected, latest);
     if (prepared instanceof Held) return prepared;
-    const { plan, files } = prepared;
-    this.#record = planned(this.#record, plan);
+    const { plan, files, readers } = prepared;
+    this.#record = planned(this.#record, plan, readers?.readers);
     if (!knowsNames && (await this.#isSkipped(store, files))) return this.#succeed(connected);
     const { full, previousGeneration } = plan;
     await refuseBeforeReading(store, files.firstNames, { activation, run, full, previousGeneration });

@@ -35,6 +35,50 @@ export interface RowSource {
    * source cannot.
    */
   readonly changes?: ChangeFinder | undefined;
+  /** Divides its rows among several readers; absent where a source cannot. */
+  readonly slices?: SliceFinder | undefined;
+}
+
+/**
+ * Divides the rows that `read` would send into slices, which readers of their own read at
+ * once, each on a connection of its own. `divide` comes after `describe` and takes the
+ * place of `read`; `finish` comes when every reader has finished.
+ */
+export interface SliceFinder {
+  divide(columns: readonly Column[]): Promise<Divided>;
+  /**
+   * Rejects where what the readers rely on is lost: they may read on, but the run is to
+   * begin again. Never resolves.
+   */
+  readonly lost: Promise<never>;
+}
+
+export type Divided =
+  | {
+      /** In the order in which `read` sends their rows. At least one. */
+      readonly slices: readonly Slice[];
+      /** Bytes that a slice has at the source, about. */
+      readonly sliceBytes: number;
+      /** What a reader is made of, in any thread: plain data, which holds secrets. */
+      readonly readerOptions: unknown;
+      readonly unfit?: undefined;
+    }
+  /** Why one reader reads. */
+  | { readonly unfit: string };
+
+/** A range of the source, in units of its own; the last one has no end. */
+export interface Slice {
+  readonly from: number;
+  readonly to?: number;
+}
+
+/**
+ * Reads slices, one after the other, of the snapshot that its source has open. `describe`
+ * comes first; `finish` and `close` are those of a `RowSource`.
+ */
+export interface SliceReader extends Pick<RowSource, 'finish' | 'close'> {
+  describe(): Promise<unknown>;
+  readSlice(columns: readonly Column[], slice: Slice): Readable;
 }
 
 export interface RowGrouping {

@@ -1,6 +1,7 @@
 import { loadReader } from '../assemble.ts';
 import type { ResolvedFormat } from '../config/activation.ts';
-import { extensionOf, formatOfName, isGzipFile } from '../config/format-kinds.ts';
+import { extensionOf, isGzipFile } from '../config/format-kinds.ts';
+import { formatOfName } from '../config/format-of-name.ts';
 import type { ReadFile } from '../encoders/reading/file-reader.ts';
 
 export interface ChosenReader {

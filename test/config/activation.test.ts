@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { type ResolvedActivation, resolveActivation } from '../../src/config/activation.ts';
-import { NOT_AVAILABLE } from '../../src/config/availability.ts';
 import { Secret } from '../../src/config/secrets.ts';
 import type { SluiceError } from '../../src/errors.ts';
 import { parse, yaml } from './support.ts';
@@ -67,29 +66,4 @@ test('an unknown name is answered by the known ones', () => {
       (error: SluiceError) => error.code === 'NAME_UNKNOWN' && /there are: export/.test(error.message),
     );
   }
-});
-
-test('parts that are not built yet are accepted by the schema and refused by name when used', () => {
-  const uses: Record<string, Record<string, unknown>> = {
-    'format type json': { format: { type: 'json' } },
-    'format type xml': { format: { type: 'xml' } },
-    'format type parquet': { format: { type: 'parquet' } },
-    'ifExists append': { ifExists: 'append', syncMode: 'insert' },
-    'parallel above 1': { parallel: 2 },
-  };
-  for (const { part } of NOT_AVAILABLE) {
-    const activation = uses[part];
-    if (activation === undefined) continue;
-    assert.throws(
-      () => resolved(activation),
-      (error: SluiceError) => error.code === 'NOT_AVAILABLE' && error.message.includes(part),
-      part,
-    );
-  }
-});
-
-test('an activation that uses no missing part is not held up by one that does', () => {
-  const text = `${yaml().trimEnd()}\n  other: { model: customers, destination: lake, fileName: y, format: { type: csv }, parallel: 2 }\n`;
-  const { config } = parse(text);
-  assert.equal(resolveActivation(config, 'export').parallel, 1);
 });

@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
-import { loadEncoder } from '../../src/assemble.ts';
+import { loadEncoder } from '../../src/load-encoder.ts';
 import { type ResolvedActivation, resolveActivation } from '../../src/config/activation.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { type BufferingEncoder, type Encoder, isBuffering } from '../../src/encoders/encoder.ts';

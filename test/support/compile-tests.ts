@@ -34,6 +34,7 @@ export async function compileTests(processes: readonly TestProcess[]): Promise<C
       entryPoints: [
         ...names.map((out, index) => ({ in: `${PROGRAM}${index}`, out })),
         { in: path.join(import.meta.dirname, 'test-reporter.ts'), out: 'test-reporter' },
+        ...THREAD_PROGRAMS,
       ],
       outdir: folder,
       sourcemap: 'linked',
@@ -121,6 +122,19 @@ const seededFastCheck: Plugin = {
 };
 
 /**
+ * Starts threads of a program that is compiled too, and lies beside it: both are what
+ * several programs share.
+ */
+const THREADS = path.join(ROOT, 'src/run/streaming/parallel/reader-thread.ts');
+const THREAD_PROGRAMS = [
+  { in: THREADS, out: 'chunks/reader-thread' },
+  {
+    in: path.join(ROOT, 'src/run/streaming/parallel/reader-thread-entry.ts'),
+    out: 'chunks/reader-thread-entry',
+  },
+];
+
+/**
  * What a module finds beside itself lies beside its source, wherever it is compiled to.
  */
 export const placesOfSources = {
@@ -139,7 +153,10 @@ export const placesOfSources = {
           const [url, folder, name] = [pathToFileURL(file).href, path.dirname(file), file].map(place =>
             JSON.stringify(place),
           );
-          const places = `const urlOfSource = ${url}, folderOfSource = ${folder}, fileOfSource = ${name};`;
+          const places =
+            file === THREADS
+              ? 'const { url: urlOfSource } = import.meta;'
+              : `const urlOfSource = ${url}, folderOfSource = ${folder}, fileOfSource = ${name};`;
           // On the first line, so that the others keep their numbers.
           const contents = `${places} ${text}`;
           return { contents, loader: file.endsWith('.ts') ? 'ts' : 'js' };

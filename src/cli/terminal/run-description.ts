@@ -1,5 +1,5 @@
-import type { ChangeDetection, RunRecord } from '../../history/run-record.ts';
-import { formatCount } from './quantities.ts';
+import type { ChangeDetection, Readers, RunRecord } from '../../history/run-record.ts';
+import { formatBytes, formatCount } from './quantities.ts';
 import { runSummary } from './run-summary.ts';
 import { sampleLines } from './sample-lines.ts';
 import { escaped, type Terminal } from './terminal.ts';
@@ -7,7 +7,7 @@ import { escaped, type Terminal } from './terminal.ts';
 /** A run, for people: outcome, counts, files, times, and what went wrong. */
 export function runDescription(record: RunRecord, terminal: Terminal): string {
   const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
-  const { changeDetection, warnings, error, reason, release } = record;
+  const { changeDetection, readers, warnings, error, reason, release } = record;
   const text = (value: string): string => escaped(terminal.clean(value));
   const lines = [runSummary(record, terminal)];
   const times = [
@@ -19,6 +19,7 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
   lines.push(`  by ${trigger}, ${times.filter(time => time !== undefined).join(', ')}`);
   if (record.params !== undefined) lines.push(`  ${text(parameterText(record.params))}`);
   if (changeDetection !== undefined) lines.push(`  ${text(describeDetection(changeDetection))}`);
+  if (readers !== undefined) lines.push(`  ${text(describeReaders(readers))}`);
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
   for (const { code, message } of warnings)
     lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
@@ -42,4 +43,9 @@ function describeDetection({ mode, reason, candidates = 0 }: ChangeDetection): s
   if (mode === 'xmin')
     return `changes found by xmin: ${formatCount(candidates)} ${candidates === 1 ? 'row' : 'rows'} read of those written since the baseline`;
   return `all rows compared${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+function describeReaders({ count, slices = 1, sliceBytes = 0, reason }: Readers): string {
+  if (reason !== undefined) return `read by one reader: ${reason}`;
+  return `read by ${count} readers, in ${formatCount(slices)} slices of about ${formatBytes(sliceBytes)} of table`;
 }

@@ -49,6 +49,10 @@ export const NOTE_KINDS = {
       'With `--offline`: a variable is not set, or a file cannot be read, that the configuration refers to.',
     hint: 'set the variable, or write the file, where runs are made',
   },
+  ONE_READER: {
+    about: '`parallel` asks for more readers than one, and one reads: the message says why.',
+    hint: 'set parallel: 1, or change what the message names; see docs/scale.md',
+  },
   MEMORY_EXCEEDED: {
     about:
       'Runs of the daemon may together take more memory than the machine or the container has, or one of them more than it may.',

@@ -1,10 +1,9 @@
-import { type ErrorCode, type ErrorStage, SluiceError } from '../../errors.ts';
 import type { RunRecord } from '../../history/run-record.ts';
+import { fromPlainError, type PlainError, toPlainError } from '../../plain-error.ts';
 import type { RunProgress } from '../../run/export-run.ts';
 import type { Plan } from '../../run/plan/plan-activation.ts';
 import type { Preview } from '../../run/preview.ts';
 import type { Check, Validation } from '../../run/validation/validate.ts';
-import { unexpectedError } from '../../system-errors.ts';
 
 /**
  * What the daemon and the process of a run say to each other; plain data, as it passes
@@ -53,28 +52,12 @@ export type JobResult =
   | { readonly kind: 'preview'; readonly preview: Preview }
   | { readonly kind: 'plan'; readonly plan: Plan };
 
-export interface PlainError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string;
-  readonly stage?: ErrorStage;
-}
-
 export interface PlainValidation extends Omit<Validation, 'checks'> {
   readonly checks: readonly PlainCheck[];
 }
 type PlainCheck =
   | Exclude<Check, { outcome: 'failed' }>
   | (Omit<Extract<Check, { outcome: 'failed' }>, 'error'> & { readonly error: PlainError });
-
-export function toPlainError(error: unknown): PlainError {
-  const { code, message, hint, stage } = unexpectedError(error);
-  return { code, message, hint, ...(stage && { stage }) };
-}
-
-export function fromPlainError({ code, message, hint, stage }: PlainError): SluiceError {
-  return new SluiceError(code, message, { hint, ...(stage && { stage }) });
-}
 
 export function toPlainValidation({ checks, ...validation }: Validation): PlainValidation {
   const plain = checks.map(check =>

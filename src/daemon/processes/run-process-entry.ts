@@ -1,6 +1,7 @@
 import { resolveActivation } from '../../config/activation.ts';
 import { Redactor } from '../../config/secrets.ts';
 import { loadSnapshot } from '../../config/snapshot.ts';
+import { toPlainError } from '../../plain-error.ts';
 import { exportRun, type RunProgress } from '../../run/export-run.ts';
 import { planActivation } from '../../run/plan/plan-activation.ts';
 import { previewActivation } from '../../run/preview.ts';
@@ -11,7 +12,6 @@ import {
   type Job,
   type JobResult,
   type ToRunProcess,
-  toPlainError,
   toPlainValidation,
 } from './run-messages.ts';
 

@@ -5,15 +5,10 @@ import { fileURLToPath } from 'node:url';
 import type { DaemonClock } from '../../clock.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
+import { fromPlainError } from '../../plain-error.ts';
 import type { RunProgress } from '../../run/export-run.ts';
 import type { Log } from '../parts.ts';
-import {
-  type FromRunProcess,
-  fromPlainError,
-  type Job,
-  type JobResult,
-  type ToRunProcess,
-} from './run-messages.ts';
+import type { FromRunProcess, Job, JobResult, ToRunProcess } from './run-messages.ts';
 
 /** What a process is started as. */
 export interface RunProgram {

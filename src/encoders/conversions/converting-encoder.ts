@@ -85,6 +85,10 @@ class ConvertingEncoder implements Encoder {
     return this.#encoder.endBytes;
   }
 
+  get separatorBytes(): number | undefined {
+    return this.#encoder.separatorBytes;
+  }
+
   begin(out: OutputBuffer): void {
     this.#encoder.begin(out);
   }

@@ -1,5 +1,5 @@
 import type { RowBatch } from '../../row-batch.ts';
-import type { OutputBuffer } from '../encoder.ts';
+import type { OutputBuffer, RowPlaces } from '../encoder.ts';
 import {
   END_WORD,
   FIELD_WORDS,
@@ -136,6 +136,8 @@ export class RowWriter {
           this.#outputEnd,
           Math.max(0, Math.min(out.limit - out.position, MOST_ROOM_BYTES)),
         );
+        if (out.places)
+          this.#noteRows(out.places, this.#boundsAt + 8 * (index - chunk), count, outputAt, out.position);
         index += count;
         this.#copyOut(outputAt, out);
         const stop = this.#words[FORM_WORD + STOP_WORD]!;
@@ -245,6 +247,28 @@ export class RowWriter {
     }
     this.#memory.set(bytes.subarray(start, end), this.#rowsAt);
     return index;
+  }
+
+  /** Where rows were written that begin at `from`, and are copied to `to`. */
+  #noteRows(places: RowPlaces, boundsAt: number, count: number, from: number, to: number): void {
+    const needed = 2 * (places.rowCount + count);
+    if (places.rowBounds.length < needed) {
+      const larger = new Int32Array(2 * needed);
+      larger.set(places.rowBounds);
+      places.rowBounds = larger;
+    }
+    const { rowBounds } = places;
+    const words = this.#words;
+    const moved = to - from;
+    let at = 2 * places.rowCount;
+    let start = to;
+    for (let word = boundsAt >> 2; at < needed; word += 2) {
+      const end = words[word]! + moved;
+      rowBounds[at++] = start;
+      rowBounds[at++] = end;
+      start = end;
+    }
+    places.rowCount += count;
   }
 
   #copyOut(from: number, out: OutputBuffer): void {

@@ -18,6 +18,7 @@ import { backupThatMayHelp } from './backup-that-may-help.ts';
 import { type Detection, planDetection } from './change-detection.ts';
 import { keyOf } from './model-key.ts';
 import { planBaseline } from './plan-baseline.ts';
+import { type PlannedReaders, planReaders } from './readers.ts';
 
 export interface PlanRunOptions {
   readonly activation: ResolvedActivation;
@@ -45,6 +46,8 @@ export interface PlannedExport {
   readonly found: AppendedParts | undefined;
   /** How changes are found; absent where nothing but reading every row was asked for. */
   readonly detection: Detection | undefined;
+  /** How the rows are read; absent where nothing but one reader was asked for. */
+  readonly readers: PlannedReaders | undefined;
 }
 
 /** Opens the source, maps its columns and decides what the run is taken against. */
@@ -79,6 +82,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
   if (plan instanceof Held) return plan;
   const { snapshotTime } = description;
   const detection = await planDetection({ activation, source, mapping, plan, local, snapshotTime });
+  const readers = await closingOnAbort(source, signal, () => planReaders(activation, source, mapping));
   const files = new RunFiles(activation, record, fileKind(plan.full));
   const expires = sasExpiresWarning(activation, serviceTime);
   return {
@@ -93,5 +97,6 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
     },
     found: plan.full ? undefined : parts,
     detection,
+    readers,
   };
 }

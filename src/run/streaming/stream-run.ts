@@ -14,10 +14,12 @@ import { type AppendPlan, NOTHING_TO_APPEND_TO, planAnew, planAppend } from '../
 import { recordOfDetection, restOf } from '../planning/change-detection.ts';
 import { type Comparison, openComparison } from '../planning/comparison.ts';
 import type { PlannedExport } from '../planning/plan-run.ts';
+import type { DividedSource } from '../planning/readers.ts';
 import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
 import { CRC64_REFUSED, coercionWarnings, keyWarnings } from '../warnings/run-warnings.ts';
 import { createSink } from './create-sink.ts';
 import { openPartitions } from './open-partitions.ts';
+import { ParallelSource } from './parallel/parallel-source.ts';
 import { countsOf } from './run-counts.ts';
 import { openSampler, sampleAll, sampleOf } from './sample-changes.ts';
 
@@ -55,11 +57,13 @@ export interface StreamedRun {
 export async function streamRun(options: StreamRunOptions): Promise<StreamedRun> {
   const { activation, record, assembly, store, workspace, signal, arrived, plans, clean } = options;
   const { onReading, onOpened } = options;
-  const { mapping, files, plan, detection } = options.opened;
+  const { mapping, files, plan, detection, readers } = options.opened;
   const append = await appendPlan(options);
   const columns = mapping.written;
   const { source, createEncoder } = assembly;
   const sampler = openSampler({ mapping, plan, plans, clean });
+  // Samples are taken of rows that nobody has encoded.
+  const parallel = readers?.divided && !sampler && openParallel(options, readers.divided);
   const comparison = plan.keepsState ? await compare(options, sampler) : undefined;
   const diff = comparison?.diff.transform.bind(comparison.diff) ?? (sampler && sampleAll(sampler));
   const since = comparison?.rest && detection?.since;
@@ -78,14 +82,14 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     activation,
     record,
     store,
-    createEncoder,
+    createEncoder: parallel ? parallel.createEncoder : createEncoder,
     columns,
     files,
     append,
     partitionNames,
   });
   onReading(sink);
-  const end = await flow({ source, mapping, since, diff, partitions, sink, signal, arrived });
+  const end = await flow({ source: parallel || source, mapping, since, diff, partitions, sink, signal, arrived });
 
   const counts = countsOf(end.rows, comparison?.diff, sink);
   const { found } = append;
@@ -94,7 +98,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
   const warnings = [
     ...(found ? partWarnings(found, nameOf) : []),
     ...(comparison ? keyWarnings(comparison.diff) : []),
-    ...coercionWarnings(sink.coerced, activation.format),
+    ...coercionWarnings(parallel ? parallel.coerced : sink.coerced, activation.format),
     ...(empty ? [empty] : []),
     ...(assembly.store.refusesCrc64 ? [CRC64_REFUSED] : []),
   ];
@@ -133,6 +137,15 @@ async function appendPlan(options: StreamRunOptions): Promise<AppendPlan> {
   const { hasSameColumns } = plan;
   const file = { activation, format, nameOf, hasEnd, columns: mapping.written, hasSameColumns };
   return planAppend(found, { ...file, store, blockLists: assembly.store, state, previous });
+}
+
+function openParallel(
+  { activation, assembly, opened: { mapping }, onOpened }: StreamRunOptions,
+  divided: DividedSource,
+): ParallelSource {
+  const parallel = new ParallelSource({ activation, assembly, divided, mapping });
+  onOpened(() => parallel.close());
+  return parallel;
 }
 
 async function compare(

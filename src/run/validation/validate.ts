@@ -1,9 +1,10 @@
-import { createSource, loadEncoder, openDestination, readyText } from '../../assemble.ts';
+import { createSource, openDestination, readyText } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileKinds } from '../../config/file-name.ts';
 import type { Note } from '../../config/schema/note-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { newRunId } from '../../history/run-id.ts';
+import { loadEncoder } from '../../load-encoder.ts';
 import { completionNames } from '../../publish/completion.ts';
 import { lookBeforeStaging } from '../../publish/look-before.ts';
 import { type Column, type ShownColumn, shownColumn } from '../../row-batch.ts';
@@ -15,6 +16,7 @@ import { bindNow } from '../bind-now.ts';
 import { concealed } from '../concealed.ts';
 import { markSnapshot, unfitError } from '../planning/change-detection.ts';
 import { keyOf } from '../planning/model-key.ts';
+import { type PlannedReaders, planReaders } from '../planning/readers.ts';
 import { RunFiles } from '../run-files.ts';
 import { activationNotes } from './notes/activation-notes.ts';
 
@@ -27,6 +29,7 @@ export type CheckName =
   | 'key'
   | 'partitions'
   | 'changes'
+  | 'readers'
   | 'format'
   | 'destination'
   | 'sas';
@@ -91,11 +94,11 @@ export async function validateActivation(request: ValidationRequest): Promise<Va
     await checkDataDirectory(activation.dataDirectory, name);
     return `${activation.dataDirectory} can be written`;
   });
-  const [{ found, columns }, destination] = await Promise.all([
+  const [{ found, columns, oneReader }, destination] = await Promise.all([
     checkSource(activation, signal),
     checkDestination(activation, { signal, now, names: known }),
   ]);
-  const notes = activationNotes(activation, columns);
+  const notes = activationNotes(activation, columns, oneReader);
   const all = [...checks, ...found, ...destination].map(check =>
     check.outcome === 'failed' ? { ...check, error: concealed(check.error, activation) } : check,
   );
@@ -125,10 +128,15 @@ function namesOf(
   return [...new Set(names)];
 }
 
-async function checkSource(
-  activation: ResolvedActivation,
-  signal: AbortSignal,
-): Promise<{ found: Check[]; columns: readonly Column[] }> {
+interface CheckedSource {
+  readonly found: Check[];
+  /** What files would hold. */
+  readonly columns: readonly Column[];
+  /** Why one reader reads, where the source says so. */
+  readonly oneReader?: string | undefined;
+}
+
+async function checkSource(activation: ResolvedActivation, signal: AbortSignal): Promise<CheckedSource> {
   const { model, where } = activation;
   const found: Check[] = [];
   let source: RowSource | undefined;
@@ -165,7 +173,7 @@ async function checkColumns(
     readonly found: Check[];
     readonly signal: AbortSignal;
   },
-): Promise<{ found: Check[]; columns: readonly Column[] }> {
+): Promise<CheckedSource> {
   const { model, mapping, partitionBy, keepPartitionColumns } = activation;
   const partitions = { partitionBy, keepPartitionColumns };
   // Mapping and key each on their own, so that a mistake in one does not hide one in the
@@ -192,6 +200,15 @@ async function checkColumns(
       await attempt(found, 'changes', signal, () => describeDetection(activation, source, mapped));
     }
   }
+  let oneReader: string | undefined;
+  if (activation.parallel > 1 && written.length > 0 && key !== undefined) {
+    const mapped = planMapping({ ...plan, ...partitions, mapping, primaryKey: key });
+    await attempt(found, 'readers', signal, async () => {
+      const planned = (await planReaders(activation, source, mapped))!;
+      if (!planned.isSmall) oneReader = planned.readers.reason;
+      return describeReaders(planned);
+    });
+  }
   if (written.length > 0) {
     await attempt(found, 'format', signal, async () => {
       const { format } = activation;
@@ -200,7 +217,12 @@ async function checkColumns(
       return `${format.type}, engine ${format.engine}`;
     });
   }
-  return { found, columns: written };
+  return { found, columns: written, oneReader };
+}
+
+function describeReaders({ readers: { count, slices, reason } }: PlannedReaders): string {
+  if (reason !== undefined) return `one: ${reason}`;
+  return `${count}, which take ${slices} slices; on ${count + 1} connections, one of which holds the snapshot`;
 }
 
 async function describePartitions(

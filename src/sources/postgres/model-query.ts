@@ -1,6 +1,7 @@
 import type { Column } from '../../row-batch.ts';
 import { numberParameters } from '../../sql/sql-parameters.ts';
 import { type LexerSettings, statementEnd } from '../../sql/statement-end.ts';
+import type { Slice } from '../source.ts';
 
 interface UserText {
   readonly name: 'the model' | 'the filter';
@@ -60,19 +61,35 @@ export function modelQuery(sql: string, settings: LexerSettings, { parameterized
 /** The transaction that has written a row, as a further column of a table. */
 const WRITTEN_BY = '"sluice xmin"';
 
-/** The query that a table stands for; `withWriter` adds who has written each row. */
+/**
+ * The query that a table stands for; `withWriter` adds who has written each row, `slice`
+ * leaves only rows on those of its pages.
+ */
 export function tableQuery(
   table: ModelTable,
   {
     withWriter = false,
+    slice,
     parameterLexer,
-  }: { readonly withWriter?: boolean; readonly parameterLexer?: LexerSettings | undefined } = {},
+  }: {
+    readonly withWriter?: boolean;
+    readonly slice?: Slice | undefined;
+    readonly parameterLexer?: LexerSettings | undefined;
+  } = {},
 ): ModelQuery {
   const wanted = table.columns?.map(quoteIdentifier).join(', ') ?? '*';
   const columns = withWriter ? `${wanted}, xmin as ${WRITTEN_BY}` : wanted;
   const text = `select ${columns} from ${quotedTable(table)}`;
   const unfiltered: ModelQuery = { text, userTexts: [], ...(parameterLexer && { parameterLexer }) };
-  return table.where === undefined ? unfiltered : filtered(unfiltered, table.where);
+  const query = table.where === undefined ? unfiltered : filtered(unfiltered, table.where);
+  if (slice === undefined) return query;
+  return { ...query, text: `${query.text} ${table.where === undefined ? 'where' : 'and'} ${onPages(slice)}` };
+}
+
+function onPages({ from, to }: Slice): string {
+  const compared = (operator: string, page: number): string =>
+    `ctid operator(pg_catalog.${operator}) '(${page},0)'::pg_catalog.tid`;
+  return to === undefined ? compared('>=', from) : `${compared('>=', from)} and ${compared('<', to)}`;
 }
 
 export function quotedTable({ schema, name }: ModelTable): string {

@@ -54,6 +54,10 @@ interface Refinement {
 }
 
 const CLIENT_CERTIFICATE = 'name the certificate of the role and its key with sslcert and sslkey';
+const SNAPSHOT_GONE = {
+  code: 'SOURCE_TRANSIENT',
+  hint: 'run again; where a pooler or several servers answer at the address, connect to one server, or set parallel: 1',
+} as const;
 const REFINEMENTS: readonly Refinement[] = [
   // "invalid byte sequence for encoding"
   { state: '22021', hint: notUtf8Hint('column') },
@@ -87,6 +91,10 @@ const REFINEMENTS: readonly Refinement[] = [
     state: '28P01',
     hint: 'check user and password of the source; in a URL, special characters of a password are percent-encoded (% itself is %25), as the key password it is taken as it is',
   },
+  // A reader does not find the snapshot that another connection has exported.
+  { state: '22023', routine: 'ImportSnapshot', ...SNAPSHOT_GONE },
+  { state: '42704', routine: 'ImportSnapshot', ...SNAPSHOT_GONE },
+  { state: '55000', routine: 'SetTransactionSnapshot', ...SNAPSHOT_GONE },
   { state: '3D000', hint: 'correct the name of the database, or create it' },
   {
     state: '42501',

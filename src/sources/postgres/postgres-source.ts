@@ -7,12 +7,16 @@ import type {
   EndOfData,
   RowGrouping,
   RowSource,
+  Slice,
+  SliceFinder,
+  SliceReader,
   SourceDescription,
   SourcePosition,
 } from '../source.ts';
 import { PostgresChanges } from './changes/postgres-changes.ts';
 import { type FieldDescription, toColumn } from './column-types.ts';
-import { PostgresConnection, type PostgresConnectionOptions } from './connection/postgres-connection.ts';
+import { IdentityToken } from './connection/identity-token.ts';
+import { PostgresConnection } from './connection/postgres-connection.ts';
 import {
   type Converted,
   PINNED_SETTINGS,
@@ -24,7 +28,6 @@ import {
 import { DataRowStream } from './data-row-stream.ts';
 import {
   exportQuery,
-  findPlace,
   grouped,
   type ModelQuery,
   type ModelTable,
@@ -32,42 +35,20 @@ import {
   quotedTable,
   tableQuery,
 } from './model-query.ts';
+import { notExportable } from './not-exportable.ts';
 import { objectNamesOf, objectNamesQuery } from './object-names.ts';
-import { type ModelParameters, PARAMETER_OIDS } from './parameter-oids.ts';
+import { PARAMETER_OIDS } from './parameter-oids.ts';
 import { toSourceError } from './postgres-errors.ts';
+import type { PostgresSourceOptions } from './postgres-source-options.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 import { type QueryParameter, ResultPortal } from './result-portal.ts';
+import { PostgresSlices, SLICE_SETTINGS } from './slices/postgres-slices.ts';
+import { readerOptions } from './slices/reader-options.ts';
 import { type SortPlan, sortCost, sortPlanQuery, WORK_MEMORY_QUERY } from './sort-cost.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';
-
-export interface PostgresSourceOptions extends PostgresConnectionOptions {
-  /** Name of the source and of the model, for messages. */
-  readonly name: string;
-  readonly modelName: string;
-  readonly sql: string;
-  /** In the place of the query. */
-  readonly table?: ModelTable | undefined;
-  readonly where?: string | undefined;
-  readonly inactivityTimeoutMs: number;
-  /** 0 keeps what the server or the role has set. */
-  readonly statementTimeoutMs: number | 'none';
-  readonly lockTimeoutMs: number | 'none';
-  /** What policies that hide rows do: fail the query, or hide them. */
-  readonly rowSecurity: 'refuse' | 'apply';
-  /** The time zone in which the model runs; absent, the role's or the database's. */
-  readonly timezone?: string | undefined;
-  /** Rows of one Execute; 0 is all. */
-  readonly fetchSize: number;
-  /** Values by name, where `:name` in the model stands for one. */
-  readonly parameters?: ModelParameters | undefined;
-  /** Whether it is to be found out which rows have changed since an earlier snapshot. */
-  readonly findsChanges?: boolean;
-  /** Rows above it are refused; at least 256 KiB. */
-  readonly maxRowBytes?: number;
-}
 
 const MAX_ROW_BYTES = 512 * 1024 * 1024;
 
@@ -80,7 +61,7 @@ const DIALECT_VERSION = 1;
  * A server that computes looks this often whether its client is still there, so that a
  * process that was killed leaves no query running. Not every platform of the server can.
  */
-const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s';`;
+const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s'; release savepoint sluice;`;
 
 interface Snapshot {
   readonly session: Session;
@@ -90,7 +71,7 @@ interface Snapshot {
 }
 
 /** One model on one PostgreSQL connection, read in one read-only snapshot. */
-export class PostgresSource implements RowSource {
+export class PostgresSource implements RowSource, SliceReader {
   readonly #options: PostgresSourceOptions;
   readonly #connection: PostgresConnection;
   /** Requests that wait for their answer. */
@@ -106,6 +87,7 @@ export class PostgresSource implements RowSource {
   /** Rows of streams that have ended before that one. */
   #rowsBefore = 0;
   #changes: PostgresChanges | undefined;
+  #slices: PostgresSlices | undefined;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
@@ -145,6 +127,9 @@ export class PostgresSource implements RowSource {
     await this.#attempt(doing, () => this.#nameObjects());
     const primaryKey = table && (await this.#attempt(doing, () => this.#primaryKeyOf(table)));
     if (this.#options.findsChanges === true && table) this.#changes = this.#createChanges(table, snapshot);
+    if (this.#options.divides === true && table) this.#slices = this.#createSlices(table, session);
+    if (this.#options.snapshot !== undefined)
+      await this.#attempt(doing, () => this.#connection.client.query(SLICE_SETTINGS));
     const dialect = `postgres ${session.version}, settings ${DIALECT_VERSION}`;
     const { snapshotTime } = session;
     const { description: connection } = this.#connection;
@@ -187,6 +172,15 @@ export class PostgresSource implements RowSource {
     return grouped(exportQuery(this.#model(), columns, this.#options.where), groupedBy);
   }
 
+  get slices(): SliceFinder | undefined {
+    return this.#slices;
+  }
+
+  /** @param slice of a table */
+  readSlice(columns: readonly Column[], slice: Slice): Readable {
+    return this.#open(this.#sliceQuery(columns, slice), columns);
+  }
+
   #open(query: ModelQuery, columns: readonly Column[]): Readable {
     const { modelName, fetchSize, inactivityTimeoutMs, maxRowBytes } = this.#options;
     this.#rowsBefore += this.#rows?.rows ?? 0;
@@ -219,7 +213,8 @@ export class PostgresSource implements RowSource {
 
   async finish(): Promise<EndOfData> {
     const rows = this.#rows;
-    if (rows === undefined || !rows.readableEnded) throw new TypeError('finish() before the rows have ended');
+    const isDivided = rows === undefined && this.#slices !== undefined;
+    if (!isDivided && !rows?.readableEnded) throw new TypeError('finish() before the rows have ended');
     const doing = `ending the snapshot of model ${this.#options.modelName}`;
     await this.#attempt(doing, async () => {
       await this.#checkSettings();
@@ -229,7 +224,7 @@ export class PostgresSource implements RowSource {
       const message = `${doing}: the server answered ${command} to commit`;
       throw new SluiceError('SOURCE_INCOMPLETE', message, { stage: 'source' });
     });
-    return { rows: this.#rowsBefore + rows.rows };
+    return { rows: this.#rowsBefore + (rows?.rows ?? 0) };
   }
 
   /**
@@ -253,12 +248,12 @@ export class PostgresSource implements RowSource {
     await this.#connection.close();
   }
 
-  #model(): ModelQuery {
+  #model(slice?: Slice): ModelQuery {
     const { sql, table, parameters } = this.#options;
     const { lexer } = this.#connection;
     const parameterized = parameters !== undefined;
     if (table === undefined) return modelQuery(sql, lexer, { parameterized });
-    return tableQuery(table, { parameterLexer: parameterized ? lexer : undefined });
+    return tableQuery(table, { slice, parameterLexer: parameterized ? lexer : undefined });
   }
 
   #parametersOf({ parameters: names = [] }: ModelQuery): QueryParameter[] {
@@ -288,6 +283,34 @@ export class PostgresSource implements RowSource {
     });
   }
 
+  #createSlices(table: ModelTable, { version }: Session): PostgresSlices {
+    const { modelName, address, connectTimeoutMs } = this.#options;
+    const doing = `dividing model ${modelName}`;
+    const { peer, lost } = this.#connection;
+    const lostSnapshot = lost.catch(cause => {
+      const holding = `holding the snapshot of model ${modelName}`;
+      throw toSourceError(this.#failureOf(cause), { doing: holding, connected: true });
+    });
+    lostSnapshot.catch(() => {}); // who waits for readers hears of it
+    return new PostgresSlices({
+      table,
+      version,
+      lost: lostSnapshot,
+      readerOptions: async snapshot => {
+        const { identity } = address;
+        const token = identity && (await IdentityToken.of(identity).current(connectTimeoutMs));
+        return readerOptions(this.#options, { snapshot, peer, ...(token !== undefined && { token }) });
+      },
+      queryOf: (columns, slice) => this.#sliceQuery(columns, slice),
+      look: statements => this.#attempt(doing, () => this.#look(statements)),
+      literal: text => this.#connection.client.escapeLiteral(text),
+    });
+  }
+
+  #sliceQuery(columns: readonly Column[], slice: Slice | undefined): ModelQuery {
+    return exportQuery(this.#model(slice), columns, this.#options.where);
+  }
+
   async #openSnapshot(): Promise<Snapshot> {
     const position = await positionColumns(this.#connection.client);
     try {
@@ -305,12 +328,13 @@ export class PostgresSource implements RowSource {
    * snapshot.
    */
   async #begin(position: string): Promise<Snapshot> {
-    const { statementTimeoutMs, lockTimeoutMs, rowSecurity, timezone } = this.#options;
+    const { statementTimeoutMs, lockTimeoutMs, rowSecurity, timezone, snapshot } = this.#options;
     const { client, checksClient } = this.#connection;
     // In one message: a timeout of idle transactions must find no gap before it is
     // switched off.
     const settings =
       BEGIN +
+      (snapshot === undefined ? '' : `set transaction snapshot ${client.escapeLiteral(snapshot)};`) +
       PINNED_SETTINGS +
       `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
       setTimeoutOf('statement_timeout', statementTimeoutMs) +
@@ -320,7 +344,7 @@ export class PostgresSource implements RowSource {
       if (!checksClient) throw error;
       // The last setting is one that not every platform has; whatever else failed fails
       // here again.
-      await client.query('rollback to savepoint sluice').catch(() => {
+      await client.query('rollback to savepoint sluice; release savepoint sluice').catch(() => {
         throw error;
       });
     });
@@ -462,23 +486,4 @@ export class PostgresSource implements RowSource {
 function setTimeoutOf(setting: string, milliseconds: number | 'none'): string {
   if (milliseconds === 'none') return `set local ${setting} = 0;`;
   return milliseconds > 0 ? `set local ${setting} = ${milliseconds};` : '';
-}
-
-/**
- * The model was understood on its own, yet cannot stand in a `from` clause: it gives one
- * name to two columns, or it is `insert … returning`, `explain`, `show` or the like. Any
- * other error is left as it is.
- */
-function notExportable(error: SluiceError, query: ModelQuery, columns: readonly Column[]): SluiceError {
-  const { code: state, position } = (error.cause ?? {}) as Partial<pg.DatabaseError>;
-  const names = columns.map(column => column.name);
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (state === '42702' && repeated !== undefined) {
-    const message = `the model has more than one column named "${repeated}"; its columns are ${names.join(', ')}`;
-    return new SluiceError('COLUMN_DUPLICATE', message, { cause: error, stage: 'source' });
-  }
-  const inModel = position !== undefined && findPlace(query, Number(position))?.name === 'the model';
-  if (!inModel || (state !== '42601' && state !== '0A000')) return error;
-  const message = `${error.message}: the model is not a plain query (select, with, values or table)`;
-  return new SluiceError('SOURCE_NOT_READ_ONLY', message, { cause: error, stage: 'source' });
 }

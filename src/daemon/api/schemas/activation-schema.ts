@@ -189,6 +189,7 @@ const checkName = z.enum([
   'key',
   'partitions',
   'changes',
+  'readers',
   'format',
   'destination',
   'sas',

@@ -127,6 +127,20 @@ export const changeSampleSchema = component(
 );
 true satisfies SameShape<typeof changeSampleSchema, ChangeSample>;
 
+const readers = component(
+  'Readers',
+  z
+    .object({
+      count: count().describe('How many read the source at once.'),
+      slices: count()
+        .exactOptional()
+        .describe('Parts of the source that they took one after the other, where there were several.'),
+      sliceBytes: count().exactOptional().describe('Bytes that each of these has at the source, about.'),
+      reason: z.string().exactOptional().describe('Why there is one, although more were asked for.'),
+    })
+    .describe('How a source was read.'),
+);
+
 const runAttempt = component(
   'RunAttempt',
   z
@@ -208,6 +222,9 @@ export const runSchema = component(
       changeDetection: changeDetection
         .exactOptional()
         .describe('Present where the activation has it that not every row need be read.'),
+      readers: readers
+        .exactOptional()
+        .describe('Present where `parallel` of the activation asks for more than one reader.'),
       counts: runCounts,
       files: z.array(runFile).describe('What was published.'),
       completion: z

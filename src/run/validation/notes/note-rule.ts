@@ -12,6 +12,8 @@ export interface NoteGround {
    * known.
    */
   readonly columnNames: readonly string[] | undefined;
+  /** Why one reader reads, although more were asked for; as far as it is known. */
+  readonly oneReader: string | undefined;
 }
 
 /** Notes of one kind; pure, and quick. What is not known gives no note. */

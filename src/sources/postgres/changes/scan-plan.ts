@@ -55,6 +55,11 @@ const OBSTACLES: Readonly<Record<string, string>> = {
   Result: 'rows that are not of a table, or a condition that does not look at them',
 };
 
+/** What a node does that is not a plain scan, in words. */
+export function planNodeName({ 'Node Type': type }: PlanNode): string {
+  return OBSTACLES[type] ?? `what its plan calls ${type}`;
+}
+
 /** The scans of a plan that does nothing else, or what else it does. */
 export function scansOf(plan: PlanNode): readonly TableScan[] | string {
   const { Plans: inner = [], 'Node Type': type } = plan;
@@ -62,7 +67,7 @@ export function scansOf(plan: PlanNode): readonly TableScan[] | string {
     const found = inner.map(scansOf);
     return found.find(scans => typeof scans === 'string') ?? found.flatMap(scans => scans as TableScan[]);
   }
-  if (type !== 'Seq Scan') return OBSTACLES[type] ?? `what its plan calls ${type}`;
+  if (type !== 'Seq Scan') return planNodeName(plan);
   if (inner.length > 0) return 'a subquery in an expression';
   const { Schema: schema = '', 'Relation Name': name = '', Alias: alias = name, Output: output = [] } = plan;
   return [{ schema, name, alias, output, filter: plan.Filter }];

@@ -49,6 +49,7 @@ type Encryption = ConnectionOptions | false;
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions;
   #client: pg.Client | undefined;
+  #host: PostgresHost | undefined;
   /** What the server told of its settings. */
   readonly #parameters = new Map<string, string>();
   #connected = false;
@@ -113,6 +114,13 @@ export class PostgresConnection {
     return `${place}, ${socket.getProtocol ? socket.getProtocol() : 'not encrypted'}`;
   }
 
+  /** The host that answers, for further connections to the same server. */
+  get peer(): PostgresHost {
+    const host = this.#host!;
+    const { remoteAddress } = this.wire.stream;
+    return remoteAddress === undefined ? host : { ...host, hostaddr: remoteAddress };
+  }
+
   async connect(): Promise<void> {
     const { session, hosts, shuffled } = this.#options.address;
     const ordered = shuffled ? inRandomOrder(hosts) : hosts;
@@ -124,6 +132,7 @@ export class PostgresConnection {
         try {
           await this.#connectTo(host);
           await this.#requireSession(kind);
+          this.#host = host;
           this.#connected = true;
           void this.#disconnected.then(this.#reportLoss);
           return;
