@@ -1,22 +1,30 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { RunFile } from '../../src/history/run-record.ts';
+import { parquetReadObjects } from 'hyparquet';
+import type { RunFile, RunRecord } from '../../src/history/run-record.ts';
+import type { ExportResult } from '../../src/run/export-run.ts';
+import { validateActivation } from '../../src/run/validation/validate.ts';
+import { everyNth } from '../support/all-cases.ts';
 import { Exporter } from '../support/exporter.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { gone } from '../sources/postgres/support.ts';
 
 /**
- * About 80 MiB, which are nine slices: much of it in a column that nobody reads, so that
+ * About 80 MiB, which are nine slices: most of it in a column that nobody reads, so that
  * there is little to export.
  */
 const ROWS = 30_000;
 const TABLE = `
-  create unlogged table t (id int not null, name text, amount numeric(12,2), at timestamptz, flag boolean, doc jsonb,
-    filler text not null);
+  create unlogged table t (id int primary key, name text, amount numeric(12,2), at timestamptz, flag boolean, doc jsonb,
+    ratio float8, filler text not null);
   alter table t alter filler set storage plain;
   insert into t select i, case when i % 7 = 0 then null else 'näme, "' || i || repeat('y', i % 50) end, i * 1.25,
       timestamptz '2024-01-01 00:00:00+00' + i * interval '1 second', i % 3 = 0, jsonb_build_object('i', i, 't', 'a<b'),
-      repeat('x', 2300)
-    from generate_series(1, ${ROWS}) i;`;
-const COLUMNS = ['id', 'name', 'amount', 'at', 'flag', 'doc'];
+      case when i % 10000 = 9999 then 'NaN'::float8 else i end, repeat('x', 2300)
+    from generate_series(1, ${ROWS}) i;
+  create table parts (id int, v text) partition by range (id);`;
+const COLUMNS = ['id', 'name', 'amount', 'at', 'flag', 'doc', 'ratio'];
+const MODEL = { table: 'public.t', columns: COLUMNS };
 
 let exporter: Exporter;
 before(async () => {
@@ -26,46 +34,166 @@ before(async () => {
 after(() => exporter.close());
 
 interface Exported {
-  readonly files: readonly RunFile[];
+  readonly record: RunRecord;
+  readonly files: readonly Omit<RunFile, 'etag'>[];
   readonly bytes: readonly Buffer[];
-  readonly readers: number | undefined;
 }
 
 async function exported(settings: Record<string, unknown>): Promise<Exported> {
-  const model = { table: 'public.t', columns: COLUMNS };
-  const activation = exporter.activation({ model, ...settings });
+  const activation = exporter.activation({ model: MODEL, ...settings });
   const { record, error } = await exporter.run(activation);
   assert.equal(error, undefined);
   assert.equal(record.counts.read, ROWS);
   assert.equal(record.counts.written, ROWS);
   const bytes = await Promise.all(record.files.map(({ name }) => exporter.container.download(name)));
-  return { files: record.files, bytes, readers: record.readers?.count };
+  return { record, files: record.files.map(({ etag, ...file }) => file), bytes };
 }
 
-const FORMATS = {
-  csv: { type: 'csv' },
-  'csv in gzip': { type: 'csv', compression: 'gzip' },
-  'csv in another encoding': { type: 'csv', encoding: 'utf-16le' },
-  json: { type: 'json' },
-  ndjson: { type: 'json', layout: 'lines' },
-  'json by its library': { type: 'json', engine: 'library' },
-  xml: { type: 'xml' },
-  parquet: { type: 'parquet' },
+async function assertSame(settings: Record<string, unknown>, readers: readonly number[]): Promise<void> {
+  const one = await exported(settings);
+  assert.equal(one.record.readers, undefined);
+  for (const parallel of readers) {
+    const several = await exported({ ...settings, parallel });
+    assert.equal(several.record.readers?.count, parallel);
+    assert.equal(several.record.readers?.reason, undefined);
+    assert.deepEqual(several.files, one.files);
+    assert.ok(several.bytes.every((bytes, index) => bytes.equals(one.bytes[index]!)));
+    assert.deepEqual(several.record.warnings, one.record.warnings);
+  }
+}
+
+test('two, three and seven readers write the file that one writes, byte for byte', () =>
+  assertSame({ format: { type: 'csv' } }, everyNth(2, [2, 3, 7])));
+
+const TEXTS = {
+  'CSV in gzip': { type: 'csv', compression: 'gzip' },
+  'CSV in another encoding': { type: 'csv', encoding: 'utf-16le' },
+  'CSV with conversions': { type: 'csv', lineBreaks: 'space', binary: 'hex' },
+  JSON: { type: 'json' },
+  NDJSON: { type: 'json', layout: 'lines' },
+  'JSON by the library': { type: 'json', engine: 'library' },
+  XML: { type: 'xml' },
 };
+for (const [name, format] of everyNth(2, Object.entries(TEXTS))) {
+  test(`several readers write the ${name} that one writes, byte for byte`, () => assertSame({ format }, [3]));
+}
 
-for (const [name, format] of Object.entries(FORMATS)) {
-  test(`several readers write the ${name} that one writes, byte for byte`, async () => {
-    const one = await exported({ format });
-    assert.equal(one.readers, undefined);
-    for (const parallel of [2, 3, 7]) {
-      const several = await exported({ format, parallel });
-      assert.equal(several.readers, parallel);
-      assert.deepEqual(several.files.map(comparable), one.files.map(comparable));
-      assert.ok(several.bytes.every((bytes, index) => bytes.equals(one.bytes[index]!)));
-    }
+test('several readers write a Parquet file with the rows of one, in their order', async () => {
+  const format = { type: 'parquet', rowGroupRows: 8000 };
+  const rowsOf = async (parallel: number): Promise<Record<string, unknown>[]> => {
+    const { bytes } = await exported({ format, parallel });
+    return parquetReadObjects({ file: Uint8Array.from(bytes[0]!).buffer });
+  };
+  const rows = await rowsOf(1);
+  assert.equal(rows.length, ROWS);
+  assert.deepEqual(await rowsOf(3), rows);
+});
+
+const LIMITS = [
+  { format: { type: 'json' }, maxFileSize: '700KiB' },
+  { format: { type: 'xml' }, maxFileRows: 7001 },
+  { format: { type: 'csv', compression: 'gzip' }, maxFileSize: '100KiB', maxFileRows: 9000 },
+];
+for (const limits of LIMITS) {
+  test(`parts of several readers are those of one: ${JSON.stringify(limits)}`, () => assertSame(limits, [3]));
+}
+
+test('a value that cannot be written is refused with its place in the file', async () => {
+  const refused = async (parallel: number): Promise<string> => {
+    const format = { type: 'json', onUnrepresentable: 'fail' };
+    const { error } = await exporter.run(exporter.activation({ model: MODEL, format, parallel }));
+    return String(error);
+  };
+  const one = await refused(1);
+  assert.match(one, /column "ratio" holds NaN.*in row 9999 of its file/);
+  assert.equal(await refused(3), one);
+});
+
+test('one reader reads what cannot be divided, and record and validate say why', async () => {
+  const reasons = async (settings: Record<string, unknown>): Promise<string | undefined> => {
+    const activation = exporter.activation({ parallel: 4, ...settings });
+    const { record, error } = await exporter.run(activation);
+    assert.equal(error, undefined);
+    assert.equal(record.readers?.count, 1);
+    const { signal } = new AbortController();
+    const { notes, checks } = await validateActivation({ activation, offline: false, signal });
+    const check = checks.find(found => found.check === 'readers');
+    assert.ok(check?.outcome === 'passed' && check.message.endsWith(record.readers.reason!));
+    assert.ok(notes.some(({ code, message }) => code === 'ONE_READER' && message.endsWith(record.readers!.reason!)));
+    return record.readers.reason;
+  };
+  assert.equal(await reasons({ sql: 'select 1 as id' }), 'the model is a query, and only a `table` is divided');
+  assert.equal(await reasons({ model: { table: 'public.parts' } }), 'the table is partitioned');
+  assert.equal(
+    await reasons({ model: { ...MODEL, where: 'id < 10' }, runType: 'full_then_delta', syncMode: 'upsert' }),
+    'runs of full_then_delta compare all rows in one place',
+  );
+});
+
+test('validate says how many readers and connections a run has', async () => {
+  const { signal } = new AbortController();
+  const { notes, checks } = await validateActivation({
+    activation: exporter.activation({ model: MODEL, parallel: 4 }),
+    offline: false,
+    signal,
   });
+  const check = checks.find(found => found.check === 'readers');
+  assert.ok(check?.outcome === 'passed');
+  assert.match(check.message, /^4, which take \d+ slices; on 5 connections, one of which holds the snapshot$/);
+  assert.deepEqual(notes, []);
+});
+
+interface Interrupted {
+  readonly proxy: TcpProxy;
+  readonly abort: AbortController;
 }
 
-function comparable({ etag, ...file }: RunFile): Omit<RunFile, 'etag'> {
-  return file;
+/** A run of three readers that is stopped in the middle, until `act` has resolved. */
+async function interrupted(act: (run: Interrupted) => Promise<void>): Promise<ExportResult> {
+  const { database } = exporter;
+  const proxy = await startTcpProxy(database.url);
+  const abort = new AbortController();
+  try {
+    const source = { url: proxy.through(database.url), applicationName: 'parallel readers' };
+    const activation = exporter.activation({ model: MODEL, source, parallel: 3 });
+    const running = exporter.run(activation, { signal: abort.signal });
+    await Promise.race([proxy.passed({ toClient: 500_000 }), running]);
+    proxy.pause();
+    await act({ proxy, abort });
+    proxy.resume();
+    const result = await running;
+    await gone(database, 'parallel readers');
+    assert.deepEqual(result.record.files, []);
+    return result;
+  } finally {
+    await proxy.close();
+  }
 }
+
+async function terminate(state: string): Promise<void> {
+  const ended = await exporter.database.sql(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'parallel readers' and state = '${state}' limit 1`,
+  );
+  assert.equal(ended.length, 1);
+}
+
+test('a run ends with the connection of one of its readers, and leaves no session', async () => {
+  const { error } = await interrupted(() => terminate('active'));
+  assert.ok(error && 'code' in error);
+  assert.equal(error.code, 'SOURCE_CONNECTION_LOST');
+  assert.equal(error.retryable, true);
+});
+
+test('a run ends with the connection that holds the snapshot, and leaves no session', async () => {
+  const { error } = await interrupted(() => terminate('idle in transaction'));
+  assert.ok(error && 'code' in error);
+  assert.equal(error.code, 'SOURCE_CONNECTION_LOST');
+});
+
+test('a run that is cancelled leaves no session of a reader', async () => {
+  const { error, record } = await interrupted(async ({ abort }) => abort.abort());
+  assert.ok(error && 'code' in error);
+  assert.equal(error.code, 'CANCELLED');
+  assert.equal(record.state, 'cancelled');
+});

@@ -98,7 +98,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
   const warnings = [
     ...(found ? partWarnings(found, nameOf) : []),
     ...(comparison ? keyWarnings(comparison.diff) : []),
-    ...coercionWarnings(parallel ? parallel.coerced : sink.coerced, activation.format),
+    ...coercionWarnings(new Map([...sink.coerced, ...(parallel?.coerced ?? [])]), activation.format),
     ...(empty ? [empty] : []),
     ...(assembly.store.refusesCrc64 ? [CRC64_REFUSED] : []),
   ];
