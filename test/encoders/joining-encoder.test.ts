@@ -44,7 +44,13 @@ function encodedOf(encoder: Encoder, batch: RowBatch): RowBatch {
   const out: OutputBuffer = { bytes, position: 0, limit: bytes.length, places };
   assert.equal(encoder.encode(batch, indexes(batch), 0, batch.rowCount, out), batch.rowCount);
   assert.equal(places.rowCount, batch.rowCount);
-  return { bytes, rowCount: batch.rowCount, rowBounds: places.rowBounds, changes: undefined, isEncoded: true };
+  return {
+    bytes,
+    rowCount: batch.rowCount,
+    rowBounds: places.rowBounds,
+    changes: undefined,
+    isEncoded: true,
+  };
 }
 
 function indexes({ rowCount }: RowBatch): Int32Array {
@@ -105,7 +111,10 @@ for (const [name, create] of Object.entries(FORMATS)) {
         apart.resume!(1);
         const mixed = batches.map((batch, index) => (given[index]![1] ? encodedOf(apart, batch) : batch));
         const joined = filesOf(() => new JoiningEncoder(create(columns)), mixed, room);
-        assert.deepEqual(joined, filesOf(() => create(columns), batches, room));
+        assert.deepEqual(
+          joined,
+          filesOf(() => create(columns), batches, room),
+        );
       }),
       { numRuns: someOf(500) },
     );

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parquetReadObjects } from 'hyparquet';
+import { SluiceError } from '../../src/errors.ts';
 import type { RunFile, RunRecord } from '../../src/history/run-record.ts';
 import type { ExportResult } from '../../src/run/export-run.ts';
 import { validateActivation } from '../../src/run/validation/validate.ts';
+import { gone } from '../sources/postgres/support.ts';
 import { everyNth } from '../support/all-cases.ts';
 import { Exporter } from '../support/exporter.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { gone } from '../sources/postgres/support.ts';
 
 /**
  * About 80 MiB, which are nine slices: most of it in a column that nobody reads, so that
@@ -63,7 +64,7 @@ async function assertSame(settings: Record<string, unknown>, readers: readonly n
 }
 
 test('two, three and seven readers write the file that one writes, byte for byte', () =>
-  assertSame({ format: { type: 'csv' } }, everyNth(2, [2, 3, 7])));
+  assertSame({ format: { type: 'csv' } }, everyNth(3, [2, 3, 7])));
 
 const TEXTS = {
   'CSV in gzip': { type: 'csv', compression: 'gzip' },
@@ -74,7 +75,7 @@ const TEXTS = {
   'JSON by the library': { type: 'json', engine: 'library' },
   XML: { type: 'xml' },
 };
-for (const [name, format] of everyNth(2, Object.entries(TEXTS))) {
+for (const [name, format] of everyNth(7, Object.entries(TEXTS))) {
   test(`several readers write the ${name} that one writes, byte for byte`, () => assertSame({ format }, [3]));
 }
 
@@ -94,7 +95,7 @@ const LIMITS = [
   { format: { type: 'xml' }, maxFileRows: 7001 },
   { format: { type: 'csv', compression: 'gzip' }, maxFileSize: '100KiB', maxFileRows: 9000 },
 ];
-for (const limits of LIMITS) {
+for (const limits of everyNth(3, LIMITS)) {
   test(`parts of several readers are those of one: ${JSON.stringify(limits)}`, () => assertSame(limits, [3]));
 }
 
@@ -119,10 +120,15 @@ test('one reader reads what cannot be divided, and record and validate say why',
     const { notes, checks } = await validateActivation({ activation, offline: false, signal });
     const check = checks.find(found => found.check === 'readers');
     assert.ok(check?.outcome === 'passed' && check.message.endsWith(record.readers.reason!));
-    assert.ok(notes.some(({ code, message }) => code === 'ONE_READER' && message.endsWith(record.readers!.reason!)));
+    assert.ok(
+      notes.some(({ code, message }) => code === 'ONE_READER' && message.endsWith(record.readers!.reason!)),
+    );
     return record.readers.reason;
   };
-  assert.equal(await reasons({ sql: 'select 1 as id' }), 'the model is a query, and only a `table` is divided');
+  assert.equal(
+    await reasons({ sql: 'select 1 as id' }),
+    'the model is a query, and only a `table` is divided',
+  );
   assert.equal(await reasons({ model: { table: 'public.parts' } }), 'the table is partitioned');
   assert.equal(
     await reasons({ model: { ...MODEL, where: 'id < 10' }, runType: 'full_then_delta', syncMode: 'upsert' }),
@@ -139,7 +145,10 @@ test('validate says how many readers and connections a run has', async () => {
   });
   const check = checks.find(found => found.check === 'readers');
   assert.ok(check?.outcome === 'passed');
-  assert.match(check.message, /^4, which take \d+ slices; on 5 connections, one of which holds the snapshot$/);
+  assert.match(
+    check.message,
+    /^4, which take \d+ slices; on 5 connections, one of which holds the snapshot$/,
+  );
   assert.deepEqual(notes, []);
 });
 
@@ -180,20 +189,20 @@ async function terminate(state: string): Promise<void> {
 
 test('a run ends with the connection of one of its readers, and leaves no session', async () => {
   const { error } = await interrupted(() => terminate('active'));
-  assert.ok(error && 'code' in error);
+  assert.ok(error instanceof SluiceError);
   assert.equal(error.code, 'SOURCE_CONNECTION_LOST');
   assert.equal(error.retryable, true);
 });
 
 test('a run ends with the connection that holds the snapshot, and leaves no session', async () => {
   const { error } = await interrupted(() => terminate('idle in transaction'));
-  assert.ok(error && 'code' in error);
+  assert.ok(error instanceof SluiceError);
   assert.equal(error.code, 'SOURCE_CONNECTION_LOST');
 });
 
 test('a run that is cancelled leaves no session of a reader', async () => {
   const { error, record } = await interrupted(async ({ abort }) => abort.abort());
-  assert.ok(error && 'code' in error);
+  assert.ok(error instanceof SluiceError);
   assert.equal(error.code, 'CANCELLED');
   assert.equal(record.state, 'cancelled');
 });

@@ -98,7 +98,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
   const warnings = [
     ...(found ? partWarnings(found, nameOf) : []),
     ...(comparison ? keyWarnings(comparison.diff) : []),
-    ...coercionWarnings(new Map([...sink.coerced, ...(parallel?.coerced ?? [])]), activation.format),
+    ...coercionWarnings(new Map([...sink.coerced, ...(parallel ? parallel.coerced : [])]), activation.format),
     ...(empty ? [empty] : []),
     ...(assembly.store.refusesCrc64 ? [CRC64_REFUSED] : []),
   ];

@@ -88,7 +88,9 @@ test('slices hold the rows of the snapshot once, whatever is written while they 
 test('a table that one reader reads otherwise, or that has no pages, is not divided', async () => {
   const unfit = async (name: string, options?: Options): Promise<string | undefined> =>
     (await divided(name, options)).unfit;
-  const where = (condition: string): Options => ({ table: { schema: 'public', name: 't', where: condition } });
+  const where = (condition: string): Options => ({
+    table: { schema: 'public', name: 't', where: condition },
+  });
   assert.equal(await unfit('parts'), 'the table is partitioned');
   assert.equal(await unfit('seen'), 'the table is a view');
   assert.equal(await unfit('parent'), 'other tables inherit from the table');
