@@ -57,7 +57,10 @@ function indexes({ rowCount }: RowBatch): Int32Array {
   return Int32Array.from({ length: rowCount }, (_, index) => index);
 }
 
-/** Files with so much room each, as a sink writes them, and what a row that does not fit takes. */
+/**
+ * Files with so much room each, as a sink writes them, and what a row takes that does not
+ * fit.
+ */
 function filesOf(create: () => Encoder, batches: readonly RowBatch[], room: number): string[] {
   const files: string[] = [];
   let encoder = create();

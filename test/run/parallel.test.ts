@@ -50,33 +50,33 @@ async function exported(settings: Record<string, unknown>): Promise<Exported> {
   return { record, files: record.files.map(({ etag, ...file }) => file), bytes };
 }
 
-async function assertSame(settings: Record<string, unknown>, readers: readonly number[]): Promise<void> {
+async function assertSame(settings: Record<string, unknown>, parallel: number): Promise<void> {
   const one = await exported(settings);
   assert.equal(one.record.readers, undefined);
-  for (const parallel of readers) {
-    const several = await exported({ ...settings, parallel });
-    assert.equal(several.record.readers?.count, parallel);
-    assert.equal(several.record.readers?.reason, undefined);
-    assert.deepEqual(several.files, one.files);
-    assert.ok(several.bytes.every((bytes, index) => bytes.equals(one.bytes[index]!)));
-    assert.deepEqual(several.record.warnings, one.record.warnings);
-  }
+  const several = await exported({ ...settings, parallel });
+  assert.equal(several.record.readers?.count, parallel);
+  assert.equal(several.record.readers?.reason, undefined);
+  assert.deepEqual(several.files, one.files);
+  assert.ok(several.bytes.every((bytes, index) => bytes.equals(one.bytes[index]!)));
+  assert.deepEqual(several.record.warnings, one.record.warnings);
 }
 
-test('two, three and seven readers write the file that one writes, byte for byte', () =>
-  assertSame({ format: { type: 'csv' } }, everyNth(3, [2, 3, 7])));
-
-const TEXTS = {
-  'CSV in gzip': { type: 'csv', compression: 'gzip' },
-  'CSV in another encoding': { type: 'csv', encoding: 'utf-16le' },
-  'CSV with conversions': { type: 'csv', lineBreaks: 'space', binary: 'hex' },
-  JSON: { type: 'json' },
-  NDJSON: { type: 'json', layout: 'lines' },
-  'JSON by the library': { type: 'json', engine: 'library' },
-  XML: { type: 'xml' },
-};
-for (const [name, format] of everyNth(7, Object.entries(TEXTS))) {
-  test(`several readers write the ${name} that one writes, byte for byte`, () => assertSame({ format }, [3]));
+const CSV = { type: 'csv' };
+const CASES: readonly (readonly [name: string, readers: number, format: Record<string, unknown>])[] = [
+  ['CSV', 2, CSV],
+  ['CSV', 3, CSV],
+  ['CSV', 7, CSV],
+  ['CSV in gzip', 3, { ...CSV, compression: 'gzip' }],
+  ['CSV in another encoding', 3, { ...CSV, encoding: 'utf-16le' }],
+  ['CSV with conversions', 3, { ...CSV, lineBreaks: 'space', binary: 'hex' }],
+  ['JSON', 3, { type: 'json' }],
+  ['NDJSON', 3, { type: 'json', layout: 'lines' }],
+  ['JSON by the library', 3, { type: 'json', engine: 'library' }],
+  ['XML', 3, { type: 'xml' }],
+];
+for (const [name, readers, format] of everyNth(CASES.length, CASES)) {
+  test(`${readers} readers write the ${name} that one writes, byte for byte`, () =>
+    assertSame({ format }, readers));
 }
 
 test('several readers write a Parquet file with the rows of one, in their order', async () => {
@@ -87,7 +87,7 @@ test('several readers write a Parquet file with the rows of one, in their order'
   };
   const rows = await rowsOf(1);
   assert.equal(rows.length, ROWS);
-  assert.deepEqual(await rowsOf(3), rows);
+  assert.deepEqual(await rowsOf(2), rows);
 });
 
 const LIMITS = [
@@ -96,7 +96,7 @@ const LIMITS = [
   { format: { type: 'csv', compression: 'gzip' }, maxFileSize: '100KiB', maxFileRows: 9000 },
 ];
 for (const limits of everyNth(3, LIMITS)) {
-  test(`parts of several readers are those of one: ${JSON.stringify(limits)}`, () => assertSame(limits, [3]));
+  test(`parts of several readers are those of one: ${JSON.stringify(limits)}`, () => assertSame(limits, 2));
 }
 
 test('a value that cannot be written is refused with its place in the file', async () => {
@@ -107,7 +107,7 @@ test('a value that cannot be written is refused with its place in the file', asy
   };
   const one = await refused(1);
   assert.match(one, /column "ratio" holds NaN.*in row 9999 of its file/);
-  assert.equal(await refused(3), one);
+  assert.equal(await refused(2), one);
 });
 
 test('one reader reads what cannot be divided, and record and validate say why', async () => {

@@ -311,7 +311,14 @@ export const activation = z
     blockSize: size({ min: KIB, max: 4000 * MIB, bounds: '1KiB to 4000MiB' })
       .exactOptional()
       .describe('Bytes staged at a time; the default follows from `maxFileSize`.'),
-    parallel: z.int().min(1).max(64).default(1).describe('Connections that read the source at once.'),
+    parallel: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe(
+        'Threads that read the source at once, each on a connection of its own; one more connection holds the snapshot. For `full_only` of a `table`; anything else has one reader. See docs/scale.md.',
+      ),
   })
   .meta({
     description: 'An export.',

@@ -35,14 +35,14 @@ function memoryNotes({ daemon, activations }: DeepReadonly<Config>, machineBytes
   }
   const needs = Object.entries(activations).map(([name, activation]) => ({
     name,
-    bytes: PROCESS_BYTES + keysAndBlocks(activation),
+    bytes: PROCESS_BYTES + bytesOf(activation),
   }));
   const larger = needs.filter(({ bytes }) => bytes > runBytes);
   if (larger.length > 0) {
     const names = larger.map(({ name }) => name).join(', ');
     const most = mebibytes(Math.max(...larger.map(({ bytes }) => bytes)));
-    const message = `a run of ${names} may take up to ${most} for its keys and blocks and what any run takes, and one of the daemon has ${mebibytes(runBytes)}`;
-    const hint = 'lower stateMemory, blockSize or daemon.concurrency, or raise daemon.runMemory';
+    const message = `a run of ${names} may take up to ${most} for its keys, blocks and readers and what any run takes, and one of the daemon has ${mebibytes(runBytes)}`;
+    const hint = 'lower stateMemory, blockSize, parallel or daemon.concurrency, or raise daemon.runMemory';
     found.push(note('MEMORY_EXCEEDED', message, hint));
   }
   return found;
@@ -50,14 +50,17 @@ function memoryNotes({ daemon, activations }: DeepReadonly<Config>, machineBytes
 
 /** What a run takes that exports nothing (docs/guarantees.md). */
 const PROCESS_BYTES = 100 * 1024 ** 2;
+/** What each of several readers takes at most (docs/guarantees.md). */
+const READER_BYTES = 48 * 1024 ** 2;
 
-/** The most that the configuration lets a run take for its keys and its blocks. */
-function keysAndBlocks(activation: DeepReadonly<Config>['activations'][string]): number {
-  const { runType, syncMode, stateMemory, blockSize, maxFileSize } = activation;
+/** The most that the configuration lets a run take for its keys, blocks and readers. */
+function bytesOf(activation: DeepReadonly<Config>['activations'][string]): number {
+  const { runType, syncMode, stateMemory, blockSize, maxFileSize, parallel } = activation;
   const { blockBytes } = rollPolicy({ blockBytes: blockSize, maxFileBytes: maxFileSize });
   const files = syncMode === 'difference' ? 3 : 1;
   const keys = runType === 'full_then_delta' ? stateMemory : 0;
-  return keys + (DEFAULT_BLOCKS_IN_FLIGHT + files) * blockBytes;
+  const readers = runType === 'full_only' && parallel > 1 ? parallel * READER_BYTES : 0;
+  return keys + readers + (DEFAULT_BLOCKS_IN_FLIGHT + files) * blockBytes;
 }
 
 function mebibytes(bytes: number): string {
