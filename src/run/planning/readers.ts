@@ -24,9 +24,13 @@ export function whyOneReader({
   runType,
   source,
   model,
-}: Pick<ResolvedActivation, 'parallel' | 'runType' | 'source' | 'model'>): string | undefined {
+  partitionBy,
+}: Pick<ResolvedActivation, 'parallel' | 'runType' | 'source' | 'model' | 'partitionBy'>):
+  | string
+  | undefined {
   if (parallel === 1) return undefined;
   if (runType === 'full_then_delta') return 'runs of full_then_delta compare all rows in one place';
+  if (partitionBy !== undefined) return 'partitionBy groups the rows of the whole source';
   if (source.type !== 'postgres') return 'only tables of PostgreSQL are divided';
   return model.table === undefined ? 'the model is a query, and only a `table` is divided' : undefined;
 }

@@ -89,7 +89,16 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     partitionNames,
   });
   onReading(sink);
-  const end = await flow({ source: parallel || source, mapping, since, diff, partitions, sink, signal, arrived });
+  const end = await flow({
+    source: parallel || source,
+    mapping,
+    since,
+    diff,
+    partitions,
+    sink,
+    signal,
+    arrived,
+  });
 
   const counts = countsOf(end.rows, comparison?.diff, sink);
   const { found } = append;

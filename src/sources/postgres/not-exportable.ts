@@ -8,7 +8,11 @@ import { findPlace, type ModelQuery } from './model-query.ts';
  * name to two columns, or it is `insert … returning`, `explain`, `show` or the like. Any
  * other error is left as it is.
  */
-export function notExportable(error: SluiceError, query: ModelQuery, columns: readonly Column[]): SluiceError {
+export function notExportable(
+  error: SluiceError,
+  query: ModelQuery,
+  columns: readonly Column[],
+): SluiceError {
   const { code: state, position } = (error.cause ?? {}) as Partial<pg.DatabaseError>;
   const names = columns.map(column => column.name);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
