@@ -24,7 +24,7 @@ const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url)
 const FORMATS = { csv: { type: 'csv' }, parquet: { type: 'parquet' } };
 const BESIDE = [1, 2, 4];
 const SLOW = [1, 2, 4, 8];
-/** Of each connection to the slow source. */
+/** What each connection to the slow source brings. */
 const SLOW_BYTES_PER_SECOND = 12_000_000;
 
 const { values: args } = parseArgs({

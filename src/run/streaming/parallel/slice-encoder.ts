@@ -2,7 +2,9 @@ import type { Encoder } from '../../../encoders/encoder.ts';
 import type { RowBatch } from '../../../row-batch.ts';
 import type { SentRows } from './reader-messages.ts';
 
-/** Rows are sent in pieces of so many bytes; a row that is larger is in one of its own. */
+/**
+ * Rows are sent in pieces of so many bytes; a row that is larger is in one of its own.
+ */
 const PIECE_BYTES = 256 * 1024;
 
 /** Sends rows, and resolves when there is room for more. */
