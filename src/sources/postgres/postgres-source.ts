@@ -43,7 +43,6 @@ import type { PostgresSourceOptions } from './postgres-source-options.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 
-
 import { type QueryParameter, ResultPortal } from './result-portal.ts';
 import { PostgresSlices, SLICE_SETTINGS } from './slices/postgres-slices.ts';
 import { readerOptions } from './slices/reader-options.ts';
