@@ -230,3 +230,46 @@ test('a plan tells what the run then publishes, rows that moved among what is re
     assert.deepEqual(ids(plan.sample.added), ['2', '5', '6']);
     assert.deepEqual(ids(plan.sample.updated), ['1']);
   }));
+
+test('files may be partitioned from some run on: what the baseline knows of rows says where they were', () =>
+  withExporter(async exporter => {
+    const settings = { syncMode: 'difference', onEmpty: 'skip' };
+    await exporter.database.sql(CREATE);
+    await run(exporter, { ...settings, fileName: '{run}/all', partitionBy: undefined });
+    await exporter.database.sql(CHANGE);
+    const second = await run(exporter, settings);
+    assert.equal(second.full, false);
+    assert.deepEqual(await rowsOf(exporter, second), {
+      DE_removed: ['2,DE,two', '5,DE,five'],
+      ES_added: ['5,ES,five', '6,ES,six'],
+      FR_added: ['2,FR,TWO'],
+      FR_removed: ['3,FR,three'],
+      FR_updated: ['1,FR,ONE'],
+    });
+  }));
+
+test('a baseline that does not know the partition of its rows makes a full run, and what is gone is counted only', () =>
+  withExporter(async exporter => {
+    const settings = { syncMode: 'difference', onEmpty: 'skip', mapping: ['id', 'name'] };
+    await exporter.database.sql(CREATE);
+    await run(exporter, { ...settings, fileName: '{run}/all', partitionBy: undefined });
+    await exporter.database.sql(CHANGE);
+    const second = await run(exporter, { ...settings, keepPartitionColumns: false });
+    assert.deepEqual(
+      [second.full, second.counts.removed, second.warnings.map(({ code }) => code)],
+      [true, 1, ['COLUMNS_CHANGED']],
+    );
+    assert.deepEqual(await rowsOf(exporter, second), {
+      ES_added: ['5,five', '6,six'],
+      FR_added: ['1,ONE', '2,TWO'],
+      IT_added: ['4,four'],
+    });
+    await exporter.database.sql(`update t set country = 'IT' where id = 1`);
+    assert.deepEqual(
+      await rowsOf(exporter, await run(exporter, { ...settings, keepPartitionColumns: false })),
+      {
+        FR_removed: ['1,ONE'],
+        IT_added: ['1,ONE'],
+      },
+    );
+  }));
