@@ -90,7 +90,7 @@ const keptManifest = z.looseObject({
   files: z.array(
     z.looseObject({
       name: z.string(),
-      part: z.int(),
+      part: z.int().min(1),
       change: z.enum(['added', 'updated', 'removed']).exactOptional(),
       partition: z.record(z.string(), z.string().nullable()).exactOptional(),
       etag: z.string().exactOptional(),

@@ -257,6 +257,10 @@ for (const code of everyNth(3, ['BlobImmutableDueToPolicy', 'BlobArchived', 'Lea
 for (const [what, content] of [
   ['lists a file that is null', { version: 1, run: 'r', generation: 1, files: [null] }],
   [
+    'lists a part that there is not',
+    { version: 1, run: 'r', generation: 1, files: [{ name: 'out.csv', part: 0 }] },
+  ],
+  [
     'has a generation that nothing can follow',
     { version: 1, run: 'r', generation: 9007199254740991, files: [] },
   ],
