@@ -211,7 +211,7 @@ function checkPath({ hostname, pathname }: URL, key: string, container: string):
     key,
     isContainer
       ? 'names the container too; leave the container out, for it has a key of its own'
-      : 'has a path that is no part of a blob endpoint; leave the path out, and set container and folder',
+      : 'has a path that is not part of a blob endpoint; leave the path out, and set container and folder',
   );
 }
 

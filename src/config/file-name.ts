@@ -236,7 +236,7 @@ export function placeholderValues(
   options: Omit<FileNameOptions, 'template' | 'extension' | 'partitionBy'>,
 ): PlaceholderValues {
   const instant = new Date(options.instant.getTime() + (options.timestampOffset ?? 0));
-  if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is no valid date');
+  if (Number.isNaN(instant.getTime())) throw new TypeError('the instant of a file name is not a valid date');
   return {
     ...clockValues(instant, options.timezone ?? 'UTC'),
     run: options.run,
@@ -379,7 +379,7 @@ const NAME_RULES: readonly NameRule[] = [
   [name => name.includes('\\'), 'must not hold a backslash; folders are made with /'],
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   [name => /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name), 'must not hold a control character'],
-  [name => /[\ufffe\uffff]|\p{Surrogate}/u.test(name), 'must not hold a code point that is no character'],
+  [name => /[\ufffe\uffff]|\p{Surrogate}/u.test(name), 'must not hold a code point that is not a character'],
   [
     name => name.split('/').length > MAX_NAME_SEGMENTS,
     `must not have more than ${MAX_NAME_SEGMENTS} segments`,

@@ -231,7 +231,7 @@ test('a name that is defined twice is a problem that names both places', () => {
   );
 });
 
-test('says where a file is no valid YAML, without quoting it and without calling its names unknown', () => {
+test('says where a file is not valid YAML, without quoting it and without calling its names unknown', () => {
   withFolder(
     {
       'a.yaml': 'version: 1\nmodels: { m: { source: gone } }',
@@ -277,7 +277,7 @@ test('says what to quote where a text lacks its quotes', () => {
   const cases: [string, RegExp][] = [
     [
       'fileName: {YYYY}/{MM}/customers',
-      /:2:17 the file is no valid YAML: quote a text that starts with \{, such as "\{YYYY\}/,
+      /:2:17 the file is not valid YAML: quote a text that starts with \{, such as "\{YYYY\}/,
     ],
     ['fileName: {YYYY}-x', /quote a text that starts with \{/],
     ['a: { fileName: {YYYY}/{MM}, b: c }', /quote a text that starts with \{/],

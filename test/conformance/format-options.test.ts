@@ -290,7 +290,7 @@ describe('options', () => {
       ] as const) {
         assert.match(
           await refuse(`select ${value} as amount`, { type: 'parquet', engine, numeric: decimal }),
-          /^VALUE_NOT_EXPRESSIBLE: column "amount", row 1 of the file: \S+ is no decimal\(\d,\d\) without loss$/,
+          /^VALUE_NOT_EXPRESSIBLE: column "amount", row 1 of the file: \S+ is not a decimal\(\d,\d\) without loss$/,
         );
       }
     }

@@ -286,7 +286,7 @@ export function parquetConformance(engine: string, create: CreateParquetEncoder)
         assert.equal(error.code, 'VALUE_NOT_EXPRESSIBLE');
         assert.match(
           error.message,
-          /^column "a", row 3 of the file: \S+ is no decimal\(20,3\) without loss$/,
+          /^column "a", row 3 of the file: \S+ is not a decimal\(20,3\) without loss$/,
         );
       }
     });

@@ -89,7 +89,7 @@ async function runsHere(
     ({ run, activation }) => !isEnded.has(run) && (name === undefined || activation === name),
   );
   const all = [...ended.records, ...waiting].sort((a, b) => (a.run < b.run ? 1 : -1));
-  for (const path of unreadable) terminal.note(`${path} is no record of a run and was left out`);
+  for (const path of unreadable) terminal.note(`${path} is not a record of a run and was left out`);
   return { records: all.slice(0, limit), more: ended.more || all.length > limit };
 }
 

@@ -23,7 +23,7 @@ export async function verify(
 ): Promise<number> {
   const { terminal } = context;
   if (!RUN_ID.test(run)) {
-    throw new SluiceError('USAGE', `${JSON.stringify(run)} is no id of a run`, {
+    throw new SluiceError('USAGE', `${JSON.stringify(run)} is not the id of a run`, {
       hint: 'see `sluice runs` for the ids of runs',
     });
   }

@@ -66,7 +66,7 @@ export function activationFindings(
     const there =
       own.length === 0 ? 'it has none' : `there are ${own.map(known => `{param.${known}}`).join(' ')}`;
     found.push(
-      finding(['fileName'], `holds {param.${name}}, which is no parameter of models.${model}; ${there}`),
+      finding(['fileName'], `holds {param.${name}}, which is not a parameter of models.${model}; ${there}`),
     );
   }
   if (used.length === 0) return found;

@@ -130,7 +130,7 @@ export const jsonSource = z
     unknownKeys: z
       .enum(['fail', 'ignore'])
       .default('fail')
-      .describe('What a key does that is no column: fail the run, or leave its values out.'),
+      .describe('What a key does that is not a column: fail the run, or leave its values out.'),
   })
   .describe('JSON or NDJSON files.');
 

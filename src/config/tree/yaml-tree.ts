@@ -13,18 +13,18 @@ const MAX_DEPTH = 64;
  * that are not listed are answered by a general message.
  */
 const SYNTAX_MESSAGES: Readonly<Record<string, string>> = {
-  BAD_ALIAS: 'is no valid YAML: an alias (*name) has no anchor (&name); quote a text that starts with *',
-  BAD_DQ_ESCAPE: 'is no valid YAML: an unknown escape in a double-quoted text; use single quotes or \\\\',
-  BAD_INDENT: 'is no valid YAML: the indentation is wrong here',
-  BAD_SCALAR_START: 'is no valid YAML: quote a text that starts with one of @ ` % | > ,',
+  BAD_ALIAS: 'is not valid YAML: an alias (*name) has no anchor (&name); quote a text that starts with *',
+  BAD_DQ_ESCAPE: 'is not valid YAML: an unknown escape in a double-quoted text; use single quotes or \\\\',
+  BAD_INDENT: 'is not valid YAML: the indentation is wrong here',
+  BAD_SCALAR_START: 'is not valid YAML: quote a text that starts with one of @ ` % | > ,',
   BLOCK_AS_IMPLICIT_KEY:
-    'is no valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
+    'is not valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
   BLOCK_IN_FLOW:
-    'is no valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
-  MISSING_CHAR: 'is no valid YAML: a closing quote, bracket, comma or colon is missing',
-  MULTILINE_IMPLICIT_KEY: 'is no valid YAML: a key must be on one line; a colon may be missing',
+    'is not valid YAML: a key and its value cannot hold another key on the same line; quote a text that holds ": "',
+  MISSING_CHAR: 'is not valid YAML: a closing quote, bracket, comma or colon is missing',
+  MULTILINE_IMPLICIT_KEY: 'is not valid YAML: a key must be on one line; a colon may be missing',
   MULTIPLE_DOCS: 'holds several YAML documents; use one, or a folder of files',
-  TAB_AS_INDENT: 'is no valid YAML: indent with spaces, not with tabs',
+  TAB_AS_INDENT: 'is not valid YAML: indent with spaces, not with tabs',
   TAG_RESOLVE_FAILED: 'has a YAML tag (!name) that is not known; quote a text that starts with !',
 };
 
@@ -51,7 +51,7 @@ function unexpectedToken(text: string, offset: number): string {
   const starts = [...before.matchAll(/(?:^|[:\-,[{])\s+([{[*|>"'])|(?<=[{[,])([{[*"'])/g)];
   const last = starts.at(-1);
   const reason = last && UNQUOTED_STARTS[last[1] ?? last[2] ?? ''];
-  return `is no valid YAML: ${reason ?? 'something here is not expected'}`;
+  return `is not valid YAML: ${reason ?? 'something here is not expected'}`;
 }
 
 /**
@@ -65,7 +65,7 @@ const CLOSE_BRACE = '\uf5f1';
 const BARE_REFERENCE = /\$\{([A-Za-z_]\w*(?::-[^{}\r\n"']*)?|file:[^{}\r\n"']+)\}/g;
 
 /**
- * `${NAME}` within `{ }` or `[ ]` is no valid YAML, since its braces would end the text;
+ * `${NAME}` within `{ }` or `[ ]` is not valid YAML, since its braces would end the text;
  * for the parser they are other characters, one for one, so that every place stays the
  * same.
  */
@@ -86,7 +86,7 @@ function firstOfEachLine(problems: readonly ConfigProblem[]): ConfigProblem[] {
 }
 
 export interface ParsedFile {
-  /** Undefined when the file is no valid YAML or no map. */
+  /** Undefined when the file is not valid YAML or no map. */
   readonly root: LocatedMap | undefined;
   readonly problems: readonly ConfigProblem[];
 }
@@ -155,7 +155,7 @@ class TreeBuilder {
         ? withReferenceBraces(String(keyNode.source ?? keyNode.value))
         : undefined;
       if (key === undefined || key === '__proto__') {
-        this.report(keyPlace, path, 'has a key that is no plain text');
+        this.report(keyPlace, path, 'has a key that is not plain text');
         continue;
       }
       const known = entries.get(key);
@@ -197,7 +197,7 @@ export function parseYaml(text: string, file: string): ParsedFile {
     const [offset] = fault.pos;
     const message =
       fault.code === 'UNEXPECTED_TOKEN' ? unexpectedToken(text, offset) : SYNTAX_MESSAGES[fault.code];
-    builder.report(builder.placeAt(offset), [], message ?? 'is no valid YAML');
+    builder.report(builder.placeAt(offset), [], message ?? 'is not valid YAML');
   }
   if (builder.problems.length > 0) {
     return { root: undefined, problems: firstOfEachLine(builder.problems) };
@@ -209,7 +209,7 @@ export function parseYaml(text: string, file: string): ParsedFile {
   builder.report(
     builder.placeAt(0),
     [],
-    'is no map of keys; expected version, sources, destinations and so on',
+    'is not a map of keys; expected version, sources, destinations and so on',
   );
   return { root: undefined, problems };
 }

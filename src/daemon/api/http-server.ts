@@ -168,7 +168,9 @@ async function addressOf(host: string): Promise<string> {
   try {
     return (await lookup(host.replace(/^\[(.*)\]$/, '$1'))).address;
   } catch (cause) {
-    throw new SluiceError('LISTEN_FAILED', `daemon.host ${host} is no address of this machine`, { cause });
+    throw new SluiceError('LISTEN_FAILED', `daemon.host ${host} is not an address of this machine`, {
+      cause,
+    });
   }
 }
 

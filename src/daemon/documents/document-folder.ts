@@ -81,7 +81,7 @@ export class DocumentFolder implements DocumentStore {
 
   placeOf(name: string): string {
     if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)*$/.test(name))
-      throw new TypeError(`${JSON.stringify(name)} is no name of a document`);
+      throw new TypeError(`${JSON.stringify(name)} is not the name of a document`);
     return join(this.#folder, `${name}.json`);
   }
 }

@@ -41,7 +41,7 @@ export class Pauses {
       store,
       name: DOCUMENT,
       schema: keptPauses,
-      misfit: 'is no list of pauses',
+      misfit: 'is not a list of pauses',
       hint: 'bring it back from a backup of the data directory; or delete it, which ends all pauses',
     });
     return new Pauses(document, clock, await document.read());

@@ -24,7 +24,7 @@ export async function readJson(
   /** What stands where a row, or the array of rows, is expected. */
   const atOutside = (name: string): void => {
     const wanted = depth === rowDepth - 1 ? 'startObject' : 'startArray';
-    if (name !== wanted && name !== 'endArray') throw new Error(`what follows row ${rows} is no row`);
+    if (name !== wanted && name !== 'endArray') throw new Error(`what follows row ${rows} is not a row`);
   };
 
   const parsing = parser.asStream({ packValues: true, streamValues: false, jsonStreaming: isLines });

@@ -101,14 +101,14 @@ export function notExpressible(message: string, hint?: string): SluiceError {
 function reason({ kind, precision, scale }: ParquetColumn): string {
   switch (kind) {
     case 'decimal':
-      return `is no decimal(${precision},${scale}) without loss`;
+      return `is not a decimal(${precision},${scale}) without loss`;
     case 'date':
-      return 'is no date that Parquet has: it knows no infinity';
+      return 'is not a date that Parquet has: it knows no infinity';
     case 'time':
-      return 'is no time that Parquet has: the last is 23:59:59.999999';
+      return 'is not a time that Parquet has: the last is 23:59:59.999999';
     case 'timestamp':
     case 'timestamptz':
-      return 'is no timestamp that Parquet has: it knows no infinity, and the last is 294247-01-10 04:00:54.775807';
+      return 'is not a timestamp that Parquet has: it knows no infinity, and the last is 294247-01-10 04:00:54.775807';
     default:
       return `is no ${kind}`;
   }

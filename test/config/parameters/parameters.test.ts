@@ -97,7 +97,7 @@ const REFUSED: readonly (readonly [what: string, found: string, expected: RegExp
   [
     'an unknown parameter in a name',
     problems(DAY, { fileName: '{param.day}/{param.brand}' }),
-    /fileName holds \{param\.brand\}, which is no parameter of models\.orders; there are \{param\.day\}/,
+    /fileName holds \{param\.brand\}, which is not a parameter of models\.orders; there are \{param\.day\}/,
   ],
   [
     'names of two activations that could meet',

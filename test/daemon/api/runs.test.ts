@@ -124,7 +124,7 @@ test('bodies and headers that do not fit are refused with everything that is wro
   assert.equal(served.operations.runCount(), runs);
 });
 
-test('a run that does not exist is 404, and what is no id of a run is 400', async () => {
+test('a run that does not exist is 404, and what is not the id of a run is 400', async () => {
   const missing = await client.call<ErrorBody>('getRun', { path: { id: '20250414-070000-123-k3f9ab' } });
   assert.deepEqual([missing.status, missing.body.error.code], [404, 'RUN_UNKNOWN']);
   const none = await client.call<ErrorBody>('getRun', { path: { id: 'latest' } });

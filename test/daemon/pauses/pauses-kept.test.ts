@@ -73,7 +73,7 @@ for (const [what, content] of Object.entries(OTHER_FORMS)) {
     await documents.write('pauses', content);
     await assert.rejects(Pauses.open(documents, SYSTEM_CLOCK), (error: SluiceError) => {
       assert.equal(error.code, 'STATE_DAMAGED');
-      assert.match(error.message, /^the document pauses is no list of pauses: \S/);
+      assert.match(error.message, /^the document pauses is not a list of pauses: \S/);
       assert.match(error.hint, /backup.*delete it/);
       return true;
     });

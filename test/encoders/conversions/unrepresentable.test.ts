@@ -136,7 +136,7 @@ for (const Engine of ENGINES) {
         error.message.replace(/^.*?; /, ''),
         'as far as rows were read, such values are in column "n" (1), column "d" (2), column "at" (3), column "t" (1), column "text" (1)',
       );
-      assert.match(error.message, /^column "n", row 2 of the file: NaN is no decimal\(5,2\) without loss/);
+      assert.match(error.message, /^column "n", row 2 of the file: NaN is not a decimal\(5,2\) without loss/);
       assert.match(error.hint, /case when isfinite\("d"\) then "d" end/);
       assert.match(error.hint, /case when abs\("n"\) < 1e3 then "n" end/);
       assert.match(error.hint, /least\("t", '23:59:59.999999'\)/);
