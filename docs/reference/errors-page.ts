@@ -39,7 +39,7 @@ seen, and what to do; where its own advice is more exact than the one here, it i
 
 ${table(['exit code', 'meaning', 'what to do'], exits)}
 
-With several activations the gravest is returned: 130, 2, 1, 75, 3, 0 in that order.
+With several activations the first of these that occurs is returned: 130, 2, 1, 75, 3, 0.
 
 ## Errors
 

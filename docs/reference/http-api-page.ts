@@ -145,7 +145,7 @@ const INTRODUCTION = `# HTTP API
 OpenAPI 3.1 document, for generating clients. Answers may gain keys from release to release: ignore those that you do not know.
 Unknown query parameters and unknown keys of a body are refused.
 
-**Tokens.** Without \`daemon.tokens\` the daemon listens on loopback only and asks for none. With them every request but
+**Tokens.** Without \`daemon.tokens\` the daemon listens on loopback only, and no request needs a token. With them every request but
 \`/healthz\` and \`/readyz\` carries \`Authorization: Bearer TOKEN\`; tokens of \`read\` may look at everything but rows, those of
 \`write\` may change as well, and see rows in a preview. Both can be rotated by a reload: list the old and the new one for a while.
 
@@ -168,7 +168,7 @@ until curl -fsS -H "Authorization: Bearer $TOKEN" "http://127.0.0.1:7345/v1/runs
 \`\`\`
 
 **Audit.** Every call that changes something is a line of \`DATA_DIRECTORY/daemon/audit.ndjson\`, with the time, the token's place and
-fingerprint (the first eight hexadecimal digits of the SHA-256 of \`sluice token TOKEN\`), the remote address, what was asked and the status.
+fingerprint (the first eight hexadecimal digits of the SHA-256 of the words "sluice token " with the token behind them), the remote address, what was asked and the status.
 The file is readable by its owner only; past 10 MiB it is put aside, and four of those are kept. A line is in the file before its call is
 answered, so that no end of the daemon loses it; it is not forced to the disk, so that a power cut may take the lines of about the last half
 minute, and cut the last one short. Runs that were accepted, and what became of them, are forced to the disk, and outlive that.

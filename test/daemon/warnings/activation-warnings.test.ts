@@ -466,7 +466,7 @@ test('the table of the guide is the table of the rules', () => {
   const guide = readFileSync(new URL('../../../docs/guide/warnings.md', import.meta.url), 'utf8');
   const rows = WARNING_RULES.map(
     ({ code, severity, raised, over, isOverSilently }) =>
-      `| \`${code}\` | ${severity} | ${raised} | ${over}${isOverSilently ? ' (not told)' : ''} |`,
+      `| \`${code}\` | ${severity} | ${raised} | ${over}${isOverSilently ? ' (no message)' : ''} |`,
   );
   assert.deepEqual(
     guide.split('\n').filter(line => line.startsWith('| `')),
