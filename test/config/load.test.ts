@@ -265,9 +265,9 @@ test('refuses several documents, tags, unknown aliases, bombs of aliases and spe
     ['version: 1\nx: *nope', /alias/],
     ['version: 1\nsources: &a { b: *a }', /nested too deep/],
     [`version: 1\nsources:\n  a0: &a0 x\n${bomb.join('\n')}`, /repeats too much/],
-    ['version: 1\n__proto__: { a: 1 }', /no plain text/],
-    ['- a', /no map/],
-    ['', /no map/],
+    ['version: 1\n__proto__: { a: 1 }', /not plain text/],
+    ['- a', /not a map/],
+    ['', /not a map/],
   ];
   for (const [text, pattern] of cases) assert.match(refusal(text).message, pattern);
   assert.equal(({} as Record<string, unknown>)['a'], undefined);

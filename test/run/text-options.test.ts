@@ -114,5 +114,5 @@ test('arrays, and what a format cannot hold, are written as asked from the datab
       /PAR1VALUE_COERCED Parquet cannot hold some values, for which NULL was written: 1 value in column "at"$/,
     );
     const { error } = await exporter.run(exporter.activation({ format: { type: 'parquet' } }));
-    assert.match(String(error), /column "at", row 1 of the file: infinity is no date/);
+    assert.match(String(error), /column "at", row 1 of the file: infinity is not a date/);
   }));
