@@ -7,8 +7,10 @@ import { createProject, type TestProject } from './support.ts';
 let project: TestProject;
 before(async () => {
   project = await createProject({
-    models: `  least: { source: warehouse, sql: "select id from customers where id >= :least", primaryKey: [id], params: { least: { type: int } } }`,
-    activations: `  least: { model: least, destination: lake, fileName: "least/{param.least}", format: { type: csv } }`,
+    models: `  least: { source: warehouse, sql: "select id from customers where id >= :least", primaryKey: [id], params: { least: { type: int } } }
+  said: { source: warehouse, sql: "select 1 as id where :text <> ''", primaryKey: [id], params: { text: { type: text } } }`,
+    activations: `  least: { model: least, destination: lake, fileName: "least/{param.least}", format: { type: csv } }
+  said: { model: said, destination: lake, fileName: "said/{run}", format: { type: csv } }`,
   });
 });
 after(() => project.remove());
@@ -36,6 +38,10 @@ test('a value that is missing, unknown or of another type is wrong usage, and no
     ],
     [['least', '--param', 'most=1'], /least takes no parameter "most"; there are least/],
     [['whole', '--param', 'least=1'], /whole takes no parameter "least"; it takes none/],
+    [
+      ['said', '--param', `text=${project.container.accountKey}`],
+      /the value of parameter text holds a secret/,
+    ],
     [['least', '--param', 'least'], /Expected a name and a value, as in day=2025-04-14/],
   ] as const) {
     const { code, err } = await sluice('run', ...args);

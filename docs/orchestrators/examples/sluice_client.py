@@ -64,13 +64,15 @@ class Sluice:
         if not re.fullmatch(r"[!-~]*", self.token):
             raise ValueError("a token is printable ASCII without spaces")
 
-    def run(self, activation, key, *, full=False, allow_removals=False, attempts=1, timeout=6 * 3600.0, on_state=None):
+    def run(self, activation, key, *, full=False, allow_removals=False, params=None, attempts=1, timeout=6 * 3600.0, on_state=None):
         """
         One run of `activation`; returns its record, or raises RunFailed (RunHeld, RunCancelled), RequestFailed or TimeoutError.
 
         `key` names what is to be done. Whoever calls this again with the same key, after a crash or a lost answer, finds the
         run that is under way or succeeded. Where it failed, was held or cancelled before this call, another run is made, with
         the key KEY.2, then KEY.3 and so on: who starts a task again wants another try.
+
+        `params` are values of the query's parameters, by name; they belong to what the key is for.
 
         The daemon has repeated what may pass before a run fails. `attempts` above 1 makes further runs on top of that.
         """
@@ -79,7 +81,7 @@ class Sluice:
         if not re.fullmatch(r"[!-~]+", key):
             raise ValueError(f"a key is printable ASCII without spaces: {key!r}")
         deadline = time.monotonic() + timeout
-        body = {"full": full, "allowRemovals": allow_removals}
+        body = {"full": full, "allowRemovals": allow_removals, **({"params": params} if params else {})}
         for number in range(1, MOST_KEYS + 1):
             headers = {"Idempotency-Key": key if number == 1 else f"{key}.{number}"}
             record, answered = self._ask("POST", f"/v1/activations/{activation}/runs", body, headers)

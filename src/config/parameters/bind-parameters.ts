@@ -48,13 +48,23 @@ export function checkGiven(activation: Parameterized, given: GivenParameters = {
   return Object.fromEntries(checked);
 }
 
+/** Throws PARAMETER_INVALID for a value that `clean` conceals: it would be kept and shown. */
+export function refuseSecrets(given: GivenParameters, clean: (text: string) => string): void {
+  const name = Object.keys(given).find(name => clean(given[name]!) !== given[name]);
+  if (name === undefined) return;
+  throw invalid(
+    `the value of parameter ${name} holds a secret of the configuration, or looks like one`,
+    'values are kept and shown: give one that may be',
+  );
+}
+
 /** Throws PARAMETER_INVALID where a parameter has neither a value nor a default. */
 export function checkWhole(
   activation: Parameterized,
   { params: given = {} }: { readonly params?: GivenParameters },
 ): void {
   for (const name of usedParameters(activation)) {
-    if (isBuiltIn(name) || given[name] !== undefined) continue;
+    if (isBuiltIn(name) || Object.hasOwn(given, name)) continue;
     if (activation.model.params?.[name]?.default === undefined) throw lacking(activation, name);
   }
 }
@@ -88,31 +98,32 @@ export async function bindParameters<Activation extends Parameterized>(
   const checked = checkGiven(activation, given);
   if (params === undefined) return activation;
   const { timezone } = activation;
-  const parameters: Record<string, BoundParameter> = {};
   const used = usedParameters(activation);
-  for (const name of used.filter(name => !isBuiltIn(name))) {
-    const { type, default: text } = params[name]!;
-    const value =
-      checked[name] ?? (text === undefined ? undefined : defaultValue(type, text, { runTime, timezone }));
-    if (value === undefined && !mayLack) throw lacking(activation, name);
-    parameters[name] = { type, value: value ?? null };
-  }
+  const own = used
+    .filter(name => !isBuiltIn(name))
+    .map((name): [string, BoundParameter] => {
+      const { type, default: text } = params[name]!;
+      const fallback = text === undefined ? undefined : defaultValue(type, text, { runTime, timezone });
+      const value = Object.hasOwn(checked, name) ? checked[name] : fallback;
+      if (value === undefined && !mayLack) throw lacking(activation, name);
+      return [name, { type, value: value ?? null }];
+    });
   const type = 'timestamp';
-  if (used.includes('last_success'))
-    parameters['last_success'] = { type, value: await lastSuccess(ownValues(parameters)) };
-  if (used.includes('run_time'))
-    parameters['run_time'] = { type, value: TYPE_FACTS.timestamp.canonical(runTime.toISOString())! };
-  return { ...activation, parameters };
+  const builtIn: [string, BoundParameter][] = [];
+  if (used.includes('last_success')) {
+    const value = await lastSuccess(ownOf(valuesOf(Object.fromEntries(own))));
+    builtIn.push(['last_success', { type, value }]);
+  }
+  if (used.includes('run_time')) {
+    const value = TYPE_FACTS.timestamp.canonical(runTime.toISOString())!;
+    builtIn.push(['run_time', { type, value }]);
+  }
+  return { ...activation, parameters: Object.fromEntries([...own, ...builtIn]) };
 }
 
 /** As records and manifests hold them. */
 export function valuesOf(parameters: BoundParameters): Readonly<Record<string, string | null>> {
   return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
-}
-
-/** Without those that are built in: what makes a set. */
-function ownValues(parameters: BoundParameters): GivenParameters {
-  return ownOf(valuesOf(parameters));
 }
 
 /** The values of a record that make a set, without those that are built in. */

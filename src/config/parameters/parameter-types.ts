@@ -19,12 +19,15 @@ interface TypeFacts {
   readonly canonical: (text: string) => string | undefined;
 }
 
+/** Values are kept with the record of each run. */
+const MAX_TEXT = 8_192;
+
 const INT8_LIMIT = 2n ** 63n;
 
 export const TYPE_FACTS: Readonly<Record<ParameterType, TypeFacts>> = {
   text: {
-    expected: 'text without the character of code 0',
-    canonical: text => (text.includes('\0') ? undefined : text),
+    expected: 'text of up to 8,192 characters, none of code 0',
+    canonical: text => (text.length > MAX_TEXT || text.includes('\0') ? undefined : text),
   },
   int: {
     expected: 'a whole number of 64 bits',

@@ -1,6 +1,6 @@
 import type { DaemonClock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { checkGiven, checkWhole, isSameSet } from '../../config/parameters/bind-parameters.ts';
+import { checkGiven, checkWhole, isSameSet, refuseSecrets } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError, type SluiceErrorOptions } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
 import { newRecord } from '../../history/new-record.ts';
@@ -52,6 +52,7 @@ export class Acceptance {
     const activation = configuration.resolve(name);
     this.#refuseSecret(request);
     const asked = optionsOf(request, activation);
+    refuseSecrets(asked.params ?? {}, text => configuration.redactor.clean(text));
     const earlier = this.#findByKey(request);
     if (earlier) return this.#answerAgain(request, asked, await earlier);
 

@@ -170,6 +170,17 @@ test('a default may be the time of the run, and so much before it, by the days o
   assert.equal(at('timestamp', '{run_time-soon}', '2025-04-14T07:00:00Z'), undefined);
 });
 
+test('names that JavaScript knows are parameters like others', async () => {
+  const params = { constructor: { type: 'int' }, toString: { type: 'int', default: 7 } };
+  const model = { sql: 'select :constructor as id, :toString as n', params };
+  const { config } = parseConfig({ text: textOf(model), environment: {} });
+  const activation = resolveActivation(config, 'out');
+  const options = { runTime: new Date(0), lastSuccess: async () => null };
+  const bound = await bindParameters(activation, { ...options, given: { constructor: '1' } });
+  assert.deepEqual({ ...valuesOf(bound.parameters!) }, { constructor: '1', toString: '7' });
+  await assert.rejects(bindParameters(activation, options), { code: 'PARAMETER_INVALID' });
+});
+
 test('a run is given values by name, defaults where it has none, and what is built in', async () => {
   const model = {
     sql: 'select * from orders where day = :day and brand = :brand and at between :last_success and :run_time',
