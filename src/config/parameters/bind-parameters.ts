@@ -48,7 +48,7 @@ export function checkGiven(activation: Parameterized, given: GivenParameters = {
   return Object.fromEntries(checked);
 }
 
-/** Throws PARAMETER_INVALID for a value that `clean` conceals: it would be kept and shown. */
+/** Throws PARAMETER_INVALID for a value that `clean` conceals: values are shown. */
 export function refuseSecrets(given: GivenParameters, clean: (text: string) => string): void {
   const name = Object.keys(given).find(name => clean(given[name]!) !== given[name]);
   if (name === undefined) return;
