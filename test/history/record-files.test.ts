@@ -134,7 +134,7 @@ test('verify prints a line a file, says what is wrong with exit code 1, and spea
     assert.equal(bad.code, 1);
     assert.match(
       bad.out,
-      /^FAIL +whole\.csv: CHANGED .*; BYTES .*; MD5 .*; SHA256 .*; ROWS it has 1 rows, not 50\n/,
+      /^FAIL +whole\.csv: CHANGED .*; BYTES .*; CRC64 .*; SHA256 .*; ROWS it has 1 rows, not 50\n/,
     );
     const [json] = recordsOf(await command(exporter, 'verify', record!.run, '--json')) as unknown as [
       { ok: boolean; files: { findings: { code: string }[] }[] },
