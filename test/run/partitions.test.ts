@@ -423,6 +423,23 @@ test('validate says where values stand in the names, and what the sort costs', (
     );
   }));
 
+test('with parallel one reader reads, and validate says so', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(CREATE);
+    const activation = exporter.activation({
+      model: { table: 'public.t' },
+      partitionBy: ['country'],
+      parallel: 4,
+    });
+    assert.equal(succeeded(await exporter.run(activation)).files.length, 4);
+    const { signal } = new AbortController();
+    const { notes } = await validateActivation({ activation, offline: false, signal });
+    assert.match(
+      notes.map(({ message }) => message).join('\n'),
+      /partitionBy groups the rows of the whole source/,
+    );
+  }));
+
 test('preview shows what is written, without the columns of the partition where they are left out', () =>
   withExporter(async exporter => {
     await exporter.database.sql(CREATE);
