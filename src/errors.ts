@@ -92,7 +92,7 @@ export const ERROR_KINDS = {
   CONFIG_NOT_FOUND: usage('name the file with --config, or start from `sluice init`'),
   CONFIG_SECRET_MISSING: usage('set the variable or write the file that the configuration refers to'),
   USAGE: usage('see `sluice help`', 400),
-  NOT_AVAILABLE: usage('this part is planned but not built yet; leave it out', 501),
+  NOT_AVAILABLE: usage('install what the message names, or leave out what needs it', 501),
   NAME_UNKNOWN: usage('use one of the listed names', 404),
   PARAMETER_INVALID: usage(
     'give each parameter a value of its type; `sluice config NAME` shows what there is',

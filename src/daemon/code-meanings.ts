@@ -15,7 +15,7 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
   CONFIG_NOT_FOUND: 'The configuration file is not there.',
   CONFIG_SECRET_MISSING: 'A variable that the configuration refers to is not set, or a file cannot be read.',
   USAGE: 'The command line is wrong: a command, an option or an argument.',
-  NOT_AVAILABLE: 'The configuration names a part that is not built yet.',
+  NOT_AVAILABLE: 'A part is needed that is not there, as an optional package.',
   NAME_UNKNOWN: 'There is no activation, model or the like of that name.',
   PARAMETER_INVALID:
     'A value was given for a parameter that the query does not have, a value is not of its type, or one is missing.',

@@ -80,17 +80,14 @@ test('runs every name in order and ends with the gravest exit code', async t => 
   assert.deepEqual(files, ['crm/last.csv', 'crm/whole.csv']);
 });
 
-test('runs nothing where one of the names is unknown or not available, and says all that is wrong', async t => {
-  const project = await createProject({
-    activations:
-      '  many: { model: customers, destination: lake, fileName: p, format: { type: csv }, parallel: 2 }',
-  });
+test('runs nothing where one of the names is unknown, and says all that is wrong', async t => {
+  const project = await createProject();
   t.after(() => project.remove());
   const { code, stdout, stderr } = await project.run('run', 'whole', 'hole', 'many');
   assert.equal(code, 2);
   assert.equal(stdout, '');
   assert.match(stderr, /^error NAME_UNKNOWN: there is no activation "hole"; did you mean whole\?/m);
-  assert.match(stderr, /^error NOT_AVAILABLE: activation many uses parallel above 1/m);
+  assert.match(stderr, /^error NAME_UNKNOWN: there is no activation "many"/m);
   assert.deepEqual(await project.container.list(), []);
 });
 
