@@ -102,8 +102,8 @@ test('the state of an activation, its backups and what was verified fit 80 colum
   }
   assert.match(shown, /^ {2}a_column_with_a_long_name {2}varchar\(40\)$/m);
   assert.match(shown, /^ {2}updated_at +timestamptz\(3\)$/m);
-  assert.match(shown, /is backed up\s+as \d{8}-/);
-  assert.match(shown, /baseline of\s+generation 1 \(10 keys\) is\s+removed/);
+  assert.match(shown, /is\s+backed\s+up\s+as\s+\d{8}-/);
+  assert.match(shown, /baseline\s+of\s+generation\s+1\s+\(10\s+keys\)\s+is\s+removed/);
 });
 
 test('validate gives the reason beside its mark, once, and breaks it between words', async t => {
