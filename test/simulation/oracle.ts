@@ -266,18 +266,22 @@ export class Oracle {
    * write, in place of another writer's, or by a request that arrived late. The next run
    * takes the first back, as the run says, and writes the others again.
    */
-  #leavesRows({ run, refusedNames, committed, chain }: RunFacts): boolean {
+  #leavesRows({ run, chain }: RunFacts): boolean {
     const isLate = this.#filesOf(chain).some(blob => {
       const writer = this.#runs.get(blob.metadata['run'] ?? '');
       return writer?.published === false && writer.run !== run && this.cameLate(blob);
     });
-    const isLeft = [...committed.values()].some(({ name, etag }) => {
+    const withdrawn = [...this.#runs.values()].filter(facts => facts.chain === chain && !facts.published);
+    return isLate || withdrawn.some(facts => this.#isLeft(facts));
+  }
+
+  #isLeft({ run, refusedNames, committed }: RunFacts): boolean {
+    return [...committed.values()].some(({ name, etag }) => {
       const isThere = this.#container!.blobs.get(name)?.etag === etag;
       const changes = this.#history.get(name) ?? [];
       const wasOfAnother = changes.some(({ by, before }) => by === run && before?.by === 'foreign');
       return isThere && (refusedNames.has(name) || wasOfAnother);
     });
-    return isLate || isLeft;
   }
 
   /** A consumer has archived the file, to which nothing can be added any more. */

@@ -63,7 +63,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['the oracle knew of no late latest.json between a look and a withdrawal', [91022]],
   ['a part stayed whose run an old disk had forgotten, and its rows came again', [97125]],
   ['the oracle took commits for late whose decision a power cut had brought back', [138856]],
-  ['the oracle took rows that wait for the next run for published ones', [144135, 152015, 169899]],
+  ['the oracle took rows that wait for the next run for published ones', [144135, 152015, 169899, 255947]],
   ['the oracle forgot that a file was archived while a run that goes on with it was decided', [202872]],
 ];
 
