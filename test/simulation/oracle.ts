@@ -348,8 +348,10 @@ export class Oracle {
     const by = this.#runs.get(after?.metadata['run'] ?? '');
     const owner = this.#runs.get(before?.metadata['run'] ?? '');
     // A run that an old disk was put back over, before latest.json named it, looks as one
-    // that was withdrawn.
-    const isUnknown = owner?.forgotten && owner.chain.last !== owner;
+    // that was withdrawn; and another writer may have destroyed a run before that, so that
+    // it was withdrawn.
+    const isWithdrawn = owner?.removedStep !== undefined && owner.held === undefined;
+    const isUnknown = (owner?.forgotten || isWithdrawn) && owner.chain.last !== owner;
     if (by && owner && owner !== by && owner.published && !isUnknown && !(by.full && owner.full)) {
       if (by.full || !by.chain.subject.appends) by.replaced.add(name);
     }

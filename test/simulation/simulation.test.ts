@@ -65,6 +65,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['the oracle took commits for late whose decision a power cut had brought back', [138856]],
   ['the oracle took rows that wait for the next run for published ones', [144135, 152015, 169899, 255947]],
   ['the oracle forgot that a file was archived while a run that goes on with it was decided', [202872]],
+  ['the oracle took a run for published that another writer had kept from it', [263185]],
 ];
 
 for (const [defect, seeds] of REGRESSIONS) {
