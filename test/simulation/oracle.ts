@@ -348,8 +348,7 @@ export class Oracle {
     const by = this.#runs.get(after?.metadata['run'] ?? '');
     const owner = this.#runs.get(before?.metadata['run'] ?? '');
     // A run that an old disk was put back over, before latest.json named it, looks as one
-    // that was withdrawn; and another writer may have destroyed a run before that, so that
-    // it was withdrawn.
+    // that was withdrawn; and one is that another writer destroyed before that.
     const isWithdrawn = owner?.removedStep !== undefined && owner.held === undefined;
     const isUnknown = (owner?.forgotten || isWithdrawn) && owner.chain.last !== owner;
     if (by && owner && owner !== by && owner.published && !isUnknown && !(by.full && owner.full)) {
