@@ -66,6 +66,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['the oracle took rows that wait for the next run for published ones', [144135, 152015, 169899, 255947]],
   ['the oracle forgot that a file was archived while a run that goes on with it was decided', [202872]],
   ['the oracle took a run for published that another writer had kept from it', [263185]],
+  ['the oracle missed rows of a run that an old disk had forgotten before latest.json', [338691]],
 ];
 
 for (const [defect, seeds] of REGRESSIONS) {
