@@ -67,6 +67,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['the oracle forgot that a file was archived while a run that goes on with it was decided', [202872]],
   ['the oracle took a run for published that another writer had kept from it', [263185]],
   ['the oracle missed rows of a run that an old disk had forgotten before latest.json', [338691]],
+  ['the oracle knew of no late commit between a look and a withdrawal', [664486]],
 ];
 
 for (const [defect, seeds] of REGRESSIONS) {
