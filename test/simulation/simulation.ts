@@ -309,7 +309,7 @@ class Simulation {
       site.allowRemovals = false;
       site.stale = false;
       // A person reads warnings, too.
-      if (record.warnings.some(({ code }) => code === 'RECORD_NOT_KEPT')) return !this.#refusals.endLeases();
+      if (record.warnings.some(({ code }) => code === 'RECORD_NOT_KEPT')) return !this.#endLeases();
       return true;
     } catch (error) {
       if (process.alive) {
@@ -342,6 +342,13 @@ class Simulation {
     }
     if (!site.stale) this.#oracle.violate(`the state of ${name} is not lost: ${message}`);
     site.full = true;
+  }
+
+  /** Whether there was any to end. */
+  #endLeases(): boolean {
+    const had = this.#refusals.endLeases();
+    if (had) this.#leasesEndedStep = this.#world.step;
+    return had;
   }
 
   /** What the same person makes of an error. */
@@ -382,7 +389,7 @@ class Simulation {
         this.#oracle.refusalsEnd();
         return;
       case 'DESTINATION_REFUSED':
-        if (this.#refusals.endLeases()) this.#leasesEndedStep = this.#world.step;
+        this.#endLeases();
         // Perhaps for a run beside this one.
         if (this.#leasesEndedStep >= startedStep) return;
         if (activation.ifExists !== 'append') this.#oracle.violate(`${name} refused: ${error.message}`);
