@@ -9,8 +9,7 @@ export interface ThreadOptions {
   failure(cause: unknown): Error;
 }
 
-/** What a request is answered with has its id. */
-export type Answering<Answer> = Answer & { readonly id: number };
+/** A request as the thread gets it; its answer has the same id. */
 export type Asking<Request> = Request & { readonly id: number };
 
 interface Waiting<Answer> {
@@ -73,7 +72,7 @@ export class LingeringThread<Request extends object, Answer extends object> {
     const ended = (cause: unknown): void => {
       if (this.#worker === worker) this.stop(cause);
     };
-    worker.on('message', (answer: Answering<Answer>) => {
+    worker.on('message', (answer: Answer & { readonly id: number }) => {
       this.#waiting.get(answer.id)?.resolve(answer);
       this.#waiting.delete(answer.id);
       if (this.#waiting.size === 0) worker.unref();

@@ -21,6 +21,7 @@ export const FILE = '{file}';
 /** What the content of a control file may name beside the placeholders of names. */
 const OF_A_FILE = ['file', 'rows', 'bytes', ...CHECKSUMS] as const;
 const OF_A_RUN = ['files', 'rows', 'bytes'] as const;
+
 /** Braces that hold anything but a word are text, so that the content may be JSON. */
 const WORD = /\{((?:param\.)?\w+)\}/g;
 

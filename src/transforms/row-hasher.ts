@@ -1,6 +1,7 @@
 import { HASH_WORDS } from '../baseline/key-table.ts';
 import type { RowHashing } from '../baseline/row-hashing.ts';
 import type { RowBatch } from '../row-batch.ts';
+import { lazyModule } from '../wasm-module.ts';
 import { ROW_HASHER_CODE } from './row-hasher-code.ts';
 
 /** Rows of that many bytes are handed over at a time: they stay in the nearest caches. */
@@ -34,7 +35,7 @@ interface Exports {
   ): number;
 }
 
-let compiled: WebAssembly.Module | undefined;
+const hasherModule = lazyModule(ROW_HASHER_CODE);
 
 /**
  * Hashes the rows of a batch and their keys in WebAssembly. Its memory holds the places
@@ -62,8 +63,7 @@ export class RowHasher {
     this.#hashesAt = this.#boundsAt + 8 * CHUNK_ROWS;
     this.#changesAt = this.#hashesAt + HASH_BYTES * CHUNK_ROWS;
     this.#rowsAt = this.#changesAt + CHUNK_ROWS;
-    compiled ??= new WebAssembly.Module(Buffer.from(ROW_HASHER_CODE, 'base64'));
-    this.#exports = new WebAssembly.Instance(compiled, {}).exports as unknown as Exports;
+    this.#exports = new WebAssembly.Instance(hasherModule(), {}).exports as unknown as Exports;
     const secret = Buffer.from(hashing.secret, 'hex');
     this.#exports.setSecret(secret.readBigUInt64LE(0), secret.readBigUInt64LE(8));
     this.#makeRoom(CHUNK_BYTES);

@@ -1,4 +1,5 @@
 import type { RowBatch } from '../../row-batch.ts';
+import { lazyModule } from '../../wasm-module.ts';
 import type { OutputBuffer, RowPlaces } from '../encoder.ts';
 import {
   END_WORD,
@@ -73,7 +74,7 @@ interface Exports {
   ): number;
 }
 
-let compiled: WebAssembly.Module | undefined;
+const writerModule = lazyModule(ROW_WRITER_CODE);
 
 /**
  * The hot loop of the text formats, in WebAssembly: rows are copied into its memory,
@@ -97,10 +98,9 @@ export class RowWriter {
 
   constructor(keptBytes = KEPT_BYTES) {
     this.#keptBytes = keptBytes;
-    compiled ??= new WebAssembly.Module(Buffer.from(ROW_WRITER_CODE, 'base64'));
     const writeValue = (field: number, start: number, end: number, at: number): number =>
       this.#current!.writeValue(field, this.#memory, start >>> 0, end >>> 0, at >>> 0);
-    const { exports } = new WebAssembly.Instance(compiled, { caller: { writeValue } });
+    const { exports } = new WebAssembly.Instance(writerModule(), { caller: { writeValue } });
     this.#exports = exports as unknown as Exports;
     this.#memory = Buffer.from(this.#exports.memory.buffer);
     this.#words = new Int32Array(this.#exports.memory.buffer);

@@ -21,7 +21,7 @@ import type { AzureAddress } from './azure-auth.ts';
 import { type AzureConnection, connectContainer } from './azure-connection.ts';
 import { describeFailure, toDestinationError } from './azure-errors.ts';
 import type { AzureFailure, FailureContext } from './azure-failure.ts';
-import { BlockChecks, refusesCrc64 } from './block-checks.ts';
+import { BlockChecks, isRefusalOfCrc64 } from './block-checks.ts';
 import { dropForeignBlocks, type ForeignBlocksStore, findForeignBlocks } from './foreign-blocks.ts';
 import { explainOwnBlob } from './own-blobs.ts';
 import { type Attempt, AttemptTimeout, type RetryClock, systemClock, withRetries } from './retry.ts';
@@ -133,7 +133,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     const client = this.#blob(blob);
     const check = this.#blockChecks.of(bytes, options?.crc64);
     const isRefused = (failure: AzureFailure): boolean =>
-      check.transactionalContentCrc64 !== undefined && refusesCrc64(failure);
+      check.transactionalContentCrc64 !== undefined && isRefusalOfCrc64(failure);
     const encryption = options?.encryptionScope && { encryptionScope: options.encryptionScope };
     const request: Request<unknown> = {
       doing: `staging a block of ${blob}`,

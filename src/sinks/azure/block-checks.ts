@@ -42,7 +42,7 @@ export class BlockChecks {
 }
 
 /** Whether a block that was sent with its CRC64 may have failed for that. */
-export function refusesCrc64({ status, code = '' }: AzureFailure): boolean {
+export function isRefusalOfCrc64({ status, code = '' }: AzureFailure): boolean {
   return status === 501 || REFUSALS.has(code);
 }
 

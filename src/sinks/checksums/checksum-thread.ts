@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../../errors.ts';
-import { type Answering, type Asking, LingeringThread } from '../../lingering-thread.ts';
+import { type Asking, LingeringThread } from '../../lingering-thread.ts';
 import { limitOf } from '../../system-errors.ts';
 import type { ChecksumName, Checksums } from '../sink.ts';
 import { crc64Code } from './crc64-module.ts';
@@ -24,7 +24,6 @@ interface Sums {
 }
 
 export type ChecksumRequest = Asking<Step>;
-export type ChecksumAnswer = Answering<Sums>;
 
 const thread = new LingeringThread<Step, Sums>({
   start: () =>

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { RowBatch } from '../../../row-batch.ts';
+import { lazyModule } from '../../../wasm-module.ts';
 import { ArrayJson } from '../../array-json.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
 import { ColumnMemory, TILE_BYTES, Word } from './column-memory.ts';
@@ -60,7 +61,7 @@ interface LargeField {
   readonly field: Buffer;
 }
 
-let compiled: WebAssembly.Module | undefined;
+const columnsModule = lazyModule(PARQUET_COLUMNS_CODE);
 
 /**
  * Fills the columns of a row group, in WebAssembly, and takes their pages away as they
@@ -130,8 +131,7 @@ export class ColumnFiller {
   }
 
   #instantiate(): void {
-    compiled ??= new WebAssembly.Module(Buffer.from(PARQUET_COLUMNS_CODE, 'base64'));
-    const { exports } = new WebAssembly.Instance(compiled, {
+    const { exports } = new WebAssembly.Instance(columnsModule(), {
       caller: {
         writeArray: (column: number, start: number, end: number, at: number): number =>
           this.#writeArray(column, start, end, at),

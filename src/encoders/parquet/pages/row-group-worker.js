@@ -3,11 +3,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { PageEncoder } from './page-encoder.js';
 
+/** @import { Asking } from '../../../lingering-thread.ts' */
+/** @import { RowGroupRequest } from './row-group-writer.ts' */
+
 const encoder = new PageEncoder(workerData.code);
 
 parentPort?.on(
   'message',
-  /** @param {import('./row-group-writer.ts').RowGroupRequest} request */ async request => {
+  /** @param {Asking<RowGroupRequest>} request */ async request => {
     const { id, crates } = request;
     try {
       const { bytes, chunks } = await encoder.encode(request);

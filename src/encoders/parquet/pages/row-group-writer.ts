@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { SluiceError } from '../../../errors.ts';
 import { LingeringThread } from '../../../lingering-thread.ts';
 import { limitOf } from '../../../system-errors.ts';
+import { lazyModule } from '../../../wasm-module.ts';
 import type { FilledPage } from '../fill/column-filler.ts';
 import type { ParquetOptions } from '../parquet-options.ts';
 import { PARQUET_PAGES_CODE } from './parquet-pages-code.ts';
@@ -15,7 +16,6 @@ export interface RequestedColumn {
 }
 
 export interface RowGroupRequest {
-  readonly id: number;
   readonly columns: readonly RequestedColumn[];
   /** What the pages are in; they move to the worker, and back with the answer. */
   readonly crates: readonly ArrayBuffer[];
@@ -46,21 +46,19 @@ interface FailedRowGroup {
   readonly failure: string;
 }
 
-let compiled: WebAssembly.Module | undefined;
+const pagesModule = lazyModule(PARQUET_PAGES_CODE);
 
-const thread = new LingeringThread<Omit<RowGroupRequest, 'id'>, WrittenRowGroup | FailedRowGroup>({
-  start: () => {
-    compiled ??= new WebAssembly.Module(Buffer.from(PARQUET_PAGES_CODE, 'base64'));
-    return new Worker(new URL('./row-group-worker.js', import.meta.url), {
+const thread = new LingeringThread<RowGroupRequest, WrittenRowGroup | FailedRowGroup>({
+  start: () =>
+    new Worker(new URL('./row-group-worker.js', import.meta.url), {
       execArgv: [],
-      workerData: { code: compiled },
-    });
-  },
+      workerData: { code: pagesModule() },
+    }),
   failure: cause => failed(cause ?? 'the thread ended'),
 });
 
 /** Writes a row group on a thread of its own, in the order of the calls. */
-export async function writeRowGroup(request: Omit<RowGroupRequest, 'id'>): Promise<WrittenRowGroup> {
+export async function writeRowGroup(request: RowGroupRequest): Promise<WrittenRowGroup> {
   const letGo = thread.use();
   try {
     const answer = await thread.ask(request, request.crates);

@@ -1,4 +1,5 @@
 import type { RowBatch } from '../../../row-batch.ts';
+import { lazyModule } from '../../../wasm-module.ts';
 import { BINARY_FIELDS_CODE } from './binary-fields-code.ts';
 import type { ValueText } from './value-text.ts';
 
@@ -86,12 +87,11 @@ const TEXT_AT = 2048;
 
 type WriteValue = (field: number, start: number, end: number, at: number, limit: number) => number;
 
-let compiled: WebAssembly.Module | undefined;
+const fieldsModule = lazyModule(BINARY_FIELDS_CODE);
 let single: { readonly exports: Exports; readonly memory: Buffer } | undefined;
 
 function instantiate(writeValue: WriteValue = () => 0): Exports {
-  compiled ??= new WebAssembly.Module(Buffer.from(BINARY_FIELDS_CODE, 'base64'));
-  return new WebAssembly.Instance(compiled, { caller: { writeValue } }).exports as unknown as Exports;
+  return new WebAssembly.Instance(fieldsModule(), { caller: { writeValue } }).exports as unknown as Exports;
 }
 
 function growTo(memory: WebAssembly.Memory, bytes: number): void {

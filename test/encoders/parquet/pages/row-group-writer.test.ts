@@ -12,7 +12,7 @@ import { SluiceError } from '../../../../src/errors.ts';
 import { batchOf, column } from '../../../conformance/encoding.ts';
 import { DEFAULT_PARQUET_OPTIONS } from '../../../conformance/parquet-arbitraries.ts';
 
-function request(): Omit<RowGroupRequest, 'id'> {
+function request(): RowGroupRequest {
   const filler = new ColumnFiller(parquetColumns([column('a', 'int32')], DEFAULT_PARQUET_OPTIONS));
   filler.take(batchOf([['7']]), Int32Array.of(0), 0, 1);
   const { columns, crates } = filler.finish();
