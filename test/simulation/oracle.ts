@@ -260,30 +260,8 @@ export class Oracle {
     if (disk.folders.get(run)?.files.has('commit.json')) return;
     if (facts.published) this.violate(`${run} is called failed for good, and it is published`);
     // A run that was to begin the file again cannot bring back what it has overwritten.
-    else if (facts.decided && !facts.full && !this.#leavesRows(facts)) this.#checkFile(facts.chain);
-  }
-
-  /**
-   * Whether rows of runs that were withdrawn stay for now: in a file that the run may not
-   * write, in place of another writer's, or by a request that arrived late. The next run
-   * takes the first back, as the run says, and writes the others again.
-   */
-  #leavesRows({ run, chain }: RunFacts): boolean {
-    const isLate = this.#filesOf(chain).some(blob => {
-      const writer = this.#runs.get(blob.metadata['run'] ?? '');
-      return writer?.published === false && writer.run !== run && this.cameLate(blob);
-    });
-    const withdrawn = [...this.#runs.values()].filter(facts => facts.chain === chain && !facts.published);
-    return isLate || withdrawn.some(facts => this.#isLeft(facts));
-  }
-
-  #isLeft({ run, refusedNames, committed }: RunFacts): boolean {
-    return [...committed.values()].some(({ name, etag }) => {
-      const isThere = this.#container!.blobs.get(name)?.etag === etag;
-      const changes = this.#history.get(name) ?? [];
-      const wasOfAnother = changes.some(({ by, before }) => by === run && before?.by === 'foreign');
-      return isThere && (refusedNames.has(name) || wasOfAnother);
-    });
+    else if (facts.decided && !facts.full)
+      this.#checkFile(facts.chain, blob => this.#withoutWaitingRows(blob));
   }
 
   /** A consumer has archived the file, to which nothing can be added any more. */
@@ -547,7 +525,7 @@ export class Oracle {
    * The file that all runs append to, with what consumers have moved away, holds what a
    * consumer holds, each row once.
    */
-  #checkFile(chain: Chain): void {
+  #checkFile(chain: Chain, rowsIn: (file: Version) => [number, number][] = rowsOf): void {
     const { subject, held, last, lastFull, spoiledStep } = chain;
     // What another writer has destroyed is there again once every row was written.
     if (
@@ -561,13 +539,31 @@ export class Oracle {
     const rows = new Map<number, number>();
     // Without parts of an older file that could not be deleted.
     for (const blob of [...this.#filesOf(chain), ...this.#filesOf(chain, chain.taken)]) {
-      for (const [key, value] of rowsOf(blob)) {
+      for (const [key, value] of rowsIn(blob)) {
         if (rows.has(key)) this.violate(`key ${key} is twice in the file of ${subject.name}`);
         rows.set(key, value);
       }
     }
     const difference = describeDifference(rows, held);
     if (difference) this.violate(`the file of ${subject.name} ${difference}`);
+  }
+
+  /**
+   * The rows of a file without those of a withdrawn run that stay for now: in a file that
+   * the run may not write, in place of another writer's, or by a request that arrived
+   * late. The next run takes the first back, as the run says, and writes the others
+   * again.
+   */
+  #withoutWaitingRows(blob: Version): [number, number][] {
+    const rows = rowsOf(blob);
+    const { name, metadata } = blob;
+    const writer = this.#runs.get(metadata['run'] ?? '');
+    if (writer === undefined || writer.published) return rows;
+    const changes = this.#history.get(name) ?? [];
+    const wasOfAnother = changes.some(({ by, before }) => by === writer.run && before?.by === 'foreign');
+    if (!wasOfAnother && !writer.refusedNames.has(name) && !this.cameLate(blob)) return rows;
+    const own = rowsOf(blob, writer.staged.get(name)?.fromByte ?? 0);
+    return rows.slice(0, rows.length - own.length);
   }
 
   // What is looked at between two starts.

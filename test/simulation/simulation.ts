@@ -340,7 +340,8 @@ class Simulation {
       site.allowRemovals = true;
       return;
     }
-    if (!site.stale) this.#oracle.violate(`the state of ${name} is not lost: ${message}`);
+    if (!site.stale && !this.#oracle.cameBack(name))
+      this.#oracle.violate(`the state of ${name} is not lost: ${message}`);
     site.full = true;
   }
 
