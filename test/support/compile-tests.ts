@@ -81,16 +81,23 @@ const PROGRAM = 'program of tests:';
 /** What a process runs: its files, each as a suite of its own where it has several. */
 function programs(processes: readonly TestProcess[]): Plugin {
   const usage = JSON.stringify(path.join(import.meta.dirname, 'usage.ts'));
+  const environment = JSON.stringify(path.join(import.meta.dirname, 'kept-environment.ts'));
   const programOf = ({ files }: TestProcess): string => {
     const lines = files.map(file => {
       const place = JSON.stringify(path.resolve(file));
       const name = JSON.stringify(file);
       return files.length === 1
         ? `process.once('exit', () => noteUsage(${name})); import ${place};`
-        : `describe(${name}, async () => { await import(${place}); after(() => noteUsage(${name})); });`;
+        : `describe(${name}, async () => {
+             let restore;
+             before(() => (restore = keepEnvironment()));
+             await import(${place});
+             after(() => (restore(), noteUsage(${name})));
+           });`;
     });
     return [
-      `import { after, describe } from 'node:test'; import { noteUsage } from ${usage};`,
+      `import { after, before, describe } from 'node:test';`,
+      `import { keepEnvironment } from ${environment}; import { noteUsage } from ${usage};`,
       ...lines,
     ].join('\n');
   };

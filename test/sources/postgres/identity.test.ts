@@ -57,8 +57,6 @@ before(async () => {
   });
 });
 after(async () => {
-  // Other files are in this process.
-  for (const name of ['IDENTITY_ENDPOINT', 'IDENTITY_HEADER', 'HTTP_PROXY']) delete process.env[name];
   endpoint.closeAllConnections();
   endpoint.close();
   await server?.dispose();
