@@ -13,6 +13,7 @@ import { nameOptions } from '../config/name-options.ts';
 import { SluiceError } from '../errors.ts';
 import { fewWarnings } from '../history/few-warnings.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
+import { atOnce } from '../sinks/at-once.ts';
 import type {
   BlobProperties,
   BlobStore,
@@ -22,7 +23,7 @@ import type {
   WriteOutcome,
 } from '../sinks/sink.ts';
 import type { CompletionFile, DecidedCompletion } from './decision.ts';
-import { lookBeforeReading } from './look-before.ts';
+import { refuseObstacle } from './look-before.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
 
 /**
@@ -52,18 +53,18 @@ export async function decideCompletion(
   const { run, generation } = record;
   const metadata = { sluice, run, generation: String(generation) };
   const made = completionFiles(activation, record, record.files, fileName);
-  const names = made.map(({ name }) => name);
-  await lookBeforeReading(store, names);
-  const standing: DecidedCompletion['standing'][number][] = [];
-  const older = new Set([...names, ...controlNames(activation, record, stale)]);
-  for (const name of older) {
-    const there = await store.head(name);
-    if (there === undefined) continue;
+  const names = new Set(made.map(({ name }) => name));
+  const older = [...new Set([...names, ...controlNames(activation, record, stale)])];
+  const found = await atOnce(older, name => store.head(name));
+  const standing = older.flatMap((name, index) => {
+    const there = found[index];
+    if (there === undefined) return [];
     const isOwn = there.metadata['sluice'] === sluice;
-    const isReplaced = names.includes(name);
+    const isReplaced = names.has(name);
+    if (isReplaced) refuseObstacle(name, there);
     if (!isOwn && isReplaced) replaced.add(name, there);
-    if (isOwn || isReplaced) standing.push({ name, etag: there.etag });
-  }
+    return isOwn || isReplaced ? [{ name, etag: there.etag }] : [];
+  });
   return { standing, files: made.map(file => ({ ...file, metadata })) };
 }
 

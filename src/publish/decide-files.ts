@@ -23,6 +23,7 @@ import {
   SINCE_METADATA,
 } from './append-metadata.ts';
 import type { DecidedFile } from './decision.ts';
+import { refuseObstacle } from './look-before.ts';
 import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
 
 /**
@@ -59,8 +60,11 @@ export async function decideFiles(options: DecideFilesOptions): Promise<DecidedF
   return staged.map((file, index) => {
     const { name, blockIds, bytes, resumed } = file;
     const there = seen[index];
-    if (there !== undefined && activation.ifExists === 'fail') throw existsError(name);
-    if (there !== undefined) replaced.add(name, there);
+    if (there !== undefined) {
+      if (activation.ifExists === 'fail') throw existsError(name);
+      refuseObstacle(name, there);
+      replaced.add(name, there);
+    }
     const etag = resumed?.etag ?? there?.etag;
     const condition: Precondition = etag === undefined ? { ifAbsent: true } : { ifMatch: etag };
     const properties = propertiesOf(file, there, options);

@@ -23,10 +23,9 @@ import { ArrivedRows } from '../pipeline.ts';
 import type { BaselinePlan } from '../publish/baseline-plan.ts';
 import { existsError } from '../publish/decide-files.ts';
 import type { LatestManifest } from '../publish/latest-manifest.ts';
-import { lookBeforeStaging } from '../publish/look-before.ts';
+import { findTaken, lookBeforeStaging } from '../publish/look-before.ts';
 import { type ProtocolParts, RunProtocol, type SealedRun } from '../publish/protocol.ts';
 import { refuseBeforeReading } from '../publish/replaced-files.ts';
-import { atOnce } from '../sinks/at-once.ts';
 import { lookingDestination } from '../sinks/looking-destination.ts';
 import type { Destination } from '../sinks/sink.ts';
 import { openToLook } from '../state/looking-workspace.ts';
@@ -247,7 +246,8 @@ class ExportRun {
    */
   async #isSkipped(store: Destination, files: RunFiles): Promise<boolean> {
     const { ifExists } = this.#activation;
-    const name = ifExists === 'fail' || ifExists === 'skip' ? await files.findTaken(store) : undefined;
+    const name =
+      ifExists === 'fail' || ifExists === 'skip' ? await findTaken(store, files.firstNames) : undefined;
     if (name === undefined) {
       await lookBeforeStaging(store, files.firstNames);
       return false;
@@ -268,8 +268,10 @@ class ExportRun {
   async #takenOf(store: Destination, { staged }: SealedRun): Promise<string | undefined> {
     const { partitionBy, ifExists } = this.#activation;
     if (partitionBy === undefined || ifExists !== 'skip') return undefined;
-    const found = await atOnce(staged, async ({ name }) => (await store.head(name)) && name);
-    return found.find(name => name !== undefined);
+    return findTaken(
+      store,
+      staged.map(({ name }) => name),
+    );
   }
 
   #plan({ assembly, workspace, parts }: Connected, latest: LatestManifest): Promise<PlannedExport | Held> {

@@ -13,7 +13,6 @@ import type { RunRecord } from '../history/run-record.ts';
 import { changeName } from '../publish/decide-files.ts';
 import { Change, type Partition } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
-import type { BlobStore } from '../sinks/sink.ts';
 
 /** The files that a run writes: which there are, and what they are called. */
 export class RunFiles {
@@ -61,14 +60,6 @@ export class RunFiles {
       partition,
       ...(named === undefined ? {} : { change: named }),
     });
-  }
-
-  /** The first of the files' names that is taken already. */
-  async findTaken(store: Pick<BlobStore, 'head'>): Promise<string | undefined> {
-    for (const name of this.firstNames) {
-      if ((await store.head(name)) !== undefined) return name;
-    }
-    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -34,6 +34,20 @@ const visible = async (folder: string): Promise<string[]> =>
     .sort();
 
 describe('a folder as the destination', () => {
+  test('a folder under the name of a partition is found before any partition is published', () =>
+    inFolder(async (exporter, folder, own) => {
+      const activation = exporter.activation({ ...own, partitionBy: ['v'] });
+      await mkdir(join(folder, 'v=b/out.csv'), { recursive: true });
+      const { record } = await exporter.run(activation);
+      assert.equal(record.error?.code, 'DESTINATION_REFUSED');
+      assert.equal(record.error.message, 'v=b/out.csv is a directory, which no file can replace');
+      assert.deepEqual(await visible(folder), []);
+      await rm(join(folder, 'v=b/out.csv'), { recursive: true });
+      // It has nothing to finish.
+      const next = await exporter.run(activation);
+      assert.deepEqual([next.record.state, next.recovered], ['succeeded', []]);
+    }));
+
   test('holds full runs and deltas, with manifests that describe them', () =>
     inFolder(async (exporter, folder, own) => {
       const activation = exporter.activation({
