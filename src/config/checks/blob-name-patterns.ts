@@ -25,6 +25,8 @@ export interface Step {
   readonly repeats: boolean;
   /** Takes every character but `/`; those that are listed are for examples. */
   readonly isAny?: true;
+  /** Stands for the value of a column, which differs within a run. */
+  readonly isColumn?: true;
 }
 
 const DIGITS = '0123456789';
@@ -54,8 +56,8 @@ export interface NamePatterns {
 
 interface NamePattern {
   readonly steps: readonly Step[];
-  /** Characters before the id of the run, where that is always the same number. */
-  readonly runOffset: number | undefined;
+  /** Where the id of the run stands, where that is always the same place. */
+  readonly runPlace: string | undefined;
 }
 
 export interface NameSource {
@@ -76,6 +78,10 @@ export function literal(text: string): Step[] {
   return [...text].map(characters => ({ characters, repeats: false }));
 }
 
+export function isSlash({ characters }: Step): boolean {
+  return characters === '/';
+}
+
 function digits(count: number): Step[] {
   return Array.from({ length: count }, () => ({ characters: DIGITS, repeats: false }));
 }
@@ -83,8 +89,9 @@ function digits(count: number): Step[] {
 /** Part numbers have five digits or more. */
 const PART_NUMBER: readonly Step[] = [...digits(4), { characters: DIGITS, repeats: true }];
 
-/** A value of a column or a parameter: nobody knows what is in it, but for a folder. */
-const VALUE: Step = { characters: `${RUN_ID_CHARACTERS}%`, repeats: true, isAny: true };
+/** The value of a parameter: nobody knows what is in it, but it is no folder. */
+const PARAMETER: Step = { characters: `${RUN_ID_CHARACTERS}%`, repeats: true, isAny: true };
+const COLUMN: Step = { ...PARAMETER, isColumn: true };
 
 const CHANGES: readonly FileChange[] = ['added', 'updated', 'removed'];
 
@@ -112,42 +119,45 @@ function beginningOf(stem: readonly Step[]): string {
 /** The steps that a token of a template stands for. */
 export function stepsOf(token: TemplateToken, source: NameSource, kind: FileKind): readonly Step[] {
   if ('literal' in token) return literal(token.literal);
-  if ('column' in token) return [VALUE];
+  if ('column' in token) return [COLUMN];
   const { placeholder } = token;
   if (placeholder === 'run') return [{ characters: RUN_ID_CHARACTERS, repeats: true }];
   if (placeholder === 'part') return PART_NUMBER;
-  if (placeholder.startsWith('param.')) return [VALUE];
+  if (placeholder.startsWith('param.')) return [PARAMETER];
   const count = CLOCK_DIGITS[placeholder];
   if (count !== undefined) return digits(count);
   return literal(placeholder === 'kind' ? kind : source[placeholder as 'activation' | 'model' | 'mode']);
 }
 
 /**
- * What follows the id of the run has no place of its own; nor has an id that follows a
- * number of parts.
+ * Counts the folders before the id of the run, and the characters before it in its own
+ * segment. It has no such place behind something of any length in that segment.
  */
-function runOffsetOf(steps: readonly Step[]): number | undefined {
-  const first = steps.findIndex(({ repeats }) => repeats);
-  return steps[first]?.characters === RUN_ID_CHARACTERS ? first : undefined;
+function runPlaceOf(steps: readonly Step[]): string | undefined {
+  const run = steps.findIndex(({ characters }) => characters === RUN_ID_CHARACTERS);
+  const before = steps.slice(0, Math.max(0, run));
+  const slashes = before.filter(isSlash).length;
+  const segment = before.slice(before.findLastIndex(isSlash) + 1);
+  return run < 0 || segment.some(({ repeats }) => repeats) ? undefined : `${slashes} ${segment.length}`;
 }
 
 /** Patterns of one kind of name, with what all of them begin with. */
 export function patternsFrom(stem: readonly Step[], names: readonly (readonly Step[])[]): NamePatterns {
-  const patterns = names.map(steps => ({ steps, runOffset: runOffsetOf(steps) }));
+  const patterns = names.map(steps => ({ steps, runPlace: runPlaceOf(steps) }));
   return { stem, beginning: beginningOf(stem), patterns };
 }
 
 /** Folders that hold the values of a partition, where the template names no column. */
 function partitionFolders(tokens: readonly TemplateToken[], by: readonly string[] = []): Step[] {
   if (tokens.some(token => 'column' in token)) return [];
-  return by.flatMap(column => [...literal(`${escapePartition(column)}=`), VALUE, ...literal('/')]);
+  return by.flatMap(column => [...literal(`${escapePartition(column)}=`), COLUMN, ...literal('/')]);
 }
 
 function patternsOf(source: NameSource, kind: FileKind): NamePatterns {
   const { stem, extension } = splitExtension(source.template, source.extension);
   const tokens = parseTemplate(stem);
   const plain = [...literal(source.folder), ...tokens.flatMap(token => stepsOf(token, source, kind))];
-  const last = plain.findLastIndex(({ characters }) => characters === '/') + 1;
+  const last = plain.findLastIndex(isSlash) + 1;
   const folders = partitionFolders(tokens, source.partitionBy);
   const steps = [...plain.slice(0, last), ...folders, ...plain.slice(last)];
   const numbered = tokens.some(token => 'placeholder' in token && token.placeholder === 'part');
@@ -210,7 +220,7 @@ function commonName(some: NamedFiles, others: NamedFiles): string | undefined {
 function commonNameOf(a: NamePattern, b: NamePattern, isOneRun: boolean): string | undefined {
   // Ids of runs are unique and of one length: at the same place they make the names
   // differ.
-  if (!isOneRun && a.runOffset !== undefined && a.runOffset === b.runOffset) return undefined;
+  if (!isOneRun && a.runPlace !== undefined && a.runPlace === b.runPlace) return undefined;
 
   const width = b.steps.length + 1;
   const visited = new Set<number>();

@@ -1,6 +1,7 @@
 import { FILE } from '../completion.ts';
 import { parseTemplate } from '../file-name.ts';
 import {
+  isSlash,
   literal,
   type NamePatterns,
   type NameSource,
@@ -51,15 +52,15 @@ function kindsOf({ kinds = ['full', 'delta'] }: NameSource): NonNullable<NameSou
  */
 function foldersOf({ patterns }: NamePatterns): Steps[] {
   return patterns.flatMap(({ steps }) => {
-    const value = steps.findIndex(({ isAny }) => isAny);
-    const whole = folderOf(value < 0 ? steps : steps.slice(0, value));
+    const column = steps.findIndex(({ isColumn }) => isColumn);
+    const whole = folderOf(column < 0 ? steps : steps.slice(0, column));
     const repeated = whole.findIndex(({ repeats, characters }) => repeats && /^\d+$/.test(characters));
     return repeated < 0 ? [whole] : [whole, folderOf(whole.slice(0, repeated))];
   });
 }
 
 function folderOf(steps: Steps): Steps {
-  return steps.slice(0, steps.findLastIndex(({ characters }) => characters === '/') + 1);
+  return steps.slice(0, steps.findLastIndex(isSlash) + 1);
 }
 
 function commonSteps([first = [], ...others]: readonly Steps[]): Steps {

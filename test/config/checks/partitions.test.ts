@@ -73,8 +73,6 @@ test('the columns of a partition are kept in the rows, and there are at most 10,
 });
 
 test('a value may be any text within a folder, so that names which it could give are refused', () => {
-  const meets = (one: Record<string, unknown>, two: Record<string, unknown>): string =>
-    tried(yaml(one, `  other: ${JSON.stringify({ ...OTHER, ...two })}`));
   const hive = { ...BY, fileName: 'x/customers' };
   assert.match(meets(hive, { fileName: 'x/country=FR/customers' }), /could give the same blob/);
   assert.match(meets(hive, { ...BY, fileName: 'x/customers' }), /could give the same blob/);
@@ -89,16 +87,29 @@ test('a value may be any text within a folder, so that names which it could give
   assert.equal(meets(named, { fileName: 'a/other' }), '');
 });
 
+test('names with the id of the run in one place never meet, also behind folders of values', () => {
+  const byRun = { ...BY, fileName: 'x/{run}' };
+  assert.equal(meets(byRun, byRun), '');
+  assert.equal(meets(byRun, { fileName: 'x/country=FR/{run}' }), '');
+  assert.match(meets(byRun, { fileName: 'x/country=FR/a-{run}' }), /could give the same blob/);
+  assert.match(meets(byRun, { fileName: 'x/country=FR/{YYYY}' }), /could give the same blob/);
+  const behind = { ...BY, fileName: '{column.country}-{run}' };
+  assert.match(meets(behind, behind), /could give the same blob/);
+});
+
 test('a completion file of success lies above all partitions, where it may not meet another', () => {
   const success = { success: '_SUCCESS' };
   const one = { ...BY, fileName: 'x/customers', completion: success };
-  const other = (fileName: string): string =>
-    tried(yaml(one, `  other: ${JSON.stringify({ ...OTHER, fileName, completion: success })}`));
+  const other = (fileName: string): string => meets(one, { fileName, completion: success });
   assert.match(other('x/other'), /could give the same blob/);
   assert.equal(other('y/other'), '');
 });
 
 const OTHER = { model: 'customers', destination: 'lake', format: { type: 'csv' } };
+
+function meets(one: Record<string, unknown>, two: Record<string, unknown>): string {
+  return tried(yaml(one, `  other: ${JSON.stringify({ ...OTHER, ...two })}`));
+}
 
 function tried(text: string): string {
   try {

@@ -120,6 +120,25 @@ const REFUSED: readonly (readonly [what: string, found: string, expected: RegExp
 for (const [what, found, expected] of REFUSED)
   test(`${what} is refused at load`, () => assert.match(found, expected));
 
+test('a completion file of success lies in the folder that the value of a parameter makes', () => {
+  const out = {
+    destination: 'lake',
+    format: { type: 'csv' },
+    completion: { success: '_SUCCESS' },
+  };
+  const models = {
+    orders: { source: 'db', primaryKey: ['id'], ...DAY },
+    brands: { source: 'db', primaryKey: ['id'], sql: 'select * from brands' },
+  };
+  const meets = (fileName: string): string => {
+    const byDay = { ...out, model: 'orders', fileName: '{param.day}/orders' };
+    return problems({}, {}, { models, activations: { byDay, other: { ...out, model: 'brands', fileName } } });
+  };
+  assert.match(meets('2025-04-14/brands'), /other\.completion\.success could give the same blob/);
+  assert.equal(meets('brands'), '');
+  assert.equal(meets('a/b/brands'), '');
+});
+
 test('a colon is looked for only where params is declared, and filters of segments count', () => {
   assert.equal(problems({ sql: 'select x[1:y] from t where a = b::text' }), '');
   const segments = { segments: { s: { model: 'orders', where: 'day = :day' } } };
