@@ -28,7 +28,10 @@ const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encodin
 
 /** What a file is, from the bottom up; it may import what is lower, and its own kind. */
 const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ['base', /^(row-batch|clock|errors|lingering-thread|system-errors|plain-error|text-file|wasm-module)\.ts$/],
+  [
+    'base',
+    /^(row-batch|clock|errors|few-names|lingering-thread|system-errors|plain-error|text-file|wasm-module)\.ts$/,
+  ],
   ['disk', /^disk\//],
   ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
   ['addresses', /^addresses\//],

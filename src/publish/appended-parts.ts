@@ -1,5 +1,6 @@
 import type { AppendedFile, BaselineState } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
+import { fewNames } from '../few-names.ts';
 import type { RunWarning } from '../history/run-record.ts';
 import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
 import {
@@ -182,12 +183,11 @@ export function partWarnings(parts: AppendedParts, nameOf: (part: number) => str
   const next = nameOf(firstFreePart(parts));
   const warnings: RunWarning[] = [];
   if (missing.length > 0) {
-    const shown = missing.slice(0, SHOWN_PARTS).map(nameOf).join(', ');
-    const rest = missing.length > SHOWN_PARTS ? ` and ${missing.length - SHOWN_PARTS} more` : '';
+    const names = fewNames(missing.map(nameOf), SHOWN_PARTS);
     const goesOn = canGoOnWith(parts) ? `goes on in ${last!.name}` : `goes on in ${next}`;
     warnings.push({
       code: 'APPEND_PART_MISSING',
-      message: `${shown}${rest}, to which rows were published, ${missing.length === 1 ? 'is' : 'are'} gone: the run ${goesOn}`,
+      message: `${names}, to which rows were published, ${missing.length === 1 ? 'is' : 'are'} gone: the run ${goesOn}`,
     });
   }
   if (last?.isArchived) {

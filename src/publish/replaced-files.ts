@@ -1,6 +1,7 @@
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
+import { fewNames } from '../few-names.ts';
 import { fewWarnings } from '../history/few-warnings.ts';
 import type { RunWarning } from '../history/run-record.ts';
 import type { BlobProperties, BlobStore } from '../sinks/sink.ts';
@@ -20,9 +21,6 @@ export interface ReplacingRun {
 }
 
 type Metadata = BlobProperties['metadata'];
-
-/** The most names in a message. */
-const SHOWN_NAMES = 10;
 
 /**
  * What a run replaces, by content or as a stale part, that somebody may not have read
@@ -85,12 +83,10 @@ export class ReplacedFiles {
   }
 
   #describeDeltas(): string {
-    const shown = this.#deltas.slice(0, SHOWN_NAMES).map(({ name }) => name);
-    const more = this.#deltas.length - shown.length;
     const runs = [...new Set(this.#deltas.map(({ run }) => run ?? 'of another time'))].sort();
-    const names = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+    const names = this.#deltas.map(({ name }) => name);
     const [one = ''] = runs;
-    return `${names} held what run ${runs.length > 1 ? `${one} and later ones` : one} had exported`;
+    return `${fewNames(names)} held what run ${runs.length > 1 ? `${one} and later ones` : one} had exported`;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { Clock } from '../clock.ts';
 import { SluiceError } from '../errors.ts';
+import { fewNames } from '../few-names.ts';
 import { fewWarnings } from '../history/few-warnings.ts';
 import { succeeded, warned } from '../history/record-steps.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
@@ -282,7 +283,7 @@ async function withdraw(
   }
   await parts.journal.remove(record.run);
   if (left.length === 0) return reason;
-  const message = `${reason.message}; the run was dropped, and its rows in ${left.join(', ')} could not be taken back`;
+  const message = `${reason.message}; the run was dropped, and its rows in ${fewNames(left)} could not be taken back`;
   const { code, hint, retryable } = reason;
   return new SluiceError(code, message, { cause: reason, stage: 'destination', hint, retryable });
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
+import { SluiceError } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { describeState, resetState } from '../../src/state/describe-state.ts';
 import { everyNth } from '../support/all-cases.ts';
@@ -12,6 +13,7 @@ import {
   type BlobRequest,
   startBlobProxy,
 } from '../support/blob-proxy.ts';
+import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
 
 const TABLE = `create table t (id int primary key, name text);
@@ -288,3 +290,29 @@ for (const [what, content] of [
       assert.deepEqual([delta.state, delta.full, delta.generation], ['succeeded', false, 3]);
     }));
 }
+
+test('a message about thousands of files that could not be taken back names the first of them', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql('create table t as select i as id from generate_series(1, 25) i');
+    const { record } = await exporter.run(exporter.activation({ partitionBy: ['id'] }), {
+      intercept: parts => ({
+        ...parts,
+        store: storeWith(parts.store, {
+          commitBlocks: async (name, ...rest) => {
+            if (name === 'id=9/out.csv')
+              await exporter.container.client.getBlockBlobClient(name).upload('foreign', 7);
+            return parts.store.commitBlocks(name, ...rest);
+          },
+          deleteBlob: () =>
+            Promise.reject(
+              new SluiceError('DESTINATION_REFUSED', 'may not delete', { stage: 'destination' }),
+            ),
+        }),
+      }),
+    });
+    assert.equal(record.error?.code, 'DESTINATION_EXISTS');
+    assert.equal(
+      record.error.message,
+      `id=9/out.csv came into being while the run was under way; the run was dropped, and its rows in ${[1, 10, 11, 12, 13, 14, 15, 16, 17, 18].map(id => `id=${id}/out.csv`).join(', ')} and 14 more could not be taken back`,
+    );
+  }));

@@ -1,4 +1,5 @@
 import { SluiceError } from '../../errors.ts';
+import { fewNames } from '../../few-names.ts';
 
 /** Edits (insert, delete, replace, swap neighbours) between two texts. */
 function distance(a: string, b: string): number {
@@ -44,7 +45,5 @@ export function unknownNameError(kind: string, seen: string, names: readonly str
 export function knownNames(seen: string, names: readonly string[]): string {
   if (names.length === 0) return 'there are none';
   const near = nearestName(seen, names);
-  const shown = names.slice(0, 30).join(', ');
-  const more = names.length > 30 ? ` and ${names.length - 30} more` : '';
-  return `${near === undefined ? '' : `did you mean ${near}? `}there are: ${shown}${more}`;
+  return `${near === undefined ? '' : `did you mean ${near}? `}there are: ${fewNames(names, 30)}`;
 }
