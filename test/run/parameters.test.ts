@@ -229,6 +229,26 @@ test('a table with a filter takes parameters', () =>
     assert.equal(record.counts.read, 3, JSON.stringify(record.error));
   }));
 
+test('the sort of partitions is planned with parameters of the types that they were declared with', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(TABLE);
+    const activation = exporter.activation({
+      model: {
+        source: 'db',
+        // A value of unknown type before the operator would be taken for an interval too.
+        sql: `select id, brand from t where at >= :since - interval '1 hour'`,
+        params: { since: { type: 'timestamp', default: '2025-04-14T12:00:00Z' } },
+        primaryKey: ['id'],
+      },
+      partitionBy: ['brand'],
+      fileName: '{run}',
+    });
+    const { checks } = await validateActivation({ activation, offline: false, signal });
+    const found = checks.find(({ check }) => check === 'partitions')!;
+    assert.equal(found.outcome, 'passed', JSON.stringify(found));
+    assert.equal((await exporter.run(activation)).record.counts.written, 2);
+  }));
+
 test('files by partition take parameters too, and validate reports what the sort costs', () =>
   withExporter(async exporter => {
     await exporter.database.sql(TABLE);

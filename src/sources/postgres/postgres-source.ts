@@ -160,10 +160,10 @@ export class PostgresSource implements RowSource, SliceReader {
       return this.#attempt(
         doing,
         async () => {
-          const values = this.#parametersOf(query).map(({ value }) => value);
-          // Parameters go with one statement only.
-          const plan = await this.#look<[SortPlan[0]]>(sortPlanQuery(query.text), values);
-          return sortCost([...plan, ...(await this.#look<[SortPlan[1]]>(WORK_MEMORY_QUERY))]);
+          const portal = new ResultPortal(sortPlanQuery(query.text), [], this.#parametersOf(query));
+          const [[plan]] = (await this.#connection.client.query(portal).toArray()) as [[SortPlan]];
+          const [workMemory] = await this.#look<[string]>(WORK_MEMORY_QUERY);
+          return sortCost(plan, workMemory);
         },
         query,
       );
@@ -427,16 +427,8 @@ export class PostgresSource implements RowSource, SliceReader {
   }
 
   /** What the selects among several statements found, which is one value each. */
-  async #look<Found extends unknown[]>(
-    statements: string,
-    values: readonly (string | null)[] = [],
-  ): Promise<Found> {
-    const asked = {
-      text: statements,
-      rowMode: 'array' as const,
-      ...(values.length > 0 && { values: [...values] }),
-    };
-    const results = [await this.#connection.client.query<[unknown]>(asked)];
+  async #look<Found extends unknown[]>(statements: string): Promise<Found> {
+    const results = [await this.#connection.client.query<[unknown]>({ text: statements, rowMode: 'array' })];
     return results.flat().flatMap(({ rows }) => rows.map(([found]) => found)) as Found;
   }
 

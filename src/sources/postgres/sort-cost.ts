@@ -7,7 +7,8 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-export type SortPlan = [plan: readonly { readonly Plan: PlanNode }[], workMemory: string];
+/** As `explain` writes it in JSON. */
+export type SortPlan = readonly { readonly Plan: PlanNode }[];
 
 export function sortPlanQuery(query: string): string {
   return `explain (format json) ${query}`;
@@ -15,7 +16,7 @@ export function sortPlanQuery(query: string): string {
 
 export const WORK_MEMORY_QUERY = `select pg_catalog.current_setting('work_mem')`;
 
-export function sortCost([plan, workMemory]: SortPlan): string {
+export function sortCost(plan: SortPlan, workMemory: string): string {
   const { Plan: root } = plan[0]!;
   const { 'Plan Rows': rows, 'Plan Width': width } = root;
   const isSorted = nodesOf(root).some(node => node['Node Type'].includes('Sort'));
