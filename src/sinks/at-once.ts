@@ -1,10 +1,14 @@
 /** Requests under way at one time, where a run has thousands of files. */
 const AT_ONCE = 16;
 
-/** What comes of each, in order. Rejects with the first failure, and begins no more. */
+/**
+ * What comes of each, in order. After a failure it begins no more, waits for those that
+ * have begun, and rejects.
+ */
 export async function atOnce<Item, Result>(
   items: readonly Item[],
   act: (item: Item) => Promise<Result>,
+  limit = AT_ONCE,
 ): Promise<Result[]> {
   const results: Result[] = [];
   let next = 0;
@@ -20,6 +24,8 @@ export async function atOnce<Item, Result>(
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, work));
+  const workers = Array.from({ length: Math.min(limit, items.length) }, work);
+  for (const worker of await Promise.allSettled(workers))
+    if (worker.status === 'rejected') throw worker.reason;
   return results;
 }

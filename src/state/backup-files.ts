@@ -6,6 +6,7 @@ import * as z from 'zod';
 import type { BaselineState } from '../baseline/baseline.ts';
 import { syncFolder } from '../disk/sync-folder.ts';
 import { SluiceError } from '../errors.ts';
+import { atOnce } from '../sinks/at-once.ts';
 import type { BlobReader, BlobStore, Precondition, WriteOutcome } from '../sinks/sink.ts';
 import { stateError } from '../system-errors.ts';
 
@@ -70,6 +71,7 @@ export type BackupStore = BlobStore & BlobReader;
 
 /** Larger files go up in blocks of this size. */
 const BLOCK_BYTES = 4 * 1024 * 1024;
+/** Bounded, and so is memory. */
 const FILES_AT_ONCE = 3;
 const MAX_ATTEMPTS = 5;
 
@@ -111,18 +113,17 @@ export async function uploadBackup(options: UploadOptions): Promise<UploadedBack
     });
   }
   const names = (await readdir(directory)).filter(name => LEVEL_FILE.test(name)).sort();
-  const files: BackupDescriptor['files'] = [];
   let filesUploaded = 0;
   let bytesUploaded = 0;
-  await inParallel(names, async name => {
+  const upload = async (name: string): Promise<BackupDescriptor['files'][number]> => {
     const file = await describeFile(directory, name);
     if (await uploadFile(file, options)) {
       filesUploaded++;
       bytesUploaded += file.bytes;
     }
-    files.push(file);
-  });
-  files.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return file;
+  };
+  const files = await atOnce(names, upload, FILES_AT_ONCE);
   const createdAt = now.toISOString();
   const told = { generation, run, count, digest, hashing, seed, identity, retained };
   const descriptor: BackupDescriptor = { version: 1, backup, activation, createdAt, state: told, files };
@@ -196,7 +197,7 @@ export async function downloadBackup(
   { descriptor, directory }: { readonly descriptor: BackupDescriptor; readonly directory: string },
 ): Promise<void> {
   await onDisk(() => mkdir(directory, { mode: 0o700 }));
-  await inParallel(descriptor.files, async ({ name, bytes, sha256 }) => {
+  const download = async ({ name, bytes, sha256 }: BackupDescriptor['files'][number]): Promise<void> => {
     const blob = fileName(prefix, sha256);
     const there = await store.head(blob);
     if (there === undefined) throw damaged(`${blob} is not there`);
@@ -213,7 +214,8 @@ export async function downloadBackup(
       await file.close();
     }
     if (hash.digest('hex') !== sha256) throw damaged(`the contents of ${blob} are not those of its name`);
-  });
+  };
+  await atOnce(descriptor.files, download, FILES_AT_ONCE);
   await onDisk(() => syncFolder(directory));
 }
 
@@ -340,27 +342,6 @@ async function readJson<T>(
   } catch (cause) {
     throw damaged(`${name} is not what a backup wrote`, cause);
   }
-}
-
-/**
- * Bounded in files, and so in memory. Waits for all that have begun before it rejects.
- */
-async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const rest = items[Symbol.iterator]();
-  let failed = false;
-  const work = async (): Promise<void> => {
-    for (const item of { [Symbol.iterator]: () => ({ next: () => rest.next() }) }) {
-      if (failed) return;
-      try {
-        await act(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const results = await Promise.allSettled(Array.from({ length: FILES_AT_ONCE }, work));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 function hashOf(bytes: Buffer): string {
