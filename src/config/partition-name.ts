@@ -25,8 +25,8 @@ export function partitionText(value: string | null): string {
 }
 
 /**
- * What values may have made of a name and no name may have, encoded too: `.`, `..`, a dot
- * at the end of a folder, a folder that is reserved.
+ * Encodes what values may have put together in a name, and no name may have: segments `.`
+ * and `..`, a dot at the end of a segment, the segment that is reserved.
  */
 export function safeSegments(name: string, reserved: string): string {
   return name

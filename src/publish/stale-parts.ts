@@ -58,7 +58,8 @@ interface ListedPart extends StalePart {
 export async function findStaleParts(options: StalePartsOptions): Promise<StalePart[]> {
   const { activation, store, found, state, replaced } = options;
   const written = writtenSeries(options);
-  const listed = found === undefined ? partsOfPrevious(options, written) : [];
+  const previous = listedFiles(options);
+  const listed = found === undefined ? partsOf(previous, written) : [];
   const etags = new Map(listed.map(({ name, etag }) => [name, etag]));
   const highestListed = new Map<string, number>();
   for (const { series, part } of listed)
@@ -80,7 +81,7 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
       stale.push({ name, etag: etags.get(name) ?? there.etag, series });
     }
   });
-  const gone = await atOnce(filesOfGonePartitions(options, written), async part => {
+  const gone = await atOnce(filesOfGonePartitions(previous, written, options), async part => {
     const there = await store.head(part.name);
     if (there?.metadata['sluice'] === activation.name) replaced.add(part.name, there);
     return there === undefined ? [] : [part];
@@ -126,12 +127,9 @@ function mustGo(there: BlobProperties, { activation: { name }, found, state }: S
   return isOfOlderFile(there, name, found?.since) || isBare(there, name, state?.generation ?? 0);
 }
 
-/** As the previous manifest lists them, with the ETags that they had then. */
-function partsOfPrevious(
-  options: StalePartsOptions,
-  written: ReadonlyMap<string, WrittenSeries>,
-): ListedPart[] {
-  return listedFiles(options).flatMap(({ file: { name, part, etag }, series }) => {
+/** Those behind the first one, with the ETags that they had then. */
+function partsOf(previous: readonly ListedFile[], written: ReadonlyMap<string, WrittenSeries>): ListedPart[] {
+  return previous.flatMap(({ file: { name, part, etag }, series }) => {
     if (part === 1 || etag === undefined || !written.get(series.name)?.isBegun) return [];
     return [{ name, etag, part, series: series.name }];
   });
@@ -142,14 +140,14 @@ function partsOfPrevious(
  * files as they are where it has no row.
  */
 function filesOfGonePartitions(
-  options: StalePartsOptions,
+  previous: readonly ListedFile[],
   written: ReadonlyMap<string, WrittenSeries>,
+  { activation, full, staged }: StalePartsOptions,
 ): StalePart[] {
-  const { activation, full, staged } = options;
   if (!full || (staged.length === 0 && activation.onEmpty !== 'write')) return [];
   const present = new Set(staged.map(({ partition }) => JSON.stringify(partition?.values)));
   const names = new Set(staged.map(({ name }) => name));
-  return listedFiles(options).flatMap(({ file: { name, etag }, values, series }) => {
+  return previous.flatMap(({ file: { name, etag }, values, series }) => {
     if (values === undefined || etag === undefined) return [];
     if (present.has(JSON.stringify(values)) || names.has(name) || written.has(series.name)) return [];
     return [{ name, etag, series: series.name }];

@@ -8,7 +8,7 @@ import {
 } from '../config/file-name.ts';
 import { extensionOf } from '../config/format-kinds.ts';
 import { nameOptions } from '../config/name-options.ts';
-import { partitionText } from '../config/partition-name.ts';
+import { escapePartition, partitionText } from '../config/partition-name.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { changeName } from '../publish/decide-files.ts';
 import { Change, type Partition } from '../row-batch.ts';
@@ -49,7 +49,7 @@ export class RunFiles {
 
   /** The same for people: where a value comes, with its column. */
   get shownNames(): string[] {
-    const values = this.#partitionBy?.map(column => `{${column}}`);
+    const values = this.#partitionBy?.map(column => `{${escapePartition(column)}}`);
     return this.series.map(({ change }) => this.#name(change, 1, values));
   }
 

@@ -105,7 +105,7 @@ function placeOfWritten(wanted: string, { modelName }: MappingOptions, written: 
   const place = written.findIndex(({ name }) => name === wanted);
   if (place >= 0) return place;
   const has = written.map(({ name }) => name).join(', ');
-  const message = `partitionBy names ${quoted(wanted)}, and of model ${modelName} is written ${has}`;
+  const message = `partitionBy names ${quoted(wanted)}, and the columns that are written of model ${modelName} are ${has}`;
   throw new SluiceError('COLUMN_UNKNOWN', message, {
     stage: 'mapping',
     hint: 'name a column that is written; or set keepPartitionColumns: false, which takes a column of the model',

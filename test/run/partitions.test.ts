@@ -418,8 +418,12 @@ test('validate says where values stand in the names, and what the sort costs', (
       /^passed partitions files by country, id; the server sorts about 5 rows of \d+ bytes, 1 MiB in all; past its work_mem of \w+ it does so on its disk$/m,
     );
     assert.match(
+      await validate(exporter.activation({ sql: `select 1 as id, 'x' as "a\\b"`, partitionBy: ['a\\b'] })),
+      /^passed names a%5Cb=\{a%5Cb\}\/out\.csv$/m,
+    );
+    assert.match(
       await validate(exporter.activation({ partitionBy: ['land'] })),
-      /^failed mapping partitionBy names "land", and of model m is written id, country, name$/m,
+      /^failed mapping partitionBy names "land", and the columns that are written of model m are id, country, name$/m,
     );
   }));
 

@@ -68,7 +68,7 @@ class PassingRows {
       }
     }
     if (wanted > 0) yield this.#cut(batch, from, batch.rowCount);
-    else if (from === 0) batch.release?.();
+    else batch.release?.();
   }
 
   #cut(batch: RowBatch, from: number, to: number): RowBatch {
