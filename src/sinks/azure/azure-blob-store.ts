@@ -400,23 +400,18 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
     const { canBeSplit, patienceMs = this.#patienceMs } = options ?? {};
     const signals = [this.#options.signal, options?.signal].filter(signal => signal !== undefined);
     const began = clock.now();
-    let attemptBegan = began;
     let isRetried = options?.patienceMs !== undefined;
-    const isToBeSplit = (error: unknown): boolean =>
-      canBeSplit === true && isTooSlow(error, clock.now() - attemptBegan);
-    const attempt: Attempt<T> = (signal, moving) => {
-      attemptBegan = clock.now();
-      return request.attempt(signal, moving);
-    };
+    let isToBeSplit = false;
     try {
-      const result = await withRetries(attempt, {
+      const result = await withRetries(request.attempt, {
         budgetMs: patienceMs,
         attemptTimeoutMs: attemptTimeoutMs(bodyBytes, this.#options),
         signals,
         clock,
-        judge: error => {
+        judge: (error, tookMs) => {
+          isToBeSplit = canBeSplit === true && isTooSlow(error, tookMs);
           const failure = this.#judge(error, request);
-          return isToBeSplit(error) ? { ...failure, retryable: false } : failure;
+          return isToBeSplit ? { ...failure, retryable: false } : failure;
         },
         onRetry: retry => {
           const { verdict, error, delayMs, leftMs } = retry;
@@ -436,7 +431,7 @@ export class AzureBlobStore implements Destination, ForeignBlocksStore {
       if (signals.some(({ aborted }) => aborted)) {
         throw new SluiceError('CANCELLED', `${doing}: cancelled`, { stage: 'destination' });
       }
-      if (isToBeSplit(error)) {
+      if (isToBeSplit) {
         const leftMs = Math.max(0, patienceMs - (clock.now() - began));
         this.#options.onRetry?.({ reason: waitingReason(error), leftMs });
         throw new BlockTooSlow(this.#wrapped(error, request), leftMs);

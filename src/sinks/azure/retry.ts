@@ -36,7 +36,8 @@ export interface RetryOptions {
   readonly budgetMs: number;
   /** An attempt is aborted when this long nothing moved. */
   readonly attemptTimeoutMs: number;
-  readonly judge: (error: unknown) => AttemptVerdict;
+  /** `tookMs` is how long the attempt took that failed. */
+  readonly judge: (error: unknown, tookMs: number) => AttemptVerdict;
   /** Any of them stops both attempts and waiting. */
   readonly signals: readonly AbortSignal[];
   readonly onRetry?: (retry: Retry) => void;
@@ -90,7 +91,7 @@ export async function withRetries<T>(attempt: Attempt<T>, options: RetryOptions)
       return await attemptOnce(attempt, options, clock, onProgress);
     } catch (error) {
       for (const signal of signals) signal.throwIfAborted();
-      const verdict = judge(error);
+      const verdict = judge(error, clock.now() - began);
       if (!verdict.retryable) throw error;
       const delayMs = delayBefore(tried, verdict, clock);
       deadline += moved - began;

@@ -83,6 +83,25 @@ test('tells of every repetition, why and after how long', async () => {
   assert.deepEqual(told, [[RETRYABLE, 100, 'attempt 1']]);
 });
 
+test('tells whoever judges a failure how long its attempt took', async () => {
+  const seen: number[] = [];
+  const { clock, run } = setup({
+    judge: (_, tookMs) => {
+      seen.push(tookMs);
+      return RETRYABLE;
+    },
+  });
+  clock.chance = 0.5;
+  const steps = [7, 40];
+  const slow = failing(2);
+  await run(async () => {
+    const ms = steps.shift();
+    if (ms !== undefined) await new Promise<void>(resolve => clock.after(ms, resolve));
+    return slow();
+  });
+  assert.deepEqual(seen, [7, 40]);
+});
+
 test('aborts an attempt that gets no answer and tries again', async () => {
   const { clock, run } = setup();
   let attempts = 0;
