@@ -9,7 +9,7 @@ import type { RestoreReport } from '../../state/restore-state.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from '../command-context.ts';
 import { watchSignals } from '../interruption.ts';
 import { formatBytes, formatCount } from '../terminal/quantities.ts';
-import { columnTable, tableLines } from '../terminal/table.ts';
+import { columnTable, fittedTable } from '../terminal/table.ts';
 import { escaped, type Terminal } from '../terminal/terminal.ts';
 import { shortTypeName } from '../terminal/type-name.ts';
 
@@ -266,8 +266,7 @@ function backupTable(backups: readonly BackupSummary[], terminal: Terminal): str
     formatCount(keys),
     formatBytes(bytes),
   ]);
-  const [head = '', ...lines] = tableLines(titles, rows);
-  return [terminal.paint('dim', head), ...lines].join('\n');
+  return fittedTable(titles, rows, terminal);
 }
 
 function backupText(report: BackupReport): string {

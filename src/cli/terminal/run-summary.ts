@@ -1,6 +1,6 @@
 import type { RunFile, RunRecord } from '../../history/run-record.ts';
 import { formatBytes, formatCount, formatDuration } from './quantities.ts';
-import { tableLines } from './table.ts';
+import { fittedTable, indented, narrower } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a run did, for people: outcome, counts, files. */
@@ -37,9 +37,7 @@ export function fileLines(
     { title: 'rows', align: 'right' },
     { title: 'bytes', align: 'right' },
   ] as const;
-  return tableLines(titles, rows).map(
-    (line, index) => `  ${index === 0 ? terminal.paint('dim', line) : line}`,
-  );
+  return [indented(fittedTable(titles, rows, narrower(terminal)))];
 }
 
 /**
