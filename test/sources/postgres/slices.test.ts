@@ -28,6 +28,11 @@ before(async () => {
     create table nothing (id int, v text);
     create table parts (id int, v text) partition by range (id);
     create table parent (id int, v text); create table child () inherits (parent);
+    create unlogged table documents (id int primary key, v text);
+    alter table documents alter v set storage external;
+    insert into documents select i, repeat('x', 1024 * 1024) from generate_series(1, 17) i;
+    create function stamp() returns text language plpgsql stable as 'begin return now()::text; end';
+    create function same(text) returns text language plpgsql immutable as 'begin return $1; end';
     create view seen as select id, v from t;
     create materialized view kept as select id, v from t;`);
 });
@@ -85,12 +90,15 @@ test('slices hold the rows of the snapshot once, whatever is written while they 
   assert.deepEqual(ids, expected);
 });
 
+async function unfit(name: string, options?: Options): Promise<string | undefined> {
+  return (await divided(name, options)).unfit;
+}
+
+function where(condition: string): Options {
+  return { table: { schema: 'public', name: 't', where: condition } };
+}
+
 test('a table that one reader reads otherwise, or that has no pages, is not divided', async () => {
-  const unfit = async (name: string, options?: Options): Promise<string | undefined> =>
-    (await divided(name, options)).unfit;
-  const where = (condition: string): Options => ({
-    table: { schema: 'public', name: 't', where: condition },
-  });
   assert.equal(await unfit('parts'), 'the table is partitioned');
   assert.equal(await unfit('seen'), 'the table is a view');
   assert.equal(await unfit('parent'), 'other tables inherit from the table');
@@ -99,6 +107,23 @@ test('a table that one reader reads otherwise, or that has no pages, is not divi
   assert.equal(subquery, 'the condition has a subquery');
   assert.equal(await unfit('t', where("v like '%1'")), undefined);
   assert.equal(await unfit('t', { where: "v like '%1'" }), undefined);
+});
+
+test('a table whose large values are beside its only page is not divided', async () => {
+  assert.equal(await unfit('documents'), 'all rows of the table are on one page');
+});
+
+test('a condition that depends on the time is not divided: each reader has its own', async () => {
+  const times = ['now()', 'CURRENT_DATE', 'localtimestamp', "timestamptz 'today'", "date ' Yesterday'"];
+  for (const time of times)
+    assert.match((await unfit('t', where(`v < (${time})::text`)))!, /^the condition depends on the time, /);
+  assert.match((await unfit('t', { where: 'v < statement_timestamp()::text' }))!, /depends on the time, /);
+  const own = 'the condition calls a function of the database, which may depend on the time';
+  assert.equal(await unfit('t', where('v < stamp()')), own);
+  assert.equal(
+    await unfit('t', where("same(v) <> 'x' and v not like '%now() today' and length(v) > 0")),
+    undefined,
+  );
 });
 
 test('a small or empty table is one slice, a materialized view is divided as a table', async () => {

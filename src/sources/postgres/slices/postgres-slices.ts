@@ -3,6 +3,7 @@ import type { Divided, Slice, SliceFinder } from '../../source.ts';
 import { type PlanNode, planNodeName } from '../changes/scan-plan.ts';
 import { type ModelQuery, type ModelTable, quotedTable } from '../model-query.ts';
 import { withinSavepoint } from '../type-facts.ts';
+import { looksAtTime, ownFunctionsQuery, type ShownCondition } from './condition-time.ts';
 
 /** The table, and what its source lends. */
 export interface PostgresSlicesParts {
@@ -79,12 +80,25 @@ export class PostgresSlices implements SliceFinder {
 
   /** What one reader does better than to go through all pages. */
   async #unfitPlan(columns: readonly Column[]): Promise<string | undefined> {
-    const plan = await this.#planOf(
-      this.#parts.queryOf(columns),
-      'set local max_parallel_workers_per_gather = 0;',
-    );
+    const query = this.#parts.queryOf(columns);
+    const plan = await this.#planOf(query, 'set local max_parallel_workers_per_gather = 0;');
     if (plan['Node Type'] !== 'Seq Scan') return `the server finds its rows by ${planNodeName(plan)}`;
-    return plan.Plans === undefined ? undefined : 'the condition has a subquery';
+    if (plan.Plans !== undefined) return 'the condition has a subquery';
+    return this.#unfitCondition({
+      written: query.userTexts.map(({ text }) => text),
+      planned: plan.Filter ?? '',
+    });
+  }
+
+  async #unfitCondition(condition: ShownCondition): Promise<string | undefined> {
+    const { look, literal } = this.#parts;
+    if (looksAtTime(condition))
+      return 'the condition depends on the time, and each reader has a time of its own';
+    const functions = ownFunctionsQuery(condition, literal);
+    const [mayDepend] = functions === undefined ? [false] : await look<[boolean]>(functions);
+    return mayDepend
+      ? 'the condition calls a function of the database, which may depend on the time'
+      : undefined;
   }
 
   async #planOf({ text }: ModelQuery, settings: string): Promise<PlanNode> {
@@ -112,10 +126,11 @@ const KINDS: Readonly<Record<string, string>> = {
   f: 'is a foreign table',
 };
 
-function unfitTable({ kind, method, isInherited }: TableSize): string | undefined {
+function unfitTable({ kind, method, isInherited, pages, bytes }: TableSize): string | undefined {
   if (kind !== 'r' && kind !== 'm') return `the table ${KINDS[kind] ?? 'has no pages'}`;
   if (method !== 'heap') return `the table is kept by the access method ${method}`;
-  return isInherited ? 'other tables inherit from the table' : undefined;
+  if (isInherited) return 'other tables inherit from the table';
+  return pages === 1 && bytes >= 2 * SLICE_BYTES ? 'all rows of the table are on one page' : undefined;
 }
 
 /** By pages, so that each has about as many bytes, large values included. */
