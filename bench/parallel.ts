@@ -2,7 +2,8 @@
  * What `parallel: N` brings: on a source beside it, where the processors are shared, and
  * on one each of whose connections brings little. Writes bench/results/parallel.md.
  *
- *   npm run build && npx tsx bench/parallel.ts [--rows 1000000] [--rounds 3] [--url postgresql://…]
+ *   npm run build
+ *   npx tsx bench/parallel.ts [--rows 1000000] [--rounds 3] [--url postgresql://…]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';

@@ -42,12 +42,12 @@ export class ArrivedRows {
 /**
  * The flow of every export:
  *
- *   source ─▶ map columns ─▶ hash diff ─▶ partitions ─▶ rolling blob sink (one encoder
- *                                                                         a part)
+ *   source ─▶ map columns ─▶ hash diff ─▶ partitions ─▶ rolling blob sink
  *
- * Chunks are `RowBatch`es. Each stage pulls the next batch when it has room, so the
- * slowest sets the pace and memory does not grow with the rows. When any stage fails or
- * the signal aborts, all of them are destroyed and this rejects with the first failure.
+ * The sink has an encoder for each part. Chunks are `RowBatch`es. Each stage pulls the
+ * next batch when it has room, so the slowest sets the pace and memory does not grow with
+ * the rows. When any stage fails or the signal aborts, all of them are destroyed and this
+ * rejects with the first failure.
  *
  * Resolved means: the source has proven its end, and as many rows have arrived as it
  * counted. Nothing is visible yet. Rejects with SOURCE_INCOMPLETE where the counts

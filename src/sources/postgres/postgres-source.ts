@@ -42,12 +42,10 @@ import { toSourceError } from './postgres-errors.ts';
 import type { PostgresSourceOptions } from './postgres-source-options.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
-
 import { type QueryParameter, ResultPortal } from './result-portal.ts';
 import { PostgresSlices, SLICE_SETTINGS } from './slices/postgres-slices.ts';
 import { readerOptions } from './slices/reader-options.ts';
 import { type SortPlan, sortCost, sortPlanQuery, WORK_MEMORY_QUERY } from './sort-cost.ts';
-
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
 import { RowConversion, Way } from './values/row-conversion.ts';

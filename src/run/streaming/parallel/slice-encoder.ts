@@ -96,7 +96,7 @@ export function sentRows({ bytes, rowCount, rowBounds, release }: RowBatch, from
   const rows = bytes.subarray(start, rowBounds[2 * rowCount - 1]);
   const memory = new ArrayBuffer(rows.length);
   new Uint8Array(memory).set(rows);
-  const bounds = new Int32Array(rowBounds.subarray(2 * from, 2 * rowCount)).map(at => at - start);
+  const bounds = rowBounds.subarray(2 * from, 2 * rowCount).map(at => at - start);
   release?.();
   return { memory, rowCount: rowCount - from, rowBounds: bounds, isEncoded: false };
 }

@@ -223,6 +223,10 @@ test('memory that does not add up is noted', () => {
   assert.match(large ?? '', /^MEMORY_EXCEEDED: a run of export may take up to 1100 MiB .* has 1024 MiB/);
   assert.deepEqual(more, []);
   assert.deepEqual(notes('daemon: { runMemory: 1GiB }', 8192, { blockSize: '180MiB' }), []);
+  const [readers] = notes('daemon: { runMemory: 1GiB }', 8192, { parallel: 19 });
+  assert.match(readers ?? '', /^MEMORY_EXCEEDED: a run of export may take up to 1052 MiB/);
+  assert.deepEqual(notes('daemon: { runMemory: 1GiB }', 8192, { parallel: 18 }), []);
+  assert.deepEqual(notes('daemon: { runMemory: 1GiB }', 8192, { ...delta, parallel: 64 }), []);
   const parts = { ...delta, syncMode: 'difference', blockSize: '100MiB', stateMemory: '300MiB' };
   assert.match(
     notes('daemon: { runMemory: 1GiB }', 8192, parts)[0] ?? '',
