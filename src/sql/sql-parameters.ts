@@ -42,6 +42,15 @@ export function findParameters(sql: string, settings: LexerSettings): SqlParamet
   return found;
 }
 
+/**
+ * Names of all parameters of these texts, each once, as sessions read them that keep to
+ * the standard.
+ */
+export function parameterNames(texts: readonly string[]): string[] {
+  const found = texts.flatMap(text => findParameters(text, { standardStrings: true }));
+  return [...new Set(found.map(({ name }) => name))];
+}
+
 /** Elements follow the word `array`, and in a list of arrays each other. */
 function isOfElements(before: string, around: 'subscript' | 'elements' | undefined): boolean {
   return before.toLowerCase() === 'array' || (around === 'elements' && (before === '[' || before === ','));

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
-import { checkGiven, checkWhole, refuseSecrets } from '../../config/parameters/bind-parameters.ts';
+import { acceptParameters } from '../../config/parameters/bind-parameters.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import { exportTo } from '../../run/export-to.ts';
@@ -42,9 +42,7 @@ export async function run(
   for (const name of options.all ? Object.keys(config.activations) : names) {
     try {
       const activation = resolveActivation(config, name);
-      const given = checkGiven(activation, options.param);
-      refuseSecrets(given, text => terminal.clean(text));
-      checkWhole(activation, { params: given });
+      acceptParameters(activation, options.param, text => terminal.clean(text));
       activations.push(folder === undefined ? activation : exportTo(activation, folder));
     } catch (error) {
       noteFailure(terminal, error, { verbose });

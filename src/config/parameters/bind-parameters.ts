@@ -1,5 +1,5 @@
 import { SluiceError } from '../../errors.ts';
-import { findParameters } from '../../sql/sql-parameters.ts';
+import { parameterNames } from '../../sql/sql-parameters.ts';
 import type { ResolvedActivation } from '../activation.ts';
 import { defaultValue } from './parameter-default.ts';
 import { type BoundParameter, type BoundParameters, TYPE_FACTS } from './parameter-types.ts';
@@ -11,18 +11,34 @@ export type BuiltIn = (typeof BUILT_IN)[number];
 /** Values as they were asked for, by name. */
 export type GivenParameters = Readonly<Record<string, string>>;
 
+/** Values as a run has them; `null` is NULL. */
+type ParameterValues = Readonly<Record<string, string | null>>;
+
 type Parameterized = Pick<ResolvedActivation, 'name' | 'model' | 'where' | 'timezone'>;
 
 /** Which of its model's parameters an activation uses. */
 export function usedParameters({ model, where }: Pick<Parameterized, 'model' | 'where'>): readonly string[] {
   if (model.params === undefined) return [];
-  const texts = [model.sql, model.table?.where ?? '', where ?? ''];
-  const found = texts.flatMap(text => findParameters(text, { standardStrings: true }));
-  return [...new Set(found.map(({ name }) => name))];
+  return parameterNames([model.sql, model.table?.where ?? '', where ?? '']);
 }
 
 export function isBuiltIn(name: string): name is BuiltIn {
   return (BUILT_IN as readonly string[]).includes(name);
+}
+
+/**
+ * What a run may be given, or a plan of one: see `checkGiven`, `refuseSecrets` and
+ * `checkWhole`.
+ */
+export function acceptParameters(
+  activation: Parameterized,
+  given: GivenParameters | undefined,
+  clean: (text: string) => string,
+): GivenParameters {
+  const accepted = checkGiven(activation, given);
+  refuseSecrets(accepted, clean);
+  checkWhole(activation, accepted);
+  return accepted;
 }
 
 /**
@@ -59,10 +75,7 @@ export function refuseSecrets(given: GivenParameters, clean: (text: string) => s
 }
 
 /** Throws PARAMETER_INVALID where a parameter has neither a value nor a default. */
-export function checkWhole(
-  activation: Parameterized,
-  { params: given = {} }: { readonly params?: GivenParameters },
-): void {
+export function checkWhole(activation: Parameterized, given: GivenParameters = {}): void {
   for (const name of usedParameters(activation)) {
     if (isBuiltIn(name) || Object.hasOwn(given, name)) continue;
     if (activation.model.params?.[name]?.default === undefined) throw lacking(activation, name);
@@ -80,7 +93,7 @@ export interface BindingOptions {
   readonly given?: GivenParameters | undefined;
   readonly runTime: Date;
   /** Is asked where the query wants it; `null` before the first success. */
-  readonly lastSuccess: (values: GivenParameters) => Promise<string | null>;
+  readonly lastSuccess: (values: ParameterValues) => Promise<string | null>;
   /** Parameters without a value are NULL, for whoever reads no row. */
   readonly mayLack?: boolean;
 }
@@ -111,7 +124,7 @@ export async function bindParameters<Activation extends Parameterized>(
   const type = 'timestamp';
   const builtIn: [string, BoundParameter][] = [];
   if (used.includes('last_success')) {
-    const value = await lastSuccess(ownOf(valuesOf(Object.fromEntries(own))));
+    const value = await lastSuccess(valuesOf(Object.fromEntries(own)));
     builtIn.push(['last_success', { type, value }]);
   }
   if (used.includes('run_time')) {
@@ -122,20 +135,17 @@ export async function bindParameters<Activation extends Parameterized>(
 }
 
 /** As records and manifests hold them. */
-export function valuesOf(parameters: BoundParameters): Readonly<Record<string, string | null>> {
+export function valuesOf(parameters: BoundParameters): ParameterValues {
   return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
 }
 
-/** The values of a record that make a set, without those that are built in. */
-export function ownOf(values: Readonly<Record<string, string | null>> = {}): GivenParameters {
-  const own = Object.entries(values).filter(([name]) => !isBuiltIn(name));
-  return Object.fromEntries(own.map(([name, value]) => [name, value ?? '']));
-}
-
-/** Whether two are the same values of the same parameters, in any order. */
-export function isSameSet(a: GivenParameters = {}, b: GivenParameters = {}): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every(name => a[name] === b[name]);
+/**
+ * Whether two are the same values of the same parameters, in any order. Those that are
+ * built in do not count.
+ */
+export function isSameSet(a: ParameterValues = {}, b: ParameterValues = {}): boolean {
+  const [names, others] = [a, b].map(values => Object.keys(values).filter(name => !isBuiltIn(name)));
+  return names!.length === others!.length && names!.every(name => a[name] === b[name]);
 }
 
 function invalid(message: string, hint?: string): SluiceError {

@@ -59,7 +59,7 @@ export class Acceptance {
     // Up to where `#accepting` knows the run nothing is waited for: two requests with one
     // key never get here both.
     this.#refuse(name);
-    checkWhole(activation, asked);
+    checkWhole(activation, asked.params);
     const record = this.#newRun(activation, request, asked);
     const run = new LiveRun(record);
     const key = idempotencyKey === undefined ? record.run : keyOf(name, idempotencyKey);

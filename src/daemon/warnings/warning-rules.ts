@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { isSameSet, ownOf } from '../../config/parameters/bind-parameters.ts';
+import { isSameSet } from '../../config/parameters/bind-parameters.ts';
 import type { RunRecord, RunWarning } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
 import {
@@ -86,8 +86,7 @@ function rowsChanged(code: 'ROWS_DROPPED' | 'ROWS_SPIKED'): (ended: EndedRun) =>
   return ({ activation, record, previous }) => {
     if (!isSuccess(record) || !hasReadAll(record)) return undefined;
     const compared = previous.find(
-      earlier =>
-        isSuccess(earlier) && hasReadAll(earlier) && isSameSet(ownOf(earlier.params), ownOf(record.params)),
+      earlier => isSuccess(earlier) && hasReadAll(earlier) && isSameSet(earlier.params, record.params),
     );
     const { read } = record.counts;
     const warning = compared && rowsChangedWarning(activation, read, compared.counts.read);

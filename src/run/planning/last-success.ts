@@ -1,6 +1,7 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { isSameSet, ownOf } from '../../config/parameters/bind-parameters.ts';
+import { isSameSet } from '../../config/parameters/bind-parameters.ts';
 import { listRuns } from '../../history/record-files.ts';
+import type { ParameterValues } from '../../history/run-record.ts';
 import { isSuccess } from '../../history/run-state.ts';
 import { readLatest } from '../../publish/latest-manifest.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
@@ -13,7 +14,7 @@ const PAGE = 100;
  * else as the destination does; `null` before the first.
  */
 export async function lastSuccessWith(
-  values: Readonly<Record<string, string>>,
+  values: ParameterValues,
   {
     activation,
     store,
@@ -25,12 +26,12 @@ export async function lastSuccessWith(
     const { records } = await listRuns(page);
     // One that left its files as they were has read nothing, and has no generation.
     const found = records.find(
-      record => isSuccess(record) && record.generation > 0 && isSameSet(ownOf(record.params), values),
+      record => isSuccess(record) && record.generation > 0 && isSameSet(record.params, values),
     );
     if (found?.snapshotTime !== undefined) return found.snapshotTime;
     before = records.at(-1)?.run;
     if (records.length < PAGE || before === undefined) break;
   }
   const { manifest } = await readLatest(activation, store);
-  return manifest !== undefined && isSameSet(ownOf(manifest.params), values) ? manifest.snapshotTime : null;
+  return manifest !== undefined && isSameSet(manifest.params, values) ? manifest.snapshotTime : null;
 }

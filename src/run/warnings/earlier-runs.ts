@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { isSameSet, ownOf } from '../../config/parameters/bind-parameters.ts';
+import { isSameSet } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../../errors.ts';
 import { listRuns } from '../../history/record-files.ts';
 import type { RunRecord } from '../../history/run-record.ts';
@@ -28,8 +28,7 @@ export async function previousRead(
   // for as long as it is ahead.
   const records = await recordsOf(activation, run);
   const previous = records.find(
-    earlier =>
-      earlier.state !== 'held' && hasReadAll(earlier) && isSameSet(ownOf(earlier.params), ownOf(params)),
+    earlier => earlier.state !== 'held' && hasReadAll(earlier) && isSameSet(earlier.params, params),
   );
   return previous?.counts.read;
 }
