@@ -12,6 +12,7 @@ import { type DataPlace, takeDataPlace } from './claimed-directory.ts';
 import type { Configuration } from './configuration.ts';
 import type { DaemonOptions, DaemonParts } from './daemon-options.ts';
 import { DocumentFolder } from './documents/document-folder.ts';
+import { FollowUp } from './follow-up.ts';
 import { RecentRuns } from './history/recent-runs.ts';
 import { RunHistory } from './history/run-history.ts';
 import { listRuns } from './history/run-list.ts';
@@ -34,9 +35,9 @@ import type { Log, Scheduler, Warnings } from './parts.ts';
 import { Pauses } from './pauses/pauses.ts';
 import { SelfPause } from './pauses/self-pause.ts';
 import { Plans } from './plans/plans.ts';
+import { processStarter } from './processes/process-starter.ts';
 import { fromPlainValidation } from './processes/run-messages.ts';
 import { defaultProgram } from './processes/run-process.ts';
-import { sideJobStarter } from './processes/side-job-starter.ts';
 import { SideJobs } from './processes/side-jobs.ts';
 import { Acceptance } from './queue/acceptance.ts';
 import { Dispatcher } from './queue/dispatcher.ts';
@@ -56,8 +57,6 @@ interface Kept {
   readonly pauses: Pauses;
 }
 
-/** Warnings look at so many earlier runs. */
-const PREVIOUS_RUNS = 30;
 const TIME_RULES_EVERY_MS = 60_000;
 /** A paused activation whose source says nothing for so long is looked at again later. */
 const CHECK_TIMEOUT_MS = 60_000;
@@ -88,6 +87,7 @@ export class Daemon implements Operations {
   readonly #startRecovery: StartRecovery;
   readonly #warnings: Warnings | undefined;
   readonly #scheduler: Scheduler | undefined;
+  readonly #followUp: FollowUp;
   readonly #startedAt: string;
   /** Work that goes on behind what was answered. */
   readonly #background = new Set<Promise<void>>();
@@ -111,15 +111,15 @@ export class Daemon implements Operations {
     const { history, requests, pauses } = kept;
     const queue = this.#queue;
     const program = options.program ?? defaultProgram();
+    const start = processStarter({ configuration, program, clock, log });
     this.#acceptance = new Acceptance({ configuration, requests, queue, history, pauses, clock });
-    const startSideJob = sideJobStarter({ configuration, program, clock, log });
-    this.#sideJobs = new SideJobs(startSideJob, clock);
+    this.#sideJobs = new SideJobs(start, clock);
     this.#plans = new Plans({
       queue,
       clock,
       configuration,
       log,
-      start: startSideJob,
+      start,
       onFree: () => {
         if (this.#state === 'ready') this.#dispatcher.dispatch();
       },
@@ -132,7 +132,7 @@ export class Daemon implements Operations {
       history,
       clock,
       log,
-      program,
+      start,
       ...(options.random && { random: options.random }),
       // One that was removed cannot be resumed: its runs are to end.
       isPaused: name => pauses.get(name) !== undefined && configuration.find(name) !== undefined,
@@ -140,8 +140,8 @@ export class Daemon implements Operations {
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
-      onUnfinished: record => this.#inBackground(() => this.#afterUnfinished(record)),
-      onEnd: record => this.#inBackground(() => this.#afterEnd(record)),
+      onUnfinished: record => this.#inBackground(() => this.#followUp.unfinished(record)),
+      onEnd: record => this.#inBackground(() => this.#followUp.ended(record)),
     });
     this.#selfPause = new SelfPause({
       configuration,
@@ -175,6 +175,17 @@ export class Daemon implements Operations {
         trigger: request => this.trigger(request),
       }),
     );
+    this.#followUp = new FollowUp({
+      configuration,
+      history,
+      clock,
+      log,
+      selfPause: this.#selfPause,
+      scheduler: this.#scheduler,
+      warnings: this.#warnings,
+      observer: options.observer,
+      onChange: name => this.#changed(name),
+    });
   }
 
   /** `takeDataPlace`, `open`, then `begin`. */
@@ -223,7 +234,7 @@ export class Daemon implements Operations {
     const isMeant = (): boolean => this.#state === 'starting';
     await tellEarlierSuccesses(this.#configuration.activations, this.#history, this.#warnings);
     await this.#startRecovery.look();
-    for (const name of this.#history.activations()) if (isMeant()) await this.#prune(name);
+    for (const name of this.#history.activations()) if (isMeant()) await this.#followUp.prune(name);
     if (!isMeant()) return;
     this.#selfPause.start();
     await this.#scheduler?.schedule(this.#configuration.activations);
@@ -450,33 +461,6 @@ export class Daemon implements Operations {
 
   #refuseWhileStopping(): void {
     if (this.#state === 'stopping') throw new SluiceError('SHUTTING_DOWN', 'the daemon is ending');
-  }
-
-  async #afterEnd(record: RunRecord): Promise<void> {
-    const { activation: name } = record;
-    this.#options.observer?.runEnded?.(record);
-    this.#scheduler?.runEnded?.(record);
-    await this.#prune(name);
-    const activation = this.#configuration.find(name);
-    if (activation === undefined) return;
-    if (record.state === 'failed') await this.#selfPause.runEnded(record);
-    if (this.#warnings === undefined) return;
-    const previous = await this.#history.newest(name, PREVIOUS_RUNS + 1);
-    const earlier = previous.filter(({ run }) => run < record.run);
-    await this.#warnings.runEnded(activation, record, earlier);
-    this.#changed(name);
-  }
-
-  async #afterUnfinished(record: RunRecord): Promise<void> {
-    const activation = this.#configuration.find(record.activation);
-    if (activation) await this.#warnings?.unfinished(activation, record);
-    this.#changed(record.activation);
-  }
-
-  async #prune(activation: string): Promise<void> {
-    const { history } = this.#configuration.daemon;
-    const removed = await this.#history.prune(activation, history, this.#clock.now());
-    if (removed > 0) this.#log.debug({ activation, removed }, 'history pruned');
   }
 
   #passTime(): void {

@@ -1,5 +1,6 @@
 import type { DaemonClock } from '../../clock.ts';
 import { SluiceError } from '../../errors.ts';
+import type { StartProcess } from './process-starter.ts';
 import type { Job, JobResult } from './run-messages.ts';
 import type { RunProcess } from './run-process.ts';
 
@@ -29,7 +30,7 @@ interface Turns {
  * are, and few at once.
  */
 export class SideJobs {
-  readonly #start: (job: Job) => RunProcess;
+  readonly #start: StartProcess;
   readonly #clock: DaemonClock;
   readonly #processes = new Set<RunProcess>();
   readonly #turns: Readonly<Record<Room, Turns>> = {
@@ -39,7 +40,7 @@ export class SideJobs {
   };
   #isClosed = false;
 
-  constructor(start: (job: Job) => RunProcess, clock: DaemonClock) {
+  constructor(start: StartProcess, clock: DaemonClock) {
     this.#start = start;
     this.#clock = clock;
   }

@@ -1,5 +1,4 @@
 import type { DaemonClock } from '../../clock.ts';
-import { runMemoryBytes } from '../../config/machine-memory.ts';
 import type { Secret } from '../../config/secrets.ts';
 import { SluiceError } from '../../errors.ts';
 import { blankOf, toRunError } from '../../history/new-record.ts';
@@ -11,8 +10,9 @@ import type { Configuration } from '../configuration.ts';
 import type { RunHistory } from '../history/run-history.ts';
 import type { Log } from '../parts.ts';
 import type { Plans } from '../plans/plans.ts';
+import type { StartProcess } from '../processes/process-starter.ts';
 import type { Job } from '../processes/run-messages.ts';
-import { type ProcessOutcome, RunProcess, type RunProgram } from '../processes/run-process.ts';
+import type { ProcessOutcome } from '../processes/run-process.ts';
 import { givenUpError, isDecided, unfinishedError, unfinishedProblem } from './decided-run.ts';
 import { type LiveRun, toAccepted, withAttempt } from './live-run.ts';
 import type { RequestLog } from './request-log.ts';
@@ -28,7 +28,7 @@ export interface DispatcherOptions {
   readonly history: RunHistory;
   readonly clock: DaemonClock;
   readonly log: Log;
-  readonly program: RunProgram;
+  readonly start: StartProcess;
   readonly random?: () => number;
   isPaused(activation: string): boolean;
   /** Whether a run waits for an activation that a reload took away. */
@@ -179,7 +179,7 @@ export class Dispatcher {
   }
 
   async #carryOut(run: LiveRun, since: string): Promise<ProcessOutcome> {
-    const { configuration, requests, log } = this.#options;
+    const { configuration, requests, log, start } = this.#options;
     const { activation } = run.record;
     let snapshot: Secret;
     try {
@@ -199,31 +199,17 @@ export class Dispatcher {
     this.#options.onChange(run.record);
     const job: Job = { kind: 'export', activation, record: run.record };
     const tellWaiting = this.#waitingTeller(run.record);
-    const process = this.#start(job, snapshot, progress => {
+    const onProgress = (progress: RunProgress): void => {
       tellWaiting(progress);
       this.#onProgress(run, progress);
-    });
+    };
+    const process = start(job, { snapshot, onProgress });
     run.to({ at: 'running', since, process });
     const { pid } = process;
     log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
     if (run.cancelled) process.stop(configuration.daemon.gracePeriod, 'was cancelled');
     else if (this.#isForcing) process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
     return process.ended;
-  }
-
-  #start(job: Job, snapshot: Secret, onProgress: (progress: RunProgress) => void): RunProcess {
-    const { configuration, program, clock, log } = this.#options;
-    const { daemon } = configuration;
-    return new RunProcess({
-      job,
-      snapshot,
-      program,
-      memoryBytes: runMemoryBytes(daemon),
-      heartbeatTimeoutMs: daemon.runHeartbeatTimeout,
-      clock,
-      log,
-      onProgress,
-    });
   }
 
   /** Logs once that an attempt waits for its destination, and once that it continues. */
