@@ -48,5 +48,6 @@ test('a value that is missing, unknown or of another type is wrong usage, and no
     assert.equal(code, 2, err);
     assert.match(err, message);
   }
-  assert.equal((await sluice('plan', 'least')).code, 2);
+  for (const args of [['least'], ['said', '--param', `text=${project.container.accountKey}`]])
+    assert.equal((await sluice('plan', ...args)).code, 2);
 });

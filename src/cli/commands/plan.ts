@@ -1,4 +1,5 @@
 import { resolveActivation } from '../../config/activation.ts';
+import { acceptParameters } from '../../config/parameters/bind-parameters.ts';
 import { EXIT } from '../../errors.ts';
 import type { Plan } from '../../run/plan/plan-activation.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
@@ -24,6 +25,8 @@ export async function plan(
   const { terminal } = context;
   const { config } = await openConfig(context);
   const activation = resolveActivation(config, name);
+  const clean = (text: string): string => terminal.clean(text);
+  acceptParameters(activation, params, clean);
   const { planActivation } = await import('../../run/plan/plan-activation.ts');
   const { signal, release } = watchSignals(terminal);
   const display = json || terminal.isQuiet ? undefined : displayProgress({ activation: name, terminal });
@@ -35,7 +38,7 @@ export async function plan(
       rows,
       ...(params && { params }),
       signal,
-      clean: text => terminal.clean(text),
+      clean,
       ...(display && { observe: display.observe }),
     });
   } finally {

@@ -1,24 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { DaemonClock } from '../../clock.ts';
-import { checkGiven, checkWhole } from '../../config/parameters/bind-parameters.ts';
+import { acceptParameters } from '../../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../../errors.ts';
 import { isoInstant } from '../../history/iso-instant.ts';
 import { toRunError } from '../../history/new-record.ts';
-import { newRunId, RUN_ID } from '../../history/run-id.ts';
+import { newRunId } from '../../history/run-id.ts';
 import { unexpectedError } from '../../system-errors.ts';
 import type { Configuration } from '../configuration.ts';
 import type { PlanRecord, PlanRequested } from '../operations.ts';
 import type { Log } from '../parts.ts';
-import type { Job } from '../processes/run-messages.ts';
+import type { StartProcess } from '../processes/process-starter.ts';
 import type { RunProcess } from '../processes/run-process.ts';
 import type { RunQueue } from '../queue/run-queue.ts';
 
 export interface PlansOptions {
-  readonly configuration: Pick<Configuration, 'resolve'>;
+  readonly configuration: Pick<Configuration, 'resolve' | 'redactor'>;
   readonly queue: Pick<RunQueue, 'take'>;
   readonly clock: DaemonClock;
   readonly log: Log;
-  /** Throws where there is no such activation any more. */
-  readonly start: (job: Job) => RunProcess;
+  readonly start: StartProcess;
   /** One has ended, or there is another: something may begin. */
   readonly onFree: () => void;
 }
@@ -32,8 +32,8 @@ const MAX_KEPT = 100;
 interface LivePlan {
   record: PlanRecord;
   process?: RunProcess;
-  readonly ended: Promise<void>;
-  readonly tellEnd: () => void;
+  /** Aborts when it has ended. */
+  readonly end: AbortController;
 }
 
 /**
@@ -59,8 +59,7 @@ export class Plans {
   ask({ activation, full, params, rows }: PlanRequested): PlanRecord {
     const { configuration, clock, log } = this.#options;
     const resolved = configuration.resolve(activation);
-    const given = checkGiven(resolved, params);
-    checkWhole(resolved, { params: given });
+    const given = acceptParameters(resolved, params, text => configuration.redactor.clean(text));
     const now = clock.now();
     this.#forget(now);
     const open = [...this.#plans.values()].filter(({ record }) => record.endedAt === undefined).length;
@@ -77,11 +76,7 @@ export class Plans {
       },
       requestedAt: isoInstant(now),
     };
-    let tellEnd = (): void => {};
-    const ended = new Promise<void>(resolve => {
-      tellEnd = resolve;
-    });
-    this.#plans.set(record.plan, { record, ended, tellEnd });
+    this.#plans.set(record.plan, { record, end: new AbortController() });
     log.info({ activation, plan: record.plan }, 'plan accepted');
     // Whoever asked is answered first.
     setImmediate(this.#options.onFree);
@@ -94,18 +89,10 @@ export class Plans {
     until?: { readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<PlanRecord> {
     const live = this.#live(id);
-    if (until === undefined) return live.record;
-    const { timeoutMs, signal } = until;
-    let giveUp = (): void => {};
-    const late = new Promise<void>(resolve => {
-      giveUp = resolve;
-    });
-    const timer = setTimeout(giveUp, timeoutMs);
-    signal.addEventListener('abort', giveUp);
-    if (signal.aborted) giveUp();
-    await Promise.race([live.ended, late]);
-    clearTimeout(timer);
-    signal.removeEventListener('abort', giveUp);
+    if (until !== undefined) {
+      const signal = AbortSignal.any([live.end.signal, until.signal]);
+      await sleep(until.timeoutMs, undefined, { signal }).catch(() => {});
+    }
     return live.record;
   }
 
@@ -155,15 +142,14 @@ export class Plans {
 
   #end(live: LivePlan, outcome: Pick<PlanRecord, 'state' | 'result' | 'error'>): void {
     live.record = { ...live.record, ...outcome, endedAt: this.#now() };
-    live.tellEnd();
+    live.end.abort();
   }
 
   #live(id: string): LivePlan {
     this.#forget(this.#options.clock.now());
     const live = this.#plans.get(id);
     if (live !== undefined) return live;
-    const shown = RUN_ID.test(id) ? id : JSON.stringify(id.slice(0, 100));
-    throw new SluiceError('PLAN_UNKNOWN', `there is no plan ${shown}`);
+    throw new SluiceError('PLAN_UNKNOWN', `there is no plan ${id}`);
   }
 
   #forget(now: Date): void {

@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { Redactor } from '../../../src/config/secrets.ts';
 import type { Daemon } from '../../../src/daemon/daemon.ts';
 import type { PlanRecord } from '../../../src/daemon/operations.ts';
+import { Plans } from '../../../src/daemon/plans/plans.ts';
+import type { RunProcess } from '../../../src/daemon/processes/run-process.ts';
+import { RunQueue } from '../../../src/daemon/queue/run-queue.ts';
+import { SluiceError } from '../../../src/errors.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
+import { activation } from '../support/activations.ts';
 import { make, request, SLOW, untilState, withWorld } from '../support/daemon-world.ts';
+import { ManualClock, settled } from '../support/manual-clock.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 
 const UNTIL_END = { timeoutMs: 120_000, signal: new AbortController().signal };
@@ -88,13 +95,44 @@ test('a daemon that ends says so to those who wait for a plan', () =>
       assert.deepEqual([state, error?.code], ['failed', 'SHUTTING_DOWN']);
   }));
 
-test('too many plans at once are refused, and those that ended are forgotten in time', () =>
+test('too many plans at once are refused', () =>
   withWorld({ activations: { slow: SLOW }, daemon: { concurrency: 1 } }, async world => {
     const daemon = await world.start();
     const ask = (): Promise<PlanRecord> => daemon.plan({ activation: 'slow', rows: 1 });
     for (let count = 0; count < 20; count++) await ask();
     await assert.rejects(ask(), { code: 'TOO_MANY_REQUESTS' });
   }));
+
+test('plans that ended are forgotten after an hour, and where there are a hundred newer ones', async () => {
+  const clock = new ManualClock();
+  const plans = new Plans({
+    clock,
+    log: new MemoryLog(),
+    queue: new RunQueue(),
+    configuration: { resolve: activation, redactor: new Redactor() },
+    start: () =>
+      ({
+        ended: Promise.resolve({ error: new SluiceError('RUN_KILLED', 'it was') }),
+      }) as unknown as RunProcess,
+    onFree: () => {},
+  });
+  const makeOne = async (): Promise<string> => {
+    const { plan } = plans.ask({ activation: 'one', rows: 1 });
+    assert.ok(plans.beginOne());
+    assert.equal((await plans.wait(plan, UNTIL_END)).error?.code, 'RUN_KILLED');
+    await settled();
+    return plan;
+  };
+  const first = await makeOne();
+  clock.sleep(1_800_000);
+  const second = await makeOne();
+  clock.sleep(1_800_001);
+  await assert.rejects(plans.wait(first), { code: 'PLAN_UNKNOWN' });
+  for (let count = 0; count < 99; count++) await makeOne();
+  assert.equal((await plans.wait(second)).plan, second);
+  await makeOne();
+  await assert.rejects(plans.wait(second), { code: 'PLAN_UNKNOWN' });
+});
 
 test('a held run of the daemon keeps its sample on disk, and shows it where the run alone is asked for', () =>
   withWorld({ activations: { one: { ...DELTA, warnings: { removedRowsOver: '10%' } } } }, async world => {

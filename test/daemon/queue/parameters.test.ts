@@ -43,3 +43,18 @@ test('wrong values are refused before anything is accepted', () =>
     assert.equal(planned.result?.counts.read, 1, JSON.stringify(planned.error));
     assert.equal((await make(daemon, 'one', { params: { least: '3' } })).counts.read, 1);
   }));
+
+test('a value that is a secret of the configuration is refused of a run, and of a plan', () => {
+  const said = {
+    sql: 'select id, name from t where name <> :text',
+    params: { text: { type: 'text' } },
+    fileName: '{run}',
+  };
+  return withWorld({ activations: { one: said } }, async world => {
+    const daemon = await world.start();
+    const refusal = { code: 'PARAMETER_INVALID', message: /the value of parameter text holds a secret/ };
+    const params = { text: `so: ${world.container.accountKey}` };
+    await assert.rejects(daemon.trigger(request('one', { params })), refusal);
+    await assert.rejects(daemon.plan({ activation: 'one', rows: 1, params }), refusal);
+  });
+});
