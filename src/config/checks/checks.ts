@@ -27,94 +27,22 @@ import {
   type KeyPath,
   type LocatedMap,
   showPlace,
-  toValue,
 } from '../tree/located-tree.ts';
 import { meetings, type NamedFiles, namePatterns } from './blob-name-patterns.ts';
 import { controlPatterns, successPatterns } from './completion-patterns.ts';
+import { type Entry, type EntryOf, entryOf, modelNameOf, objectSchema, type Sections } from './entry.ts';
 import { knownNames } from './nearest-name.ts';
-import { activationFindings, modelFindings } from './parameter-checks.ts';
-import { describeAllowed, type ProblemWriter } from './problems.ts';
+import { parameterFindings } from './parameter-checks.ts';
+import type { ProblemWriter } from './problems.ts';
 import { type Finding, nameFault, type Rule } from './rule.ts';
 import { ACTIVATION_RULES, DAEMON_RULES, fileNameFault, MODEL_RULES } from './rules.ts';
-
-/** An entry of the configuration as far as it could be understood. */
-interface Entry<T> {
-  readonly path: readonly string[];
-  readonly value: Partial<T>;
-  /** Keys whose value, or default, can be relied on. */
-  readonly sound: ReadonlySet<string>;
-  readonly given: ReadonlySet<string>;
-}
-
-type EntryOf<S extends NamedSection> = z.output<(typeof NAMED_SECTIONS)[S]>;
-
-/** `whole` is the value of an entry that the schema has nothing against. */
-function entryOf<T>(
-  schema: z.ZodObject,
-  node: LocatedMap,
-  path: readonly string[],
-  whole: T | undefined,
-): Entry<T> | undefined {
-  if (whole === undefined) return parseSound<T>(schema, node, path);
-  return { path, value: whole, sound: keysOf(schema), given: new Set(node.entries.keys()) };
-}
-
-const schemaKeys = new WeakMap<z.ZodObject, ReadonlySet<string>>();
-
-function keysOf(schema: z.ZodObject): ReadonlySet<string> {
-  const keys = schemaKeys.get(schema) ?? new Set(Object.keys(schema.shape));
-  schemaKeys.set(schema, keys);
-  return keys;
-}
-
-/**
- * Parses a map without the keys that are broken; undefined when nothing of it can be
- * understood.
- */
-function parseSound<T>(schema: z.ZodObject, node: LocatedMap, path: readonly string[]): Entry<T> | undefined {
-  const options = { error: describeAllowed };
-  const input = toValue(node) as Record<string, unknown>;
-  const broken = new Set<string>();
-  for (const issue of schema.safeParse(input, options).error?.issues ?? []) {
-    if (issue.code === 'unrecognized_keys' && issue.path.length === 0)
-      for (const key of issue.keys) broken.add(key);
-    else if (issue.path.length > 0) broken.add(String(issue.path[0]));
-  }
-  for (const key of broken) delete input[key];
-  const parsed = partialOf(schema).safeParse(input, options);
-  if (!parsed.success) return undefined;
-  const sound = new Set(Object.keys(schema.shape).filter(key => !broken.has(key)));
-  return { path, value: parsed.data as Partial<T>, sound, given: new Set(node.entries.keys()) };
-}
-
-/** The parser that a schema makes itself at first use is kept. */
-const partialSchemas = new WeakMap<z.ZodObject, z.ZodObject>();
-
-function partialOf(schema: z.ZodObject): z.ZodObject {
-  const partial = partialSchemas.get(schema) ?? schema.partial();
-  partialSchemas.set(schema, partial);
-  return partial;
-}
-
-/**
- * The schema of an entry; where several types are possible, that of the type it names.
- */
-function objectSchema(schema: z.ZodType, node: LocatedMap): z.ZodObject | undefined {
-  const options = 'options' in schema ? (schema.options as z.ZodObject[]) : [schema as z.ZodObject];
-  if (options.length === 1) return options[0];
-  const type = childOf(node, 'type');
-  const named = options.find(
-    option => type?.kind === 'scalar' && option.shape.type.safeParse(type.value).success,
-  );
-  return named;
-}
 
 class Checker {
   readonly problems: ConfigProblem[] = [];
   readonly #root: LocatedMap;
   readonly #writer: ProblemWriter;
   readonly #whole: ParsedConfig | undefined;
-  readonly #sections: { [S in NamedSection]: Map<string, Entry<EntryOf<S>>> };
+  readonly #sections: Sections;
 
   constructor(root: LocatedMap, writer: ProblemWriter, whole: ParsedConfig | undefined) {
     this.#root = root;
@@ -144,7 +72,7 @@ class Checker {
     }
     this.#checkNames();
     this.#checkModels();
-    this.#checkParameters();
+    for (const { path, message } of parameterFindings(this.#sections)) this.#report(path, message);
     this.#checkKeys();
     this.#checkDetection();
     this.#checkMail();
@@ -273,44 +201,11 @@ class Checker {
     }
   }
 
-  #checkParameters(): void {
-    const { models, segments, activations, sources } = this.#sections;
-    const report = (path: KeyPath, found: readonly Finding[]): void => {
-      for (const { path: place, message } of found) this.#report([...path, ...place], message);
-    };
-    for (const [name, { path, value, sound }] of models) {
-      const { params, sql = '', where = '' } = value;
-      if (params === undefined || !['params', 'sql', 'where'].every(key => sound.has(key))) continue;
-      if (sources.get(value.source ?? '')?.value.type === 'json')
-        this.#report([...path, 'params'], 'is set, but the source is json, which takes none; leave it out');
-      const filters = [...segments.values()].filter(segment => segment.value.model === name);
-      const texts = [
-        { path: [...path, 'sql'], text: sql },
-        { path: [...path, 'where'], text: where },
-        ...filters.map(({ path, value }) => ({ path: [...path, 'where'], text: value.where ?? '' })),
-      ];
-      report([], modelFindings(path, params, texts));
-    }
-    for (const { path, value, sound } of activations.values()) {
-      const model = this.#modelOf(value) ?? '';
-      const { params, sql = '', where = '' } = models.get(model)?.value ?? {};
-      const filter = segments.get(value.segment ?? '')?.value.where ?? '';
-      const keys = ['fileName', 'runType', 'syncMode', 'schedule', 'changeDetection'];
-      if (!models.has(model) || !keys.every(key => sound.has(key))) continue;
-      report(path, activationFindings(value, { params, texts: [sql, where, filter], model }));
-    }
-  }
-
-  #modelOf(activation: Partial<ActivationConfig>): string | undefined {
-    if (activation.segment === undefined) return activation.model;
-    return this.#sections.segments.get(activation.segment)?.value.model;
-  }
-
   /** What `xmin` needs of a model, as far as the configuration shows it. */
   #checkDetection(): void {
     for (const { path, value, sound } of this.#sections.activations.values()) {
       if (!sound.has('changeDetection') || value.changeDetection !== 'xmin') continue;
-      const modelName = this.#modelOf(value);
+      const modelName = modelNameOf(value, this.#sections);
       const model = this.#sections.models.get(modelName ?? '');
       if (!model?.sound.has('table') || model.given.has('table')) continue;
       const message = `is xmin, but models.${modelName} is not a table; expected a model with table in the place of sql, or changeDetection auto or full`;
@@ -320,7 +215,7 @@ class Checker {
 
   #checkKeys(): void {
     for (const { path, value, sound } of this.#sections.activations.values()) {
-      const modelName = this.#modelOf(value);
+      const modelName = modelNameOf(value, this.#sections);
       const model = this.#sections.models.get(modelName ?? '');
       if (!sound.has('runType') || value.runType !== 'full_then_delta') continue;
       if (model === undefined || !model.sound.has('primaryKey') || model.value.primaryKey?.length !== 0)
@@ -376,7 +271,7 @@ class Checker {
     const destination = this.#sections.destinations.get(value.destination ?? '');
     const folder = this.#soundFolder(destination);
     const extension = value.format === undefined ? '.csv' : extensionOf(value.format);
-    const model = this.#modelOf(value) ?? 'model';
+    const model = modelNameOf(value, this.#sections) ?? 'model';
     const namePath = [...path, 'fileName'];
     const shared = { template: fileName, extension, activation: name, model, mode: syncMode, partitionBy };
     const fault = fileNameFault({ ...shared, timezone, timestampOffset, folder });

@@ -1,40 +1,76 @@
 /** What has to hold of parameters: of a model, and of an activation that has one. */
 
-import { findParameters } from '../../sql/sql-parameters.ts';
+import { parameterNames } from '../../sql/sql-parameters.ts';
 import { placeholdersOf } from '../file-name.ts';
 import { BUILT_IN, isBuiltIn } from '../parameters/bind-parameters.ts';
 import { defaultValue } from '../parameters/parameter-default.ts';
 import { TYPE_FACTS } from '../parameters/parameter-types.ts';
 import type { ActivationConfig, ModelConfig } from '../schema/schema.ts';
 import type { KeyPath } from '../tree/located-tree.ts';
+import { modelNameOf, type Sections } from './entry.ts';
 import { type Finding, finding } from './rule.ts';
 
 type Params = NonNullable<ModelConfig['params']>;
 
 /** A text of SQL, and where it stands. */
-export interface SqlText {
+interface SqlText {
   readonly path: KeyPath;
   readonly text: string;
 }
 
-function namesIn(text: string): string[] {
-  return findParameters(text, { standardStrings: true }).map(({ name }) => name);
+/**
+ * What is wrong with the parameters of models and of activations, as far as the keys that
+ * say so are sound. Paths are from the root on.
+ */
+export function parameterFindings(sections: Sections): Finding[] {
+  const models = [...sections.models].flatMap(([name, { path, value, sound }]) => {
+    const { params, source = '', sql = '', where = '' } = value;
+    const filters = [...sections.segments.values()].filter(segment => segment.value.model === name);
+    const isSound = ['params', 'sql', 'where'].every(key => sound.has(key));
+    if (params === undefined || !isSound || !filters.every(filter => filter.sound.has('where'))) return [];
+    if (sections.sources.get(source)?.value.type === 'json')
+      return [finding([...path, 'params'], 'is set, but the source is json, which takes none; leave it out')];
+    const texts = [
+      { path: [...path, 'sql'], text: sql },
+      { path: [...path, 'where'], text: where },
+      ...filters.map(({ path, value }) => ({ path: [...path, 'where'], text: value.where ?? '' })),
+    ];
+    return modelFindings(path, params, texts);
+  });
+  const activations = [...sections.activations.values()].flatMap(({ path, value, sound }) => {
+    const name = modelNameOf(value, sections) ?? '';
+    const model = sections.models.get(name);
+    const segment = sections.segments.get(value.segment ?? '');
+    const isSound =
+      ['fileName', 'runType', 'syncMode', 'schedule', 'changeDetection'].every(key => sound.has(key)) &&
+      ['params', 'sql', 'where'].every(key => model?.sound.has(key)) &&
+      segment?.sound.has('where') !== false;
+    if (model === undefined || !isSound) return [];
+    const { params, sql = '', where = '' } = model.value;
+    const found = activationFindings(value, {
+      params,
+      texts: [sql, where, segment?.value.where ?? ''],
+      model: name,
+    });
+    return found.map(({ path: place, message }) => finding([...path, ...place], message));
+  });
+  return [...models, ...activations];
 }
 
 /** Paths are from the root on. `texts` are the query and all filters of it. */
-export function modelFindings(path: KeyPath, params: Params, texts: readonly SqlText[]): Finding[] {
+function modelFindings(path: KeyPath, params: Params, texts: readonly SqlText[]): Finding[] {
   const declared = Object.keys(params);
   const there = [...declared, ...BUILT_IN].map(name => `:${name}`).join(' ');
   const undeclared = texts.flatMap(({ path: place, text }) =>
-    [...new Set(namesIn(text))]
+    parameterNames([text])
       .filter(name => !declared.includes(name) && !isBuiltIn(name))
       .map(name => finding(place, `uses :${name}, which params does not declare; there are ${there}`)),
   );
-  const used = new Set(texts.flatMap(({ text }) => namesIn(text)));
+  const used = parameterNames(texts.map(({ text }) => text));
   const own = Object.entries(params).flatMap(([name, { type, default: text }]): Finding[] => {
     const place = [...path, 'params', name];
     if (isBuiltIn(name)) return [finding(place, 'is built in; expected another name')];
-    if (!used.has(name))
+    if (!used.includes(name))
       return [finding(place, `is not used; expected :${name} in the query or a filter of it`)];
     const trial = { runTime: new Date(0), timezone: 'UTC' };
     if (text === undefined || defaultValue(type, text, trial) !== undefined) return [];
@@ -48,7 +84,7 @@ export function modelFindings(path: KeyPath, params: Params, texts: readonly Sql
 }
 
 /** Paths are from the activation on. */
-export function activationFindings(
+function activationFindings(
   activation: Partial<ActivationConfig>,
   {
     params,
@@ -58,7 +94,7 @@ export function activationFindings(
 ): Finding[] {
   const { runType, syncMode, fileName = '', schedule = [], changeDetection } = activation;
   const found: Finding[] = [];
-  const used = params === undefined ? [] : [...new Set(texts.flatMap(namesIn))];
+  const used = params === undefined ? [] : parameterNames(texts);
   const own = used.filter(name => !isBuiltIn(name) && params?.[name] !== undefined);
   const inName = placeholdersOf(fileName);
   for (const name of inName.params) {

@@ -149,6 +149,17 @@ test('a colon is looked for only where params is declared, and filters of segmen
   );
 });
 
+test('a mistake in a model is one problem, and none of its activations', () => {
+  const activation = { fileName: '{param.day}' };
+  const count = (found: string): number =>
+    found.split('\n').filter(line => /activations|models/.test(line)).length;
+  const ofType = problems({ ...DAY, params: { day: { type: 'money' } } }, activation);
+  assert.equal(count(ofType), 1, ofType);
+  const segments = { segments: { s: { model: 'orders', where: '' } } };
+  const ofFilter = problems({ sql: 'select 1 as id', params: DAY.params }, {}, segments);
+  assert.doesNotMatch(ofFilter, /params\.day is not used/);
+});
+
 test('texts of types are taken, or refused, and equal values are one text', () => {
   const of = (type: keyof typeof TYPE_FACTS, text: string) => TYPE_FACTS[type].canonical(text);
   assert.deepEqual(
