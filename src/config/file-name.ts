@@ -9,6 +9,7 @@
 import { SluiceError } from '../errors.ts';
 import type { ChangeName } from '../row-batch.ts';
 import { escapePartition, safeSegments } from './partition-name.ts';
+import { wallClock } from './wall-clock.ts';
 
 export const MAX_NAME_CHARACTERS = 1024;
 export const MAX_NAME_SEGMENTS = 254;
@@ -175,56 +176,16 @@ type ClockPlaceholder = Exclude<
   'run' | 'activation' | 'model' | 'mode' | 'kind' | 'part'
 >;
 
-/**
- * By time zone. To make one takes far longer than to use it, and a configuration has one
- * name a file.
- */
-const calendars = new Map<string, Intl.DateTimeFormat>();
-
-function calendarOf(timezone: string): Intl.DateTimeFormat {
-  const known = calendars.get(timezone);
-  if (known !== undefined) return known;
-  const calendar = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
-    timeZone: timezone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  calendars.set(timezone, calendar);
-  return calendar;
-}
-
-/** What a clock on the wall shows: year, month, day, hour, minute and second. */
-function wallClock(instant: Date, timezone: string): readonly string[] {
-  // Most activations have this one, and Node takes a while to load what it knows of all
-  // the others.
-  if (timezone === 'UTC' && instant.getUTCFullYear() > 0)
-    return /(\d+)-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)/.exec(instant.toISOString())!.slice(1);
-  const parts = new Map(
-    calendarOf(timezone)
-      .formatToParts(instant)
-      .map(part => [part.type, part.value]),
-  );
-  const names = ['year', 'month', 'day', 'hour', 'minute', 'second'] as const;
-  return names.map(name => parts.get(name) ?? '');
-}
-
 function clockValues(instant: Date, timezone: string): Record<ClockPlaceholder, string> {
-  const [shownYear, ...rest] = wallClock(instant, timezone);
-  const year = String(Number(shownYear)).padStart(4, '0');
-  const [month, day, hour, minute, second] = rest.map(part => part.padStart(2, '0'));
+  const { year, month, day, hour, minute, second } = wallClock(instant, timezone);
   return {
     YYYY: year,
     YY: year.slice(-2),
-    MM: month!,
-    DD: day!,
-    HH: hour!,
-    mm: minute!,
-    ss: second!,
+    MM: month,
+    DD: day,
+    HH: hour,
+    mm: minute,
+    ss: second,
     ms: String(instant.getUTCMilliseconds()).padStart(3, '0'),
     X: String(Math.floor(instant.getTime() / 1000)),
     x: String(instant.getTime()),

@@ -1,9 +1,10 @@
-import { parseDuration } from '../schema/values.ts';
+import { parseSignedDuration } from '../schema/values.ts';
+import { wallClock } from '../wall-clock.ts';
 import { type ParameterType, TYPE_FACTS } from './parameter-types.ts';
 
 const DAY_MS = 86_400_000;
 
-const RUN_TIME = /^\{run_time(?:([+-])([^}]+))?\}$/;
+const RUN_TIME = /^\{run_time([+-][^}]+)?\}$/;
 
 export interface DefaultOptions {
   readonly runTime: Date;
@@ -20,28 +21,23 @@ export function defaultValue(
   text: string,
   { runTime, timezone }: DefaultOptions,
 ): string | undefined {
-  const [matched, sign = '+', duration = '0'] = RUN_TIME.exec(text) ?? [];
+  const [matched, shift = '0'] = RUN_TIME.exec(text) ?? [];
   if (matched === undefined || (type !== 'date' && type !== 'timestamp'))
     return TYPE_FACTS[type].canonical(text);
-  const size = parseDuration(duration);
-  if (size === undefined) return undefined;
-  const offset = sign === '-' ? -size : size;
-  if (type === 'timestamp')
-    return TYPE_FACTS.timestamp.canonical(new Date(runTime.getTime() + offset).toISOString());
+  const offset = parseSignedDuration(shift);
+  if (offset === undefined) return undefined;
   // Days of a calendar are not all of one length.
-  if (offset % DAY_MS !== 0) return dateIn(timezone, new Date(runTime.getTime() + offset));
-  const today = Date.parse(`${dateIn(timezone, runTime)}T00:00:00Z`);
-  return new Date(today + offset).toISOString().slice(0, 10);
+  const byDays = type === 'date' && offset % DAY_MS === 0;
+  const from = byDays ? Date.parse(`${dateIn(timezone, runTime)}T00:00:00Z`) : runTime.getTime();
+  const instant = new Date(from + offset);
+  const year = instant.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) return undefined;
+  if (type === 'timestamp') return TYPE_FACTS.timestamp.canonical(instant.toISOString());
+  return dateIn(byDays ? 'UTC' : timezone, instant);
 }
 
 /** The date in a zone, as `2025-04-14`. */
 function dateIn(timezone: string, instant: Date): string {
-  const parts = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
-    timeZone: timezone,
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-  }).formatToParts(instant);
-  const part = (wanted: string): string => parts.find(({ type }) => type === wanted)?.value ?? '';
-  return `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`;
+  const { year, month, day } = wallClock(instant, timezone);
+  return `${year}-${month}-${day}`;
 }

@@ -72,6 +72,19 @@ const REFUSED: readonly (readonly [what: string, found: string, expected: RegExp
     /params\.day\.default is not of type date; expected a date such as 2025-04-14, or \{run_time-1d\}/,
   ],
   [
+    'a default that the parser has changed',
+    problems({
+      sql: 'select :n as id',
+      params: { n: { type: 'int', default: 2 ** 53 } },
+    }),
+    /params\.n\.default is .*; expected text, a number, true or false/,
+  ],
+  [
+    'a default that is no date any more',
+    problems({ ...DAY, params: { day: { type: 'date', default: '{run_time-104000000d}' } } }),
+    /params\.day\.default is not of type date/,
+  ],
+  [
     'a delta in which rows of other values would be removed',
     problems(DAY, { runType: 'full_then_delta', syncMode: 'upsert' }),
     /activations\.out\.syncMode is upsert, and models\.orders has parameters: .*; expected insert, or runType full_only/,
@@ -198,6 +211,10 @@ test('a default may be the time of the run, and so much before it, by the days o
   assert.equal(at('date', '{run_time-1d}', '2025-03-30T22:30:00Z', 'Europe/Paris'), '2025-03-30');
   assert.equal(at('timestamp', '{run_time-90m}', '2025-04-14T07:00:00.500Z'), '2025-04-14T05:30:00.5Z');
   assert.equal(at('timestamp', '{run_time-soon}', '2025-04-14T07:00:00Z'), undefined);
+  // Farther away than any date that can be written.
+  for (const type of ['date', 'timestamp'] as const)
+    for (const shift of ['-104000000d', '-800000d', '-19200001h', '+3000000d'])
+      assert.equal(at(type, `{run_time${shift}}`, '2025-04-14T07:00:00Z'), undefined, `${type} ${shift}`);
 });
 
 test('names that JavaScript knows are parameters like others', async () => {
