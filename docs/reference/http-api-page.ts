@@ -54,9 +54,13 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line), ''];
 }
 
+function defaultText({ default: value }: Schema): string {
+  return value === undefined ? '' : code(value);
+}
+
 function parameterRows(parameters: readonly Parameter[]): string[][] {
   return parameters.map(({ name, in: place, required, schema, description = '' }) => {
-    const byDefault = required ? 'required' : schema['default'] === undefined ? '' : code(schema['default']);
+    const byDefault = required ? 'required' : defaultText(schema);
     return [code(name), place, typeText(schema), byDefault, description];
   });
 }
@@ -68,7 +72,7 @@ function bodyRows({ requestBody }: Operation): string[][] {
     code(name),
     'body',
     typeText(property),
-    '',
+    defaultText(property),
     String(property['description'] ?? ''),
   ]);
 }

@@ -6,7 +6,7 @@ import { PARAMETER_TYPES } from '../parameters/parameter-types.ts';
 import { parseTableName } from '../postgres/table-name.ts';
 import { postgresAddressKeys } from './schema-postgres.ts';
 import { secret } from './secret-schema.ts';
-import { duration, durationOrNone, text, timezone } from './values.ts';
+import { duration, durationOrNone, text, timezone, writtenNumber } from './values.ts';
 
 const optionalAddressKeys = z.strictObject(postgresAddressKeys).partial().shape;
 
@@ -147,11 +147,7 @@ const parameter = z
       .union(
         [
           z.string().describe('Text.'),
-          z
-            .number()
-            // What it was read into would be another number.
-            .refine(value => !Number.isInteger(value) || Number.isSafeInteger(value))
-            .describe('A number.'),
+          writtenNumber().describe('A number.'),
           z.boolean().describe('Either.'),
         ],
         {

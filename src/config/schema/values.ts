@@ -192,6 +192,16 @@ export function text(what = 'text that is not empty') {
   return z.string({ error: what }).min(1, { error: what });
 }
 
+/**
+ * A number that is the one that was written: of an integer beyond 2^53 the parser has
+ * made another.
+ */
+export function writtenNumber() {
+  const isWritten = (value: number): boolean => !Number.isInteger(value) || Number.isSafeInteger(value);
+  // What a union expects is then said by the union.
+  return z.number().refine(isWritten, { abort: true });
+}
+
 export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 
 /**

@@ -41,6 +41,13 @@ test('a plan is asked for with the right to preview, answered with its place, an
   assert.equal((await as('reader').call('getPlan', { path: { id: plan } })).status, 403);
   const tooMany = await as('viewer').call('planActivation', { ...ofName('salaries'), body: { rows: 101 } });
   assert.equal(tooMany.status, 400);
+  // The parser has made another number of it.
+  const changed = await as('viewer').call('planActivation', {
+    ...ofName('salaries'),
+    body: { params: { id: 2 ** 53 } },
+  });
+  assert.equal(changed.status, 400);
+  assert.match(JSON.stringify(changed.body), /one of more than 15 digits as text/);
 });
 
 test('to a token of some activations the plans of others are not there', async () => {

@@ -1,7 +1,7 @@
 /** What requests carry: parameters of paths and queries, headers, bodies. */
 
 import * as z from 'zod';
-import { duration, NAME_PATTERN } from '../../../config/schema/values.ts';
+import { duration, NAME_PATTERN, writtenNumber } from '../../../config/schema/values.ts';
 import { RUN_ID } from '../../../history/run-id.ts';
 import { RUN_STATES } from '../../../history/run-state.ts';
 import { MAX_WAIT_MS } from '../limits.ts';
@@ -20,12 +20,21 @@ export const runId = z
   .describe('Id of a run.')
   .meta({ examples: ['20250414-070000-123-k3f9ab'] });
 
-/** A whole number in a query, where everything is text. */
-export function queryInteger({ min, max }: { readonly min: number; readonly max: number }) {
+interface IntegerRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+function integer({ min, max }: IntegerRange) {
   const error = `a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** A whole number in a query, where everything is text. */
+export function queryInteger(range: IntegerRange) {
   return z.preprocess(
     value => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
-    z.int({ error }).min(min, { error }).max(max, { error }),
+    integer(range),
   );
 }
 
@@ -38,21 +47,15 @@ export const queryStates = z
   .describe('Only runs in these states; may be repeated.');
 
 export const queryWait = duration({ max: MAX_WAIT_MS, bounds: 'at most 5m' })
-  .describe('Waits so long for the run to end, at most `5m`; then answers the run as it stands.')
+  .describe('Waits so long for its end, at most `5m`; then answers it as it stands.')
   .meta({ examples: ['30s'] });
 
 const parameters = z
   .record(
     z.string(),
-    z.union(
-      [
-        z.string(),
-        // What JSON was read into would be another number.
-        z.number().refine(value => !Number.isInteger(value) || Number.isSafeInteger(value)),
-        z.boolean(),
-      ],
-      { error: 'text, true, false, or a number; one of more than 15 digits as text' },
-    ),
+    z.union([z.string(), writtenNumber(), z.boolean()], {
+      error: 'text, true, false, or a number; one of more than 15 digits as text',
+    }),
   )
   .transform(given => Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)])))
   .exactOptional()
@@ -74,12 +77,7 @@ export const planBody = z
   .strictObject({
     full: flag('Plans a run with every row and a new baseline.'),
     params: parameters,
-    rows: z
-      .int({ error: 'a whole number from 0 to 100' })
-      .min(0, { error: 'a whole number from 0 to 100' })
-      .max(100, { error: 'a whole number from 0 to 100' })
-      .default(20)
-      .describe('Rows to show of each change, up to 100.'),
+    rows: integer({ min: 0, max: 100 }).default(20).describe('Rows to show of each change, up to 100.'),
   })
   .meta({ examples: [{}, { rows: 100 }] });
 
