@@ -1,4 +1,5 @@
 import { Change, type Column, type RowBatch } from '../row-batch.ts';
+import { fieldBounds } from './removed-rows.ts';
 import { shownText } from './shown-text.ts';
 
 /** The first rows of each change, for people who judge a run by them. */
@@ -117,12 +118,12 @@ export class ChangeSampler {
 
   #keep(kind: Kind, row: Buffer, old?: Buffer): void {
     const { fields } = this.#options;
-    const places = fieldPlaces(row);
-    const key = this.#keyFields.map(at => ({
-      column: fields[at]!.source,
-      value: this.#textAt(row, places[at]!),
+    const bounds = fieldBounds(row);
+    const key = this.#keyFields.map(field => ({
+      column: fields[field]!.source,
+      value: this.#textAt(row, bounds[field]!),
     }));
-    const differences = old && this.#differences(old, row, places);
+    const differences = old && this.#differences(old, row);
     kind.rows.push({ key, ...(differences && { differences }) });
     const texts = [
       ...key.map(({ value }) => value),
@@ -131,20 +132,14 @@ export class ChangeSampler {
     for (const text of texts) kind.bytes -= FIELD_BYTES + (text?.length ?? 0);
   }
 
-  #differences(old: Buffer, row: Buffer, places: readonly number[]): SampledDifference[] {
+  #differences(old: Buffer, row: Buffer): SampledDifference[] {
     const { fields } = this.#options;
-    const oldPlaces = fieldPlaces(old);
-    return fields.flatMap(({ name }, at) => {
-      const before = fieldAt(old, oldPlaces[at]!);
-      const after = fieldAt(row, places[at]!);
-      if (before.equals(after)) return [];
-      return [
-        {
-          column: name,
-          before: this.#textAt(old, oldPlaces[at]!),
-          after: this.#textAt(row, places[at]!),
-        },
-      ];
+    const [oldBounds, bounds] = [fieldBounds(old), fieldBounds(row)];
+    return fields.flatMap(({ name }, field) => {
+      const [from, to] = [oldBounds[field]!, bounds[field]!];
+      // With its length, which distinguishes NULL from the empty text.
+      const isEqual = old.compare(row, to, bounds[field + 1], from, oldBounds[field + 1]) === 0;
+      return isEqual ? [] : [{ column: name, before: this.#textAt(old, from), after: this.#textAt(row, to) }];
     });
   }
 
@@ -167,16 +162,4 @@ function hasRoom({ rows, bytes }: Kind): boolean {
 
 function rowAt({ bytes, rowBounds }: RowBatch, row: number): Buffer {
   return bytes.subarray(rowBounds[2 * row], rowBounds[2 * row + 1]);
-}
-
-/** Where each field of a row begins. */
-function fieldPlaces(row: Buffer): number[] {
-  const places: number[] = [];
-  for (let at = 0; at < row.length; at += 4 + Math.max(0, row.readInt32BE(at))) places.push(at);
-  return places;
-}
-
-/** A field with its length, which tells NULL from the empty text. */
-function fieldAt(row: Buffer, at: number): Buffer {
-  return row.subarray(at, at + 4 + Math.max(0, row.readInt32BE(at)));
 }

@@ -1,8 +1,8 @@
 import type { Baseline, Retained } from '../baseline/baseline.ts';
 import type { DeltaLogWriter } from '../baseline/delta-log.ts';
-import { BUCKETS, bucketOf, type Digest, EMPTY_DIGEST, HASH_WORDS, KeyTable } from '../baseline/key-table.ts';
+import { BUCKETS, type Digest, EMPTY_DIGEST, HASH_WORDS, KeyTable } from '../baseline/key-table.ts';
 import type { RowHashing } from '../baseline/row-hashing.ts';
-import { batchOf, formerQueue, type Spill, seenQueue } from '../baseline/spill.ts';
+import { formerQueue, type Spill, seenQueue } from '../baseline/spill.ts';
 import { SluiceError } from '../errors.ts';
 import { Change, type RowBatch } from '../row-batch.ts';
 import { CarryOver } from './carry-over.ts';
@@ -10,9 +10,10 @@ import type { ChangeSampler } from './change-sampler.ts';
 import { FormerHasher } from './former-hasher.ts';
 import { FormerKeys } from './former-keys.ts';
 import { KeyFields } from './key-fields.ts';
-import { checkKeys, type KeySample } from './key-problems.ts';
+import { checkKeys, type KeySample, KeySamples } from './key-problems.ts';
 import { MovedRows } from './partitions/moved-rows.ts';
-import { rowOfFields } from './removed-rows.ts';
+import { removedBatches, rowOfFields } from './removed-rows.ts';
+import { ResidentBuckets } from './resident-buckets.ts';
 import { Contradictions, type RestOfRows } from './rest-of-rows.ts';
 import { rowBefore } from './row-before.ts';
 import { RowHasher } from './row-hasher.ts';
@@ -71,13 +72,6 @@ export interface DiffCounts {
   duplicateKeys: number;
 }
 
-const MAX_SAMPLES = 100;
-const BATCH_BYTES = 256 * 1024;
-/** What the table takes where all keys had to be looked up. */
-const TABLE_BYTES_PER_KEY = 35;
-/** Buckets that are set aside at once when the table has outgrown its memory. */
-const EVICTED_TOGETHER = 16;
-
 /**
  * Tags each row by comparing its hashes with the baseline: added, updated or unchanged as
  * it passes, removed for what did not come. Batches without a change are not sent on. The
@@ -101,13 +95,14 @@ export class HashDiff {
     nullKeys: 0,
     duplicateKeys: 0,
   };
-  readonly samples: KeySample[] = [];
   /** Rows that came, where those came alone that may have changed. */
   candidates: number | undefined;
 
   readonly #options: HashDiffOptions;
   readonly #table = new KeyTable();
+  readonly #buckets: ResidentBuckets;
   readonly #keyFields: KeyFields;
+  readonly #samples: KeySamples;
   readonly #hasher: RowHasher;
   /** Where keys come alone. */
   readonly #alone: { readonly keyFields: KeyFields; readonly hasher: RowHasher } | undefined;
@@ -123,15 +118,14 @@ export class HashDiff {
   #isOpen = false;
   /** Whether what did not come is gone. */
   #seesAll = true;
-  /** Whether all buckets are in memory and have been since the start. */
-  #isWhole = false;
-  #loaded: Digest = EMPTY_DIGEST;
   #hashes = new Int32Array(4096 * HASH_WORDS);
 
   constructor(options: HashDiffOptions) {
     this.#options = options;
     this.#keyFields = new KeyFields(options.keyFields);
-    const { baseline, hashing, deltaLog, spill } = options;
+    this.#samples = new KeySamples(this.#keyFields);
+    const { baseline, hashing, deltaLog, spill, stateMemoryBytes: memoryBytes } = options;
+    this.#buckets = new ResidentBuckets({ baseline, table: this.#table, spill, memoryBytes });
     this.#hasher = new RowHasher(hashing, options.keyFields);
     const places = options.keyFields.map((_, place) => place);
     if (options.rest !== undefined)
@@ -153,6 +147,11 @@ export class HashDiff {
     const { count } = former;
     const hasher = this.#formerHasher;
     this.#formerKeys = new FormerKeys({ count, hasher, table: this.#table, deltaLog, spill });
+  }
+
+  /** The first keys that were null or repeated. */
+  get samples(): readonly KeySample[] {
+    return this.#samples.taken;
   }
 
   /** The digest of the rows as they now are; final when `transform` has ended. */
@@ -179,7 +178,7 @@ export class HashDiff {
       if (await this.#compare(batch)) yield batch;
       else batch.release?.();
       if (this.#moved) yield this.#moved;
-      if (this.#table.bytes > this.#options.stateMemoryBytes) await this.#setAside();
+      await this.#buckets.setAsideSurplus();
     }
     const total = await rest?.count();
     if (rest !== undefined && total !== undefined) await this.#seeRest(rest, total);
@@ -198,7 +197,7 @@ export class HashDiff {
       else waiting.push(bucket);
     }
     for (const bucket of waiting) {
-      await this.#reopen(bucket);
+      await this.#buckets.reopen(bucket);
       for await (const batch of spill.rowsOf(bucket)) {
         if (await this.#compare(batch)) yield batch;
         if (this.#moved) yield this.#moved;
@@ -207,7 +206,7 @@ export class HashDiff {
       yield* this.#removed(bucket);
     }
     if (this.#formerKeys) yield* this.#compareFormer(this.#formerKeys);
-    this.#checkBaseline();
+    this.#buckets.checkBaseline();
   }
 
   /** Where only some rows came: reads the keys too, unless none can be gone. */
@@ -221,7 +220,7 @@ export class HashDiff {
     }
     // How many of the rows that wait are new is not known yet.
     const { added, removed } = this.counts;
-    if (!keysOnly) this.#seesAll ||= !this.#isWhole || total !== known + added - removed;
+    if (!keysOnly) this.#seesAll ||= !this.#buckets.isWhole || total !== known + added - removed;
     if (!this.#seesAll) return;
     for await (const batch of rest.rows?.() ?? rest.keys()) {
       await this.#see(batch);
@@ -235,7 +234,7 @@ export class HashDiff {
     const isRow = rest?.rows !== undefined;
     const { hasher, keyFields } = isRow ? { hasher: this.#hasher, keyFields: this.#keyFields } : this.#alone!;
     const { hashes, changes } = this.#hash(batch, hasher);
-    const deferred = this.#isWhole ? 0 : this.#defer(batch, hashes, changes, seenQueue);
+    const deferred = this.#buckets.defer(batch, hashes, changes, seenQueue);
     const unexpected = this.#table.mark(hashes, batch.rowCount, changes, { keysOnly: keysOnly || !isRow });
     if (unexpected > 0) this.#contradictions.add(batch, changes, keyFields);
     if (deferred > 0) await spill.drain();
@@ -259,14 +258,7 @@ export class HashDiff {
 
   async #openTable(): Promise<void> {
     this.#isOpen = true;
-    const { baseline, stateMemoryBytes } = this.#options;
-    const count = baseline?.state?.count ?? 0;
-    const share = Math.min(1, stateMemoryBytes / (count * TABLE_BYTES_PER_KEY + 1));
-    const resident = Math.max(1, Math.floor(BUCKETS * share));
-    for (let bucket = 0; bucket < resident; bucket++) this.#table.open(bucket, count / BUCKETS);
-    this.#isWhole = resident === BUCKETS;
-    await baseline?.load(this.#table, 0, resident);
-    this.#loaded = this.#table.digest;
+    await this.#buckets.open();
   }
 
   /** Sets each row's change; returns whether any of them has to go on. */
@@ -275,19 +267,20 @@ export class HashDiff {
     const { rowCount } = batch;
     const { hashes, changes } = this.#hash(batch);
     const former = this.#carryOver && this.#formerHasher!.hash(batch, changes);
-    const deferred = this.#isWhole ? 0 : this.#defer(batch, former ?? hashes, changes);
+    const deferred = this.#buckets.defer(batch, former ?? hashes, changes);
     const repeated = former
       ? this.#table.probeFormer({ former, hashes }, rowCount, changes, { keysOnly })
       : this.#table.probe(hashes, rowCount, changes, { keysOnly });
     if (repeated > 0) {
       this.counts.duplicateKeys += repeated;
-      this.#sampleSkipped('duplicate', batch, changes);
+      this.#samples.take('duplicate', batch, changes);
     }
     await this.#formerKeys?.find(batch, hashes, changes);
     this.#moved = await this.#movedRows?.find(batch, former ?? hashes, changes);
     this.counts.removed += this.#moved?.rowCount ?? 0;
     if (everyRow) addAll(changes);
     const changed = await this.#log(batch, hashes, changes);
+    if (changed > 0) await this.#sample(batch, former ?? hashes);
     if (deferred > 0) await spill.drain();
     return changed > 0;
   }
@@ -304,28 +297,9 @@ export class HashDiff {
     const nulls = hasher.hash(batch, this.#hashes, changes);
     if (nulls > 0) {
       this.counts.nullKeys += nulls;
-      this.#sampleSkipped('null', batch, changes);
+      this.#samples.take('null', batch, changes);
     }
     return { hashes: this.#hashes, changes };
-  }
-
-  /** Sets rows aside whose bucket is not in memory; returns how many. */
-  #defer(
-    { bytes, rowBounds, rowCount }: RowBatch,
-    hashes: Int32Array,
-    changes: Uint8Array,
-    queueOf = (bucket: number): number => bucket,
-  ): number {
-    let deferred = 0;
-    for (let row = 0; row < rowCount; row++) {
-      if (changes[row] !== Change.added) continue;
-      const bucket = bucketOf(hashes[row * HASH_WORDS]!);
-      if (this.#table.isResident(bucket)) continue;
-      changes[row] = Change.deferred;
-      this.#options.spill.append(queueOf(bucket), bytes, rowBounds[2 * row]!, rowBounds[2 * row + 1]!);
-      deferred++;
-    }
-    return deferred;
   }
 
   /** Counts rows and logs the baseline to come; returns how many rows continue. */
@@ -361,10 +335,10 @@ export class HashDiff {
       carryOver?.add(hashes, row * HASH_WORDS);
       if (deltaLog.isFull) await deltaLog.flush();
     }
-    if (changed > 0) await this.#sample(batch, hashes);
     return changed;
   }
 
+  /** `hashes` are those that the table was asked for. */
   async #sample(batch: RowBatch, hashes: Int32Array): Promise<void> {
     const { sampler, baseline, removedPlaces: places } = this.#options;
     const known = { baseline, table: this.#table, places };
@@ -382,40 +356,12 @@ export class HashDiff {
       for await (const batch of spill.rowsOf(formerQueue(bucket))) {
         const { hashes, changes } = this.#hash(batch);
         await formerKeys.find(batch, hashes, changes);
-        if ((await this.#log(batch, hashes, changes)) > 0) yield batch;
+        if ((await this.#log(batch, hashes, changes)) === 0) continue;
+        await this.#sample(batch, hashes);
+        yield batch;
       }
       this.#table.close(bucket);
     }
-  }
-
-  /** The table has outgrown its memory: its last resident buckets go to disk. */
-  async #setAside(): Promise<void> {
-    const { spill } = this.#options;
-    let left = EVICTED_TOGETHER;
-    this.#isWhole = false;
-    for (let bucket = BUCKETS - 1; bucket > 0 && left > 0; bucket--) {
-      if (!this.#table.isResident(bucket)) continue;
-      await spill.setAside(bucket, this.#table.slotsOf(bucket));
-      this.#table.close(bucket);
-      left--;
-    }
-  }
-
-  async #reopen(bucket: number): Promise<void> {
-    const { baseline, spill } = this.#options;
-    const slots = await spill.slotsOf(bucket);
-    if (slots !== undefined) {
-      this.#table.restore(bucket, slots);
-      return;
-    }
-    this.#table.open(bucket, (baseline?.state?.count ?? 0) / BUCKETS);
-    const before = this.#table.digest;
-    await baseline?.load(this.#table, bucket, bucket + 1);
-    const after = this.#table.digest;
-    this.#loaded = {
-      low: (this.#loaded.low + after.low - before.low) | 0,
-      high: (this.#loaded.high + after.high - before.high) | 0,
-    };
   }
 
   /** Rows of the baseline that did not come; the bucket is closed. */
@@ -427,7 +373,8 @@ export class HashDiff {
     }
     if (baseline === undefined || (keysOnly && !this.#carryOver)) {
       // What is left of its former keys is looked at once more.
-      if (this.#formerKeys && !this.#isWhole) await spill.setAside(bucket, this.#table.slotsOf(bucket));
+      if (this.#formerKeys && !this.#buckets.isWhole)
+        await spill.setAside(bucket, this.#table.slotsOf(bucket));
       this.#table.close(bucket);
       return;
     }
@@ -444,46 +391,17 @@ export class HashDiff {
     }
     this.counts.removed += references.length;
     if (!sendsRemoved || references.length === 0) return;
-    let rows: Buffer[] = [];
-    let bounds: number[] = [];
-    let bytes = 0;
-    for await (const [, value] of baseline.values(references)) {
+    yield* removedBatches(baseline.values(references), value => {
       const row = this.#removedRow(value);
       sampler?.takeRemoved(row);
-      rows.push(row);
-      bounds.push(bytes, bytes + row.length);
-      bytes += row.length;
-      if (bytes < BATCH_BYTES) continue;
-      yield batchOf(Buffer.concat(rows, bytes), bounds, Change.removed);
-      rows = [];
-      bounds = [];
-      bytes = 0;
-    }
-    if (rows.length > 0) yield batchOf(Buffer.concat(rows, bytes), bounds, Change.removed);
+      return row;
+    });
   }
 
   #removedRow(value: Buffer): Buffer {
     const { retained, removedPlaces, fieldCount } = this.#options;
     if (removedPlaces !== undefined) return rowOfFields(value, removedPlaces);
     return retained === 'key' ? this.#keyFields.rowOf(value, fieldCount) : value;
-  }
-
-  #sampleSkipped(problem: KeySample['problem'], batch: RowBatch, changes: Uint8Array): void {
-    const view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
-    for (let row = 0; row < batch.rowCount && this.samples.length < MAX_SAMPLES; row++) {
-      if (changes[row] !== Change.skipped) continue;
-      const isNull = !this.#keyFields.locate(batch, row, view);
-      if (isNull === (problem === 'null'))
-        this.samples.push({ problem, key: this.#keyFields.textsOf(batch, row) });
-    }
-  }
-
-  /** All of the baseline was read: its digest must be the one written with it. */
-  #checkBaseline(): void {
-    const told = this.#options.baseline?.state?.digest ?? EMPTY_DIGEST;
-    if (told.low === this.#loaded.low && told.high === this.#loaded.high) return;
-    const message = 'the baseline is damaged: its records do not add up to its digest';
-    throw new SluiceError('STATE_DAMAGED', message, { stage: 'state' });
   }
 }
 

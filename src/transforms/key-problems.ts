@@ -1,9 +1,34 @@
 import { SluiceError } from '../errors.ts';
+import { Change, type RowBatch } from '../row-batch.ts';
+import type { KeyFields } from './key-fields.ts';
 
 /** A key that was null or repeated, for the run's record. */
 export interface KeySample {
   readonly problem: 'null' | 'duplicate';
   readonly key: readonly (string | null)[];
+}
+
+const MAX_SAMPLES = 100;
+
+/** The first of such keys. */
+export class KeySamples {
+  readonly taken: KeySample[] = [];
+  readonly #keyFields: KeyFields;
+
+  constructor(keyFields: KeyFields) {
+    this.#keyFields = keyFields;
+  }
+
+  /** Looks at the rows of a batch that were skipped for that problem. */
+  take(problem: KeySample['problem'], batch: RowBatch, changes: Uint8Array): void {
+    const view = new DataView(batch.bytes.buffer, batch.bytes.byteOffset, batch.bytes.byteLength);
+    for (let row = 0; row < batch.rowCount && this.taken.length < MAX_SAMPLES; row++) {
+      if (changes[row] !== Change.skipped) continue;
+      const isNull = !this.#keyFields.locate(batch, row, view);
+      if (isNull === (problem === 'null'))
+        this.taken.push({ problem, key: this.#keyFields.textsOf(batch, row) });
+    }
+  }
 }
 
 export interface KeyRules {

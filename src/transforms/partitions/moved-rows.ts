@@ -1,8 +1,7 @@
 import type { Baseline } from '../../baseline/baseline.ts';
 import { HASH_WORDS, type KeyTable } from '../../baseline/key-table.ts';
-import { batchOf } from '../../baseline/spill.ts';
 import { Change, type RowBatch } from '../../row-batch.ts';
-import { fieldBounds } from '../removed-rows.ts';
+import { fieldBounds, removedBatch } from '../removed-rows.ts';
 
 export interface MovedRowsOptions {
   readonly baseline: Pick<Baseline, 'values'>;
@@ -33,8 +32,6 @@ export class MovedRows {
     if (updated.length === 0) return undefined;
     const references = Int32Array.from(updated, row => table.referenceOf(hashes, row * HASH_WORDS));
     const rows: Buffer[] = [];
-    const bounds: number[] = [];
-    let bytes = 0;
     for await (const [index, value] of baseline.values(references)) {
       const row = updated[index]!;
       const before = rowOf(value);
@@ -43,10 +40,8 @@ export class MovedRows {
       changes[row] = Change.added;
       onMoved(before);
       rows.push(before);
-      bounds.push(bytes, bytes + before.length);
-      bytes += before.length;
     }
-    return rows.length === 0 ? undefined : batchOf(Buffer.concat(rows, bytes), bounds, Change.removed);
+    return rows.length === 0 ? undefined : removedBatch(rows);
   }
 }
 

@@ -6,6 +6,7 @@ import { Level } from 'level';
 import { Baseline, type BaselineState } from '../../../src/baseline/baseline.ts';
 import type { ResolvedActivation } from '../../../src/config/activation.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
+import { planActivation } from '../../../src/run/plan/plan-activation.ts';
 import { backupState } from '../../../src/state/back-up-state.ts';
 import { describeState } from '../../../src/state/describe-state.ts';
 import { restoreState } from '../../../src/state/restore-state.ts';
@@ -84,6 +85,21 @@ for (const [what, settings, expected] of everyNth(2, MODES)) {
       assert.equal((await run(exporter, activation)).counts.written, 0);
     }));
 }
+
+test('a plan against a baseline of an older version shows what updated rows were', () =>
+  withExporter(async exporter => {
+    const activation = await firstRun(exporter, { syncMode: 'difference' });
+    await exporter.database.sql(CHANGE);
+    const { sample, counts } = await planActivation({ activation, rows: 20, signal });
+    assert.equal(counts.updated, 2);
+    const differences = new Map(sample.updated.map(row => [row.key[0]!.value, row.differences]));
+    for (const [id, before] of [
+      ['k1', 'n1'],
+      ['k50', 'n50'],
+    ] as const)
+      assert.deepEqual(differences.get(id), [{ column: 'name', before, after: 'changed' }]);
+    assert.deepEqual(sample.gaps, []);
+  }));
 
 test('two keys that met under the former hash are two rows, also while a baseline is carried over', () =>
   withExporter(async exporter => {
