@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../config/activation.ts';
-import { withoutSample } from './api/schemas/run-schema.ts';
+import { withoutSample } from '../history/without-sample.ts';
 import type { RecentRuns } from './history/recent-runs.ts';
 import type { RunHistory } from './history/run-history.ts';
 import type { ActivationStatus } from './operations.ts';

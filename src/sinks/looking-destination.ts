@@ -1,4 +1,4 @@
-import type { CredentialFinding, CredentialUse, Destination, WriteOutcome } from './sink.ts';
+import type { Destination } from './sink.ts';
 
 /**
  * A destination for a plan: everything can be looked at, what would be staged is dropped,
@@ -7,17 +7,17 @@ import type { CredentialFinding, CredentialUse, Destination, WriteOutcome } from
 export function lookingDestination(there: Destination): Destination {
   const refuse = (): Promise<never> => Promise.reject(new TypeError('a plan writes nothing'));
   return {
-    get patienceMs(): number | undefined {
+    get patienceMs() {
       return there.patienceMs;
     },
-    set patienceMs(patienceMs: number | undefined) {
+    set patienceMs(patienceMs) {
       there.patienceMs = patienceMs;
     },
     refusesCrc64: false,
     stageBlock: async (_blob, _blockId, _bytes, options) => options?.signal?.throwIfAborted(),
-    commitBlocks: (): Promise<WriteOutcome> => refuse(),
-    putBlob: (): Promise<WriteOutcome> => refuse(),
-    deleteBlob: () => refuse(),
+    commitBlocks: refuse,
+    putBlob: refuse,
+    deleteBlob: refuse,
     checkAccess: () => there.checkAccess(),
     head: blob => there.head(blob),
     getBlob: blob => there.getBlob(blob),
@@ -25,7 +25,7 @@ export function lookingDestination(there: Destination): Destination {
     readBlob: (blob, described) => there.readBlob(blob, described),
     listBlobs: prefix => there.listBlobs(prefix),
     findForeignBlocks: blob => there.findForeignBlocks(blob),
-    reviewCredentials: (use: CredentialUse): readonly CredentialFinding[] => there.reviewCredentials(use),
+    reviewCredentials: use => there.reviewCredentials(use),
     serviceTime: here => there.serviceTime(here),
   };
 }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { RunRecord } from '../../history/run-record.ts';
 import { hasEnded } from '../../history/run-state.ts';
+import { withoutSample } from '../../history/without-sample.ts';
 import type { RunEvent } from '../operations.ts';
 import { EventWriter } from './event-writer.ts';
 import type { Services } from './route.ts';
-import { withoutSample } from './schemas/run-schema.ts';
 
 /** Id of the event with the final state; the others are counted from 1. */
 export const LAST_EVENT_ID = 'end';

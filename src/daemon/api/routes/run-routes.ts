@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { DeepReadonly } from '../../../config/deep-freeze.ts';
 import { hasEnded } from '../../../history/run-state.ts';
+import { withoutSample } from '../../../history/without-sample.ts';
 import { mayDo } from '../access-rules.ts';
 import { LAST_EVENT_ID, openEventStream } from '../event-stream.ts';
 import { type Route, route } from '../route.ts';
@@ -13,13 +14,7 @@ import {
   runId,
   triggerBody,
 } from '../schemas/request-schema.ts';
-import {
-  RUN_EVENTS,
-  type RunPageAnswer,
-  runPageSchema,
-  runSchema,
-  withoutSample,
-} from '../schemas/run-schema.ts';
+import { RUN_EVENTS, type RunPageAnswer, runPageSchema, runSchema } from '../schemas/run-schema.ts';
 
 const byId = z.strictObject({ id: runId });
 const aRun = { description: 'The run as it stands.', schema: runSchema };

@@ -285,11 +285,6 @@ export function listedRun({ files, sample, ...run }: RunRecord): Omit<RunRecord,
   return run;
 }
 
-/** For those who may not see rows, and where nobody asks for them. */
-export function withoutSample({ sample, ...run }: RunRecord): RunRecord {
-  return run;
-}
-
 export const recentRunSchema = component(
   'RecentRun',
   z
