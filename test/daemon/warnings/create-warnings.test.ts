@@ -58,3 +58,44 @@ test('a run that fails and one that works again are told to a webhook, over a re
     assert.ok(receiver.received.every(({ headers }) => headers['x-sluice-signature'] !== undefined));
     assert.ok(!JSON.stringify([[...documents.texts], log.lines]).includes('cAnArY'));
   }));
+
+test('the keys of a held run are told to the webhook that asks for samples, and to no other', () =>
+  withReceiver(async receiver => {
+    const told = activation('a', {
+      notify: [
+        { webhook: `${receiver.url}/with`, on: ['held'], samples: true },
+        { webhook: `${receiver.url}/without`, on: ['held'] },
+      ],
+    });
+    const warnings = createWarnings({
+      documents: new MemoryDocuments(),
+      log: new MemoryLog(),
+      clock: new ManualClock('2026-06-01T00:00:00Z'),
+      version: '1.2.3',
+      activations: () => [told],
+      smtp: () => undefined,
+      publicUrl: () => undefined,
+      clean: text => text,
+    });
+    await warnings.open();
+    const removed = Array.from({ length: 11 }, (_, id) => ({
+      key: [
+        { column: 'id', value: String(id) },
+        { column: 'country', value: null },
+      ],
+    }));
+    const differences = [{ column: 'name', before: 'Anna', after: 'Emma' }];
+    const updated = [{ key: [{ column: 'id', value: '99' }], differences }];
+    const held = record('held', { warnings: ['HELD'], sample: { added: [], updated, removed, gaps: [] } });
+    await warnings.runEnded(told, held, []);
+    while (receiver.received.length < 2) await receiver.next();
+    await warnings.close();
+    const bodyOf = (place: string): string => receiver.received.find(({ url }) => url === place)!.body;
+    assert.deepEqual(JSON.parse(bodyOf('/with')).samples, {
+      added: [],
+      updated: ['99'],
+      removed: Array.from({ length: 10 }, (_, id) => `${id}, NULL`),
+    });
+    assert.doesNotMatch(bodyOf('/with') + bodyOf('/without'), /Anna|Emma/);
+    assert.doesNotMatch(bodyOf('/without'), /samples|NULL/);
+  }));
