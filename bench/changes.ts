@@ -1,81 +1,116 @@
 /**
- * `npx tsx bench/changes.ts --rows 5000000`: a delta of a table of which nothing, 1 % and
- * 20 % was written, with and without deletions, by `changeDetection: xmin` and by
- * comparing all rows in the same round, with the CPU time of the server.
+ * A delta of a table of which nothing, 1 % and 20 % was written, with and without rows
+ * that were removed: by `changeDetection: xmin`, by comparing all rows, and beside `psql
+ * \copy` of the table, in the same round. Writes bench/results/changes.md.
+ *
+ *   npm run build && npx tsx bench/changes.ts [--rows 5000000] [--rounds 3] [--only unchanged,updated_1]
+ *     [--url postgresql://… --folder DIR]
+ *
+ * With `--url` (a server on this machine) and `--folder` a later call goes on from where
+ * the one before it was, and adds its rounds to those.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
-import { PostgresServer } from '../test/support/postgres-server.ts';
+import { startPrivatePostgres } from '../test/support/postgres.ts';
 import { startDiscardServer } from './support/discard-server.ts';
+import { markdownTable } from './support/markdown-table.ts';
 import { measureSuccess } from './support/measure.ts';
-import { generatedRows } from './support/tables.ts';
+import { writeResult } from './support/results.ts';
+import { spread } from './support/statistics.ts';
+import { generatedRows, makeTable } from './support/tables.ts';
 
 const { values: args } = parseArgs({
-  options: { rows: { type: 'string', default: '5000000' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    rows: { type: 'string', default: '5000000' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    url: { type: 'string' },
+    folder: { type: 'string' },
+  },
 });
 const rows = Number(args.rows);
+const only = args.only?.split(',');
 
 interface Case {
+  readonly name: string;
   readonly title: string;
   /** Shares of the rows. */
   readonly updated: number;
   readonly removed: number;
+  /** Lowest ratio of xmin to `psql \copy`. */
+  readonly bar?: number;
 }
 
 const CASES: readonly Case[] = [
-  { title: 'nothing changed', updated: 0, removed: 0 },
-  { title: '1 % changed', updated: 0.01, removed: 0 },
-  { title: '1 % changed, 0.1 % removed', updated: 0.01, removed: 0.001 },
-  { title: '20 % changed', updated: 0.2, removed: 0 },
-  { title: '20 % changed, 1 % removed', updated: 0.2, removed: 0.01 },
+  { name: 'unchanged', title: 'nothing changed', updated: 0, removed: 0, bar: 5 },
+  { name: 'removed_1', title: '1 % removed', updated: 0, removed: 0.01 },
+  { name: 'updated_1', title: '1 % changed', updated: 0.01, removed: 0, bar: 5 },
+  { name: 'both_1', title: '1 % changed, 0.1 % removed', updated: 0.01, removed: 0.001 },
+  { name: 'updated_20', title: '20 % changed', updated: 0.2, removed: 0, bar: 2.5 },
+  { name: 'both_20', title: '20 % changed, 1 % removed', updated: 0.2, removed: 0.01 },
 ];
 
-const SLUICE = new URL('../dist/bin/sluice.js', import.meta.url).pathname;
+interface Took {
+  readonly wallMs: number;
+  /** CPU of the command. */
+  readonly clientMs: number;
+  /** CPU of the server's sessions. */
+  readonly serverMs: number;
+}
+type Round = Readonly<Record<'psql' | 'full' | 'xmin', Took>>;
+
+const SLUICE = fileURLToPath(new URL('../dist/bin/sluice.js', import.meta.url));
+const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
-const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+const folder = args.folder ?? mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+mkdirSync(folder, { recursive: true });
 const configPath = join(folder, 'sluice.yaml');
-const server = await PostgresServer.start({
-  settings: { jit: 'off', shared_buffers: '2GB', max_wal_size: '8GB' },
-});
+const roundsPath = join(folder, 'rounds.json');
+const rounds: Record<string, Round[]> = existsSync(roundsPath)
+  ? JSON.parse(readFileSync(roundsPath, 'utf8'))
+  : {};
+const server =
+  args.url === undefined
+    ? await startPrivatePostgres({ settings: { jit: 'off', shared_buffers: '2GB', max_wal_size: '8GB' } })
+    : undefined;
+const url = args.url ?? server!.url;
 const discard = await startDiscardServer();
-const client = new pg.Client({ connectionString: server.url });
+const client = new pg.Client({ connectionString: url });
+let postmaster = 0;
 try {
   await client.connect();
-  await client.query(`create table customers as ${generatedRows(rows)}`);
-  await client.query('alter table customers add primary key (id)');
-  await client.query('vacuum analyze customers');
+  const { rows: found } = await client.query(`select pg_read_file('postmaster.pid') as pid`);
+  postmaster = Number.parseInt(found[0].pid, 10);
+  await makeTable(url, 'customers', generatedRows(rows), rows);
   writeConfig();
-  for (const name of ['full', 'xmin']) await sluice(name);
+  await bringUpToDate();
   for (let round = 1; round <= Number(args.rounds); round++) {
     for (const each of CASES) {
-      await change(each, round);
-      const [full, xmin] = [await measured('full'), await measured('xmin')];
-      const ratio = (full.wallMs / xmin.wallMs).toFixed(1);
-      process.stdout.write(
-        `${round}  ${each.title.padEnd(28)} full ${shown(full)}  xmin ${shown(xmin)}  ${ratio} times as fast\n`,
+      if (only !== undefined && !only.includes(each.name)) continue;
+      const took = await play(each);
+      rounds[each.name] = [...(rounds[each.name] ?? []), took];
+      writeFileSync(roundsPath, JSON.stringify(rounds));
+      process.stderr.write(
+        `${each.title.padEnd(28)} psql ${shown(took.psql)}  full ${shown(took.full)}  xmin ${shown(took.xmin)}\n`,
       );
     }
   }
+  if (Object.keys(rounds).length > 0) report();
 } finally {
   await client.end();
   await discard.stop();
-  await server.dispose();
-  rmSync(folder, { recursive: true, force: true });
+  await server?.dispose();
+  if (args.folder === undefined) rmSync(folder, { recursive: true, force: true });
 }
 
-/**
- * Writes so many rows, spread over the table, and takes others away, which come back in
- * the next case.
- */
-async function change({ updated, removed }: Case, round: number): Promise<void> {
-  await client.query(
-    `insert into customers select * from (${generatedRows(rows)}) made where id not in (select id from customers)`,
-  );
-  for (const name of ['full', 'xmin']) await sluice(name);
+/** Writes so many rows, spread over the table, and takes others away until the end. */
+async function play({ name, updated, removed }: Case): Promise<Round> {
+  const round = rounds[name]?.length ?? 0;
   if (updated > 0) {
     const every = Math.round(1 / updated);
     await client.query(`update customers set age = age + 1 where id % ${every} = ${round % every}`);
@@ -86,30 +121,105 @@ async function change({ updated, removed }: Case, round: number): Promise<void> 
   }
   await client.query('vacuum customers');
   await client.query('checkpoint');
+  const psql = await measured('sh', [PSQL_COPY, '--url', url]);
+  const [full, xmin] = [await run('full'), await run('xmin')];
+  if (removed > 0) {
+    await client.query(
+      `insert into customers select * from (${generatedRows(rows)}) made where id not in (select id from customers)`,
+    );
+    await client.query('vacuum customers');
+    await bringUpToDate();
+  }
+  return { psql, full, xmin };
 }
 
-interface Measured {
-  readonly wallMs: number;
-  readonly serverMs: number;
+async function bringUpToDate(): Promise<void> {
+  for (const activation of ['full', 'xmin']) await run(activation);
 }
 
-async function measured(name: string): Promise<Measured> {
+function run(activation: string): Promise<Took> {
+  return measured(process.execPath, [SLUICE, '--config', configPath, 'run', activation, '--json']);
+}
+
+async function measured(command: string, parts: readonly string[]): Promise<Took> {
   const before = await serverMs();
-  const { wallMs } = await sluice(name);
-  return { wallMs, serverMs: (await serverMs()) - before };
+  const { wallMs, userMs, systemMs } = await measureSuccess(command, parts);
+  return { wallMs, clientMs: userMs + systemMs, serverMs: (await serverMs()) - before };
 }
 
 /** CPU time of the server's processes that have ended: the sessions of a run have. */
 async function serverMs(): Promise<number> {
-  const { rows: found } = await client.query(`select pg_read_file('postmaster.pid') as pid`);
-  const stat = readFileSync(`/proc/${Number.parseInt(found[0].pid, 10)}/stat`, 'utf8');
+  await untilAlone();
+  const stat = readFileSync(`/proc/${postmaster}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // Fields 16 and 17 of proc(5), of which the first two are cut off.
   return ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS_PER_SECOND;
 }
 
-function shown({ wallMs, serverMs }: Measured): string {
-  return `${(wallMs / 1000).toFixed(2)} s (server ${(serverMs / 1000).toFixed(2)} s)`;
+/** The server counts a session once it has taken note of its end. */
+async function untilAlone(): Promise<void> {
+  const path = `/proc/${postmaster}/task/${postmaster}/children`;
+  const sessions = (): string[] =>
+    readFileSync(path, 'utf8')
+      .split(' ')
+      .filter(pid => /^postgres: \S+ \S+ \S+\(/.test(titleOf(pid)));
+  while (sessions().length > 1) await client.query('select pg_sleep(0.01)');
+}
+
+function titleOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function shown({ wallMs, clientMs, serverMs }: Took): string {
+  const seconds = [wallMs, clientMs, serverMs].map(ms => (ms / 1000).toFixed(2));
+  return `${seconds[0]} s (CPU ${seconds[1]} + ${seconds[2]})`;
+}
+
+function report(): void {
+  const right = (title: string) => ({ title, align: 'right' as const });
+  const table = markdownTable(
+    [
+      { title: 'delta' },
+      right('rounds'),
+      { title: 'how' },
+      right('seconds'),
+      right('to psql'),
+      right('bar'),
+      right('client CPU s'),
+      right('server CPU s'),
+    ],
+    CASES.flatMap(({ name, title, bar }) => {
+      const found = rounds[name] ?? [];
+      if (found.length === 0) return [];
+      return (['psql', 'full', 'xmin'] as const).map((how, index) => [
+        index === 0 ? title : '',
+        index === 0 ? String(found.length) : '',
+        { psql: '`psql \\copy`', full: 'all rows', xmin: '`xmin`' }[how],
+        ranged(found.map(round => round[how].wallMs / 1000)),
+        ranged(found.map(round => round.psql.wallMs / round[how].wallMs)),
+        how === 'xmin' && bar !== undefined ? bar.toFixed(1) : '',
+        ranged(found.map(round => round[how].clientMs / 1000)),
+        ranged(found.map(round => round[how].serverMs / 1000)),
+      ]);
+    }),
+  );
+  const text = `# Deltas that read what was written
+
+${rows} rows of 12 columns, CSV, \`syncMode: difference\`; medians (lowest-highest), ratios within each round; Node ${process.version}, ${availableParallelism()} processors
+shared with the server and the endpoint, ${new Date().toISOString().slice(0, 10)}. CPU of the server is that of its sessions.
+
+${table}`;
+  writeResult('changes.md', text);
+  process.stdout.write(text);
+}
+
+function ranged(values: readonly number[]): string {
+  const { median, min, max } = spread(values);
+  return `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
 }
 
 function writeConfig(): void {
@@ -126,20 +236,17 @@ function writeConfig(): void {
     format: { type: 'csv' },
     runType: 'full_then_delta',
     syncMode: 'difference',
+    manifest: false,
     changeDetection,
     ...(changeDetection === 'xmin' && { fullCompareEvery: { runs: 1_000_000, every: '30d' } }),
   });
   const config = {
     version: 1,
     dataDirectory: join(folder, 'data'),
-    sources: { db: { type: 'postgres', url: server.url } },
+    sources: { db: { type: 'postgres', url } },
     destinations: { discard: destination },
     models: { customers: { source: 'db', table: 'public.customers' } },
     activations: { full: activation('full'), xmin: activation('xmin') },
   };
   writeFileSync(configPath, JSON.stringify(config));
-}
-
-function sluice(activation: string): ReturnType<typeof measureSuccess> {
-  return measureSuccess(process.execPath, [SLUICE, '--config', configPath, 'run', activation, '--json']);
 }

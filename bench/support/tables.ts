@@ -32,23 +32,28 @@ const DIFFERS: Readonly<Record<Variant, string>> = {
 
 /** Makes the tables that are not there with this many rows. */
 export async function makeTables(url: string, rows: number): Promise<void> {
+  for (const [table, differs] of Object.entries(DIFFERS)) {
+    const from =
+      table === 'customers'
+        ? generatedRows(rows)
+        : `select id, email, first_name, last_name, phone, case when ${differs} then age + 100 else age end as age,
+             is_active, lifetime_value, last_seen, birthday, country, note from customers`;
+    await makeTable(url, table, from, rows);
+  }
+}
+
+/** Makes the table of what a query gives, unless it is there with so many rows. */
+export async function makeTable(url: string, table: string, from: string, rows: number): Promise<void> {
   await query(url, async client => {
-    for (const [table, differs] of Object.entries(DIFFERS)) {
-      const { rows: found } = await client.query(`select to_regclass($1) is not null as there`, [table]);
-      if (found[0].there) {
-        const { rows: counted } = await client.query(`select count(*)::int as count from ${table}`);
-        if (counted[0].count === rows) continue;
-        await client.query(`drop table ${table} cascade`);
-      }
-      const from =
-        table === 'customers'
-          ? generatedRows(rows)
-          : `select id, email, first_name, last_name, phone, case when ${differs} then age + 100 else age end as age,
-               is_active, lifetime_value, last_seen, birthday, country, note from customers`;
-      await client.query(`create table ${table} as ${from}`);
-      await client.query(`alter table ${table} add primary key (id)`);
-      await client.query(`vacuum analyze ${table}`);
+    const { rows: found } = await client.query(`select to_regclass($1) is not null as there`, [table]);
+    if (found[0].there) {
+      const { rows: counted } = await client.query(`select count(*)::int as count from ${table}`);
+      if (counted[0].count === rows) return;
+      await client.query(`drop table ${table} cascade`);
     }
+    await client.query(`create table ${table} as ${from}`);
+    await client.query(`alter table ${table} add primary key (id)`);
+    await client.query(`vacuum analyze ${table}`);
   });
 }
 

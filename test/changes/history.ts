@@ -36,19 +36,31 @@ export interface Sessions {
   readonly admin: pg.Client;
 }
 
+export interface HistoryOptions {
+  /** Where baselines and logs are kept. */
+  readonly folder: string;
+  /** How many rows there are at the beginning; a few by default. */
+  readonly rows?: number | undefined;
+}
+
 export interface HistoryResult {
   readonly runs: number;
   readonly xminRuns: number;
 }
 
+/** How many keys there are to choose from, where not very many rows are wanted. */
 const KEYS = 12;
 
 /**
  * Plays the history of a seed; throws with the seed where a run finds anything else than
  * what has changed.
  */
-export async function playHistory(seed: number, sessions: Sessions, folder: string): Promise<HistoryResult> {
-  const history = new History(seed, sessions, folder);
+export async function playHistory(
+  seed: number,
+  sessions: Sessions,
+  { folder, rows }: HistoryOptions,
+): Promise<HistoryResult> {
+  const history = new History(seed, sessions, { folder, rows });
   try {
     return await history.play();
   } catch (error) {
@@ -61,6 +73,8 @@ class History {
   readonly #chance: Chance;
   readonly #sessions: Sessions;
   readonly #folder: string;
+  readonly #rows: number | undefined;
+  readonly #keys: number;
   readonly #table: string;
   readonly #isPartitioned: boolean;
   readonly #where: string | undefined;
@@ -74,9 +88,11 @@ class History {
   #before = new Map<string, string>();
   readonly told: string[] = [];
 
-  constructor(seed: number, sessions: Sessions, folder: string) {
+  constructor(seed: number, sessions: Sessions, { folder, rows }: HistoryOptions) {
     this.#chance = new Chance(seed);
     this.#sessions = sessions;
+    this.#rows = rows;
+    this.#keys = rows === undefined ? KEYS : rows + KEYS;
     this.#folder = join(folder, String(seed));
     this.#table = `t${seed}`;
     this.#isPartitioned = this.#chance.below(5) === 0;
@@ -123,9 +139,8 @@ class History {
     await this.#admin(
       `create table ${t} (id int, v text, n int ${this.#isPartitioned ? '' : 'default 5'}, ${key})${parts}`,
     );
-    await this.#admin(
-      `insert into ${t} select i, 'v' || i, i % 7 from generate_series(1, ${this.#chance.below(KEYS)}) i`,
-    );
+    const rows = this.#rows ?? this.#chance.below(KEYS);
+    await this.#admin(`insert into ${t} select i, 'v' || i, i % 7 from generate_series(1, ${rows}) i`);
   }
 
   async #step(): Promise<void> {
@@ -138,7 +153,7 @@ class History {
 
   async #write(writer: number): Promise<void> {
     const t = this.#table;
-    const key = this.#chance.below(KEYS);
+    const key = this.#chance.below(this.#keys);
     const value = this.#chance.of(['a', 'b', 'hidden', '']);
     const n = this.#chance.below(9);
     await this.#as(
@@ -149,7 +164,7 @@ class History {
         `update ${t} set v = '${value}' where id = ${key}`,
         `update ${t} set v = v where id >= ${key}`,
         `update ${t} set n = ${n} where id = ${key}`,
-        `update ${t} set id = ${this.#chance.below(KEYS)} where id = ${key}`,
+        `update ${t} set id = ${this.#chance.below(this.#keys)} where id = ${key}`,
         `delete from ${t} where id = ${key}`,
         `delete from ${t} where id > ${key}`,
         `delete from ${t} where id = ${key}; insert into ${t} values (${key}, 'again', ${n})`,

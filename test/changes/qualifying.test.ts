@@ -11,6 +11,8 @@ const CREATE = `
   create table free (id int not null, v text); create view w as select * from t;
   create materialized view m as select id from t; create unique index on m (id);
   create table parent (id int primary key); create table child () inherits (parent);
+  create table bare (id int primary key) partition by list (id);
+  create table parts (id int primary key) partition by list (id); create table part partition of parts for values in (1, 2);
   create function own(int) returns int immutable language plpgsql as 'begin return $1; end';`;
 
 /** What `validate` says of the activation, with `auto`. */
@@ -41,6 +43,9 @@ test('a filter qualifies where it is proven to look at the row alone, else valid
       `at >= '2024-01-01' and day < '2024-02-01'`,
       `ok is not true and n between -5 and 5`,
       `n <> all (array[1, 2]) and u = '00000000-0000-0000-0000-000000000000'`,
+      '1 = 0',
+      // A number to the server, which another table of the name does not have.
+      `kind = 't'::regclass`,
       `v = 'it''s a "\\quote"' -- and a remark`,
     ];
     for (const where of good) assert.match(await verdict(exporter, { where }), /^found by xmin/, where);
@@ -56,7 +61,11 @@ test('a filter qualifies where it is proven to look at the row alone, else valid
       ['id in (select id from free)', /a join|a subquery/],
       [`v = current_user`, /CURRENT_USER/],
       [`v = current_setting('timezone')`, /current_setting/],
-      ['1 = 0', /condition that does not look at/],
+      [`to_tsvector('simple', v) @@ 'x'`, /to_tsvector/],
+      [`ts_lexize('simple', v) is null`, /ts_lexize/],
+      [`timezone('Europe/Paris', at) > '2024-01-01'`, /timezone/],
+      [`ctid = '(0,1)'`, /ctid/],
+      [`t is null`, /t/],
     ];
     for (const [where, part] of bad) {
       const message = await verdict(exporter, { where });
@@ -86,6 +95,10 @@ test('tables, keys and columns qualify where rows of them are told apart, and ch
     );
     await says({ primaryKey: ['n'] }, /the key \(n\) has no unique index of columns that are not null/);
     await says({ table: 'public.free', primaryKey: ['id'] }, /has no unique index/);
+    await says({ table: 'public.bare' }, /^found by xmin/);
+    await says({ table: 'public.parts', where: 'id = 9' }, /^found by xmin/);
+    await says({ table: 'public.parts', where: 'id < 5' }, /^found by xmin/);
+    await says({ table: 'public.parts', where: 'id < extract(year from now())' }, /now\(\)|when it begins/);
     await says({ table: 'public.w', primaryKey: ['id'] }, /public\.w is a view/);
     await says({ table: 'public.m', primaryKey: ['id'] }, /public\.m is a materialized view/);
     await says({ table: 'public.parent' }, /other tables inherit from public\.parent/);

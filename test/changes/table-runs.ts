@@ -34,6 +34,7 @@ export interface TableRunsOptions {
    */
   readonly fullCompareEvery?: number;
   readonly stateMemoryBytes?: number;
+  readonly rowSecurity?: 'refuse' | 'apply';
   /** Takes the place of a check: what the source is told that the baseline's mark is. */
   readonly forge?: ((before: SnapshotMark, now: SnapshotMark) => SnapshotMark) | undefined;
 }
@@ -71,7 +72,7 @@ export class TableRuns {
 
   /** `where` and `url` may change from run to run. */
   async run(changed: Partial<Pick<TableRunsOptions, 'where' | 'url'>> = {}): Promise<TableRun> {
-    const { url, table, where } = { ...this.#options, ...changed };
+    const { url, table, where, rowSecurity = 'refuse' } = { ...this.#options, ...changed };
     const source = new PostgresSource({
       name: 'db',
       modelName: table,
@@ -84,7 +85,7 @@ export class TableRuns {
       inactivityTimeoutMs: 60_000,
       statementTimeoutMs: 0,
       lockTimeoutMs: 0,
-      rowSecurity: 'refuse',
+      rowSecurity,
       fetchSize: 0,
     });
     try {

@@ -139,25 +139,23 @@ export class PostgresServer {
    * `undefined` where the binaries cannot copy a server.
    */
   async startStandby(): Promise<PostgresServer | undefined> {
-    const program = path.join(path.dirname(this.#binaries.postgres), 'pg_basebackup');
-    if (!existsSync(program)) return undefined;
+    if (this.#programOf('pg_basebackup') === undefined) return undefined;
     const directory = mkdtempSync(path.join(tmpdir(), 'sluice-postgres-'));
     const reaper = guardServerDirectory(directory);
     if (this.#user.uid !== undefined && this.#user.gid !== undefined)
       chownSync(directory, this.#user.uid, this.#user.gid);
     const standby = new PostgresServer(directory, this.#user, reaper, this.#binaries);
-    await standby.#runToEnd(program, [
-      '-D',
-      standby.dataFolder,
-      '-d',
-      this.url,
-      '-R',
-      '-c',
-      'fast',
-      '--no-sync',
-    ]);
+    const args = ['-D', standby.dataFolder, '-d', this.url, '-R', '-c', 'fast', '--no-sync'];
+    await standby.runProgram('pg_basebackup', args);
     await standby.#startOnFreePort();
     return standby;
+  }
+
+  /** Runs a program of the server's; false where the binaries have none of that name. */
+  async runProgram(name: string, args: string[]): Promise<boolean> {
+    const program = this.#programOf(name);
+    if (program !== undefined) await this.#runToEnd(program, args);
+    return program !== undefined;
   }
 
   /** URL of the maintenance database, as the superuser. */
@@ -220,6 +218,11 @@ export class PostgresServer {
   /** Holds the cluster, and belongs to the server. */
   get dataFolder(): string {
     return path.join(this.#directory, 'data');
+  }
+
+  #programOf(name: string): string | undefined {
+    const program = path.join(path.dirname(this.#binaries.postgres), name);
+    return existsSync(program) ? program : undefined;
   }
 
   async #initialize(): Promise<void> {

@@ -129,6 +129,8 @@ function whyDue(
   const { runs, every } = fullCompareEvery;
   if (runsSince + 1 >= runs)
     return `fullCompareEvery: ${runsSince + 1} runs since all rows were compared at ${comparedAt}`;
-  if (snapshotTime.getTime() - Date.parse(comparedAt) < every) return undefined;
+  const elapsed = snapshotTime.getTime() - Date.parse(comparedAt);
+  // A clock that went back is not waited for.
+  if (elapsed >= 0 && elapsed < every) return undefined;
   return `fullCompareEvery: all rows were last compared at ${comparedAt}`;
 }

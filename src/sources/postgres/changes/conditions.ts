@@ -37,8 +37,9 @@ export function obstacleBetween(before: SnapshotMark, now: SnapshotMark): string
   for (const [name, meaning] of Object.entries(CONDITIONS))
     if (before.conditions[name] === undefined || before.conditions[name] !== now.conditions[name])
       return meaning;
+  if (BigInt(now.next) < BigInt(before.next))
+    return 'the server has fewer transactions behind it than when the baseline was read';
   const distance = BigInt(now.next) - BigInt(before.horizon);
-  if (distance < 0n) return 'the server has fewer transactions behind it than when the baseline was read';
   if (distance >= MAX_DISTANCE - MARGIN)
     return `${distance} transactions have begun since the oldest that ran when the baseline was read`;
   return undefined;

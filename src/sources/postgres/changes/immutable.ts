@@ -16,6 +16,12 @@ interface Callable {
   readonly proven: boolean;
 }
 
+/**
+ * Functions that are immutable by name only: zones are read from files of the server, and
+ * names of log files have its timeline.
+ */
+const DEPENDENT = ['timezone', 'pg_walfile_name', 'pg_walfile_name_offset'];
+
 interface Cast {
   readonly from: number;
   readonly to: number;
@@ -49,7 +55,9 @@ export function namedThingsQuery(
   };
   for (const expression of expressions) visit(expression);
   const array = (texts: Iterable<string>): string => `array[${[...texts].map(literal).join()}]::text[]`;
-  const proven = `p.provolatile = 'i' and p.oid < ${FIRST_USER_OID}`;
+  // What a configuration of text search, say, does stands in the catalogue.
+  const named = `exists (select from pg_type t where typname like 'reg%' and t.oid = any (p.proargtypes::oid[]))`;
+  const proven = `p.provolatile = 'i' and p.oid < ${FIRST_USER_OID} and p.proname <> all (${array(DEPENDENT)}) and not ${named}`;
   return withinSavepoint(`
     set local search_path = pg_catalog;
     select json_build_object(

@@ -152,9 +152,7 @@ export class PostgresChanges implements ChangeFinder {
     const scans = await this.#scans();
     const isSame = digestOf(scans) === this.#held.query && (await this.#labels()) === this.#held.labels;
     if (isSame) return;
-    const message =
-      'partitions of the table, its row policies or labels of an enum changed while it was read';
-    throw new SluiceError('SOURCE_TRANSIENT', message, { stage: 'source' });
+    throw changedMeanwhile();
   }
 
   #unfitColumn(fields: readonly Column[]): string | undefined {
@@ -180,7 +178,7 @@ export class PostgresChanges implements ChangeFinder {
     const expressions: { readonly text: string; readonly expression: Expression }[] = [];
     for (const { schema, name, alias, output, filter } of scans) {
       if (!relations.some(relation => relation.schema === schema && relation.name === name))
-        return `the query reads ${schema}.${name} too`;
+        throw changedMeanwhile();
       for (const text of filter === undefined ? output : [...output, filter]) {
         const expression = parseExpression(text, alias);
         if (expression === undefined) return notProven(text);
@@ -209,6 +207,12 @@ export class PostgresChanges implements ChangeFinder {
     const [labels] = await look<[string[]]>(`select pg_catalog.json_build_array(${ranges.join()}) as found`);
     return digestOf(labels);
   }
+}
+
+/** The next attempt finds it as it is then. */
+function changedMeanwhile(): SluiceError {
+  const message = 'partitions of the table, its row policies or labels of an enum changed while it was read';
+  return new SluiceError('SOURCE_TRANSIENT', message, { stage: 'source' });
 }
 
 function notProven(text: string): string {

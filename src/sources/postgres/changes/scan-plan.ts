@@ -8,6 +8,10 @@ export interface PlanNode {
   readonly Alias?: string;
   readonly Output?: readonly string[];
   readonly Filter?: string;
+  /** A condition that is looked at once, before all rows. */
+  readonly 'One-Time Filter'?: string;
+  /** How many inner nodes were left out when the plan began. */
+  readonly 'Subplans Removed'?: number;
   readonly Plans?: readonly PlanNode[];
 }
 
@@ -63,6 +67,9 @@ export function planNodeName({ 'Node Type': type }: PlanNode): string {
 /** The scans of a plan that does nothing else, or what else it does. */
 export function scansOf(plan: PlanNode): readonly TableScan[] | string {
   const { Plans: inner = [], 'Node Type': type } = plan;
+  // No row can be in any partition, or there is none.
+  if (type === 'Result' && plan['One-Time Filter'] === 'false' && inner.length === 0) return [];
+  if ((plan['Subplans Removed'] ?? 0) > 0) return 'partitions that are chosen when it begins';
   if (type === 'Append') {
     const found = inner.map(scansOf);
     return found.find(scans => typeof scans === 'string') ?? found.flatMap(scans => scans as TableScan[]);
