@@ -132,10 +132,13 @@ export function grouped(query: ModelQuery, columns: readonly Column[]): ModelQue
   return { ...query, text: `${query.text} order by ${order.join(', ')}` };
 }
 
-/** Ages are compared, since numbers of transactions go round in a circle. */
+/**
+ * Ages are compared, since numbers of transactions go round in a circle; that of the
+ * horizon is computed once.
+ */
 function writtenSince(horizon: string): string {
   const inCircle = BigInt.asUintN(32, BigInt(horizon));
-  return `pg_catalog.age(${WRITTEN_BY}) operator(pg_catalog.<=) pg_catalog.age('${inCircle}'::pg_catalog.xid)`;
+  return `pg_catalog.age(${WRITTEN_BY}) operator(pg_catalog.<=) (select pg_catalog.age('${inCircle}'::pg_catalog.xid))`;
 }
 
 /**
