@@ -80,7 +80,7 @@ export const writtenBy = ({ added, updated }: TableRun): number[] =>
   [...added, ...updated].map(row => Number(JSON.parse(row)[0])).sort((a, b) => a - b);
 
 export async function withRuns<T>(
-  options: Pick<TableRunsOptions, 'url' | 'forge' | 'rowSecurity'> & { readonly table?: string },
+  options: Pick<TableRunsOptions, 'url' | 'forge' | 'rowSecurity' | 'where'> & { readonly table?: string },
   act: (runs: TableRuns) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-conditions-'));
