@@ -141,6 +141,7 @@ export class Daemon implements Operations {
       onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
       onUnfinished: record => this.#inBackground(() => this.#followUp.unfinished(record)),
+      onClockSeen: (name, aheadMs) => this.#warnings?.clockSeen(name, aheadMs),
       onEnd: record => this.#inBackground(() => this.#followUp.ended(record)),
     });
     this.#selfPause = new SelfPause({

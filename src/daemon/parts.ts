@@ -126,6 +126,8 @@ export interface Warnings {
   unfinished(activation: ResolvedActivation, record: RunRecord): Promise<void>;
   paused(activation: ResolvedActivation, pause: Pause): Promise<void>;
   resumed(activation: ResolvedActivation): Promise<void>;
+  /** The clock by which the credentials of the activation's destination expire. */
+  clockSeen(activation: string, aheadMs: number): void;
   /** Rules that time alone can break: no success since, SAS expires soon. */
   timePassed(
     activations: readonly ResolvedActivation[],

@@ -45,4 +45,9 @@ export interface ExportResult {
   readonly error?: unknown;
   /** Earlier runs that had been decided and were finished first. */
   readonly recovered: readonly RunRecord[];
+  /**
+   * How far the clock of the destination is ahead of ours, as its answers said; absent
+   * where none came.
+   */
+  readonly clockAheadMs?: number;
 }

@@ -57,7 +57,14 @@ export async function exportRun(request: ExportRequest): Promise<ExportResult> {
   const run = new ExportRun(request);
   try {
     const error = await run.run();
-    return { record: await run.keepHouse(), ...(error && { error }), recovered: run.recovered };
+    const record = await run.keepHouse();
+    const { recovered, clockAheadMs } = run;
+    return {
+      record,
+      ...(error && { error }),
+      recovered,
+      ...(clockAheadMs !== undefined && { clockAheadMs }),
+    };
   } finally {
     await run.release();
   }
@@ -121,6 +128,12 @@ class ExportRun {
       await this.#fail(error);
       return error;
     }
+  }
+
+  get clockAheadMs(): number | undefined {
+    const here = this.#clock.now();
+    const there = this.#connected?.assembly.store.serviceTime(here);
+    return there && there.getTime() - here.getTime();
   }
 
   /** The run, read downwards. Returns what holds it, if anything does. */

@@ -46,6 +46,8 @@ export type JobResult =
       readonly recovered: readonly RunRecord[];
       /** The chain of causes, for the log. */
       readonly causes: readonly string[];
+      /** See `ExportResult`. */
+      readonly clockAheadMs?: number;
     }
   | { readonly kind: 'recover'; readonly recovered: readonly RunRecord[] }
   | { readonly kind: 'validate'; readonly validation: PlainValidation }

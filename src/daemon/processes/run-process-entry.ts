@@ -61,7 +61,7 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
     case 'export': {
       const progress = new ProgressTeller();
       const { asked, trigger } = job.record;
-      const { record, recovered, error } = await exportRun({
+      const { error, ...made } = await exportRun({
         activation,
         trigger,
         record: job.record,
@@ -71,7 +71,7 @@ async function resultOf(job: Job, activation: ReturnType<typeof resolveActivatio
         observe: look => progress.watch(look),
       });
       progress.end();
-      return { kind: 'export', record, recovered, causes: causesOf(error) };
+      return { kind: 'export', ...made, causes: causesOf(error) };
     }
     case 'recover':
       return { kind: 'recover', recovered: await recoverActivation({ activation, signal }) };

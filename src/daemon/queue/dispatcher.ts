@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   onAttemptFailed(record: RunRecord): void;
   /** A decided run cannot be finished until somebody fixes what is in its way. */
   onUnfinished(record: RunRecord): void;
+  /** How far the clock of the activation's destination is ahead of ours. */
+  onClockSeen(activation: string, aheadMs: number): void;
   /** The run has ended, and is in the history. */
   onEnd(record: RunRecord): void;
 }
@@ -235,7 +237,8 @@ export class Dispatcher {
   async #settle(run: LiveRun, { result, error }: ProcessOutcome): Promise<void> {
     if (result?.kind !== 'export')
       return this.#fail(run, toRunError(error ?? new SluiceError('INTERNAL', 'no result')));
-    const { record, recovered, causes } = result;
+    const { record, recovered, causes, clockAheadMs } = result;
+    if (clockAheadMs !== undefined) this.#options.onClockSeen(record.activation, clockAheadMs);
     for (const earlier of recovered) await this.onRecovered(earlier);
     if (isSuccess(record)) return this.#end(run, record);
     if (record.state === 'held') return this.#end(run, record);

@@ -48,6 +48,7 @@ const warningsDocument = z.strictObject({
     z.strictObject({
       since: instant,
       toldUntil: instant.exactOptional(),
+      clockAheadMs: z.int().exactOptional(),
       active: z.array(
         z.strictObject({
           code: z.string(),
@@ -87,6 +88,8 @@ interface Watched {
    * 8601, UTC.
    */
   toldUntil?: string;
+  /** How far the clock of its destination is ahead of ours, as the last run saw it. */
+  clockAheadMs?: number;
   readonly active: Map<string, ActiveWarning>;
 }
 
@@ -129,9 +132,9 @@ export class ActivationWarnings implements Warnings {
     const findings = findingsOf(rule => rule.afterRun?.(ended));
     // Whatever token the run was made with, the present one counts.
     const now = this.#now();
-    const sas = findingsOf(rule =>
-      rule.code === 'SAS_EXPIRES' ? rule.afterTime?.({ activation, now, succeededAt: now }) : undefined,
-    );
+    const serviceNow = this.#serviceTime(activation.name, now);
+    const passed = { activation, now, serviceNow, succeededAt: now };
+    const sas = findingsOf(rule => (rule.code === 'SAS_EXPIRES' ? rule.afterTime?.(passed) : undefined));
     await this.#apply(activation, [...findings, ...sas], at, record.run);
     await this.#tellSuccess(activation, record);
     await this.#save();
@@ -174,6 +177,10 @@ export class ActivationWarnings implements Warnings {
     await this.#save();
   }
 
+  clockSeen(name: string, aheadMs: number): void {
+    this.#watch(name).clockAheadMs = aheadMs;
+  }
+
   async timePassed(
     activations: readonly ResolvedActivation[],
     lastSuccessAt: (name: string) => Date | undefined,
@@ -183,7 +190,9 @@ export class ActivationWarnings implements Warnings {
     for (const name of this.#watched.keys()) if (!names.has(name)) this.#watched.delete(name);
     for (const activation of activations) {
       const succeededAt = this.#succeededAt(activation.name, lastSuccessAt(activation.name), now);
-      const findings = findingsOf(rule => rule.afterTime?.({ activation, now, succeededAt }));
+      const serviceNow = this.#serviceTime(activation.name, now);
+      const passed = { activation, now, serviceNow, succeededAt };
+      const findings = findingsOf(rule => rule.afterTime?.(passed));
       await this.#apply(activation, findings, now.toISOString());
     }
     // Once for all: what is kept holds every activation, and to look through it after
@@ -203,6 +212,10 @@ export class ActivationWarnings implements Warnings {
     // warned before.
     if (isToCome(new Date(watched.since))) watched.since = now.toISOString();
     return new Date(watched.since);
+  }
+
+  #serviceTime(name: string, here: Date): Date {
+    return new Date(here.getTime() + (this.#watch(name).clockAheadMs ?? 0));
   }
 
   active(activation: string): readonly ActiveWarning[] {

@@ -27,6 +27,8 @@ export interface EndedRun {
 export interface PassedTime {
   readonly activation: ResolvedActivation;
   readonly now: Date;
+  /** As the clock of the destination says it: by that one credentials expire. */
+  readonly serviceNow: Date;
   /** When a run last succeeded; without one, since when the activation is watched. */
   readonly succeededAt: Date;
 }
@@ -170,7 +172,7 @@ export const WARNING_RULES: readonly WarningRule[] = [
     over: 'it is replaced by one that is valid for longer',
     // A run may have used a configuration that has been replaced since: the present one
     // counts.
-    afterTime: ({ activation, now }) => sasExpires(activation, now),
+    afterTime: ({ activation, serviceNow }) => sasExpires(activation, serviceNow),
   },
   {
     code: 'EMPTY_RESULT',

@@ -47,15 +47,17 @@ export function describeSas({ parameters }: Pick<SasToken, 'parameters'>): SasDe
   const text = (name: string): string | undefined => parameters.get(name) || undefined;
   const services = text('ss');
   const account = services !== undefined;
-  const date = (name: string): Date | undefined => {
-    const value = text(name);
-    return value === undefined ? undefined : new Date(value);
-  };
+  // The key that signed a token of a user has times of its own, and the service asks for
+  // both.
+  const times = (...names: string[]): number[] =>
+    names.flatMap(name => text(name) ?? []).map(value => Date.parse(value));
+  const starts = times('st', 'skt');
+  const ends = times('se', 'ske');
   return {
     kind: account ? 'account' : text('skoid') ? 'user delegation' : 'service',
     permissions: text('sp'),
-    startsOn: date('st'),
-    expiresOn: date('se'),
+    startsOn: starts.length > 0 ? new Date(Math.max(...starts)) : undefined,
+    expiresOn: ends.length > 0 ? new Date(Math.min(...ends)) : undefined,
     protocol: text('spr') === 'https' ? 'https' : 'https,http',
     ipRange: text('sip'),
     resource: account ? 'account' : (RESOURCES[text('sr') ?? ''] ?? 'other'),

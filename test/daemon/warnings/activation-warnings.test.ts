@@ -351,6 +351,29 @@ test('an expiring SAS token is found at the end of a run too', async () => {
   assert.deepEqual(await world.end(soon, record('succeeded')), [['SAS_EXPIRES raised']]);
 });
 
+test('a SAS token expires by the clock of its service, whatever the clock of this machine says', async () => {
+  const world = new World();
+  const week = activation(
+    'a',
+    { warnings: { sasExpiresWithin: '7d' } },
+    { AZURE_SAS_TOKEN: 'sv=1&sig=abc&se=2026-06-20T00:00:00Z' },
+  );
+  const messages = (): string[] => world.warnings.active('a').map(({ message }) => message);
+  // This machine is four days behind: six days are left, not ten.
+  world.warnings.clockSeen('a', 4 * DAY);
+  await world.passed(week);
+  assert.deepEqual(messages(), ['the SAS token of lake expires at 2026-06-20T00:00:00.000Z']);
+  await world.restart();
+  await world.passed(week);
+  await world.clock.pass(6 * DAY + HOUR);
+  await world.end(week, record('succeeded'));
+  assert.deepEqual(messages(), ['the SAS token of lake expired at 2026-06-20T00:00:00.000Z']);
+  // And now it is twelve days ahead.
+  world.warnings.clockSeen('a', -12 * DAY);
+  await world.passed(week);
+  assert.deepEqual(messages(), []);
+});
+
 test('an activation that pauses itself is told of until it is resumed; one that a user pauses is not', async () => {
   const world = new World();
   const since = '2026-06-10T00:00:00.000Z';

@@ -54,6 +54,16 @@ test('tells tokens of an account, of a user, and those completed by a stored pol
   checkSas(stored, HTTPS);
 });
 
+test('a token of a user begins and ends with the key that signed it, too', () => {
+  const { startsOn, expiresOn } = describe(
+    `${CONTAINER}&skoid=a&skt=2025-04-02T00%3A00%3A00Z&ske=2025-04-08T00%3A00%3A00Z`,
+  );
+  assert.deepEqual(
+    [startsOn, expiresOn],
+    [new Date('2025-04-02T00:00:00Z'), new Date('2025-04-08T00:00:00Z')],
+  );
+});
+
 test('names the permission that is missing: create alone cannot write blocks', () => {
   const error = failsWith('DESTINATION_PERMISSION', /lacks write \(w\); it has `rc`/);
   assert.throws(() => check(changed('sp', 'rc')), error);
