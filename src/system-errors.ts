@@ -16,7 +16,7 @@ export interface SystemErrorOptions {
 }
 
 /** No repetition changes these. */
-const REFUSED = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP']);
+const REFUSED = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENAMETOOLONG', 'ELOOP']);
 const NO_FILES = new Set(['EMFILE', 'ENFILE']);
 const NO_MEMORY = new Set([
   'ENOMEM',
@@ -164,6 +164,8 @@ export function accessHint(
       return `${place} is on a file system that is mounted read-only: mount it writable, or set ${setting}`;
     case 'ENOTDIR':
       return `${place} is a file and no folder: set ${setting} to a folder`;
+    case 'EEXIST':
+      return `${path ?? place} is a file, or a link that leads nowhere: set ${setting} to a folder`;
     case 'EISDIR':
       return `${place} is a folder and no file: move it away`;
     case 'ENAMETOOLONG':

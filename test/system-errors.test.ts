@@ -21,7 +21,7 @@ async function caught(act: () => unknown): Promise<unknown> {
   throw assert.fail('nothing was thrown');
 }
 
-for (const errno of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG', 'ELOOP']) {
+for (const errno of ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST', 'ENAMETOOLONG', 'ELOOP']) {
   test(`${errno} on a file of ours is for a person to change, and says where, as whom and how`, () => {
     const error = stateError(refusal(errno), 'the journal cannot be written');
     const { code, exitCode, retryable, category } = error;

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type DaemonClock, SYSTEM_CLOCK } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import { makeFolder } from '../disk/durable-file.ts';
 import { describeHolder, type FolderLock, FolderLockedError, lockFolder } from '../disk/folder-lock.ts';
 import { SluiceError } from '../errors.ts';
 import { stateError } from '../system-errors.ts';
@@ -40,7 +40,7 @@ export async function takeDataPlace(
 
 async function lockDaemonFolder(folder: string): Promise<FolderLock> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
   } catch (cause) {
     throw stateError(cause, `the data directory ${dirname(folder)} cannot be used`);
   }

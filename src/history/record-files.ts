@@ -112,7 +112,7 @@ export async function recallRecord(folder: string, run: string): Promise<RunReco
  * configuration or not.
  */
 export function activationsIn(dataDirectory: string): Promise<string[]> {
-  return entriesOf(activationsFolder(dataDirectory));
+  return entriesOf(activationsFolder(dataDirectory), ['ENOENT']);
 }
 
 function unreadableError(path: string): SluiceError {
@@ -124,7 +124,8 @@ function unreadableError(path: string): SluiceError {
 
 /** Ids of the runs whose records are in the folder, in order. */
 export async function runsIn(folder: string): Promise<string[]> {
-  const names = await entriesOf(folder);
+  // A file that lies among the folders of activations has none.
+  const names = await entriesOf(folder, ['ENOENT', 'ENOTDIR']);
   return names
     .filter(name => name.endsWith('.json'))
     .map(name => name.slice(0, -'.json'.length))
@@ -132,12 +133,11 @@ export async function runsIn(folder: string): Promise<string[]> {
     .sort();
 }
 
-async function entriesOf(folder: string): Promise<string[]> {
+async function entriesOf(folder: string, none: readonly string[]): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    if (none.includes((cause as NodeJS.ErrnoException).code ?? '')) return [];
     throw stateError(cause, `${folder} cannot be read`, { access: 'read' });
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readlinkSync } from 'node:fs';
-import { type FileHandle, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -8,6 +8,7 @@ import { makeFolder, writeDurably } from '../../src/disk/durable-file.ts';
 import { newRunId } from '../../src/history/run-id.ts';
 import { DiskJournal } from '../../src/publish/journal.ts';
 import { StateFolder } from '../../src/state/state-folder.ts';
+import { mountSmallDisk } from '../support/small-disk.ts';
 
 const IS_LINUX = process.platform === 'linux';
 
@@ -40,6 +41,29 @@ test('a new folder is made durable in each of those above it that were made with
 }, async () => {
   const paths = await synced(root => makeFolder(join(root, 'a/b/c')));
   assert.deepEqual(paths, ['…/a/b', '…/a', '…']);
+});
+
+test('a folder that a disk mounted read-only lacks is said to be refused, and not to be missing', async t => {
+  const disk = mountSmallDisk(1024 ** 2);
+  if (disk === undefined) return t.skip('mounting is not permitted');
+  t.after(() => disk.unmount());
+  disk.readOnly();
+  await assert.rejects(makeFolder(join(disk.path, 'a/b/c')), { code: 'EROFS', path: join(disk.path, 'a') });
+  const opened = StateFolder.open(join(disk.path, 'data'), 'a', 'a test');
+  await assert.rejects(opened, { code: 'STATE_INACCESSIBLE', hint: /mounted read-only/ });
+});
+
+test('a folder under a name that cannot be one is refused at once', async t => {
+  const root = await mkdtemp(join(tmpdir(), 'sluice-durable-'));
+  t.after(() => rm(root, { recursive: true, force: true }));
+  await writeFile(join(root, 'file'), '');
+  await symlink(join(root, 'nowhere'), join(root, 'dangling'));
+  await assert.rejects(makeFolder(join(root, 'file/a')), { code: 'ENOTDIR' });
+  for (const name of ['dangling', 'dangling/a']) {
+    const opened = StateFolder.open(join(root, name), 'a', 'a test');
+    await assert.rejects(opened, { code: 'STATE_INACCESSIBLE', hint: /a link that leads nowhere/ });
+  }
+  if (IS_LINUX) await assert.rejects(makeFolder('/proc/sluice/a'), { code: 'ENOENT' });
 });
 
 test('the first use of a data directory makes it durable from its own name down to that of the baseline', {

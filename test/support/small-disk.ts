@@ -7,7 +7,9 @@ import { join } from 'node:path';
  * A disk of so many bytes in memory, and what takes it away; `undefined` where mounting
  * is not permitted.
  */
-export function mountSmallDisk(bytes: number): { readonly path: string; unmount(): void } | undefined {
+export function mountSmallDisk(
+  bytes: number,
+): { readonly path: string; readOnly(): void; unmount(): void } | undefined {
   const path = mkdtempSync(join(tmpdir(), 'sluice-small-disk-'));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path], { stdio: 'ignore' });
@@ -17,6 +19,7 @@ export function mountSmallDisk(bytes: number): { readonly path: string; unmount(
   }
   return {
     path,
+    readOnly: () => execFileSync('mount', ['-o', 'remount,ro', path]),
     unmount: () => {
       execFileSync('umount', [path]);
       rmdirSync(path);

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
 import { acceptParameters } from '../../config/parameters/bind-parameters.ts';
+import { makeFolder } from '../../disk/durable-file.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { ExportResult } from '../../run/export-run.ts';
 import { exportTo } from '../../run/export-to.ts';
@@ -74,7 +74,7 @@ export async function run(
 async function madeFolder(folder: string): Promise<string> {
   const path = resolve(folder);
   try {
-    await mkdir(path, { recursive: true });
+    await makeFolder(path, 0o777);
     return path;
   } catch (cause) {
     const message = `--to ${folder}: ${(cause as Error).message}`;
