@@ -239,7 +239,7 @@ const DRIVER_FAULTS: readonly DriverFault[] = [
   },
   {
     test: /^timeout expired$/,
-    hint: 'check host and port and that a firewall lets the connection through, or raise connectTimeout of the source',
+    hint: 'check host and port and that a firewall lets the connection through, or raise connectTimeout of the source, which a password of millions of SCRAM iterations needs too',
   },
   {
     test: /^(?:ENOTFOUND|EAI_AGAIN)$/,
