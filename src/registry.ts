@@ -4,7 +4,7 @@ import type {
   ResolvedModel,
   ResolvedSource,
 } from './config/activation.ts';
-import { isGzipFile } from './config/format-kinds.ts';
+import { fileCompression } from './config/format-kinds.ts';
 import type { BoundParameters } from './config/parameters/parameter-types.ts';
 import type { HoldingOf } from './encoders/conversions/holding.ts';
 import type { Encoder } from './encoders/encoder.ts';
@@ -106,14 +106,17 @@ export const CONTENT_TYPES = {
   xml: 'application/xml; charset=utf-8',
   parquet: 'application/vnd.apache.parquet',
   gzip: 'application/gzip',
+  /** RFC 8878. */
+  zstd: 'application/zstd',
 } as const;
 
 /**
- * A .gz file is a gzip file: with a content encoding readers would be given something
- * else than what is stored.
+ * A .gz file is a gzip file, and .zst likewise: with a content encoding readers would be
+ * given something else than what is stored.
  */
 function ofText(format: ResolvedFormat, type: string): string {
-  return isGzipFile(format) ? CONTENT_TYPES.gzip : type;
+  const compression = fileCompression(format);
+  return compression === undefined ? type : CONTENT_TYPES[compression];
 }
 
 export const FORMATS: { readonly [Type in FormatType]: FormatPart<Of<ResolvedFormat, Type>> } = {

@@ -30,7 +30,7 @@ const files: readonly SourceFile[] = readdirSync(SRC, { recursive: true, encodin
 const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   [
     'base',
-    /^(row-batch|clock|errors|few-names|lingering-thread|system-errors|plain-error|text-file|wasm-module)\.ts$/,
+    /^(row-batch|clock|errors|few-names|lingering-thread|system-errors|plain-error|text-file|wasm-module|zstd)\.(ts|js)$/,
   ],
   ['disk', /^disk\//],
   ['contracts', /^(sources\/source|transforms\/transform|encoders\/encoder|sinks\/sink)\.ts$/],
@@ -131,7 +131,8 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   level: /^(baseline|disk)\//,
   'csv-stringify/sync': /^encoders\/csv\/csv-library/,
   'xml-writer': /^encoders\/xml\/xml-library/,
-  '@bokuweb/zstd-wasm': /^encoders\/parquet\/pages\//,
+  '@bokuweb/zstd-wasm': /^zstd\.js$/,
+  fzstd: /^verify\//,
   zod: /^(config|baseline|history|publish|state|daemon)\//,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,

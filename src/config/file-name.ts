@@ -8,6 +8,7 @@
 
 import { SluiceError } from '../errors.ts';
 import type { ChangeName } from '../row-batch.ts';
+import { FILE_COMPRESSIONS } from './format-kinds.ts';
 import { escapePartition, safeSegments } from './partition-name.ts';
 import { wallClock } from './wall-clock.ts';
 
@@ -154,8 +155,8 @@ export function parseTemplate(template: string): TemplateToken[] {
 }
 
 /**
- * Cuts the extension off a name that has it already, in any case and with or without its
- * `.gz`.
+ * Cuts the extension off a name that has it already, in any case and with or without the
+ * ending of its compression.
  */
 export function splitExtension(name: string, extension: string): FileName {
   if (extension === '') return { stem: name, extension };
@@ -163,10 +164,10 @@ export function splitExtension(name: string, extension: string): FileName {
   if (lower.endsWith(extension.toLowerCase())) {
     return { stem: name.slice(0, -extension.length), extension: name.slice(-extension.length) };
   }
-  const gzip = extension.endsWith('.gz') ? '.gz' : '';
-  const plain = extension.slice(0, extension.length - gzip.length);
-  if (gzip !== '' && lower.endsWith(plain)) {
-    return { stem: name.slice(0, -plain.length), extension: name.slice(-plain.length) + gzip };
+  const compressed = Object.values(FILE_COMPRESSIONS).find(ending => extension.endsWith(ending)) ?? '';
+  const plain = extension.slice(0, extension.length - compressed.length);
+  if (compressed !== '' && lower.endsWith(plain)) {
+    return { stem: name.slice(0, -plain.length), extension: name.slice(-plain.length) + compressed };
   }
   return { stem: name, extension };
 }

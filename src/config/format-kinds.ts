@@ -22,11 +22,16 @@ export const KINDS: { readonly [Type in FormatType]: FormatKind } = {
   parquet: { endings: { '.parquet': {} }, closedBy: 'whose footer ends the file', compressesWithin: true },
 };
 
-export const GZIP = '.gz';
+/** Compressions of a file as a whole, and what is added to its name. */
+export const FILE_COMPRESSIONS = { gzip: '.gz', zstd: '.zst' } as const;
 
-/** Whether a file as a whole is a gzip file around the format. */
-export function isGzipFile(format: Format): boolean {
-  return format.compression === 'gzip' && KINDS[format.type].compressesWithin !== true;
+export type FileCompression = keyof typeof FILE_COMPRESSIONS;
+
+/** What a file as a whole is compressed with, around the format. */
+export function fileCompression(format: Format): FileCompression | undefined {
+  const { compression } = format;
+  if (KINDS[format.type].compressesWithin || !(compression in FILE_COMPRESSIONS)) return undefined;
+  return compression as FileCompression;
 }
 
 /**
@@ -37,7 +42,8 @@ export function extensionOf(format: Format): string {
   if (extension !== undefined) return extension === 'none' ? '' : extension;
   const endings = Object.entries(KINDS[format.type].endings);
   const [ending] = endings.find(([, options]) => hasOptions(format, options))!;
-  return isGzipFile(format) ? `${ending}${GZIP}` : ending;
+  const compression = fileCompression(format);
+  return compression === undefined ? ending : `${ending}${FILE_COMPRESSIONS[compression]}`;
 }
 
 /** Why no row can be added to a file of the format; undefined where one can. */

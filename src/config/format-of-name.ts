@@ -1,4 +1,4 @@
-import { type Format, GZIP, hasOptions, KINDS } from './format-kinds.ts';
+import { FILE_COMPRESSIONS, type FileCompression, type Format, hasOptions, KINDS } from './format-kinds.ts';
 import { format as formatSchema } from './schema/schema-formats.ts';
 
 /**
@@ -8,15 +8,20 @@ import { format as formatSchema } from './schema/schema-formats.ts';
 export function formatOfName(
   name: string,
   configured: Format,
-): { readonly format: Format; readonly gzip: boolean } | undefined {
-  const gzip = name.endsWith(GZIP);
-  const plain = gzip ? name.slice(0, -GZIP.length) : name;
+): { readonly format: Format; readonly compression: FileCompression | undefined } | undefined {
+  const [compression, ending = ''] = compressionOfName(name) ?? [];
+  const plain = name.slice(0, name.length - ending.length);
   for (const [type, { endings, compressesWithin }] of Object.entries(KINDS)) {
     for (const [ending, options] of Object.entries(endings)) {
-      if (!plain.endsWith(ending) || (gzip && compressesWithin)) continue;
+      if (!plain.endsWith(ending) || (compression && compressesWithin)) continue;
       const isSame = configured.type === type && hasOptions(configured, options);
-      return { format: isSame ? configured : formatSchema.parse({ type, ...options }), gzip };
+      return { format: isSame ? configured : formatSchema.parse({ type, ...options }), compression };
     }
   }
   return undefined;
+}
+
+function compressionOfName(name: string): [FileCompression, string] | undefined {
+  const known = Object.entries(FILE_COMPRESSIONS) as [FileCompression, string][];
+  return known.find(([, ending]) => name.endsWith(ending));
 }

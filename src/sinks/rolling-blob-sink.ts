@@ -5,10 +5,13 @@ import type { Change, Partition, RowBatch } from '../row-batch.ts';
 import { blockIds } from './block-ids.ts';
 import { BlockStager } from './block-stager.ts';
 import { BufferedBody } from './bodies/buffered-body.ts';
-import { DeflatePool } from './bodies/deflate-pool.ts';
-import { GzipBody } from './bodies/gzip-body.ts';
+import { ChunkPool } from './bodies/chunk-pool.ts';
+import { CompressedBody } from './bodies/compressed-body.ts';
+import { GZIP_CHUNK_BYTES, GzipFile } from './bodies/gzip-file.ts';
 import type { PartBody } from './bodies/part-body.ts';
 import { PlainBody } from './bodies/plain-body.ts';
+import { ZSTD_CHUNK_BYTES, ZstdFile } from './bodies/zstd-file.ts';
+import { allocateForZstd } from './bodies/zstd-threads.ts';
 import { PartWriter } from './part-writer.ts';
 import { type RollOptions, type RollPolicy, rollPolicy } from './roll-policy.ts';
 import { changeBits, RowSelector } from './row-selection.ts';
@@ -32,6 +35,22 @@ export interface Series {
   readonly wants: readonly Change[];
 }
 
+/** Compressions of a file as a whole. */
+const COMPRESSIONS = {
+  gzip: {
+    chunkBytes: GZIP_CHUNK_BYTES,
+    allocate: (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes),
+    open: (level: number | undefined) => new GzipFile(level),
+  },
+  zstd: {
+    chunkBytes: ZSTD_CHUNK_BYTES,
+    allocate: allocateForZstd,
+    open: (level: number | undefined) => new ZstdFile(level),
+  },
+} as const;
+
+type CompressionName = keyof typeof COMPRESSIONS;
+
 export interface RollingBlobSinkOptions extends RollOptions {
   readonly store: Pick<BlobStore, 'stageBlock'>;
   /** Each partition has them, where batches are of one. */
@@ -43,8 +62,8 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly runId: string;
   /** Default 0; see `blockIds`. */
   readonly attempt?: number | undefined;
-  readonly compression: 'none' | 'gzip';
-  /** Compression level of gzip, 0 to 9; zlib's default where it is absent. */
+  readonly compression: 'none' | CompressionName;
+  /** 1 to 9 for gzip, default 6; 1 to 19 for zstd, default 3. */
   readonly level?: number | undefined;
   /** What each file has; default CRC64 and SHA-256. */
   readonly checksums?: readonly ChecksumName[] | undefined;
@@ -102,7 +121,7 @@ export class RollingBlobSink extends Writable {
   #partition: Partition | undefined;
   readonly #selector = new RowSelector();
   readonly #stager: BlockStager;
-  readonly #deflatePool: DeflatePool | undefined;
+  readonly #chunkPool: ChunkPool | undefined;
   #work: Promise<void> = Promise.resolve();
   #rowsSeen = 0;
   #filesOpened = 0;
@@ -124,10 +143,9 @@ export class RollingBlobSink extends Writable {
       encryptionScope: options.encryptionScope,
       onFailure: failure => void this.destroy(failure),
     });
-    this.#deflatePool =
-      options.compression === 'gzip'
-        ? new DeflatePool({ level: options.level, chunksBeingFilled: seriesCount })
-        : undefined;
+    if (options.compression === 'none') return;
+    const { chunkBytes, allocate } = COMPRESSIONS[options.compression];
+    this.#chunkPool = new ChunkPool({ chunkBytes, allocate, chunksBeingFilled: seriesCount });
   }
 
   /**
@@ -165,7 +183,7 @@ export class RollingBlobSink extends Writable {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#stager.stop(error ?? new SluiceError('CANCELLED', 'writing files: cancelled'));
-    const idle = [this.#work, this.#stager.idle(), this.#deflatePool?.idle()];
+    const idle = [this.#work, this.#stager.idle(), this.#chunkPool?.idle()];
     void Promise.allSettled(idle).then(() => {
       for (const { part } of this.#all) part?.discard();
       callback(error);
@@ -266,9 +284,11 @@ export class RollingBlobSink extends Writable {
 
   #openBody(blob: StagedBlob, encoder: Encoder): Promise<PartBody> {
     if (isBuffering(encoder)) return BufferedBody.open(blob, this.#policy, encoder);
-    return this.#deflatePool
-      ? GzipBody.open(blob, this.#policy, encoder, this.#deflatePool)
-      : PlainBody.open(blob, this.#policy, encoder);
+    const { compression, level } = this.#options;
+    const pool = this.#chunkPool;
+    if (compression === 'none' || pool === undefined) return PlainBody.open(blob, this.#policy, encoder);
+    const open = COMPRESSIONS[compression].open(level);
+    return CompressedBody.open(blob, this.#policy, encoder, { pool, compression: open });
   }
 
   async #closePart(series: OpenSeries): Promise<void> {

@@ -1,13 +1,13 @@
 import { loadReader } from '../assemble.ts';
 import type { ResolvedFormat } from '../config/activation.ts';
-import { extensionOf, isGzipFile } from '../config/format-kinds.ts';
+import { extensionOf, type FileCompression, fileCompression } from '../config/format-kinds.ts';
 import { formatOfName } from '../config/format-of-name.ts';
 import type { ReadFile } from '../encoders/reading/file-reader.ts';
 
 export interface ChosenReader {
   readonly format: ResolvedFormat;
-  /** Whether the bytes are a gzip file around the format. */
-  readonly gzip: boolean;
+  /** What the file as a whole is compressed with, around the format. */
+  readonly compression: FileCompression | undefined;
   readonly read: ReadFile<ResolvedFormat>;
 }
 
@@ -21,7 +21,7 @@ export async function readerOf(name: string, configured: ResolvedFormat): Promis
   const isOwn = name.toLowerCase().endsWith(extensionOf(configured).toLowerCase());
   const found =
     configured.extension !== undefined && isOwn
-      ? { format: configured, gzip: isGzipFile(configured) }
+      ? { format: configured, compression: fileCompression(configured) }
       : formatOfName(name, configured);
   return found && { ...found, read: await loadReader(found.format) };
 }

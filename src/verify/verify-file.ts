@@ -1,5 +1,3 @@
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import { contentTypeOf } from '../assemble.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { FileContents } from '../encoders/reading/file-reader.ts';
@@ -16,6 +14,7 @@ import {
   type ChecksumName,
   type Checksums,
 } from '../sinks/sink.ts';
+import { decompressed } from './decompressed.ts';
 import type { Finding, FindingCode } from './finding.ts';
 import { readerOf } from './reader-of.ts';
 
@@ -123,7 +122,7 @@ async function verifyContents(
     if (reader === undefined) {
       findings.add('UNREADABLE', 'there is no reader for files of this name');
     } else {
-      const bytes = reader.gzip ? gunzipped(stored) : stored;
+      const bytes = decompressed(stored, reader.compression);
       contents = await reader.read(bytes, { format: reader.format, columns });
     }
   } catch (error) {
@@ -153,14 +152,6 @@ function isReplaced(error: unknown): boolean {
     error instanceof SluiceError &&
     (error.code === 'DESTINATION_CONFLICT' || error.code === 'DESTINATION_NOT_FOUND')
   );
-}
-
-/** An empty file is not a gzip file either. */
-function gunzipped(bytes: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
-  const gunzip = createGunzip();
-  // The reader sees the failure of either where it reads.
-  pipeline(bytes, gunzip, () => {});
-  return gunzip;
 }
 
 /**

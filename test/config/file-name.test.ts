@@ -78,6 +78,8 @@ test('adds the extension when it is not there, and the compression to it', () =>
   assert.equal(first('a.CSV'), 'a.CSV');
   assert.equal(first('a.csv', { extension: '.csv.gz' }), 'a.csv.gz');
   assert.equal(first('a.csv.gz', { extension: '.csv.gz' }), 'a.csv.gz');
+  assert.equal(first('a.csv', { extension: '.csv.zst' }), 'a.csv.zst');
+  assert.equal(first('a.csv.zst', { extension: '.csv.zst' }), 'a.csv.zst');
   assert.equal(first('a', { extension: '.parquet' }), 'a.parquet');
   assert.equal(first('a.txt'), 'a.txt.csv');
   isRefused(() => first('.csv'), /before its extension/);
@@ -142,6 +144,7 @@ const piece = fc.oneof(
     'é',
     '.csv',
     '.gz',
+    '.zst',
     '_sluice',
     '_added',
     '_part00002',
@@ -149,7 +152,7 @@ const piece = fc.oneof(
   fc.string({ maxLength: 4 }),
 );
 const template = fc.array(piece, { minLength: 1, maxLength: 8 }).map(pieces => pieces.join(''));
-const extension = fc.constantFrom('.csv', '.csv.gz', '.ndjson', '.parquet');
+const extension = fc.constantFrom('.csv', '.csv.gz', '.csv.zst', '.ndjson', '.parquet');
 const folder = fc.constantFrom('', 'crm', 'a/b/');
 
 test('a name is refused or stays below its folder, with its extension once', () => {

@@ -12,6 +12,7 @@ import { gunzipSync } from 'node:zlib';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { everyNth } from '../support/all-cases.ts';
 import { Exporter } from '../support/exporter.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 import { duckQuery } from './parquet-readers.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -167,7 +168,7 @@ describe('options', () => {
   for (const [type, files] of Object.entries({ csv: CSV, json: JSON_FILES, xml: XML })) {
     for (const [options, expected] of files) {
       for (const engine of ENGINES) {
-        for (const compression of ['none', 'gzip'])
+        for (const compression of ['none', 'gzip', 'zstd'])
           WAYS.push({ type, engine, compression, options, expected });
       }
     }
@@ -175,10 +176,11 @@ describe('options', () => {
   for (const { type, engine, compression, options, expected } of everyNth(3, WAYS)) {
     test(`${type} ${JSON.stringify(options)}, ${engine} engine, compression ${compression}`, async () => {
       const { bytes, record } = await write(SQL, { type, engine, compression, ...options });
-      const text = compression === 'gzip' ? gunzipSync(bytes) : bytes;
+      const text = uncompressed(bytes, compression);
       assert.equal(text.toString(), expected);
       assert.deepEqual(record.warnings, []);
       assert.equal(record.files[0]!.name.endsWith('.gz'), compression === 'gzip');
+      assert.equal(record.files[0]!.name.endsWith('.zst'), compression === 'zstd');
     });
   }
 

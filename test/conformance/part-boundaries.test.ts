@@ -10,7 +10,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import type { ResolvedFormat } from '../../src/config/activation.ts';
 import { format as formatSchema } from '../../src/config/schema/schema-formats.ts';
@@ -22,6 +21,7 @@ import { RollingBlobSink } from '../../src/sinks/rolling-blob-sink.ts';
 import { MemoryBlobStore } from '../sinks/support/memory-blob-store.ts';
 import { everyNth } from '../support/all-cases.ts';
 import { getPostgres, type TestDatabase } from '../support/postgres.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 import { readWithDuck, readWithHyparquet, readWithParquetJs } from './parquet-readers.ts';
 import { type ModelRows, readModel } from './read-model.ts';
 import { readXml } from './read-xml.ts';
@@ -46,6 +46,7 @@ interface Part {
 const CASES: readonly Record<string, unknown>[] = [
   { type: 'csv' },
   { type: 'csv', compression: 'gzip' },
+  { type: 'csv', compression: 'zstd' },
   { type: 'csv', header: false, bom: true, lineEnding: 'crlf' },
   { type: 'json' },
   { type: 'json', compression: 'gzip' },
@@ -178,7 +179,7 @@ async function writeParts(
     createEncoder,
     nameOf: (_, part) => `part${part}`,
     runId: 'run',
-    compression: format.type !== 'parquet' && format.compression === 'gzip' ? 'gzip' : 'none',
+    compression: format.type === 'parquet' ? 'none' : format.compression,
     emptyFiles: 'write',
     ...limits,
   });
@@ -219,7 +220,7 @@ async function readPart(
     if (rows.length % 5 === 0) assert.deepEqual(await readWithDuck(stored, parquet, path), rows);
     return [...rows];
   }
-  const text = (format.compression === 'gzip' ? gunzipSync(stored) : stored).toString();
+  const text = uncompressed(stored, format.compression).toString();
   const names = columns.map(({ name }) => name);
   switch (format.type) {
     case 'csv': {

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import test, { after, before } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { readXml } from '../conformance/read-xml.ts';
 import { everyNth } from '../support/all-cases.ts';
 import { withExporter } from '../support/exporter.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 import { ChildRuns } from './child-runs.ts';
 import { interceptSteps } from './protocol-steps.ts';
 
@@ -22,6 +22,11 @@ const CASES: [name: string, format: Record<string, unknown>, idsOf: (text: strin
     'out.json.gz',
     { type: 'json', compression: 'gzip' },
     text => (JSON.parse(text) as { id: number }[]).map(({ id }) => `${id}`),
+  ],
+  [
+    'out.ndjson.zst',
+    { type: 'json', layout: 'lines', compression: 'zstd' },
+    text => Array.from(text.matchAll(/"id":(\d+)/g), ([, id]) => id!),
   ],
   [
     'out.xml.gz',
@@ -44,7 +49,7 @@ for (const [name, format, idsOf] of everyNth(2, CASES)) {
       const settings = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append', format };
       const activation = exporter.activation(settings);
       const readIds = async (): Promise<string[]> =>
-        idsOf(gunzipSync(await exporter.container.download(name)).toString());
+        idsOf(uncompressed(await exporter.container.download(name), format['compression']).toString());
       const allIds = (): string[] => Array.from({ length: last }, (_, index) => `${index + 1}`);
 
       await addRows();

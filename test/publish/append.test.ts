@@ -13,6 +13,7 @@ import { duckQuery } from '../conformance/parquet-readers.ts';
 import { everyNth } from '../support/all-cases.ts';
 import { storeWith } from '../support/blob-store-with.ts';
 import { type Exporter, withExporter } from '../support/exporter.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 
 const APPEND = { runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' };
 
@@ -76,8 +77,8 @@ const FORMATS: [string, Record<string, unknown>, rowsOf: (text: string) => numbe
 ];
 const CASES = FORMATS.flatMap(([name, format, rowsOf]) =>
   (['fast', 'library'] as const).flatMap(engine =>
-    (['none', 'gzip'] as const).map(compression => ({
-      name: compression === 'gzip' ? `${name}.gz` : name,
+    (['none', 'gzip', 'zstd'] as const).map(compression => ({
+      name: `${name}${{ none: '', gzip: '.gz', zstd: '.zst' }[compression]}`,
       format: { ...format, engine, compression },
       rowsOf,
     })),
@@ -89,7 +90,7 @@ for (const { name, format, rowsOf } of everyNth(3, CASES)) {
       const stored = (blob: string): Promise<Buffer> => exporter.container.download(blob);
       const textOf = async (blob: string): Promise<string> => {
         const bytes = await stored(blob);
-        return (format.compression === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+        return uncompressed(bytes, format.compression).toString();
       };
       const records = await runs(exporter, { format }, async rowCount => {
         assert.equal(rowsOf(await textOf(name)), rowCount, 'the file is whole after each run');
@@ -127,19 +128,25 @@ test('other readers take the members of a file that was appended to for one text
     for (const [name, format] of [
       ['out.json.gz', { type: 'json', compression: 'gzip' }],
       ['out.csv.gz', { type: 'csv', compression: 'gzip' }],
+      ['out.json.zst', { type: 'json', compression: 'zstd' }],
+      ['out.csv.zst', { type: 'csv', compression: 'zstd' }],
     ] as const) {
       await exporter.database.sql('drop table if exists t');
-      await runs(exporter, { name: format.type, format });
+      await runs(exporter, { name: `${format.type}_${format.compression}`, format });
       const path = join(folder, name);
       const stored = await exporter.container.download(name);
       await writeFile(path, stored);
-      const text = gunzipSync(stored).toString();
+      const text = uncompressed(stored, format.compression).toString();
       const [[count, sum] = []] = await duckQuery(`select count(*), sum(id) from '${path}'`);
       assert.deepEqual([count, sum], ['6', '21'], `DuckDB, ${name}`);
-      for (const [command, ...args] of [
-        ['gzip', '-dc', path],
-        ['python3', '-c', 'import gzip, sys; sys.stdout.write(gzip.open(sys.argv[1], "rt").read())', path],
-      ] as const) {
+      const programs = {
+        gzip: [
+          ['gzip', '-dc', path],
+          ['python3', '-c', 'import gzip, sys; sys.stdout.write(gzip.open(sys.argv[1], "rt").read())', path],
+        ],
+        zstd: [['zstd', '-dc', path]],
+      };
+      for (const [command = '', ...args] of programs[format.compression]) {
         const { status, stdout, error } = spawnSync(command, args, { encoding: 'utf8' });
         if (error) t.diagnostic(`${command} is not installed`);
         else assert.deepEqual([status, stdout], [0, text], `${command}, ${name}`);

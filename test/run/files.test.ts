@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import { checksumsOf } from '../sinks/support/checksums-of.ts';
 import { storeWith } from '../support/blob-store-with.ts';
 import { withExporter } from '../support/exporter.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 
 const TABLE = `create table t (id int primary key, name text); insert into t select i, 'name ' || i from generate_series(1, 1000) i`;
 const EMPTY = 'create table t (id int primary key, name text)';
@@ -25,7 +25,7 @@ test('a split file keeps its name in part 1, numbers the others, and every part 
     );
   }));
 
-for (const compression of ['none', 'gzip']) {
+for (const compression of ['none', 'gzip', 'zstd']) {
   test(`no part exceeds maxFileSize as stored, and together they hold every row once (${compression})`, () =>
     withExporter(async exporter => {
       await exporter.database.sql(
@@ -40,7 +40,7 @@ for (const compression of ['none', 'gzip']) {
         const stored = await exporter.container.download(file.name);
         assert.ok(stored.length <= 8000, `${file.name} has ${stored.length} bytes`);
         assert.equal(file.bytes, stored.length);
-        const text = (compression === 'gzip' ? gunzipSync(stored) : stored).toString();
+        const text = uncompressed(stored, compression).toString();
         const rows = text.trimEnd().split('\n').slice(1);
         assert.equal(rows.length, file.rows);
         ids.push(...rows.map(row => Number(row.split(',')[0])));
@@ -218,6 +218,7 @@ test('the content type is that of the format; gzip makes another one of text fil
     const types: [Record<string, unknown>, string][] = [
       [{ type: 'csv' }, 'text/csv; charset=utf-8'],
       [{ type: 'csv', compression: 'gzip' }, 'application/gzip'],
+      [{ type: 'csv', compression: 'zstd' }, 'application/zstd'],
       [{ type: 'json', layout: 'lines' }, 'application/x-ndjson'],
       [{ type: 'xml', compression: 'gzip' }, 'application/gzip'],
       ...['snappy', 'gzip', 'none'].map((compression): [Record<string, unknown>, string] => [

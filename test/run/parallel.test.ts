@@ -67,6 +67,7 @@ const CASES: readonly (readonly [name: string, readers: number, format: Record<s
   ['CSV', 3, CSV],
   ['CSV', 7, CSV],
   ['CSV in gzip', 3, { ...CSV, compression: 'gzip' }],
+  ['CSV in zstd', 2, { ...CSV, compression: 'zstd' }],
   ['CSV in another encoding', 3, { ...CSV, encoding: 'utf-16le' }],
   ['CSV with conversions', 3, { ...CSV, lineBreaks: 'space', binary: 'hex' }],
   ['JSON', 3, { type: 'json' }],

@@ -344,6 +344,7 @@ test('completion files lie above all partitions, whichever of them have files', 
 const FORMATS = [
   { type: 'csv' },
   { type: 'csv', compression: 'gzip' },
+  { type: 'csv', compression: 'zstd' },
   { type: 'json' },
   { type: 'json', layout: 'lines' },
   { type: 'xml' },

@@ -102,7 +102,7 @@ test('begins no part for rows that just fit the one before', async () => {
   );
 });
 
-for (const compression of ['none', 'gzip'] as const) {
+for (const compression of ['none', 'gzip', 'zstd'] as const) {
   test(`names file, row and limit where a row fits no file (${compression})`, async () => {
     const store = new MemoryBlobStore();
     const sink = sinkInto(store, { maxFileBytes: 1000, compression });
@@ -225,7 +225,7 @@ test('fails at once when a block does, while no row comes', async () => {
   assert.deepEqual(await failed, [failure]);
 });
 
-for (const compression of ['none', 'gzip'] as const) {
+for (const compression of ['none', 'gzip', 'zstd'] as const) {
   test(`fails the pipeline where the last block fails (${compression})`, async () => {
     const store = new MemoryBlobStore();
     const failure = new SluiceError('DESTINATION_TIMEOUT', 'no answer');

@@ -55,6 +55,8 @@ const FORMATS: Record<string, unknown>[] = [
   },
   { type: 'csv', header: false, nullText: 'NULL', escapeFormulas: true },
   { type: 'csv', compression: 'gzip' },
+  { type: 'csv', compression: 'zstd' },
+  { type: 'json', compression: 'zstd', level: 19 },
   { type: 'json' },
   { type: 'json', nulls: 'omit', compression: 'gzip' },
   { type: 'json', layout: 'lines' },

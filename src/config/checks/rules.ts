@@ -14,6 +14,7 @@ import { csvAmbiguities } from './csv-ambiguity.ts';
 import { PARTITION_RULES } from './partition-rules.ts';
 import { type Finding, finding, firstRepeated, nameFault, type Rule, type Writing } from './rule.ts';
 
+const MOST_GZIP_LEVEL = 9;
 const LONGEST_RUN_ID = 'r'.repeat(40);
 const TRIAL_INSTANT = new Date('2025-04-14T12:34:56.789Z');
 const TRIAL_VALUES = placeholderValues({
@@ -27,13 +28,19 @@ const TRIAL_VALUES = placeholderValues({
 
 function formatFindings(format: ActivationConfig['format']): Finding[] {
   const found: Finding[] = [];
-  if (format.type !== 'parquet' && format.level !== undefined && format.compression !== 'gzip') {
-    found.push(
-      finding(
-        ['format', 'level'],
-        `is set with compression ${format.compression}; it needs compression gzip`,
-      ),
-    );
+  if (format.type !== 'parquet' && format.level !== undefined) {
+    const { compression, level } = format;
+    if (compression === 'none')
+      found.push(
+        finding(['format', 'level'], 'is set with compression none; it needs compression gzip or zstd'),
+      );
+    if (compression === 'gzip' && level > MOST_GZIP_LEVEL)
+      found.push(
+        finding(
+          ['format', 'level'],
+          `is ${level}, and gzip has levels from 1 to ${MOST_GZIP_LEVEL}; expected one of them, or compression zstd`,
+        ),
+      );
   }
   if (format.type === 'parquet' && format.engine === 'library' && format.compression === 'zstd') {
     found.push(

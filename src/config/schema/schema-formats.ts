@@ -13,13 +13,15 @@ const engine = z
   .describe("`fast` works on bytes; `library` uses the format's own package. Both write the same file.");
 
 const textCompression = {
-  compression: z.enum(['none', 'gzip']).default('none').describe('Compression of the whole file.'),
+  compression: z.enum(['none', 'gzip', 'zstd']).default('none').describe('Compression of the whole file.'),
   level: z
     .int()
     .min(1)
-    .max(9)
+    .max(19)
     .exactOptional()
-    .describe('gzip level, 1 (fastest) to 9 (smallest); default 6.'),
+    .describe(
+      'Level of the compression, from 1 (fastest): gzip has 9 levels, default 6; zstd has 19, default 3.',
+    ),
 };
 
 const binary = z

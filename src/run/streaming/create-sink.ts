@@ -1,5 +1,5 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { isGzipFile } from '../../config/format-kinds.ts';
+import { fileCompression } from '../../config/format-kinds.ts';
 import type { Encoder } from '../../encoders/encoder.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import type { Column } from '../../row-batch.ts';
@@ -37,7 +37,7 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     partitioned: partitionNames !== undefined,
     runId: record.run,
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
-    compression: isGzipFile(format) ? 'gzip' : 'none',
+    compression: fileCompression(format) ?? 'none',
     level: 'level' in format ? format.level : undefined,
     checksums: format.checksums,
     maxFileBytes,

@@ -90,7 +90,12 @@ test('a model is a query or a table with its schema, and the key of a table may 
 test('settings that could have no effect are refused', () => {
   assert.match(one(yaml({ ...DELTA, removedRows: 'keys' })), /only difference writes removed rows/);
   assert.match(one(yaml({ warnings: { removedRowsOver: '5%' } })), /no row is ever removed/);
-  assert.match(one(yaml({ format: { type: 'csv', level: 3 } })), /needs compression gzip/);
+  assert.match(one(yaml({ format: { type: 'csv', level: 3 } })), /needs compression gzip or zstd/);
+  assert.match(
+    one(yaml({ format: { type: 'csv', compression: 'gzip', level: 12 } })),
+    /level is 12, and gzip has levels from 1 to 9; expected one of them, or compression zstd/,
+  );
+  parse(yaml({ format: { type: 'csv', compression: 'zstd', level: 19 } }));
   assert.match(one(yaml({ notify: [{ email: ['a@example.com'] }] })), /daemon\.smtp/);
 });
 

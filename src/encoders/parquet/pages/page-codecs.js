@@ -1,6 +1,6 @@
 // Loaded by row-group-worker.js: JavaScript for the same reason.
 import { gzipSync } from 'node:zlib';
-import { zstdCompressor } from './zstd.js';
+import { zstdCompressor } from '../../../zstd.js';
 
 /**
  * Writes what a page holds from a place on, compressed; returns the place behind it.
@@ -34,6 +34,9 @@ import { zstdCompressor } from './zstd.js';
 
 const SLAB_BYTES = 256 * 1024;
 
+/** The fastest: what higher ones save is little where a page is compressed by itself. */
+const ZSTD_LEVEL = 1;
+
 /** @type {ReturnType<typeof zstdCompressor> | undefined} */
 let zstd;
 
@@ -49,7 +52,7 @@ export async function codecOf(compression, slab) {
     case 'gzip':
       return whole(bytes => gzipSync(bytes));
     case 'zstd':
-      zstd ??= zstdCompressor();
+      zstd ??= zstdCompressor(ZSTD_LEVEL);
       return whole(await zstd);
     default:
       return (parts, _size, out, at) => parts.reduce((end, part) => end + part.copy(out, end), at);

@@ -1,46 +1,35 @@
-import { crc32 } from 'node:zlib';
 import type { Encoder, OutputBuffer } from '../../encoders/encoder.ts';
 import { isWorthFilling, MAX_BLOCK_BYTES, type RollPolicy } from '../roll-policy.ts';
 import type { StagedBlob } from '../staged-blob.ts';
-import type { DeflatePool } from './deflate-pool.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import type { FileCompression } from './file-compression.ts';
 import type { PartBody } from './part-body.ts';
-import { deflatedBytesBound, plainBytesWithin, storedBlocks } from './stored-deflate.ts';
+
+interface Compressing {
+  /** All files that are open at one time share it. */
+  readonly pool: ChunkPool;
+  readonly compression: FileCompression;
+}
 
 /**
- * RFC 1952: deflate, no name, no time, unknown system. The same rows give the same bytes.
- */
-const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
-/** A last deflate block without contents. */
-const LAST_BLOCK = Buffer.from([0x03, 0x00]);
-const TAIL_BYTES = LAST_BLOCK.length + 8;
-/** How far back deflate may refer. */
-const WINDOW_BYTES = 32 * 1024;
-
-/**
- * A file of one gzip member, made as pigz makes it: each chunk is compressed on its own,
- * with the end of the preceding text as its dictionary, and the results are joined. The
- * size is exact for chunks whose compressed bytes are known and an upper bound for the
- * others, so the limit of the file is never passed; near the limit it waits for the exact
- * sizes and goes on in smaller and smaller chunks.
+ * A compressed file: the text goes to the compression in chunks, and the results are
+ * joined. The size is exact for chunks whose compressed bytes are known and an upper
+ * bound for the others, so the limit of the file is never passed; near the limit it waits
+ * for the exact sizes and goes on in smaller and smaller chunks.
  *
- * Where a later run may continue the file, what ends its document is a second member in a
- * block of its own: members that follow each other are one text (RFC 1952, 2.2), and that
- * block can be left out.
+ * Where a later run may continue the file, what ends its document is a text by itself in
+ * a block of its own, so that the block can be left out.
  */
-export class GzipBody implements PartBody {
+export class CompressedBody implements PartBody {
   out: OutputBuffer;
   readonly #blob: StagedBlob;
   readonly #policy: RollPolicy;
-  readonly #pool: DeflatePool;
+  readonly #pool: ChunkPool;
+  readonly #compression: FileCompression;
   readonly #maxBytes: number;
   readonly #endsApart: boolean;
   /** What the encoder's end may take. */
   readonly #endBound: number;
-
-  readonly #window = Buffer.allocUnsafe(WINDOW_BYTES);
-  #windowBytes = 0;
-  #crc = 0;
-  #plainBytes = 0;
 
   /** Bytes whose compressed form is known. */
   #storedBytes = 0;
@@ -56,10 +45,11 @@ export class GzipBody implements PartBody {
     blob: StagedBlob,
     policy: RollPolicy,
     encoder: Encoder,
-    pool: DeflatePool,
-  ): Promise<GzipBody> {
-    const body = new GzipBody(blob, policy, encoder, pool, await pool.acquire(encoder.beginBytes));
-    await body.#store(HEADER);
+    { pool, compression }: Compressing,
+  ): Promise<CompressedBody> {
+    const chunk = await pool.acquire(encoder.beginBytes);
+    const body = new CompressedBody(blob, policy, encoder, { pool, compression, chunk });
+    await body.#store(compression.head);
     body.#limitOutput();
     return body;
   }
@@ -68,18 +58,19 @@ export class GzipBody implements PartBody {
     blob: StagedBlob,
     policy: RollPolicy,
     encoder: Encoder,
-    pool: DeflatePool,
-    chunk: Buffer,
+    { pool, compression, chunk }: Compressing & { readonly chunk: Buffer },
   ) {
     this.#blob = blob;
     this.#policy = policy;
     this.#pool = pool;
+    this.#compression = compression;
     this.#endsApart = policy.endInBlockOfItsOwn && encoder.endBytes > 0;
     // Blocks are filled to the brim, so their number is a matter of bytes.
     const maxBlocks = policy.maxBlocks - blob.blockIds.length - (this.#endsApart ? 1 : 0);
     this.#maxBytes = Math.min(policy.maxFileBytes - blob.bytes, Math.max(0, maxBlocks) * blob.blockBytes);
-    this.#endBound =
-      deflatedBytesBound(encoder.endBytes) + (this.#endsApart ? HEADER.length + TAIL_BYTES : 0);
+    this.#endBound = this.#endsApart
+      ? compression.apartBound(encoder.endBytes)
+      : compression.bound(encoder.endBytes);
     this.out = { bytes: chunk, position: 0, limit: 0 };
   }
 
@@ -122,7 +113,7 @@ export class GzipBody implements PartBody {
     await this.#turn();
     await this.#appended;
     this.#limitOutput();
-    return this.#storedBytes + this.#endBound + TAIL_BYTES <= this.#maxBytes;
+    return this.#storedBytes + this.#endBound + this.#compression.tailBytes <= this.#maxBytes;
   }
 
   async finish(encoder: Encoder): Promise<void> {
@@ -130,7 +121,7 @@ export class GzipBody implements PartBody {
     if (this.out.position > 0) this.#compress();
     else this.#pool.release(this.out.bytes);
     await this.#appended;
-    await this.#store(memberTail(this.#crc, this.#plainBytes));
+    await this.#store(this.#compression.tail());
     if (this.#block) this.#blob.append(this.#block, this.#blockPosition);
     if (this.#endsApart) await this.#appendEnd(encoder);
   }
@@ -141,14 +132,13 @@ export class GzipBody implements PartBody {
     encoder.end(this.out);
   }
 
-  /** The member of the document's end. It is too short to compress. */
+  /** The document's end, as a text by itself. */
   async #appendEnd(encoder: Encoder): Promise<void> {
     const end = { bytes: Buffer.alloc(encoder.endBytes), position: 0, limit: encoder.endBytes };
     encoder.end(end);
-    const plain = end.bytes.subarray(0, end.position);
-    const member = Buffer.concat([HEADER, storedBlocks(plain), memberTail(crc32(plain), plain.length)]);
-    const block = await this.#blob.acquire(member.length);
-    this.#blob.append(block, member.copy(block));
+    const apart = this.#compression.apart(end.bytes.subarray(0, end.position));
+    const block = await this.#blob.acquire(apart.length);
+    this.#blob.append(block, apart.copy(block));
   }
 
   abandon(): void {
@@ -161,8 +151,8 @@ export class GzipBody implements PartBody {
    * compress to.
    */
   #room(): number {
-    const used = this.#storedBytes + this.#pendingBound + this.#endBound + TAIL_BYTES;
-    return plainBytesWithin(this.#maxBytes - used);
+    const used = this.#storedBytes + this.#pendingBound + this.#endBound + this.#compression.tailBytes;
+    return this.#compression.plainBytesWithin(this.#maxBytes - used);
   }
 
   #limitOutput(): void {
@@ -178,39 +168,19 @@ export class GzipBody implements PartBody {
   #compress(): void {
     const chunk = this.out.bytes;
     const plain = chunk.subarray(0, this.out.position);
-    const bound = deflatedBytesBound(plain.length);
+    const bound = this.#compression.bound(plain.length);
     this.#pendingBound += bound;
-    this.#crc = crc32(plain, this.#crc);
-    this.#plainBytes += plain.length;
-    const compressed = this.#pool.deflate(plain, this.#window.subarray(0, this.#windowBytes));
-    this.#remember(plain);
-    this.#appended = this.#append(this.#appended, compressed, plain, bound).finally(() =>
-      this.#pool.release(chunk),
-    );
+    const compressed = this.#pool.reading(this.#compression.compress(plain));
+    this.#appended = this.#append(this.#appended, compressed, bound).finally(() => this.#pool.release(chunk));
     // Whoever awaits it next gets the failure; until then it is not unhandled.
     this.#appended.catch(() => {});
   }
 
-  async #append(
-    preceding: Promise<void>,
-    compressing: Promise<Buffer>,
-    plain: Buffer,
-    bound: number,
-  ): Promise<void> {
+  async #append(preceding: Promise<void>, compressing: Promise<Buffer>, bound: number): Promise<void> {
     const compressed = await compressing;
     await preceding;
-    await this.#store(compressed.length <= bound ? compressed : storedBlocks(plain));
+    await this.#store(compressed);
     this.#pendingBound -= bound;
-  }
-
-  /** Keeps the end of the text as the dictionary of the next chunk. */
-  #remember(plain: Buffer): void {
-    const window = this.#window;
-    const added = Math.min(plain.length, WINDOW_BYTES);
-    const kept = Math.min(this.#windowBytes, WINDOW_BYTES - added);
-    window.copyWithin(0, this.#windowBytes - kept, this.#windowBytes);
-    plain.copy(window, kept, plain.length - added);
-    this.#windowBytes = kept + added;
   }
 
   /** Appends compressed bytes to the blocks; each is filled before it is staged. */
@@ -228,12 +198,4 @@ export class GzipBody implements PartBody {
       this.#blob.append(full, full.length);
     }
   }
-}
-
-/** What follows the deflated text of a member: its end, its checksum and its length. */
-function memberTail(crc: number, plainBytes: number): Buffer {
-  const sums = Buffer.allocUnsafe(8);
-  sums.writeUInt32LE(crc, 0);
-  sums.writeUInt32LE(plainBytes % 2 ** 32, 4);
-  return Buffer.concat([LAST_BLOCK, sums]);
 }
