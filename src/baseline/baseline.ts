@@ -78,8 +78,12 @@ export interface ChangesSince {
 export interface AppendedFile {
   /** Name of its first part. */
   readonly name: string;
+  /** Values of the partition whose rows it has, where files are partitioned. */
+  readonly partition?: readonly (string | null)[];
   /** The run that began it. */
   readonly since: string;
+  /** The generation that wrote to it last; absent where an older version said this. */
+  readonly generation?: number;
   /** The highest number of a part. */
   readonly parts: number;
   /** Numbers of parts that were found to be gone, in order. */

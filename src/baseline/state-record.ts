@@ -29,7 +29,16 @@ const stateRecord = z.looseObject({
     .exactOptional(),
   seed: z.array(z.int()).exactOptional(),
   appended: z
-    .array(z.looseObject({ name: z.string(), since: z.string(), parts: natural, gone: z.array(natural) }))
+    .array(
+      z.looseObject({
+        name: z.string(),
+        partition: z.array(z.string().nullable()).exactOptional(),
+        since: z.string(),
+        generation: natural.exactOptional(),
+        parts: natural,
+        gone: z.array(natural),
+      }),
+    )
     .exactOptional(),
   position: z.looseObject({}).exactOptional(),
   changes: z

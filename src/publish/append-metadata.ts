@@ -73,3 +73,18 @@ export function isOfOlderFile(
   const begun = metadata[SINCE_METADATA];
   return metadata['sluice'] === activation && begun !== undefined && begun !== since;
 }
+
+export const PART_METADATA = 'part';
+
+/**
+ * Whether it is part of another file of the activation: the value of a partition may end
+ * as a name with the number of a part does.
+ */
+export function isOfOtherFile(
+  { metadata }: Pick<BlobProperties, 'metadata'>,
+  activation: string,
+  part: number,
+): boolean {
+  const { [PART_METADATA]: own = String(part) } = metadata;
+  return metadata['sluice'] === activation && own !== String(part);
+}

@@ -2,16 +2,17 @@ import type { AppendedFile, BaselineState } from '../baseline/baseline.ts';
 import { SluiceError } from '../errors.ts';
 import { fewNames } from '../few-names.ts';
 import type { RunWarning } from '../history/run-record.ts';
-import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
+import type { BlobProperties, BlobStore } from '../sinks/sink.ts';
 import {
   BEGUN_ANEW,
   isBare,
   isOfOlderFile,
+  isOfOtherFile,
   isWithdrawn,
+  PART_METADATA,
   ROWS_BEFORE_METADATA,
   SINCE_METADATA,
 } from './append-metadata.ts';
-import type { Manifest } from './manifest.ts';
 
 /**
  * The parts of a file that runs append to: which of them are there, and which consumers
@@ -37,6 +38,8 @@ export interface AppendedParts {
   readonly since: string | undefined;
   /** Behind the last part are rows that were never published. */
   readonly hasUnpublished: boolean;
+  /** The last one that was published in the file: rows of later ones never were. */
+  readonly generation: number;
 }
 
 export interface SeenPart extends BlobProperties {
@@ -44,45 +47,19 @@ export interface SeenPart extends BlobProperties {
   readonly part: number;
 }
 
+/** What is known of the parts of a file before they are looked at. */
+export interface KnownParts extends Pick<AppendedFile, 'parts' | 'gone'> {
+  readonly since?: string | undefined;
+  /** Names that may be free behind the known parts, with another part after them. */
+  readonly gap: number;
+  readonly generation: number;
+}
+
 export interface LookOptions {
   readonly store: Pick<BlobStore, 'head'>;
   readonly activation: string;
   readonly nameOf: (part: number) => string;
-  readonly state: BaselineState;
-  readonly previous: Manifest | undefined;
-}
-
-/**
- * The most files that are remembered by name, the latest ones: names may have the time
- * in them.
- */
-const REMEMBERED_FILES = 100;
-
-/**
- * Behind so many names in a row that nothing has, no part is looked for where none is
- * remembered.
- */
-const WIDEST_GAP = 50;
-
-interface KnownParts extends Omit<AppendedFile, 'name' | 'since'> {
-  readonly since?: string;
-  /** Names that may be free behind the known parts, with another part after them. */
-  readonly gap: number;
-}
-
-/**
- * What the state remembers of the file; an older version's state remembers nothing, and
- * its last manifest may help.
- */
-function knownParts({ state, previous, nameOf }: Omit<LookOptions, 'store' | 'activation'>): KnownParts {
-  const { appended } = state;
-  const file = appended?.find(({ name }) => name === nameOf(1));
-  if (file !== undefined) return { ...file, gap: 0 };
-  const isNew = appended !== undefined && appended.length < REMEMBERED_FILES;
-  if (isNew) return { parts: 0, gone: [], gap: 0 };
-  const listed = (previous?.files ?? []).filter(({ name, part }) => nameOf(part) === name);
-  const parts = listed.reduce((highest, { part }) => Math.max(highest, part), 0);
-  return { parts, gone: [], gap: WIDEST_GAP };
+  readonly known: KnownParts;
 }
 
 /**
@@ -94,14 +71,14 @@ export function highestKnown(state: BaselineState | undefined, name: string): nu
 
 /**
  * Throws DESTINATION_REFUSED where a run that began the file again has taken published
- * rows with it.
+ * rows with it, and PARTITION_NAMES_MEET where a name is that of another partition too.
  */
 export async function lookAtParts(options: LookOptions): Promise<AppendedParts> {
-  const { activation, state } = options;
-  const { generation } = state;
-  const known = knownParts(options);
-  const there = await findParts(options, known);
-  for (const { name, metadata } of there) {
+  const { activation, known } = options;
+  const { generation } = known;
+  const there = await findParts(options);
+  for (const { name, metadata, part } of there) {
+    if (isOfOtherFile({ metadata }, activation, part)) throw meetError(name, part, metadata);
     if (isWithdrawn(metadata, generation) && metadata[ROWS_BEFORE_METADATA] === BEGUN_ANEW)
       throw lostError(name);
   }
@@ -120,13 +97,11 @@ export async function lookAtParts(options: LookOptions): Promise<AppendedParts> 
   const numbers = Array.from({ length: highest }, (_, index) => index + 1);
   const missing = numbers.filter(part => !accounted.has(part));
   const highestGone = Math.max(known.gone.at(-1) ?? 0, missing.at(-1) ?? 0);
-  return { last, highest, highestGone, missing, goneBefore: known.gone, since, hasUnpublished };
+  return { last, highest, highestGone, missing, goneBefore: known.gone, since, hasUnpublished, generation };
 }
 
-async function findParts(
-  { store, nameOf }: LookOptions,
-  { parts, gone, gap }: KnownParts,
-): Promise<SeenPart[]> {
+async function findParts({ store, nameOf, known }: LookOptions): Promise<SeenPart[]> {
+  const { parts, gone, gap } = known;
   const found: SeenPart[] = [];
   const isGone = new Set(gone);
   for (let part = 1, free = 0; part <= parts || free <= gap; part++) {
@@ -146,26 +121,6 @@ function sinceOf(parts: readonly SeenPart[], activation: string, generation: num
   );
   const [newest] = own.sort((a, b) => Number(b.metadata['generation']) - Number(a.metadata['generation']));
   return newest?.metadata[SINCE_METADATA];
-}
-
-/**
- * What the next run is to know of the files, once the run that is described has been
- * published.
- */
-export function rememberParts(options: {
-  readonly state: BaselineState | undefined;
-  /** Parts of the file as they were found; absent where the run begins a new file. */
-  readonly found: AppendedParts | undefined;
-  readonly staged: readonly StagedFile[];
-  readonly run: string;
-  readonly name: string;
-}): AppendedFile[] {
-  const { state, found, staged, run, name } = options;
-  const others = (state?.appended ?? []).filter(file => file.name !== name);
-  const parts = staged.reduce((highest, { part }) => Math.max(highest, part), found?.highest ?? 0);
-  if (parts === 0) return others;
-  const gone = [...(found?.goneBefore ?? []), ...(found?.missing ?? [])].sort((a, b) => a - b);
-  return [...others, { name, parts, gone, since: found?.since ?? run }].slice(-REMEMBERED_FILES);
 }
 
 /** Whether rows were published in the file and nothing of it is there any more. */
@@ -217,5 +172,13 @@ function lostError(name: string): SluiceError {
   return new SluiceError('DESTINATION_REFUSED', message, {
     stage: 'destination',
     hint: 'run with --full, which writes every row',
+  });
+}
+
+function meetError(name: string, part: number, metadata: BlobProperties['metadata']): SluiceError {
+  const message = `${name} would be part ${part} of a partition, and is part ${metadata[PART_METADATA]} of another one`;
+  return new SluiceError('PARTITION_NAMES_MEET', message, {
+    stage: 'destination',
+    hint: 'change fileName so that something follows the value, such as a folder',
   });
 }

@@ -2,7 +2,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import { type FileChange, fileKind } from '../config/file-name.ts';
 import { SluiceError } from '../errors.ts';
 import type { RunFile } from '../history/run-record.ts';
-import { Change, type Column } from '../row-batch.ts';
+import { Change, type Column, type Partition } from '../row-batch.ts';
 import { atOnce } from '../sinks/at-once.ts';
 import type {
   BlobProperties,
@@ -18,10 +18,12 @@ import {
   FORMAT_METADATA,
   formatOptions,
   isBare,
+  PART_METADATA,
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
   SINCE_METADATA,
 } from './append-metadata.ts';
+import type { AppendedFiles } from './appended-files.ts';
 import type { DecidedFile } from './decision.ts';
 import { refuseObstacle } from './look-before.ts';
 import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';
@@ -46,8 +48,8 @@ export interface DecideFilesOptions {
   readonly contentType: string;
   readonly store: BlobStore;
   readonly columns: readonly Pick<Column, 'name' | 'kind'>[];
-  /** The run that began the file that is appended to; absent where that is this one. */
-  readonly since?: string | undefined;
+  /** The files that are appended to; absent where the run begins them. */
+  readonly found?: AppendedFiles | undefined;
 }
 
 /**
@@ -94,7 +96,7 @@ function propertiesOf(
       sluice: activation.name,
       run,
       generation: String(generation),
-      part: String(file.part),
+      [PART_METADATA]: String(file.part),
       [KIND_METADATA]: fileKind(full),
       ...(activation.ifExists === 'append' ? appendMetadata(file, there, options) : {}),
     },
@@ -109,11 +111,13 @@ function contentMd5Of({ resumed, checksums: { md5 } }: StagedFile): Pick<BlobWri
 
 /** Metadata of a file that a later run may append to. */
 function appendMetadata(
-  { rows, resumed }: StagedFile,
+  { rows, resumed, partition }: StagedFile,
   there: BlobProperties | undefined,
-  { activation, run, generation, columns, since = run }: DecideFilesOptions,
+  options: DecideFilesOptions,
 ): Record<string, string> {
-  const loses = losesRows(there, activation.name, generation);
+  const { activation, run, columns, found } = options;
+  const { since = run } = found?.of(partition?.values) ?? {};
+  const loses = losesRows(partition, there, options);
   return {
     [SINCE_METADATA]: since,
     [ROWS_METADATA]: String(rows),
@@ -124,21 +128,26 @@ function appendMetadata(
 }
 
 /** Whether published rows are overwritten, for good. */
-function losesRows(there: BlobProperties | undefined, activation: string, generation: number): boolean {
-  return there !== undefined && !isBare(there, activation, generation - 1);
+function losesRows(
+  partition: Partition | undefined,
+  there: BlobProperties | undefined,
+  { activation, generation, found }: DecideFilesOptions,
+): boolean {
+  const published = found?.of(partition?.values)?.generation ?? generation - 1;
+  return there !== undefined && !isBare(there, activation.name, published);
 }
 
 /**
  * How rows that were appended can be taken back, should the run never be published whole.
  */
 function undoOf(
-  { blockIds, rows, resumed }: StagedFile,
+  { blockIds, rows, resumed, partition }: StagedFile,
   there: BlobProperties | undefined,
   { metadata, contentMd5: _, ...properties }: BlobWriteProperties,
-  { activation, generation }: DecideFilesOptions,
+  options: DecideFilesOptions,
 ): Pick<DecidedFile, 'undo'> {
-  if (activation.ifExists !== 'append' || rows === resumed?.rows) return {};
-  if (losesRows(there, activation.name, generation)) return {};
+  if (options.activation.ifExists !== 'append' || rows === resumed?.rows) return {};
+  if (losesRows(partition, there, options)) return {};
   const end = resumed?.hasEnd ? blockIds.slice(-1) : [];
   return {
     undo: {

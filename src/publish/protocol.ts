@@ -5,7 +5,7 @@ import { SluiceError } from '../errors.ts';
 import { decided, warned } from '../history/record-steps.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { StagedFile } from '../sinks/sink.ts';
-import type { AppendedParts } from './appended-parts.ts';
+import type { AppendedFiles } from './appended-files.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { decideCompletion } from './completion.ts';
 import { decideFiles, toRunFile } from './decide-files.ts';
@@ -76,11 +76,8 @@ export interface SealedRun {
   readonly staged: readonly StagedFile[];
   /** The baseline to come; absent for runs without one. */
   readonly baseline: BaselineState | undefined;
-  /**
-   * The parts of the file that rows were appended to; absent where the run began its
-   * files.
-   */
-  readonly found?: AppendedParts | undefined;
+  /** The files that rows were appended to; absent where the run began its files. */
+  readonly found?: AppendedFiles | undefined;
 }
 
 /** The protocol of one activation, whose state this process has open. */
@@ -177,7 +174,7 @@ export class OpenRun {
       contentType,
       store,
       columns: plan.columns,
-      since: found?.since,
+      found,
     });
     const stale = await findStaleParts({
       activation,

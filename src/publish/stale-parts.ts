@@ -5,11 +5,12 @@ import { partitionText } from '../config/partition-name.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { atOnce } from '../sinks/at-once.ts';
 import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
-import { isBare, isOfOlderFile } from './append-metadata.ts';
-import { type AppendedParts, highestKnown } from './appended-parts.ts';
+import { isBare, isOfOlderFile, isOfOtherFile } from './append-metadata.ts';
+import { type AppendedFiles, currentFiles } from './appended-files.ts';
 import { changeName } from './decide-files.ts';
 import type { StalePart } from './decision.ts';
 import type { Manifest } from './manifest.ts';
+import { type PartitionValues, partitionOfFile } from './partition-of-file.ts';
 import type { ReplacedFiles } from './replaced-files.ts';
 
 export interface StalePartsOptions {
@@ -20,14 +21,12 @@ export interface StalePartsOptions {
   readonly previous: Manifest | undefined;
   readonly staged: readonly StagedFile[];
   readonly store: Pick<BlobStore, 'head'>;
-  /** The parts that rows were appended to; absent where the run begins its files. */
-  readonly found?: AppendedParts | undefined;
+  /** The files that rows were appended to; absent where the run begins its files. */
+  readonly found?: AppendedFiles | undefined;
   readonly state: BaselineState | undefined;
   /** Is given the parts that somebody may not have read. */
   readonly replaced: ReplacedFiles;
 }
-
-type Values = readonly (string | null)[];
 
 /** A name and the parts that it may have. */
 interface Series {
@@ -38,11 +37,15 @@ interface Series {
 
 /** A series that the run writes. */
 interface WrittenSeries extends Series {
+  readonly values: PartitionValues | undefined;
   /** The last part of it. */
   readonly parts: number;
   /** A name that the run did not begin again keeps its parts: rows were appended. */
   readonly isBegun: boolean;
 }
+
+/** A file of a partition that has no row any more; with its ETag where that was listed. */
+type GonePart = Omit<StalePart, 'etag'> & Partial<Pick<StalePart, 'etag'>>;
 
 interface ListedPart extends StalePart {
   readonly part: number;
@@ -53,7 +56,7 @@ interface ListedPart extends StalePart {
  * previous manifest lists, and those that are found behind the run's last part, since an
  * earlier run than the previous one may have left them. What was published of a file that
  * the run appends to is never stale. Of a full run also the files of partitions that are
- * gone since the previous manifest.
+ * gone: those that the previous manifest lists, and those that runs appended to.
  */
 export async function findStaleParts(options: StalePartsOptions): Promise<StalePart[]> {
   const { activation, store, found, state, replaced } = options;
@@ -65,10 +68,11 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
   for (const { series, part } of listed)
     highestListed.set(series, Math.max(part, highestListed.get(series) ?? 0));
 
-  const searched = await atOnce([...written.values()], async ({ name: series, nameOf, parts }) => {
+  const appendedParts = new Map(state?.appended?.map(({ name, parts }) => [name, parts]));
+  const searched = await atOnce([...written.values()], async ({ name: series, nameOf, parts, values }) => {
     const stale: StalePart[] = [];
     // Consumers may have made gaps.
-    const known = Math.max(highestListed.get(series) ?? 0, highestKnown(state, series));
+    const known = Math.max(highestListed.get(series) ?? 0, appendedParts.get(series) ?? 0);
     for (let part = parts + 1; ; part++) {
       const name = nameOf(part);
       const there = await store.head(name);
@@ -76,16 +80,26 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
       if (there === undefined) continue;
       const isOwn = there.metadata['sluice'] === activation.name;
       if (!isOwn && !etags.has(name)) continue;
-      if (found !== undefined && !mustGo(there, options)) continue;
+      if (isOfOtherFile(there, activation.name, part)) continue;
+      if (found !== undefined && !mustGo(there, values, options)) continue;
       if (isOwn) replaced.add(name, there);
       stale.push({ name, etag: etags.get(name) ?? there.etag, series });
     }
   });
-  const gone = await atOnce(filesOfGonePartitions(previous, written, options), async part => {
-    const there = await store.head(part.name);
-    if (there?.metadata['sluice'] === activation.name) replaced.add(part.name, there);
-    return there === undefined ? [] : [part];
-  });
+  const ofGonePartitions = [
+    ...filesOfGonePartitions(previous, written, options),
+    ...appendedToGonePartitions(written, options),
+  ];
+  const gone = await atOnce(
+    [...new Map(ofGonePartitions.map(part => [part.name, part])).values()],
+    async part => {
+      const there = await store.head(part.name);
+      const isOwn = there?.metadata['sluice'] === activation.name;
+      if (there === undefined || (part.etag === undefined && !isOwn)) return [];
+      if (isOwn) replaced.add(part.name, there);
+      return [{ ...part, etag: part.etag ?? there.etag }];
+    },
+  );
   // The last ones first: a gap would hide those behind it, should deleting come to an end
   // in between.
   return [...searched, ...gone].flat().sort((a, b) => (a.name < b.name ? 1 : -1));
@@ -94,7 +108,7 @@ export async function findStaleParts(options: StalePartsOptions): Promise<StaleP
 function seriesOf(
   { activation: { destination }, fileName }: StalePartsOptions,
   change: FileChange | undefined,
-  values: Values | undefined,
+  values: PartitionValues | undefined,
 ): Series {
   const { folder } = destination;
   const partition = values?.map(partitionText);
@@ -111,6 +125,7 @@ function writtenSeries(options: StalePartsOptions): Map<string, WrittenSeries> {
     const { parts = 0, isBegun = false } = written.get(series.name) ?? {};
     written.set(series.name, {
       ...series,
+      values: partition?.values,
       parts: Math.max(part, parts),
       isBegun: isBegun || (part === 1 && !resumed),
     });
@@ -123,8 +138,13 @@ function writtenSeries(options: StalePartsOptions): Map<string, WrittenSeries> {
  * file, or its rows were never published, since a run could not take them back or an old
  * disk has forgotten it. Later runs would go on behind it.
  */
-function mustGo(there: BlobProperties, { activation: { name }, found, state }: StalePartsOptions): boolean {
-  return isOfOlderFile(there, name, found?.since) || isBare(there, name, state?.generation ?? 0);
+function mustGo(
+  there: BlobProperties,
+  values: PartitionValues | undefined,
+  { activation: { name }, found, state }: StalePartsOptions,
+): boolean {
+  const { since, generation = state?.generation ?? 0 } = found?.of(values) ?? {};
+  return isOfOlderFile(there, name, since) || isBare(there, name, generation);
 }
 
 /** Those behind the first one, with the ETags that they had then. */
@@ -143,7 +163,7 @@ function filesOfGonePartitions(
   previous: readonly ListedFile[],
   written: ReadonlyMap<string, WrittenSeries>,
   { activation, full, staged }: StalePartsOptions,
-): StalePart[] {
+): GonePart[] {
   if (!full || (staged.length === 0 && activation.onEmpty !== 'write')) return [];
   const present = new Set(staged.map(({ partition }) => JSON.stringify(partition?.values)));
   const names = new Set(staged.map(({ name }) => name));
@@ -154,9 +174,24 @@ function filesOfGonePartitions(
   });
 }
 
+/** No row may stay of a file that runs append to, which the run begins again. */
+function appendedToGonePartitions(
+  written: ReadonlyMap<string, WrittenSeries>,
+  options: StalePartsOptions,
+): GonePart[] {
+  const { activation, full, state } = options;
+  if (!full || activation.partitionBy === undefined || activation.ifExists !== 'append') return [];
+  const nameOf = (part: number, values: PartitionValues | undefined): string =>
+    seriesOf(options, undefined, values).nameOf(part);
+  const gone = currentFiles(state, activation, nameOf).filter(({ name }) => !written.has(name));
+  return gone.flatMap(({ name, partition, parts }) =>
+    Array.from({ length: parts }, (_, index) => ({ name: nameOf(index + 1, partition), series: name })),
+  );
+}
+
 interface ListedFile {
   readonly file: RunFile;
-  readonly values: Values | undefined;
+  readonly values: PartitionValues | undefined;
   readonly series: Series;
 }
 
@@ -164,19 +199,11 @@ interface ListedFile {
 function listedFiles(options: StalePartsOptions): ListedFile[] {
   const { activation, previous } = options;
   return (previous?.files ?? []).flatMap(file => {
-    const values = activation.partitionBy?.map(column => partitionValue(file, column));
-    if (values !== undefined && !isWhole(values)) return [];
+    const values = activation.partitionBy && partitionOfFile(file, activation.partitionBy);
+    if (activation.partitionBy !== undefined && values === undefined) return [];
     const series = namedSeries(options, file.change, values);
     return series?.nameOf(file.part) === file.name ? [{ file, values, series }] : [];
   });
-}
-
-function partitionValue({ partition = {} }: RunFile, column: string): string | null | undefined {
-  return Object.hasOwn(partition, column) ? partition[column] : undefined;
-}
-
-function isWhole(values: readonly (string | null | undefined)[]): values is Values {
-  return !values.includes(undefined);
 }
 
 /** Nothing where the name that there was cannot be one now. */

@@ -165,7 +165,7 @@ class ExportRun {
 
     const open = await protocol.begin({ run, activation, contentType, plan, latest });
     const decision = await open.orDrop(async () => {
-      const streamed = await this.#stream(connected, prepared, latest);
+      const streamed = await this.#stream(connected, prepared);
       const { counts, changeDetection, warnings } = streamed;
       this.#record = warned(counted(this.#record, counts, changeDetection), warnings);
       const passed = this.#passGates(plan);
@@ -304,11 +304,7 @@ class ExportRun {
     });
   }
 
-  async #stream(
-    { assembly, workspace, parts }: Connected,
-    opened: PlannedExport,
-    { manifest: previous }: LatestManifest,
-  ): Promise<StreamedRun> {
+  async #stream({ assembly, workspace, parts }: Connected, opened: PlannedExport): Promise<StreamedRun> {
     const { store } = assembly;
     const arrived = new ArrivedRows(() => {
       // What was read is worth waiting for.
@@ -318,7 +314,6 @@ class ExportRun {
       activation: this.#activation,
       record: this.#record,
       opened,
-      previous,
       assembly,
       store: parts.store,
       workspace,

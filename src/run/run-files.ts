@@ -10,6 +10,7 @@ import { extensionOf } from '../config/format-kinds.ts';
 import { nameOptions } from '../config/name-options.ts';
 import { escapePartition, partitionText } from '../config/partition-name.ts';
 import type { RunRecord } from '../history/run-record.ts';
+import type { NameOfPart } from '../publish/appended-files.ts';
 import { changeName } from '../publish/decide-files.ts';
 import { Change, type Partition } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';
@@ -38,6 +39,9 @@ export class RunFiles {
   /** The full name in the container; parts count from 1. */
   readonly nameOf = (change: Change | undefined, part: number, partition?: Partition): string =>
     this.#name(change, part, partition?.values.map(partitionText));
+
+  /** The same where there is one series. */
+  readonly nameOfPart: NameOfPart = (part, values) => this.#name(undefined, part, values?.map(partitionText));
 
   /**
    * Names of the first part of each file; none where the rows of a run say which

@@ -69,24 +69,32 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly checksums?: readonly ChecksumName[] | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;
-  /** Number of the part that is begun first where none is continued; default 1. */
-  readonly firstPart?: number | undefined;
   /**
    * Whether a series without rows gives a file, which holds what the format writes for no
    * rows. A partition without rows has no files.
    */
   readonly emptyFiles: 'write' | 'skip';
   readonly encryptionScope?: string | undefined;
-  /** The file that the only series goes on with before it begins another. */
-  readonly resume?: ResumePoint | undefined;
+  /** Where the only series begins; default its first part. */
+  readonly start?: SeriesStart | undefined;
   /** Every batch is of a partition. */
   readonly partitioned?: boolean | undefined;
+  /** The same for a partition, asked once it has rows. */
+  readonly startOf?: ((partition: Partition) => Promise<SeriesStart>) | undefined;
+}
+
+export interface SeriesStart {
+  /** The file that is gone on with before another is begun. */
+  readonly resume: ResumePoint | undefined;
+  /** Number of the part that is begun first where none is continued. */
+  readonly firstPart: number;
 }
 
 interface OpenSeries {
   readonly partition: Partition | undefined;
   readonly change: Change | undefined;
   readonly wanted: number;
+  readonly resume: ResumePoint | undefined;
   part: PartWriter | undefined;
   /** Number of the part that was opened last, or that comes before the first one. */
   parts: number;
@@ -133,7 +141,7 @@ export class RollingBlobSink extends Writable {
     if (options.series.length === 0) throw new TypeError('a sink needs a series');
     this.#options = options;
     this.#policy = rollPolicy(options);
-    if (!options.partitioned) this.#series = this.#take(undefined);
+    if (!options.partitioned) this.#series = this.#begin(undefined, options.start);
     const { length: seriesCount } = options.series;
     this.#stager = new BlockStager({
       store: options.store,
@@ -196,21 +204,27 @@ export class RollingBlobSink extends Writable {
   }
 
   /** The series of a partition, begun or gone on with. */
-  #take(partition: Partition | undefined): readonly OpenSeries[] {
+  async #take(partition: Partition | undefined): Promise<readonly OpenSeries[]> {
     const known = this.#seriesOf.get(partition);
-    if (known) return known;
-    const { series, firstPart = 1 } = this.#options;
-    const taken = series.map(({ change, wants }) => ({
+    return known ?? this.#begin(partition, partition && (await this.#options.startOf?.(partition)));
+  }
+
+  #begin(
+    partition: Partition | undefined,
+    { resume, firstPart }: SeriesStart = { resume: undefined, firstPart: 1 },
+  ): readonly OpenSeries[] {
+    const begun = this.#options.series.map(({ change, wants }) => ({
       partition,
       change,
       wanted: changeBits(wants),
+      resume,
       part: undefined,
       parts: firstPart - 1,
       isBegun: false,
       files: [],
     }));
-    this.#seriesOf.set(partition, taken);
-    return taken;
+    this.#seriesOf.set(partition, begun);
+    return begun;
   }
 
   get #all(): readonly OpenSeries[] {
@@ -221,7 +235,7 @@ export class RollingBlobSink extends Writable {
   async #goOnWith(partition: Partition | undefined): Promise<void> {
     for (const series of this.#series) await this.#closePart(series);
     this.#partition = partition;
-    this.#series = this.#take(partition);
+    this.#series = await this.#take(partition);
   }
 
   async #takeBatch(batch: RowBatch): Promise<void> {
@@ -252,8 +266,8 @@ export class RollingBlobSink extends Writable {
   async #finish(): Promise<void> {
     for (const series of this.#series) await this.#closePart(series);
     for (const series of this.#all) {
-      const { resume, emptyFiles } = this.#options;
-      const writesAnyhow = resume ? resume.mustWrite : emptyFiles === 'write';
+      const { resume } = series;
+      const writesAnyhow = resume ? resume.mustWrite : this.#options.emptyFiles === 'write';
       if (!series.isBegun && writesAnyhow) series.part = await this.#openPart(series);
       await this.#closePart(series);
     }
@@ -263,7 +277,7 @@ export class RollingBlobSink extends Writable {
 
   async #openPart(series: OpenSeries): Promise<PartWriter> {
     const { change, partition } = series;
-    const resumed = series.isBegun ? undefined : this.#options.resume;
+    const resumed = series.isBegun ? undefined : series.resume;
     const part = resumed?.part ?? series.parts + 1;
     series.parts = part;
     series.isBegun = true;

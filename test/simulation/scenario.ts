@@ -120,7 +120,7 @@ function chooseActivation(
     ...(partitions && { partitionBy: ['p'] }),
     ...(completes && { completion: { success: `_SUCCESS-${name}` } }),
     onEmpty: random.chance(0.5) ? 'write' : 'skip',
-    ifExists: chooseIfExists(plainName, partitions ? 'snapshot' : syncMode, random),
+    ifExists: chooseIfExists(plainName, syncMode, random),
     onDestinationReset: onSurprise,
     onDeltaOverwrite: consumers.chance(0.2) ? 'fail' : 'warn',
     onSchemaChange: onSurprise,

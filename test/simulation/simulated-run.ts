@@ -5,17 +5,10 @@ import { extensionOf } from '../../src/config/format-kinds.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { counted, planned, warned } from '../../src/history/record-steps.ts';
 import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from '../../src/history/run-record.ts';
-import {
-  type AppendedParts,
-  allGoneMessage,
-  areAllGone,
-  lookAtParts,
-  partWarnings,
-  rememberParts,
-} from '../../src/publish/appended-parts.ts';
+import { AppendedFiles, type NameOfPart, rememberFiles } from '../../src/publish/appended-files.ts';
 import { changeName } from '../../src/publish/decide-files.ts';
 import type { LatestManifest } from '../../src/publish/latest-manifest.ts';
-import { type Manifest, toManifestColumn } from '../../src/publish/manifest.ts';
+import { toManifestColumn } from '../../src/publish/manifest.ts';
 import type { RunPlan, RunProtocol, SealedRun } from '../../src/publish/protocol.ts';
 import { DELTA_LOG } from '../../src/publish/roll-forward.ts';
 import { Change, type Partition } from '../../src/row-batch.ts';
@@ -63,8 +56,7 @@ export interface SimulatedRunOptions {
 interface Read {
   readonly plan: RunPlan;
   readonly rows: Rows;
-  readonly found: AppendedParts | undefined;
-  readonly previous: Manifest | undefined;
+  readonly appended: AppendedFiles | undefined;
 }
 
 /** Everything is staged, and the delta log is durable. */
@@ -148,13 +140,16 @@ async function openSource(
   const { description, mapping } = schema;
   const local = baseline.state;
   const { manifest: previous } = latest;
-  const nameOf = (part: number): string =>
-    partName(fileName, part, { folder: activation.destination.folder });
-  const parts =
+  const appended =
     activation.ifExists === 'append' && !fullAsked && local !== undefined
-      ? await lookAtParts({ store, activation: activation.name, nameOf, state: local, previous })
+      ? new AppendedFiles({
+          activation,
+          store,
+          nameOf: nameOfPart(activation, fileName),
+          state: local,
+          previous,
+        })
       : undefined;
-  const gone = parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined;
   const plan = planBaseline({
     activation,
     fullAsked,
@@ -164,7 +159,7 @@ async function openSource(
     remembered: 0,
     description,
     mapping,
-    gone,
+    gone: await appended?.findAllGone(),
   });
   if (plan instanceof Held) return plan;
   const rows = new Map(options.source);
@@ -177,7 +172,7 @@ async function openSource(
     previous.run !== local.run;
   const startsOver = plan.full && (activation.syncMode === 'insert' || isOvertaken);
   options.onRead(opened, rows, startsOver ? new Map() : baseline.rows);
-  return { plan: opened, rows, found: plan.full ? undefined : parts, previous };
+  return { plan: opened, rows, appended: plan.full ? undefined : appended };
 }
 
 /**
@@ -206,15 +201,13 @@ async function stream(options: SimulatedRunOptions, read: Read): Promise<Streame
   }
   const keepsRemoved = activation.syncMode === 'insert';
   const changed = compare(before, rows, { keepsRemoved, everyRow: plan.full });
-  const append = await appendPlan(options, read);
-  const staged = await stage(options, fileName, changed, append);
+  const { appended: found } = read;
+  const staged = await stage(options, fileName, changed, appending(options, read));
   options.onStaged(
     staged.map(({ name, bytes, resumed }) => ({ name, bytes, fromByte: resumed?.bytes ?? 0 })),
   );
   const counts = { ...NO_COUNTS, read: rows.size, written: changed.length };
-  const warnings = append.found
-    ? partWarnings(append.found, part => partName(fileName, part, { folder: activation.destination.folder }))
-    : [];
+  const warnings = found?.warnings ?? [];
   if (!plan.keepsState) return { sealed: { staged, baseline: undefined }, counts, warnings };
 
   const delta: Delta = changed.map(({ change, key, value }) => [
@@ -230,11 +223,11 @@ async function stream(options: SimulatedRunOptions, read: Read): Promise<Streame
   const { generation, identity, retained } = plan;
   const hashed = generation % OLDER_EACH === 0 ? { seed: OLDER_SEED } : { hashing: plan.hashing };
   const count = before.size + added - removed;
-  const { found } = append;
-  const name = partName(fileName, 1, { folder: activation.destination.folder });
+  const { state } = baseline;
+  const nameOf = nameOfPart(activation, fileName);
   const appended =
     activation.ifExists === 'append'
-      ? { appended: rememberParts({ state: baseline.state, found, staged, run, name }) }
+      ? { appended: rememberFiles({ activation, state, found, staged, run, generation, nameOf }) }
       : {};
   const next = { generation, run, count, digest: EMPTY_DIGEST, ...hashed, identity, retained, ...appended };
   return { sealed: { staged, found, baseline: next }, counts, warnings };
@@ -257,16 +250,25 @@ function compare(
   return changed;
 }
 
-async function appendPlan(
+function nameOfPart({ destination }: ResolvedActivation, fileName: FileName): NameOfPart {
+  return (part, values) =>
+    partName(fileName, part, { folder: destination.folder, partition: values?.map(String) });
+}
+
+function appending(
   { activation, store, blockLists, hasEnd, baseline: { state } }: SimulatedRunOptions,
-  { plan: { fileName, columns, hasSameColumns }, found, previous }: Read,
-): Promise<AppendPlan> {
-  const { name, ifExists, destination, format } = activation;
-  if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
-  const nameOf = (part: number): string => partName(fileName, part, { folder: destination.folder });
-  if (found === undefined || state === undefined) return planAnew({ store, activation: name, nameOf, state });
-  const file = { activation: name, format, nameOf, hasEnd, columns, hasSameColumns };
-  return planAppend(found, { ...file, store, blockLists, state, previous });
+  { plan: { fileName, columns, hasSameColumns }, appended }: Read,
+): (partition: Partition | undefined) => Promise<AppendPlan> {
+  const { name, ifExists, format } = activation;
+  const nameOf = (part: number): string => nameOfPart(activation, fileName)(part, undefined);
+  return async partition => {
+    if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
+    if (appended === undefined)
+      return partition ? NOTHING_TO_APPEND_TO : planAnew({ store, activation: name, nameOf, state });
+    const values = partition?.values;
+    const file = { files: appended, values, activation: name, blockLists, format };
+    return planAppend({ ...file, hasEnd, columns, hasSameColumns });
+  };
 }
 
 interface Part {
@@ -303,7 +305,7 @@ async function stage(
   options: SimulatedRunOptions,
   fileName: FileName,
   changed: readonly ChangedRow[],
-  append: AppendPlan,
+  planOf: (partition: Partition | undefined) => Promise<AppendPlan>,
 ): Promise<StagedFile[]> {
   const { activation, run, rowsPerPart, store, hasEnd } = options;
   const { syncMode, onEmpty, destination, ifExists } = activation;
@@ -317,6 +319,7 @@ async function stage(
     series.map(({ change, wants }) => ({ partition, change, wants })),
   );
   for (const { partition, change, wants } of all) {
+    const append = await planOf(partition);
     const wanted = written.filter(row => wants.includes(row.change) && isOf(partition, row));
     const named = changeName(change);
     const writesEmpty = (onEmpty === 'write' && append.firstPart === 1) || append.mustWrite;

@@ -52,14 +52,4 @@ export const PARTITION_RULES: readonly Rule<ActivationConfig>[] = [
           )
         : undefined,
   },
-  {
-    reads: ['partitionBy', 'ifExists'],
-    check: ({ partitionBy, ifExists }) =>
-      partitionBy !== undefined && ifExists === 'append'
-        ? finding(
-            ['ifExists'],
-            'is append with partitionBy, where each run begins its files; expected overwrite, fail or skip, and {run} in fileName',
-          )
-        : undefined,
-  },
 ];

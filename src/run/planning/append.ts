@@ -10,21 +10,23 @@ import {
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
 } from '../../publish/append-metadata.ts';
+import type { AppendedFiles } from '../../publish/appended-files.ts';
 import {
   type AppendedParts,
-  allGoneMessage,
-  areAllGone,
   canGoOnWith,
   firstFreePart,
   highestKnown,
-  type LookOptions,
-  lookAtParts,
 } from '../../publish/appended-parts.ts';
+import type { PartitionValues } from '../../publish/partition-of-file.ts';
 import type { Column } from '../../row-batch.ts';
 import { runOfBlock } from '../../sinks/block-ids.ts';
-import type { BlobBlocks, BlockLists, ResumePoint } from '../../sinks/sink.ts';
+import type { BlobBlocks, BlobStore, BlockLists, ResumePoint } from '../../sinks/sink.ts';
 
-export interface AppendOptions extends LookOptions {
+export interface AppendOptions {
+  readonly files: AppendedFiles;
+  /** The partition whose file it is, where files are partitioned. */
+  readonly values?: PartitionValues | undefined;
+  readonly activation: string;
   readonly blockLists: BlockLists;
   readonly format: ResolvedFormat;
   /** Whether the format's documents end with something, which is then the last block. */
@@ -45,8 +47,6 @@ export interface AppendPlan {
    * has no row for it.
    */
   readonly mustWrite: boolean;
-  /** The parts as they were found; absent where the run begins the file again. */
-  readonly found?: AppendedParts;
 }
 
 export const NOTHING_TO_APPEND_TO: AppendPlan = { resume: undefined, firstPart: 1, mustWrite: false };
@@ -57,7 +57,10 @@ export async function planAnew({
   activation,
   nameOf,
   state,
-}: Pick<AppendOptions, 'store' | 'activation' | 'nameOf'> & {
+}: {
+  readonly store: Pick<BlobStore, 'head'>;
+  readonly activation: string;
+  readonly nameOf: (part: number) => string;
   readonly state: BaselineState | undefined;
 }): Promise<AppendPlan> {
   for (let part = 1; part <= Math.max(1, highestKnown(state, nameOf(1))); part++) {
@@ -73,19 +76,24 @@ export async function planAnew({
  * unless a later one is gone. Throws DESTINATION_REFUSED for a file that was not written
  * to be continued.
  */
-export async function planAppend(found: AppendedParts, options: AppendOptions): Promise<AppendPlan> {
-  const { blockLists, nameOf } = options;
-  const { last, hasUnpublished } = found;
+export async function planAppend(options: AppendOptions): Promise<AppendPlan> {
+  const { files, values } = options;
+  return planBehind(await files.look(values), options);
+}
+
+async function planBehind(found: AppendedParts, options: AppendOptions): Promise<AppendPlan> {
+  const { files, values, blockLists } = options;
+  const { last, hasUnpublished, generation } = found;
   if (last === undefined || !canGoOnWith(found))
-    return { resume: undefined, firstPart: firstFreePart(found), mustWrite: hasUnpublished, found };
+    return { resume: undefined, firstPart: firstFreePart(found), mustWrite: hasUnpublished };
   const there = await blockLists.getBlocks(last.name);
   // Somebody has taken it away meanwhile.
-  if (there === undefined) return planAppend(await lookAgain(options), options);
-  if (hasOtherColumns(there, options))
-    return { resume: undefined, firstPart: last.part + 1, mustWrite: hasUnpublished, found };
+  if (there === undefined) return planBehind(await files.lookAgain(values), options);
+  if (hasOtherColumns(there, generation, options))
+    return { resume: undefined, firstPart: last.part + 1, mustWrite: hasUnpublished };
   // A withdrawn run takes its rows back by itself; where it could not, this one does.
-  const resume = resumeFrom(there, last.part, hasUnpublished, nameOf(last.part), options);
-  return { resume, firstPart: last.part, mustWrite: hasUnpublished, found };
+  const resume = resumeFrom(there, last.part, found, options);
+  return { resume, firstPart: last.part, mustWrite: hasUnpublished };
 }
 
 /**
@@ -94,32 +102,27 @@ export async function planAppend(found: AppendedParts, options: AppendOptions): 
  */
 function hasOtherColumns(
   { metadata }: BlobBlocks,
-  { columns, hasSameColumns, state, nameOf }: AppendOptions,
+  generation: number,
+  { columns, hasSameColumns, files, values }: AppendOptions,
 ): boolean {
   const text = metadata[COLUMNS_METADATA];
   if (text === undefined ? hasSameColumns : text === columnsText(columns)) return false;
-  if (!isWithdrawn(metadata, state.generation)) return true;
-  const message = `the columns of the rows have changed, and ${nameOf(1)} has rows of a run that could not be finished`;
+  if (!isWithdrawn(metadata, generation)) return true;
+  const message = `the columns of the rows have changed, and ${files.nameOf(1, values)} has rows of a run that could not be finished`;
   throw new SluiceError('DESTINATION_REFUSED', message, {
     stage: 'destination',
     hint: 'put the columns back for one run, which takes those rows out; or run with --full, which writes every row',
   });
 }
 
-async function lookAgain(options: AppendOptions): Promise<AppendedParts> {
-  const found = await lookAtParts(options);
-  if (!areAllGone(found)) return found;
-  throw new SluiceError('DESTINATION_RESET', allGoneMessage(found, options.nameOf), { stage: 'destination' });
-}
-
 function resumeFrom(
   there: BlobBlocks,
   part: number,
-  mustWrite: boolean,
-  name: string,
-  { activation, format, hasEnd, state: { generation } }: AppendOptions,
+  { generation, hasUnpublished }: AppendedParts,
+  { files, values, activation, format, hasEnd }: AppendOptions,
 ): ResumePoint {
   const { metadata } = there;
+  const name = files.nameOf(part, values);
   const withdrawn = isWithdrawn(metadata, generation);
   const rows = Number(metadata[withdrawn ? ROWS_BEFORE_METADATA : ROWS_METADATA] ?? Number.NaN);
   const madeOfBlocks = there.blocks.reduce((sum, { bytes }) => sum + bytes, 0) === there.bytes;
@@ -145,6 +148,6 @@ function resumeFrom(
     rows,
     etag: there.etag,
     hasEnd,
-    mustWrite: mustWrite || kept.length < document.length,
+    mustWrite: hasUnpublished || kept.length < document.length,
   };
 }

@@ -1,7 +1,7 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileKind } from '../../config/file-name.ts';
 import type { RunRecord } from '../../history/run-record.ts';
-import { type AppendedParts, allGoneMessage, areAllGone, lookAtParts } from '../../publish/appended-parts.ts';
+import { AppendedFiles } from '../../publish/appended-files.ts';
 import type { LatestManifest } from '../../publish/latest-manifest.ts';
 import { toManifestColumn } from '../../publish/manifest.ts';
 import type { RunPlan } from '../../publish/protocol.ts';
@@ -42,8 +42,8 @@ export interface PlannedExport {
   readonly mapping: MappingPlan;
   readonly files: RunFiles;
   readonly plan: RunPlan;
-  /** The parts of the file that the run appends to; absent where it begins its files. */
-  readonly found: AppendedParts | undefined;
+  /** The files that the run appends to; absent where it begins its files. */
+  readonly appended: AppendedFiles | undefined;
   /** How changes are found; absent where nothing but reading every row was asked for. */
   readonly detection: Detection | undefined;
   /** How the rows are read; absent where nothing but one reader was asked for. */
@@ -61,11 +61,10 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
   const { columns } = description;
   const mapping = planMapping({ ...activation, modelName, columns, primaryKey });
   const deltaFiles = new RunFiles(activation, record, fileKind(false));
-  const nameOf = (part: number): string => deltaFiles.nameOf(undefined, part);
   const previous = latest.manifest;
-  const parts =
+  const appended =
     activation.ifExists === 'append' && !fullAsked && local !== undefined
-      ? await lookAtParts({ store, activation: activation.name, nameOf, state: local, previous })
+      ? new AppendedFiles({ activation, store, nameOf: deltaFiles.nameOfPart, state: local, previous })
       : undefined;
   const plan = planBaseline({
     activation,
@@ -77,7 +76,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
     backup: await backupThatMayHelp({ activation, local, latest: previous, store }),
     description,
     mapping,
-    gone: parts && areAllGone(parts) ? allGoneMessage(parts, nameOf) : undefined,
+    gone: await appended?.findAllGone(),
   });
   if (plan instanceof Held) return plan;
   const { snapshotTime } = description;
@@ -95,7 +94,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
       fileName: files.fileName,
       columns: mapping.written.map(toManifestColumn),
     },
-    found: plan.full ? undefined : parts,
+    appended: plan.full ? undefined : appended,
     detection,
     readers,
   };

@@ -2,7 +2,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileCompression } from '../../config/format-kinds.ts';
 import type { Encoder } from '../../encoders/encoder.ts';
 import type { RunRecord } from '../../history/run-record.ts';
-import type { Column } from '../../row-batch.ts';
+import type { Column, Partition } from '../../row-batch.ts';
 import { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
 import type { AppendPlan } from '../planning/append.ts';
@@ -20,13 +20,16 @@ export interface SinkOptions {
   readonly columns: readonly Column[];
   readonly files: RunFiles;
   readonly append: AppendPlan;
+  /** Where the rows of a partition go on. */
+  readonly appendTo: (partition: Partition) => Promise<AppendPlan>;
   /** Present where files are partitioned. */
   readonly partitionNames: PartitionNames | undefined;
 }
 
 /** Where the rows of a run go, as its activation wants its files. */
 export function createSink(options: SinkOptions): RollingBlobSink {
-  const { activation, record, store, createEncoder, columns, files, append, partitionNames } = options;
+  const { activation, record, store, createEncoder, columns, files, append, appendTo, partitionNames } =
+    options;
   const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
   const { resume, firstPart, mustWrite } = append;
   return new RollingBlobSink({
@@ -47,7 +50,7 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     emptyFiles: (onEmpty === 'write' && firstPart === 1) || mustWrite ? 'write' : 'skip',
     encryptionScope: activation.blob.encryptionScope,
     endInBlockOfItsOwn: activation.ifExists === 'append',
-    resume,
-    firstPart,
+    start: { resume, firstPart },
+    startOf: appendTo,
   });
 }

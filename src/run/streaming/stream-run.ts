@@ -2,9 +2,9 @@ import type { Assembly } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type { ChangeDetection, RunCounts, RunRecord, RunWarning } from '../../history/run-record.ts';
 import { type ArrivedRows, flow } from '../../pipeline.ts';
-import { partWarnings, rememberParts } from '../../publish/appended-parts.ts';
-import type { Manifest } from '../../publish/manifest.ts';
+import { rememberFiles } from '../../publish/appended-files.ts';
 import type { SealedRun } from '../../publish/protocol.ts';
+import type { Partition } from '../../row-batch.ts';
 import type { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
 import type { Workspace } from '../../state/workspace.ts';
@@ -27,7 +27,6 @@ export interface StreamRunOptions {
   readonly activation: ResolvedActivation;
   readonly record: Pick<RunRecord, 'run' | 'attempt'>;
   readonly opened: PlannedExport;
-  readonly previous: Manifest | undefined;
   readonly assembly: Assembly;
   readonly store: BlobStore;
   readonly workspace: Pick<Workspace, 'journal' | 'baseline'>;
@@ -57,8 +56,9 @@ export interface StreamedRun {
 export async function streamRun(options: StreamRunOptions): Promise<StreamedRun> {
   const { activation, record, assembly, store, workspace, signal, arrived, plans, clean } = options;
   const { onReading, onOpened } = options;
-  const { mapping, files, plan, detection, readers } = options.opened;
-  const append = await appendPlan(options);
+  const { mapping, files, plan, detection, readers, appended } = options.opened;
+  const planOf = appending(options);
+  const append = activation.partitionBy === undefined ? await planOf() : NOTHING_TO_APPEND_TO;
   const columns = mapping.written;
   const { source, createEncoder } = assembly;
   const sampler = openSampler({ mapping, plan, plans, clean });
@@ -86,6 +86,7 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     columns,
     files,
     append,
+    appendTo: planOf,
     partitionNames,
   });
   onReading(sink);
@@ -101,11 +102,9 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
   });
 
   const counts = countsOf(end.rows, comparison?.diff, sink);
-  const { found } = append;
-  const nameOf = (part: number): string => files.nameOf(undefined, part);
   const empty = emptyResultWarning(activation, counts);
   const warnings = [
-    ...(found ? partWarnings(found, nameOf) : []),
+    ...(appended?.warnings ?? []),
     ...(comparison ? keyWarnings(comparison.diff) : []),
     ...coercionWarnings(new Map([...sink.coerced, ...(parallel ? parallel.coerced : [])]), activation.format),
     ...(empty ? [empty] : []),
@@ -125,27 +124,41 @@ export async function streamRun(options: StreamRunOptions): Promise<StreamedRun>
     const kept = {
       ...(detection?.next && { changes: detection.next }),
       ...(activation.ifExists === 'append' && {
-        appended: rememberParts({ state, found, staged, run, name: nameOf(1) }),
+        appended: rememberFiles({
+          activation,
+          state,
+          found: appended,
+          staged,
+          run,
+          generation,
+          nameOf: files.nameOfPart,
+        }),
       }),
     };
     const baseline = { generation, run, count, digest, hashing, identity, retained, position, ...kept };
-    return { staged, found, baseline };
+    return { staged, found: appended, baseline };
   };
   return { counts, changeDetection, sample, warnings, seal };
 }
 
-async function appendPlan(options: StreamRunOptions): Promise<AppendPlan> {
-  const { opened, previous, assembly, store, workspace } = options;
+/** Where the rows of a run go on: in the only file, or in that of a partition. */
+function appending(options: StreamRunOptions): (partition?: Partition) => Promise<AppendPlan> {
+  const { opened, assembly, store, workspace } = options;
   const { ifExists, name: activation, format } = options.activation;
-  const { mapping, files, plan, found } = opened;
-  if (ifExists !== 'append') return NOTHING_TO_APPEND_TO;
-  const nameOf = (part: number): string => files.nameOf(undefined, part);
+  const { mapping, files, plan, appended } = opened;
   const { state } = workspace.baseline;
-  if (found === undefined || state === undefined) return planAnew({ store, activation, nameOf, state });
-  const hasEnd = assembly.createEncoder(mapping.written).endBytes > 0;
+  if (ifExists !== 'append') return async () => NOTHING_TO_APPEND_TO;
+  if (appended === undefined) {
+    const nameOf = (part: number): string => files.nameOfPart(part, undefined);
+    // A partition without rows has no file.
+    return async partition =>
+      partition ? NOTHING_TO_APPEND_TO : planAnew({ store, activation, nameOf, state });
+  }
+  const columns = mapping.written;
+  const hasEnd = assembly.createEncoder(columns).endBytes > 0;
   const { hasSameColumns } = plan;
-  const file = { activation, format, nameOf, hasEnd, columns: mapping.written, hasSameColumns };
-  return planAppend(found, { ...file, store, blockLists: assembly.store, state, previous });
+  const file = { files: appended, blockLists: assembly.store, activation, format };
+  return partition => planAppend({ ...file, values: partition?.values, hasEnd, columns, hasSameColumns });
 }
 
 function openParallel(

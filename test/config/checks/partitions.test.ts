@@ -45,11 +45,6 @@ const REFUSED: [what: string, settings: Record<string, unknown>, message: RegExp
     /removedRows is keys with partitionBy.*expected values/,
   ],
   [
-    'files that are appended to',
-    { ...BY, runType: 'full_then_delta', syncMode: 'insert', ifExists: 'append' },
-    /ifExists is append with partitionBy.*expected overwrite, fail or skip/,
-  ],
-  [
     'a value in the name of a completion file',
     { ...BY, completion: { success: '{column.country}' } },
     /success .*must not hold \{column\.…\}/,
