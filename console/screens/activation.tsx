@@ -2,7 +2,7 @@ import { question, resumeActivation } from '../actions.ts';
 import { addressOf, call } from '../api.ts';
 import type { Activation, ActivationConfiguration } from '../api-types.ts';
 import { bytes, count, inUtc, now, rows, span } from '../format.ts';
-import { activations, failure, mayPreview, mayWrite } from '../live.ts';
+import { activations, failure, mayPreview, mayWrite, me } from '../live.ts';
 import { Chart, type Measure } from '../parts/bars.tsx';
 import { Configured } from '../parts/configured.tsx';
 import { useLoaded } from '../parts/loaded.ts';
@@ -27,7 +27,10 @@ export function ActivationPage({ name }: { name: string }) {
   if (activation === undefined) {
     return (
       <Empty title={`There is no activation ${name}`}>
-        <p>The configuration does not have it. Runs that it made are kept for a while.</p>
+        <p>
+          The configuration does not have it{me.value?.activations && ', or your token does not show it'}.
+          Runs that it made are kept for a while.
+        </p>
         <a class="button" href={`#/runs?activation=${encodeURIComponent(name)}`}>
           Its runs
         </a>

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { ConsoleFiles } from '../../src/daemon/api/console-files.ts';
-import { Served } from '../daemon/api/support/served.ts';
+import { Served, type ServedOptions } from '../daemon/api/support/served.ts';
 import { NO_BROWSER, PHONE, TestBrowser } from './support/browser.ts';
 import { Scenes } from './support/scenes.ts';
 
@@ -30,7 +30,10 @@ after(async () => {
   for (const served of opened) await served.dispose();
 });
 
-async function serve(names: readonly string[], options: { read?: string[]; write?: string[] } = {}) {
+async function serve(
+  names: readonly string[],
+  options: Pick<ServedOptions, 'read' | 'write' | 'tokens'> = {},
+) {
   const files = ConsoleFiles.read();
   assert.ok(files, 'the console is not built: npm run build');
   const served = await Served.start({ activations: names, title: 'production', console: files, ...options });
@@ -204,6 +207,57 @@ test('a token is asked for, one that may look cannot change, and it stays out of
   await page.getByText('You use the token read 1').waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await field.waitFor();
+  assertQuiet();
+  await page.close();
+});
+
+test('a token of one activation sees nothing of the others, as it is and as it changes', {
+  skip,
+}, async () => {
+  const scoped = { name: 'airflow', token: READ, may: 'read', activations: ['ord*'] } as const;
+  const { served, operations, scenes } = await serve(['salaries', 'orders'], { tokens: [scoped] });
+  const foreign = await scenes.failed('salaries');
+  const own = await scenes.succeeded('orders');
+  const page = await open(served.url);
+  const seen: string[] = [];
+  page.on('response', async answer => {
+    if (
+      answer.url().includes('/v1/') &&
+      !answer.url().includes('salaries') &&
+      !answer.url().includes(foreign)
+    )
+      seen.push(await answer.text().catch(() => ''));
+  });
+  await page.getByLabel('Token', { exact: true }).fill(READ);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Nothing needs you.').waitFor();
+  await page.getByRole('link', { name: 'orders' }).waitFor();
+  assert.equal(await page.getByText('salaries').count(), 0);
+
+  // A run of the other comes before one of its own, which is shown.
+  await scenes.running('salaries');
+  operations.become(await scenes.running('orders'), 'succeeded');
+  await page.goto(`${served.url}/#/runs`);
+  await page.locator('tbody tr').nth(1).waitFor();
+  assert.equal(await page.locator('tbody tr').count(), 2);
+  assert.equal(await page.getByText('salaries').count(), 0);
+
+  await page.goto(`${served.url}/#/activations/orders`);
+  await page.getByRole('heading', { name: 'orders' }).waitFor();
+  for (const name of ['Run now', 'Pause', 'Preview'])
+    assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+  await page.goto(`${served.url}/#/runs/${own}`);
+  await page.getByText('1,540').first().waitFor();
+  await page.goto(`${served.url}/#/activations/salaries`);
+  await page.getByText('or your token does not show it').waitFor();
+  await page.goto(`${served.url}/#/runs/${foreign}`);
+  await page.getByText('There is no such run').waitFor();
+  await page.goto(`${served.url}/#/daemon`);
+  await page.getByText('You use the token airflow').waitFor();
+  await page.getByText('ord*').waitFor();
+  assert.equal(await page.getByRole('button', { name: /Reload/ }).count(), 0);
+  assert.ok(seen.length > 3);
+  assert.ok(!seen.some(text => text.includes('salaries') || text.includes(foreign)));
   assertQuiet();
   await page.close();
 });
