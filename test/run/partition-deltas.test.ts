@@ -112,6 +112,17 @@ test('with onEmpty: write a partition with changes has all files of difference, 
     });
   }));
 
+test('the file of a partition is not a stale part of another one, whose name with a number it has', () =>
+  withExporter(async exporter => {
+    await exporter.database.sql(`create table t (id int primary key, country text, name text);
+      insert into t values (1, 'FR', 'one'), (2, 'FR_part00002', 'two')`);
+    const settings = { syncMode: 'upsert', fileName: '{column.country}' };
+    await run(exporter, settings);
+    await exporter.database.sql(`update t set name = 'ONE' where id = 1`);
+    await run(exporter, settings);
+    assert.deepEqual(await exporter.files(), ['FR.csv', 'FR_part00002.csv']);
+  }));
+
 test('a full run after a baseline tells of rows that moved and that are gone', () =>
   withExporter(async exporter => {
     const settings = { syncMode: 'difference', onEmpty: 'skip' };

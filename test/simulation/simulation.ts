@@ -412,12 +412,10 @@ class Simulation {
     const written = new Set(record.files.map(({ name }) => name));
     const firsts = new Set(record.files.map(({ name }) => firstOf(name)));
     const begun = before.filter(name => name !== firstOf(name) && written.has(firstOf(name)));
-    // Whatever earlier run they are of, unless another writer or a late request has made
-    // a gap, or they have come only now.
-    const older = [...this.#container.blobs.values()].filter(
+    // Unless they have come only now.
+    const own = [...this.#container.blobs.values()].filter(
       blob =>
         blob.metadata['sluice'] === activation.name &&
-        firsts.has(firstOf(blob.name)) &&
         blob.step < startedStep &&
         !this.#oracle.cameLate(blob),
     );
@@ -425,7 +423,10 @@ class Simulation {
     // Where no run appends, nothing remembers how many parts there were behind one that
     // is gone.
     const remembers = activation.ifExists === 'append' && restores === 0;
-    const found = foreignWrites > 0 || (consumes > 0 && !remembers) ? [] : older.map(({ name }) => name);
+    // Whatever earlier run they are of, unless another writer or a late request has made
+    // a gap.
+    const hasGaps = foreignWrites > 0 || (consumes > 0 && !remembers);
+    const older = hasGaps ? [] : own.filter(({ name }) => firsts.has(firstOf(name)));
     // What is appended to keeps the parts before.
     const later = (name: string): boolean =>
       activation.ifExists !== 'append' || [...written].every(one => one < name);
@@ -434,11 +435,16 @@ class Simulation {
       activation.partitionBy && record.full && (written.size > 0 || activation.onEmpty === 'write')
         ? before.filter(name => !present.has(partitionOf(name)))
         : [];
+    // The state knows all files that runs append to, whichever run wrote them.
+    const known =
+      activation.partitionBy && record.full && remembers && foreignWrites === 0
+        ? own.filter(({ name }) => name.endsWith('.csv') && !present.has(partitionOf(name)))
+        : [];
+    const ofWritten = [...(activation.manifest ? begun : []), ...older.map(({ name }) => name)];
+    const ofGone = [...(activation.manifest ? gone : []), ...known.map(({ name }) => name)];
     this.#oracle.checkStale(
       record,
-      [...(activation.manifest ? [...begun, ...gone] : []), ...found].filter(
-        name => !written.has(name) && later(name),
-      ),
+      [...ofWritten.filter(later), ...ofGone].filter(name => !written.has(name)),
     );
   }
 
