@@ -22,8 +22,8 @@ import {
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
   SINCE_METADATA,
-} from './append-metadata.ts';
-import type { AppendedFiles } from './appended-files.ts';
+} from './append/append-metadata.ts';
+import type { AppendedFiles } from './append/appended-files.ts';
 import type { DecidedFile } from './decision.ts';
 import { refuseObstacle } from './look-before.ts';
 import { KIND_METADATA, type ReplacedFiles } from './replaced-files.ts';

@@ -5,7 +5,7 @@ import { SluiceError } from '../errors.ts';
 import { decided, warned } from '../history/record-steps.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { StagedFile } from '../sinks/sink.ts';
-import type { AppendedFiles } from './appended-files.ts';
+import type { AppendedFiles } from './append/appended-files.ts';
 import type { BaselinePlan } from './baseline-plan.ts';
 import { decideCompletion } from './completion.ts';
 import { decideFiles, toRunFile } from './decide-files.ts';

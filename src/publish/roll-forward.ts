@@ -6,7 +6,7 @@ import { fewWarnings } from '../history/few-warnings.ts';
 import { succeeded, warned } from '../history/record-steps.ts';
 import type { RunFile, RunRecord, RunWarning } from '../history/run-record.ts';
 import type { BlobStore, CommitOptions, Precondition, WriteOutcome } from '../sinks/sink.ts';
-import { ROWS_METADATA } from './append-metadata.ts';
+import { ROWS_METADATA } from './append/append-metadata.ts';
 import { findCompletionFile, putCompletionFile, removeStanding } from './completion.ts';
 import { type ConfiguredProperties, propertiesNow } from './configured-properties.ts';
 import type { DecidedCompletion, DecidedFile, DecidedManifest, Decision, StalePart } from './decision.ts';

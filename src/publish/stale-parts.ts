@@ -5,8 +5,8 @@ import { partitionText } from '../config/partition-name.ts';
 import type { RunFile } from '../history/run-record.ts';
 import { atOnce } from '../sinks/at-once.ts';
 import type { BlobProperties, BlobStore, StagedFile } from '../sinks/sink.ts';
-import { isBare, isOfOlderFile, isOfOtherFile } from './append-metadata.ts';
-import { type AppendedFiles, currentFiles } from './appended-files.ts';
+import { isBare, isOfOlderFile, isOfOtherFile } from './append/append-metadata.ts';
+import { type AppendedFiles, currentFiles } from './append/appended-files.ts';
 import { changeName } from './decide-files.ts';
 import type { StalePart } from './decision.ts';
 import type { Manifest } from './manifest.ts';
@@ -44,7 +44,7 @@ interface WrittenSeries extends Series {
   readonly isBegun: boolean;
 }
 
-/** A file of a partition that has no row any more; with its ETag where that was listed. */
+/** A file of a partition without rows, with its ETag where that was listed. */
 type GonePart = Omit<StalePart, 'etag'> & Partial<Pick<StalePart, 'etag'>>;
 
 interface ListedPart extends StalePart {

@@ -10,7 +10,7 @@ import { extensionOf } from '../config/format-kinds.ts';
 import { nameOptions } from '../config/name-options.ts';
 import { escapePartition, partitionText } from '../config/partition-name.ts';
 import type { RunRecord } from '../history/run-record.ts';
-import type { NameOfPart } from '../publish/appended-files.ts';
+import type { NameOfPart } from '../publish/append/appended-files.ts';
 import { changeName } from '../publish/decide-files.ts';
 import { Change, type Partition } from '../row-batch.ts';
 import type { Series } from '../sinks/rolling-blob-sink.ts';

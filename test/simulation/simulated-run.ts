@@ -5,7 +5,7 @@ import { extensionOf } from '../../src/config/format-kinds.ts';
 import { SluiceError } from '../../src/errors.ts';
 import { counted, planned, warned } from '../../src/history/record-steps.ts';
 import { NO_COUNTS, type RunCounts, type RunRecord, type RunWarning } from '../../src/history/run-record.ts';
-import { AppendedFiles, type NameOfPart, rememberFiles } from '../../src/publish/appended-files.ts';
+import { AppendedFiles, type NameOfPart, rememberFiles } from '../../src/publish/append/appended-files.ts';
 import { changeName } from '../../src/publish/decide-files.ts';
 import type { LatestManifest } from '../../src/publish/latest-manifest.ts';
 import { toManifestColumn } from '../../src/publish/manifest.ts';

@@ -9,14 +9,14 @@ import {
   isWithdrawn,
   ROWS_BEFORE_METADATA,
   ROWS_METADATA,
-} from '../../publish/append-metadata.ts';
-import type { AppendedFiles } from '../../publish/appended-files.ts';
+} from '../../publish/append/append-metadata.ts';
+import type { AppendedFiles } from '../../publish/append/appended-files.ts';
 import {
   type AppendedParts,
   canGoOnWith,
   firstFreePart,
   highestKnown,
-} from '../../publish/appended-parts.ts';
+} from '../../publish/append/appended-parts.ts';
 import type { PartitionValues } from '../../publish/partition-of-file.ts';
 import type { Column } from '../../row-batch.ts';
 import { runOfBlock } from '../../sinks/block-ids.ts';

@@ -1,7 +1,7 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileKind } from '../../config/file-name.ts';
 import type { RunRecord } from '../../history/run-record.ts';
-import { AppendedFiles } from '../../publish/appended-files.ts';
+import { AppendedFiles } from '../../publish/append/appended-files.ts';
 import type { LatestManifest } from '../../publish/latest-manifest.ts';
 import { toManifestColumn } from '../../publish/manifest.ts';
 import type { RunPlan } from '../../publish/protocol.ts';

@@ -2,7 +2,7 @@ import type { Assembly } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type { ChangeDetection, RunCounts, RunRecord, RunWarning } from '../../history/run-record.ts';
 import { type ArrivedRows, flow } from '../../pipeline.ts';
-import { rememberFiles } from '../../publish/appended-files.ts';
+import { rememberFiles } from '../../publish/append/appended-files.ts';
 import type { SealedRun } from '../../publish/protocol.ts';
 import type { Partition } from '../../row-batch.ts';
 import type { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';

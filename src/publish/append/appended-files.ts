@@ -1,11 +1,13 @@
-import type { AppendedFile, BaselineState } from '../baseline/baseline.ts';
-import type { ResolvedActivation } from '../config/activation.ts';
-import { FileNameInvalidError } from '../config/file-name.ts';
-import { SluiceError } from '../errors.ts';
-import { fewWarnings } from '../history/few-warnings.ts';
-import type { RunFile, RunWarning } from '../history/run-record.ts';
-import { atOnce } from '../sinks/at-once.ts';
-import type { BlobStore, StagedFile } from '../sinks/sink.ts';
+import type { AppendedFile, BaselineState } from '../../baseline/baseline.ts';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { FileNameInvalidError } from '../../config/file-name.ts';
+import { SluiceError } from '../../errors.ts';
+import { fewWarnings } from '../../history/few-warnings.ts';
+import type { RunFile, RunWarning } from '../../history/run-record.ts';
+import { atOnce } from '../../sinks/at-once.ts';
+import type { BlobStore, StagedFile } from '../../sinks/sink.ts';
+import type { Manifest } from '../manifest.ts';
+import { type PartitionValues, partitionOfFile } from '../partition-of-file.ts';
 import {
   type AppendedParts,
   allGoneMessage,
@@ -14,8 +16,6 @@ import {
   lookAtParts,
   partWarnings,
 } from './appended-parts.ts';
-import type { Manifest } from './manifest.ts';
-import { type PartitionValues, partitionOfFile } from './partition-of-file.ts';
 
 /** The name of a part; values are those of its partition. */
 export type NameOfPart = (part: number, values: PartitionValues | undefined) => string;

@@ -1,8 +1,8 @@
-import type { AppendedFile, BaselineState } from '../baseline/baseline.ts';
-import { SluiceError } from '../errors.ts';
-import { fewNames } from '../few-names.ts';
-import type { RunWarning } from '../history/run-record.ts';
-import type { BlobProperties, BlobStore } from '../sinks/sink.ts';
+import type { AppendedFile, BaselineState } from '../../baseline/baseline.ts';
+import { SluiceError } from '../../errors.ts';
+import { fewNames } from '../../few-names.ts';
+import type { RunWarning } from '../../history/run-record.ts';
+import type { BlobProperties, BlobStore } from '../../sinks/sink.ts';
 import {
   BEGUN_ANEW,
   isBare,

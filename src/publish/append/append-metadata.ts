@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { ResolvedFormat } from '../config/activation.ts';
-import type { Column } from '../row-batch.ts';
-import type { BlobProperties } from '../sinks/sink.ts';
-import { classOfKind } from '../transforms/baseline-identity.ts';
+import type { ResolvedFormat } from '../../config/activation.ts';
+import type { Column } from '../../row-batch.ts';
+import type { BlobProperties } from '../../sinks/sink.ts';
+import { classOfKind } from '../../transforms/baseline-identity.ts';
 
 /**
  * What a file that is appended to says of itself, so that a later run knows where to go
