@@ -82,10 +82,13 @@ const url = args.url ?? server!.url;
 const discard = await startDiscardServer();
 const client = new pg.Client({ connectionString: url });
 let postmaster = 0;
+/** Its processes while nobody but the client here is connected. */
+let present = 0;
 try {
   await client.connect();
   const { rows: found } = await client.query(`select pg_read_file('postmaster.pid') as pid`);
   postmaster = Number.parseInt(found[0].pid, 10);
+  present = childrenOf(postmaster);
   await makeTable(url, 'customers', generatedRows(rows), rows);
   writeConfig();
   await bringUpToDate();
@@ -158,20 +161,13 @@ async function serverMs(): Promise<number> {
 
 /** The server counts a session once it has taken note of its end. */
 async function untilAlone(): Promise<void> {
-  const path = `/proc/${postmaster}/task/${postmaster}/children`;
-  const sessions = (): string[] =>
-    readFileSync(path, 'utf8')
-      .split(' ')
-      .filter(pid => /^postgres: \S+ \S+ \S+\(/.test(titleOf(pid)));
-  while (sessions().length > 1) await client.query('select pg_sleep(0.01)');
+  while (childrenOf(postmaster) > present) await client.query('select pg_sleep(0.01)');
 }
 
-function titleOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
+/** Processes that have ended and were not taken note of are among them. */
+function childrenOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  return children.split(' ').filter(child => child !== '').length;
 }
 
 function shown({ wallMs, clientMs, serverMs }: Took): string {

@@ -105,6 +105,11 @@ export interface ChangeFinder {
   readSince(mark: SnapshotMark, columns: readonly Column[]): Readable;
   /** How many rows there are. */
   count(): Promise<number>;
+  /**
+   * Rejects with SOURCE_TRANSIENT where what is not locked, such as partitions, has
+   * changed since `mark`.
+   */
+  check(): Promise<void>;
 }
 
 export type Marked =

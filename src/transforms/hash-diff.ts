@@ -183,7 +183,7 @@ export class HashDiff {
     const total = await rest?.count();
     if (rest !== undefined && total !== undefined) await this.#seeRest(rest, total);
     if (this.#isOpen) yield* this.#changesOfBuckets();
-    if (total !== undefined) this.#countRest(total);
+    if (total !== undefined) await this.#countRest(total);
     checkKeys(this.counts, this.samples, this.#options);
     await deltaLog.flush();
   }
@@ -240,8 +240,8 @@ export class HashDiff {
     if (deferred > 0) await spill.drain();
   }
 
-  /** Counts as if all rows had come. Throws CHANGE_DETECTION_MISMATCH if it cannot. */
-  #countRest(total: number): void {
+  /** Counts as if all rows had come. Rejects with CHANGE_DETECTION_MISMATCH if it cannot. */
+  async #countRest(total: number): Promise<void> {
     const { baseline, keysOnly } = this.#options;
     const { counts } = this;
     this.candidates = counts.read;
@@ -249,6 +249,7 @@ export class HashDiff {
     counts.unchanged = total - counts.added - counts.updated;
     const expected = (baseline?.state?.count ?? 0) + counts.added - counts.removed;
     if (this.#contradictions.count === 0 && (keysOnly || total === expected)) return;
+    await this.#options.rest?.check();
     const message =
       this.#contradictions.count > 0
         ? String(this.#contradictions)

@@ -8,6 +8,8 @@ import type { KeyFields } from './key-fields.ts';
 export interface RestOfRows {
   /** How many rows there are, those that came included. */
   count(): Promise<number>;
+  /** Rejects where the rows are of another table than they were at first. */
+  check(): Promise<void>;
   /** The fields of every row's key, in the order of the key. */
   keys(): AsyncIterable<RowBatch>;
   /** All fields of every row, where what was found is to be proven by them. */

@@ -138,6 +138,36 @@ for (const isChecked of [true, false]) {
   });
 }
 
+const ATTACH = 'alter table t attach partition high for values from (10) to (20)';
+const MEANWHILE = {
+  'a partition that is attached': ATTACH,
+  'a label that is renamed': `alter type mood rename value 'sad' to 'blue'`,
+};
+for (const [what, event] of Object.entries(MEANWHILE)) {
+  test(`${what} while rows are read ends the run, and the next one compares all rows`, async () => {
+    const postgres = await getPostgres();
+    const database = await postgres.createDatabase();
+    try {
+      await database.sql(`create type mood as enum ('sad', 'happy');
+        create table t (id int primary key, v mood, n int) partition by range (id);
+        create table low partition of t for values from (0) to (10); insert into t select i, 'sad', i from generate_series(1, 5) i;
+        create table high (like t including all); insert into high values (11, 'sad', 1)`);
+      const play = (text: string) => () => database.sql(text);
+      await withRuns({ url: database.url }, async runs => {
+        await runs.run();
+        const isTransient = { code: 'SOURCE_TRANSIENT', message: /changed while it was read/ };
+        await assert.rejects(runs.run({ beforeRows: play(event) }), isTransient);
+        const next = await runs.run();
+        assert.deepEqual([next.mode, writtenBy(next)], ['full', event === ATTACH ? [11] : [1, 2, 3, 4, 5]]);
+        assert.equal((await runs.run()).mode, 'xmin');
+        if (event !== ATTACH) await assert.rejects(runs.run({ afterSnapshot: play(ATTACH) }), isTransient);
+      });
+    } finally {
+      await database.drop();
+    }
+  });
+}
+
 test('numbers of transactions are not compared across half of their circle, or backwards', () => {
   const conditions = Object.fromEntries(Object.keys(CONDITIONS).map(name => [name, 'same']));
   const at = (next: bigint): SnapshotMark => ({

@@ -1,7 +1,7 @@
 /** What servers do to the numbers of transactions, on servers of the tests' own. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chown, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
@@ -224,7 +224,7 @@ test('on a standby, and when it takes over, a run finds what has changed, or say
   });
 });
 
-test('another membership of the role: all rows are compared, and it goes wrong without the check', () =>
+test('another membership of the role: all rows are compared, and it goes wrong without the check; what it may not do is a reason', () =>
   withServer({}, async ({ url }) => {
     await sql(
       url,
@@ -245,6 +245,45 @@ test('another membership of the role: all rows are compared, and it goes wrong w
       assert.equal(mode, 'full');
       assert.match(reason!, /nothing is known to make .*current_setting/);
     });
+
+    const reasonNow = (): Promise<string | undefined> =>
+      withRuns({ url: reader, rowSecurity }, async runs => (await runs.run()).reason);
+    await sql(
+      url,
+      'drop policy few on t; revoke select on t from reader; grant select (id, v, n) on t to reader',
+    );
+    assert.match((await reasonNow())!, /the table cannot be locked for reading: permission denied/);
+    await sql(url, 'grant select on t to reader; revoke execute on function pg_control_system() from public');
+    assert.match((await reasonNow())!, /the role may not see which server this is/);
+  }));
+
+test('rows that replication applies are found, and a table that moves to another place is compared', () =>
+  withServer({ settings: { wal_level: 'logical', max_wal_senders: '4' } }, async ({ url, dataFolder }) => {
+    const publisher = url.replace(/\/postgres$/, '/publisher');
+    await sql(url, 'create database publisher');
+    await sql(publisher, `${FILL}; create publication changes for table t`);
+    // A server waits for itself where the subscription makes the slot.
+    await sql(publisher, `select pg_create_logical_replication_slot('changes', 'pgoutput')`);
+    const from = `host=127.0.0.1 port=${new URL(url).port} user=postgres dbname=publisher`;
+    const slot = `create_slot = false, slot_name = changes, copy_data = false`;
+    await sql(url, `create subscription changes connection '${from}' publication changes with (${slot})`);
+    const place = `${dataFolder}.place`;
+    const { uid, gid } = await stat(dataFolder);
+    await mkdir(place);
+    await chown(place, uid, gid);
+    await sql(url, `create tablespace other location '${place}'`);
+    await withRuns({ url }, async runs => {
+      await runs.run();
+      await sql(publisher, `${CHANGE}; update t set n = 0 where id = 2; delete from t where id = 3`);
+      await waitAt(url, 'not exists (select from t where id = 3)');
+      const applied = await runs.run();
+      assert.deepEqual([applied.mode, writtenBy(applied), applied.counts.removed], ['xmin', [1, 2], 1]);
+      await sql(url, 'alter table t set tablespace other');
+      const moved = await runs.run();
+      assert.match(moved.reason!, /rewritten/);
+      assert.deepEqual(writtenBy(moved), []);
+    });
+    await sql(url, 'alter subscription changes disable');
   }));
 
 const waitAt = (url: string, condition: string): Promise<void> =>

@@ -39,6 +39,14 @@ export interface TableRunsOptions {
   readonly forge?: ((before: SnapshotMark, now: SnapshotMark) => SnapshotMark) | undefined;
 }
 
+/** What may be different from run to run. */
+export interface RunChanges extends Partial<Pick<TableRunsOptions, 'where' | 'url'>> {
+  /** Happens once the snapshot is taken. */
+  readonly afterSnapshot?: () => Promise<unknown>;
+  /** Happens once it is known how changes are found, before rows are read. */
+  readonly beforeRows?: () => Promise<unknown>;
+}
+
 export interface TableRun {
   readonly mode: 'full' | 'xmin';
   readonly reason: string | undefined;
@@ -70,8 +78,7 @@ export class TableRuns {
     await rm(this.#options.folder, { recursive: true, force: true });
   }
 
-  /** `where` and `url` may change from run to run. */
-  async run(changed: Partial<Pick<TableRunsOptions, 'where' | 'url'>> = {}): Promise<TableRun> {
+  async run(changed: RunChanges = {}): Promise<TableRun> {
     const { url, table, where, rowSecurity = 'refuse' } = { ...this.#options, ...changed };
     const source = new PostgresSource({
       name: 'db',
@@ -89,13 +96,13 @@ export class TableRuns {
       fetchSize: 0,
     });
     try {
-      return await this.#runFrom(source);
+      return await this.#runFrom(source, changed);
     } finally {
       await source.close();
     }
   }
 
-  async #runFrom(source: PostgresSource): Promise<TableRun> {
+  async #runFrom(source: PostgresSource, { afterSnapshot, beforeRows }: RunChanges): Promise<TableRun> {
     const {
       syncMode,
       folder,
@@ -106,6 +113,7 @@ export class TableRuns {
     const baseline = this.#baseline;
     const local = baseline.state;
     const { columns, primaryKey = [], snapshotTime } = await source.describe();
+    await afterSnapshot?.();
     const mapping = planMapping({ modelName: table, columns, mapping: undefined, primaryKey });
     const activation = {
       name: table,
@@ -146,6 +154,7 @@ export class TableRuns {
       onDuplicateKey: 'fail',
       stateMemoryBytes,
     });
+    await beforeRows?.();
     const rows = rest
       ? lending.changes!.readSince(detection.since!, mapping.fields)
       : source.read(mapping.fields);
@@ -202,6 +211,7 @@ export class TableRuns {
       obstacle: (before, now) => changes.obstacle(forge(before, now), now),
       readSince: (mark, fields) => changes.readSince(forge(mark, mark), fields),
       count: () => changes.count(),
+      check: () => changes.check(),
     };
     return { changes: forged };
   }

@@ -95,6 +95,7 @@ export function restOf(
   const read = (columns: readonly Column[]) => counted(addAbortSignal(signal, source.read(columns)), onRows);
   return {
     count: () => closingOnAbort(source, signal, () => changes.count()),
+    check: () => closingOnAbort(source, signal, () => changes.check()),
     keys: () => read(keyFields.map(place => fields[place]!)),
     ...(mode === 'full' && { rows: () => read(fields) }),
   };
