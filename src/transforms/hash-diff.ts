@@ -240,7 +240,7 @@ export class HashDiff {
     if (deferred > 0) await spill.drain();
   }
 
-  /** Counts as if all rows had come. Rejects with CHANGE_DETECTION_MISMATCH if it cannot. */
+  /** Counts as if all rows had come, or rejects with CHANGE_DETECTION_MISMATCH. */
   async #countRest(total: number): Promise<void> {
     const { baseline, keysOnly } = this.#options;
     const { counts } = this;
