@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { FILE_COMPRESSIONS } from '../src/config/format-kinds.ts';
 import { startPrivatePostgres } from '../test/support/postgres.ts';
 import { type BenchCase, CASES } from './cases.ts';
 import { type DiscardServer, startDiscardServer } from './support/discard-server.ts';
@@ -20,13 +21,15 @@ import { startEmulator } from './support/emulator.ts';
 import { FILE_ROWS } from './support/file-rows.ts';
 import { type Measurement, measureSuccess } from './support/measure.ts';
 import { measurePeers } from './support/peers.ts';
-import { type Figures, mib, perSecond, writeReport } from './support/report.ts';
+import { type Figures, mib, perSecond, type RowCpu, writeReport } from './support/report.ts';
+import { type ServerCpu, watchServerCpu } from './support/server-cpu.ts';
 import { spread } from './support/statistics.ts';
 import { generatedRows, makeTables, showVariant, type Variant } from './support/tables.ts';
 import { type Verification, verifyCsv, verifyRows } from './support/verify.ts';
 
 const SLUICE = fileURLToPath(new URL('../dist/bin/sluice.js', import.meta.url));
 const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url));
+const ENDINGS: Readonly<Record<string, string>> = FILE_COMPRESSIONS;
 const CHANGED_VARIANT = { 0: 'customers', 0.01: 'customers_1', 0.2: 'customers_20' } as const;
 
 const { values: args } = parseArgs({
@@ -69,31 +72,33 @@ async function main(): Promise<void> {
     await sluice(name);
   }
 
-  const psql: number[] = [];
-  const seen = new Map<string, { ratios: number[]; speeds: number[]; peaks: number[] }>();
+  const server = await watchServerCpu(url);
+  releases.push(() => server.stop());
+  const psql: Seen[] = [];
+  const seen = new Map<string, Seen[]>();
   for (let round = 1; round <= rounds; round++) {
-    const yardstick = await measureSuccess('sh', [PSQL_COPY, '--url', url]);
-    psql.push(rows / (yardstick.wallMs / 1000));
-    say(`round ${round}: psql \\copy ${perSecond(psql.at(-1)!)}`);
+    const yardstick = await withCpu({ server, discard }, () =>
+      measureSuccess('sh', [PSQL_COPY, '--url', url]),
+    );
+    psql.push(yardstick);
+    say(`round ${round}: psql \\copy ${perSecond(yardstick.speed)}`);
     for (const bench of cases) {
-      const { wallMs, peakRssBytes } = await runCase(url, bench, round, discard);
-      const speed = rows / (wallMs / 1000);
-      const figures = seen.get(bench.name) ?? { ratios: [], speeds: [], peaks: [] };
-      seen.set(bench.name, figures);
-      figures.ratios.push(speed / psql.at(-1)!);
-      figures.speeds.push(speed);
-      figures.peaks.push(peakRssBytes);
+      const took = await withCpu({ server, discard }, () => runCase(url, bench, round, discard));
+      seen.set(bench.name, [...(seen.get(bench.name) ?? []), took]);
+      const { speed, client, peakRssBytes } = took;
+      const ratio = (speed / yardstick.speed).toFixed(2);
       say(
-        `  ${bench.name} ${perSecond(speed)}, ratio ${figures.ratios.at(-1)!.toFixed(2)}, peak ${mib(peakRssBytes)}`,
+        `  ${bench.name} ${perSecond(speed)}, ratio ${ratio}, CPU ${client.toFixed(2)} µs, peak ${mib(peakRssBytes)}`,
       );
     }
   }
   const results = new Map<string, Figures>();
-  for (const [name, { ratios, speeds, peaks }] of seen) {
+  for (const [name, took] of seen) {
     results.set(name, {
-      ratio: spread(ratios),
-      rowsPerSecond: spread(speeds),
-      peakRssBytes: Math.max(...peaks),
+      ratio: spread(took.map(({ speed }, round) => speed / psql[round]!.speed)),
+      rowsPerSecond: spread(took.map(({ speed }) => speed)),
+      peakRssBytes: Math.max(...took.map(({ peakRssBytes }) => peakRssBytes)),
+      cpu: rowCpu(took),
     });
   }
   const memory = args.memory ? await memoryOfLongRuns(url, discard) : undefined;
@@ -107,7 +112,57 @@ async function main(): Promise<void> {
         say,
       })
     : undefined;
-  process.stdout.write(writeReport({ rows, rounds, psql: spread(psql), cases, results, memory, peers }));
+  process.stdout.write(
+    writeReport({
+      rows,
+      rounds,
+      psql: spread(psql.map(({ speed }) => speed)),
+      psqlCpu: rowCpu(psql),
+      cases,
+      results,
+      memory,
+      peers,
+    }),
+  );
+}
+
+interface Seen {
+  /** Rows per second. */
+  readonly speed: number;
+  readonly peakRssBytes: number;
+  /** CPU for each row, in µs. */
+  readonly client: number;
+  readonly server: number;
+  readonly endpoint: number;
+}
+
+async function withCpu(
+  { server, discard }: { readonly server: ServerCpu; readonly discard: DiscardServer },
+  act: () => Promise<Measurement>,
+): Promise<Seen> {
+  const endpointMs = async (): Promise<number> => {
+    const { userMs, systemMs } = await discard.counts();
+    return userMs + systemMs;
+  };
+  const before = [await server.endedMs(), await endpointMs()] as const;
+  const { wallMs, peakRssBytes, userMs, systemMs } = await act();
+  const [serverMs, receivedMs] = [await server.endedMs(), await endpointMs()];
+  const perRow = (ms: number): number => (ms * 1000) / rows;
+  return {
+    speed: rows / (wallMs / 1000),
+    peakRssBytes,
+    client: perRow(userMs + systemMs),
+    server: perRow(serverMs - before[0]),
+    endpoint: perRow(receivedMs - before[1]),
+  };
+}
+
+function rowCpu(took: readonly Seen[]): RowCpu {
+  return {
+    client: spread(took.map(({ client }) => client)),
+    server: spread(took.map(({ server }) => server)),
+    endpoint: spread(took.map(({ endpoint }) => endpoint)),
+  };
 }
 
 async function startServer(): Promise<string> {
@@ -165,7 +220,11 @@ function compare(
   const file = `${containerUrl}/${name}`;
   switch (format['type']) {
     case 'csv':
-      return verifyCsv({ ...asked, files: [`${file}.csv`], dialect: { header: true } });
+      return verifyCsv({
+        ...asked,
+        files: [`${file}.csv${ENDINGS[String(format['compression'])] ?? ''}`],
+        dialect: { header: true },
+      });
     case 'json': {
       const extension = format['layout'] === 'lines' ? 'ndjson' : 'json';
       return verifyRows({ ...asked, rows: FILE_ROWS[extension](`${file}.${extension}`) });

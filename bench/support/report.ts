@@ -9,12 +9,22 @@ export interface Figures {
   readonly ratio: Spread;
   readonly rowsPerSecond: Spread;
   readonly peakRssBytes: number;
+  readonly cpu: RowCpu;
+}
+
+/** CPU for each row, in µs. */
+export interface RowCpu {
+  /** The command, start and end included. */
+  readonly client: Spread;
+  readonly server: Spread;
+  readonly endpoint: Spread;
 }
 
 export interface Report {
   readonly rows: number;
   readonly rounds: number;
   readonly psql: Spread;
+  readonly psqlCpu: Pick<RowCpu, 'client' | 'server'>;
   readonly cases: readonly BenchCase[];
   /** By name of the case. */
   readonly results: ReadonlyMap<string, Figures>;
@@ -33,6 +43,7 @@ export function writeReport(report: Report): string {
     '',
     `${rows} rows of 12 columns; median of ${rounds} rounds (lowest-highest); ratios within each round.`,
     `${machine}; server, destination and Sluice share the cores. ${new Date().toISOString().slice(0, 10)}.`,
+    'CPU is the median of the rounds: of the command from start to end, of its session on the server, and of the endpoint that takes the blocks.',
     '',
     caseTable(report),
     '',
@@ -55,31 +66,43 @@ export function writeReport(report: Report): string {
       bars: cases.map(({ name, title, bar }) => ({
         label: title,
         value: results.get(name)!.ratio,
-        goal: bar,
+        ...(bar !== undefined && { goal: bar }),
       })),
     }),
   );
   return text;
 }
 
-function caseTable({ psql, cases, results }: Report): string {
+function caseTable({ psql, psqlCpu, cases, results }: Report): string {
   return markdownTable(
     [
       { title: 'case' },
       { title: 'ratio', align: 'right' },
       { title: 'bar', align: 'right' },
       { title: 'rows/s', align: 'right' },
+      { title: 'CPU µs a row', align: 'right' },
+      { title: 'server', align: 'right' },
+      { title: 'endpoint', align: 'right' },
       { title: 'peak memory', align: 'right' },
     ],
     [
-      ['`psql \\copy` to /dev/null', '1.00', '', range(psql, perSecond), ''],
+      [
+        '`psql \\copy` to /dev/null',
+        '1.00',
+        '',
+        range(psql, perSecond),
+        ...[psqlCpu.client, psqlCpu.server].map(micros),
+        '',
+        '',
+      ],
       ...cases.map(({ name, title, bar }) => {
-        const { ratio, rowsPerSecond, peakRssBytes } = results.get(name)!;
+        const { ratio, rowsPerSecond, cpu, peakRssBytes } = results.get(name)!;
         return [
           title,
           range(ratio, value => value.toFixed(2)),
-          bar.toFixed(2),
+          bar?.toFixed(2) ?? '',
           range(rowsPerSecond, perSecond),
+          ...[cpu.client, cpu.server, cpu.endpoint].map(micros),
           mib(peakRssBytes),
         ];
       }),
@@ -105,6 +128,11 @@ function peerTable(peers: ReadonlyMap<PeerCase, Spread>, results: ReadonlyMap<st
       return [title, range(speed, perSecond), ratio, bar === undefined ? '' : `${bar} ×`];
     }),
   );
+}
+
+/** The spread of the ratio says how quiet the machine was. */
+function micros({ median }: Spread): string {
+  return median.toFixed(2);
 }
 
 function range({ median, min, max }: Spread, show: (value: number) => string): string {

@@ -17,8 +17,8 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createGunzip } from 'node:zlib';
 import pg from 'pg';
+import { decompressed } from '../../src/verify/decompressed.ts';
 import { COPY_DIALECT, type CsvDialect, CsvDigest, type RowsDigest } from './csv-digest.ts';
 
 export interface ValueText {
@@ -157,15 +157,13 @@ function columnText(column: string, type: number, { booleans, timestamps }: Valu
   return column;
 }
 
-/** The content of a path or an http URL; of `.gz` what it holds. */
+/** The content of a path or an http URL; of `.gz` and `.zst` what it holds. */
 export async function openFile(file: string): Promise<AsyncIterable<Uint8Array>> {
   const body: Readable = /^https?:/.test(file)
     ? await download(file)
     : createReadStream(file, { highWaterMark: 1 << 20 });
-  if (!/\.gz($|\?)/.test(file)) return body;
-  const gunzip = createGunzip();
-  body.on('error', error => gunzip.destroy(error)).pipe(gunzip);
-  return gunzip;
+  const [, ending] = /\.(gz|zst)($|\?)/.exec(file) ?? [];
+  return decompressed(body, ending === 'gz' ? 'gzip' : ending === 'zst' ? 'zstd' : undefined);
 }
 
 async function download(url: string): Promise<Readable> {
