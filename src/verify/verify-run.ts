@@ -135,7 +135,7 @@ async function verifyWithoutManifest({
   if (record !== undefined && !isSuccess(record)) {
     throw new SluiceError(
       'USAGE',
-      `run ${run} of ${activation.name} is ${record.state}: it published nothing`,
+      `run ${run} of ${activation.name} has the state ${record.state}: it published nothing`,
       {
         hint: 'name a run that succeeded; see `sluice runs`',
       },

@@ -11,6 +11,7 @@ test('init writes a configuration that validates, and overwrites nothing', async
   const written = await sluice(['init'], { cwd });
   assert.equal(written.code, 0, written.stderr);
   assert.match(written.stdout, /^sluice\.yaml is written\./);
+  assert.doesNotMatch(written.stdout, /.{81}/);
   const text = readFileSync(path.join(cwd, 'sluice.yaml'), 'utf8');
 
   const again = await sluice(['init'], { cwd });

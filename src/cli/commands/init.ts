@@ -21,7 +21,8 @@ export async function init({ terminal, configPath }: CommandContext): Promise<nu
   }
   if (!terminal.isQuiet)
     terminal.print(`${configPath} is written. Next:
-  1. set WAREHOUSE_URL and AZURE_SAS_TOKEN, and put your account, container and query into the file
+  1. set WAREHOUSE_URL and AZURE_SAS_TOKEN, and put your account, container
+     and query into the file
   2. sluice validate
   3. sluice run customers_to_lake`);
   return EXIT.done;
