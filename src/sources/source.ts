@@ -37,6 +37,8 @@ export interface RowSource {
   readonly changes?: ChangeFinder | undefined;
   /** Divides its rows among several readers; absent where a source cannot. */
   readonly slices?: SliceFinder | undefined;
+  /** Divides its rows by their key; absent where a source cannot. */
+  readonly keyRanges?: KeyRangeFinder | undefined;
 }
 
 /**
@@ -79,6 +81,38 @@ export interface Slice {
 export interface SliceReader extends Pick<RowSource, 'finish' | 'close'> {
   describe(): Promise<unknown>;
   readSlice(columns: readonly Column[], slice: Slice): Readable;
+}
+
+/**
+ * Divides the rows that `read` would send by their key, so that each part can be read by
+ * itself, at any time and on any connection: of a source that is asked for the same
+ * model. `divideByKey` and `readRange` come after `describe` and take the place of
+ * `read`.
+ */
+export interface KeyRangeFinder {
+  /** @param wanted about how many ranges; as many as suit the rows without it */
+  divideByKey(columns: readonly Column[], wanted: number | undefined): Promise<DividedByKey>;
+  readRange(columns: readonly Column[], range: KeyRange): Readable;
+}
+
+export type DividedByKey =
+  | {
+      /** In the order of the key. At least one; together they hold every key. */
+      readonly ranges: readonly KeyRange[];
+      /** Bytes that a range has at the source, about. */
+      readonly rangeBytes: number;
+      readonly unfit?: undefined;
+    }
+  /** Why all rows are read at once. */
+  | { readonly unfit: string };
+
+/** Rows whose key is at least `from` and below `to`, where there are such. */
+export interface KeyRange {
+  /** Its columns at the source. */
+  readonly key: readonly string[];
+  /** A value for each, as text. */
+  readonly from?: readonly string[];
+  readonly to?: readonly string[];
 }
 
 export interface RowGrouping {

@@ -1,7 +1,6 @@
 import type { Column } from '../../row-batch.ts';
 import { numberParameters } from '../../sql/sql-parameters.ts';
 import { type LexerSettings, statementEnd } from '../../sql/statement-end.ts';
-import type { Slice } from '../source.ts';
 
 interface UserText {
   readonly name: 'the model' | 'the filter';
@@ -62,18 +61,18 @@ export function modelQuery(sql: string, settings: LexerSettings, { parameterized
 const WRITTEN_BY = '"sluice xmin"';
 
 /**
- * The query that a table stands for; `withWriter` adds who has written each row, `slice`
- * leaves only rows on those of its pages.
+ * The query that a table stands for; `withWriter` adds who has written each row,
+ * `condition` leaves only rows of which it holds.
  */
 export function tableQuery(
   table: ModelTable,
   {
     withWriter = false,
-    slice,
+    condition,
     parameterLexer,
   }: {
     readonly withWriter?: boolean;
-    readonly slice?: Slice | undefined;
+    readonly condition?: string | undefined;
     readonly parameterLexer?: LexerSettings | undefined;
   } = {},
 ): ModelQuery {
@@ -82,14 +81,8 @@ export function tableQuery(
   const text = `select ${columns} from ${quotedTable(table)}`;
   const unfiltered: ModelQuery = { text, userTexts: [], ...(parameterLexer && { parameterLexer }) };
   const query = table.where === undefined ? unfiltered : filtered(unfiltered, table.where);
-  if (slice === undefined) return query;
-  return { ...query, text: `${query.text} ${table.where === undefined ? 'where' : 'and'} ${onPages(slice)}` };
-}
-
-function onPages({ from, to }: Slice): string {
-  const compared = (operator: string, page: number): string =>
-    `ctid operator(pg_catalog.${operator}) '(${page},0)'::pg_catalog.tid`;
-  return to === undefined ? compared('>=', from) : `${compared('>=', from)} and ${compared('<', to)}`;
+  if (condition === undefined) return query;
+  return { ...query, text: `${query.text} ${table.where === undefined ? 'where' : 'and'} ${condition}` };
 }
 
 export function quotedTable({ schema, name }: ModelTable): string {

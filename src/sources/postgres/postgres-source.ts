@@ -5,6 +5,7 @@ import type { Column } from '../../row-batch.ts';
 import type {
   ChangeFinder,
   EndOfData,
+  KeyRangeFinder,
   RowGrouping,
   RowSource,
   Slice,
@@ -19,12 +20,12 @@ import { IdentityToken } from './connection/identity-token.ts';
 import { PostgresConnection } from './connection/postgres-connection.ts';
 import {
   type Converted,
-  PINNED_SETTINGS,
   SESSION_QUERY,
   type Session,
   type SessionRow,
   sessionOf,
 } from './connection/settings.ts';
+import { beginStatements, CHECK_CLIENT } from './connection/snapshot-statements.ts';
 import { DataRowStream } from './data-row-stream.ts';
 import {
   exportQuery,
@@ -43,8 +44,10 @@ import type { PostgresSourceOptions } from './postgres-source-options.ts';
 import { primaryKeyQuery } from './primary-key.ts';
 import { ResultFormats } from './result-format.ts';
 import { type QueryParameter, ResultPortal } from './result-portal.ts';
-import { PostgresSlices, SLICE_SETTINGS } from './slices/postgres-slices.ts';
+import { PostgresKeyRanges } from './slices/postgres-key-ranges.ts';
+import { onPages, PostgresSlices, SLICE_SETTINGS } from './slices/postgres-slices.ts';
 import { readerOptions } from './slices/reader-options.ts';
+import type { TableLook } from './slices/whole-table.ts';
 import { type SortPlan, sortCost, sortPlanQuery, WORK_MEMORY_QUERY } from './sort-cost.ts';
 import { type PositionRow, positionColumns, toPosition } from './source-position.ts';
 import { catalogueQuery, type TypeFacts } from './type-facts.ts';
@@ -52,16 +55,8 @@ import { RowConversion, Way } from './values/row-conversion.ts';
 
 const MAX_ROW_BYTES = 512 * 1024 * 1024;
 
-const BEGIN = 'begin isolation level repeatable read read only;';
-
 /** Version of the texts of values: with another text, equal rows would differ. */
 const DIALECT_VERSION = 1;
-
-/**
- * A server that computes looks this often whether its client is still there, so that a
- * process that was killed leaves no query running. Not every platform of the server can.
- */
-const CHECK_CLIENT = `savepoint sluice; set local client_connection_check_interval = '2s'; release savepoint sluice;`;
 
 interface Snapshot {
   readonly session: Session;
@@ -178,7 +173,17 @@ export class PostgresSource implements RowSource, SliceReader {
 
   /** @param slice of a table */
   readSlice(columns: readonly Column[], slice: Slice): Readable {
-    return this.#open(this.#sliceQuery(columns, slice), columns);
+    return this.#open(this.#tableQuery(columns, onPages(slice)), columns);
+  }
+
+  get keyRanges(): KeyRangeFinder | undefined {
+    const { table } = this.#options;
+    if (table === undefined) return undefined;
+    return new PostgresKeyRanges({
+      ...this.#tableLook(table),
+      queryOf: (columns, condition) => this.#tableQuery(columns, condition),
+      read: (query, columns) => this.#open(query, columns),
+    });
   }
 
   #open(query: ModelQuery, columns: readonly Column[]): Readable {
@@ -248,12 +253,12 @@ export class PostgresSource implements RowSource, SliceReader {
     await this.#connection.close();
   }
 
-  #model(slice?: Slice): ModelQuery {
+  #model(condition?: string): ModelQuery {
     const { sql, table, parameters } = this.#options;
     const { lexer } = this.#connection;
     const parameterized = parameters !== undefined;
     if (table === undefined) return modelQuery(sql, lexer, { parameterized });
-    return tableQuery(table, { slice, parameterLexer: parameterized ? lexer : undefined });
+    return tableQuery(table, { condition, parameterLexer: parameterized ? lexer : undefined });
   }
 
   #parametersOf({ parameters: names = [] }: ModelQuery): QueryParameter[] {
@@ -285,7 +290,6 @@ export class PostgresSource implements RowSource, SliceReader {
 
   #createSlices(table: ModelTable, { version }: Session): PostgresSlices {
     const { modelName, address, connectTimeoutMs } = this.#options;
-    const doing = `dividing model ${modelName}`;
     const { peer, lost } = this.#connection;
     const lostSnapshot = lost.catch(cause => {
       const holding = `holding the snapshot of model ${modelName}`;
@@ -293,7 +297,7 @@ export class PostgresSource implements RowSource, SliceReader {
     });
     lostSnapshot.catch(() => {}); // who waits for readers hears of it
     return new PostgresSlices({
-      table,
+      ...this.#tableLook(table),
       version,
       lost: lostSnapshot,
       readerOptions: async snapshot => {
@@ -301,14 +305,21 @@ export class PostgresSource implements RowSource, SliceReader {
         const token = identity && (await IdentityToken.of(identity).current(connectTimeoutMs));
         return readerOptions(this.#options, { snapshot, peer, ...(token !== undefined && { token }) });
       },
-      queryOf: (columns, slice) => this.#sliceQuery(columns, slice),
-      look: statements => this.#attempt(doing, () => this.#look(statements)),
-      literal: text => this.#connection.client.escapeLiteral(text),
+      queryOf: (columns, condition) => this.#tableQuery(columns, condition),
     });
   }
 
-  #sliceQuery(columns: readonly Column[], slice: Slice | undefined): ModelQuery {
-    return exportQuery(this.#model(slice), columns, this.#options.where);
+  #tableLook(table: ModelTable): TableLook {
+    const doing = `dividing model ${this.#options.modelName}`;
+    return {
+      table,
+      look: statements => this.#attempt(doing, () => this.#look(statements)),
+      literal: text => this.#connection.client.escapeLiteral(text),
+    };
+  }
+
+  #tableQuery(columns: readonly Column[], condition: string | undefined): ModelQuery {
+    return exportQuery(this.#model(condition), columns, this.#options.where);
   }
 
   async #openSnapshot(): Promise<Snapshot> {
@@ -323,23 +334,10 @@ export class PostgresSource implements RowSource, SliceReader {
     }
   }
 
-  /**
-   * Begins the transaction and pins what a model cannot see; its first query takes the
-   * snapshot.
-   */
+  /** Begins the transaction, whose first query takes the snapshot. */
   async #begin(position: string): Promise<Snapshot> {
-    const { statementTimeoutMs, lockTimeoutMs, rowSecurity, timezone, snapshot } = this.#options;
     const { client, checksClient } = this.#connection;
-    // In one message: a timeout of idle transactions must find no gap before it is
-    // switched off.
-    const settings =
-      BEGIN +
-      (snapshot === undefined ? '' : `set transaction snapshot ${client.escapeLiteral(snapshot)};`) +
-      PINNED_SETTINGS +
-      `set local row_security = ${rowSecurity === 'apply' ? 'on' : 'off'};` +
-      setTimeoutOf('statement_timeout', statementTimeoutMs) +
-      setTimeoutOf('lock_timeout', lockTimeoutMs) +
-      (timezone === undefined ? '' : `set local timezone = ${client.escapeLiteral(timezone)};`);
+    const settings = beginStatements(this.#options, client);
     await client.query(checksClient ? settings + CHECK_CLIENT : settings).catch(async (error: Error) => {
       if (!checksClient) throw error;
       // The last setting is one that not every platform has; whatever else failed fails
@@ -473,9 +471,4 @@ export class PostgresSource implements RowSource, SliceReader {
   #failureOf(cause: unknown): unknown {
     return this.#failure ?? this.#connection.failure ?? cause;
   }
-}
-
-function setTimeoutOf(setting: string, milliseconds: number | 'none'): string {
-  if (milliseconds === 'none') return `set local ${setting} = 0;`;
-  return milliseconds > 0 ? `set local ${setting} = ${milliseconds};` : '';
 }
