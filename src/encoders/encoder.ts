@@ -36,12 +36,12 @@ export interface Encoder {
    */
   readonly coerced?: ReadonlyMap<Column, number>;
   /**
-   * Present where the bytes of a row do not depend on the rows before it, but for so many
-   * that separate it from them: the first row of a part begins behind these. Rows can be
+   * Present where the bytes of a row do not depend on the rows before it, but for these,
+   * which separate it from them: the first row of a part begins behind them. Rows can be
    * written apart then, by an encoder that is told to `resume(1)`, and joined by a
    * `JoiningEncoder`. It notes in `out.places` where they are.
    */
-  readonly separatorBytes?: number | undefined;
+  readonly separator?: Uint8Array | undefined;
 }
 
 /**

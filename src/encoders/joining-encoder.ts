@@ -18,10 +18,10 @@ export class JoiningEncoder implements Encoder {
   /** Rows in the part so far. */
   #rowCount = 0;
 
-  /** @param encoder one with `separatorBytes` */
+  /** @param encoder one with a `separator` */
   constructor(encoder: Encoder) {
     this.#encoder = encoder;
-    this.#separatorBytes = encoder.separatorBytes!;
+    this.#separatorBytes = encoder.separator!.length;
   }
 
   get beginBytes(): number {

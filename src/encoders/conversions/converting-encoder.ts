@@ -85,8 +85,8 @@ class ConvertingEncoder implements Encoder {
     return this.#encoder.endBytes;
   }
 
-  get separatorBytes(): number | undefined {
-    return this.#encoder.separatorBytes;
+  get separator(): Uint8Array | undefined {
+    return this.#encoder.separator;
   }
 
   begin(out: OutputBuffer): void {

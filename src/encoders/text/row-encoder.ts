@@ -13,7 +13,7 @@ export abstract class RowEncoder implements Encoder, RowWriting {
   abstract readonly endBytes: number;
 
   readonly form: LaidOutForm;
-  readonly separatorBytes: number;
+  readonly separator: Uint8Array;
   protected readonly columns: readonly Column[];
   /** Rows in the part so far. */
   protected rowCount = 0;
@@ -25,7 +25,7 @@ export abstract class RowEncoder implements Encoder, RowWriting {
     this.columns = columns;
     this.form = layOut(form, values);
     // What precedes the first row is the end of what precedes the others.
-    this.separatorBytes = form.open.length - form.firstOpen.length;
+    this.separator = form.open.subarray(0, form.open.length - form.firstOpen.length);
   }
 
   abstract begin(out: OutputBuffer): void;

@@ -27,7 +27,7 @@ export class ParallelSource {
 
   constructor({ activation, assembly, divided, mapping }: ParallelSourceOptions) {
     const { source, createEncoder } = assembly;
-    const encodes = createEncoder(mapping.written).separatorBytes !== undefined;
+    const encodes = createEncoder(mapping.written).separator !== undefined;
     this.createEncoder = encodes ? columns => new JoiningEncoder(createEncoder(columns)) : createEncoder;
     this.#start = () => new ParallelRows({ activation, source, divided, mapping, encodes });
   }

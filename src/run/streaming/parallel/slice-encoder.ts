@@ -24,7 +24,7 @@ export class SliceEncoder {
   readonly #places = { rowCount: 0, rowBounds: new Int32Array(0) };
   #all = new Int32Array(0);
 
-  /** @param encoder one with `separatorBytes`, which nothing was written by */
+  /** @param encoder one with a `separator`, which nothing was written by */
   constructor(encoder: Encoder, send: Send, spare: () => ArrayBuffer | undefined) {
     this.#encoder = encoder;
     this.#send = send;
