@@ -2,6 +2,8 @@
 const MAX_ID_BYTES = 64;
 const MAX_FILES = 36 ** 4;
 const MAX_BLOCK_INDEX = 999_999;
+/** Ids have two digits for the attempt. */
+export const ATTEMPTS_TOLD_APART = 100;
 
 export interface BlockIdScope {
   /**
@@ -26,7 +28,7 @@ export interface BlockIdScope {
 export function blockIds({ runId, fileIndex, attempt }: BlockIdScope): (index: number) => string {
   if (!/^[!-~]+$/.test(runId)) throw new TypeError(`run id ${JSON.stringify(runId)} is not printable ASCII`);
   const file = counter('file index', fileIndex, MAX_FILES - 1, 4, 36);
-  const prefix = `${runId}.${file}.${counter('attempt', attempt, 99, 2, 10)}.`;
+  const prefix = `${runId}.${file}.${counter('attempt', attempt, ATTEMPTS_TOLD_APART - 1, 2, 10)}.`;
   if (prefix.length + 6 > MAX_ID_BYTES) {
     throw new TypeError(`run id ${runId} is too long: block ids have at most ${MAX_ID_BYTES} bytes`);
   }

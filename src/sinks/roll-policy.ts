@@ -10,7 +10,7 @@ const MiB = 1024 * KiB;
 export const MAX_BLOCKS_PER_FILE = 45_000;
 /** What Azure takes in one Put Block. */
 export const MAX_BLOCK_BYTES = 4000 * MiB;
-const DEFAULT_BLOCK_BYTES = 8 * MiB;
+export const DEFAULT_BLOCK_BYTES = 8 * MiB;
 
 /** The limits of every file of a run. None is ever exceeded, not by one byte or row. */
 export interface RollPolicy {

@@ -62,6 +62,8 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly runId: string;
   /** Default 0; see `blockIds`. */
   readonly attempt?: number | undefined;
+  /** Number of the first file, where others stage files of the run as well; default 0. */
+  readonly firstFileIndex?: number | undefined;
   readonly compression: 'none' | CompressionName;
   /** 1 to 9 for gzip, default 6; 1 to 19 for zstd, default 3. */
   readonly level?: number | undefined;
@@ -132,7 +134,7 @@ export class RollingBlobSink extends Writable {
   readonly #chunkPool: ChunkPool | undefined;
   #work: Promise<void> = Promise.resolve();
   #rowsSeen = 0;
-  #filesOpened = 0;
+  #filesOpened: number;
   #part = 0;
   #files: readonly StagedFile[] | undefined;
 
@@ -141,6 +143,7 @@ export class RollingBlobSink extends Writable {
     if (options.series.length === 0) throw new TypeError('a sink needs a series');
     this.#options = options;
     this.#policy = rollPolicy(options);
+    this.#filesOpened = options.firstFileIndex ?? 0;
     if (!options.partitioned) this.#series = this.#begin(undefined, options.start);
     const { length: seriesCount } = options.series;
     this.#stager = new BlockStager({

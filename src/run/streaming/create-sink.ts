@@ -3,14 +3,15 @@ import { fileCompression } from '../../config/format-kinds.ts';
 import type { Encoder } from '../../encoders/encoder.ts';
 import type { RunRecord } from '../../history/run-record.ts';
 import type { Column, Partition } from '../../row-batch.ts';
+import { ATTEMPTS_TOLD_APART } from '../../sinks/block-ids.ts';
 import { RollingBlobSink } from '../../sinks/rolling-blob-sink.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
 import type { AppendPlan } from '../planning/append.ts';
 import type { RunFiles } from '../run-files.ts';
 import type { PartitionNames } from './partition-names.ts';
 
-/** Block ids have two digits for the attempt. */
-const ATTEMPTS_TOLD_APART = 100;
+/** Those of a file can be computed from those of its pieces. */
+const JOINED_CHECKSUMS = ['crc64'] as const;
 
 export interface SinkOptions {
   readonly activation: ResolvedActivation;
@@ -24,12 +25,23 @@ export interface SinkOptions {
   readonly appendTo: (partition: Partition) => Promise<AppendPlan>;
   /** Present where files are partitioned. */
   readonly partitionNames: PartitionNames | undefined;
+  /** Present where the rows go into one file together with those of others. */
+  readonly share?: FileShare | undefined;
+}
+
+/** What one of those has who stage blocks of one file. */
+export interface FileShare {
+  /** Tells its blocks from those of others; above 0, which are for the whole file. */
+  readonly index: number;
+  readonly maxBlocks: number;
+  readonly blockBytes: number | undefined;
 }
 
 /** Where the rows of a run go, as its activation wants its files. */
 export function createSink(options: SinkOptions): RollingBlobSink {
   const { activation, record, store, createEncoder, columns, files, append, appendTo, partitionNames } =
     options;
+  const { share } = options;
   const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
   const { resume, firstPart, mustWrite } = append;
   return new RollingBlobSink({
@@ -42,12 +54,14 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
     compression: fileCompression(format) ?? 'none',
     level: 'level' in format ? format.level : undefined,
-    checksums: format.checksums,
+    checksums: share ? JOINED_CHECKSUMS : format.checksums,
+    firstFileIndex: share?.index,
+    maxBlocks: share?.maxBlocks,
     maxFileBytes,
     maxFileRows,
-    blockBytes,
+    blockBytes: share?.blockBytes ?? blockBytes,
     // Behind parts that were published, a file without rows would be one more.
-    emptyFiles: (onEmpty === 'write' && firstPart === 1) || mustWrite ? 'write' : 'skip',
+    emptyFiles: !share && ((onEmpty === 'write' && firstPart === 1) || mustWrite) ? 'write' : 'skip',
     encryptionScope: activation.blob.encryptionScope,
     endInBlockOfItsOwn: activation.ifExists === 'append',
     start: { resume, firstPart },
