@@ -40,10 +40,15 @@ export async function assemble(
   return {
     source: await createSource(activation),
     store: await openDestination(destination, options),
-    target: placeOf(destination) ?? destination.name,
+    target: targetOf(destination),
     contentType: contentTypeOf(format),
     createEncoder: await loadEncoder(activation),
   };
+}
+
+/** Where files go; see `Assembly`. */
+export function targetOf(destination: ResolvedDestination): string {
+  return placeOf(destination) ?? destination.name;
 }
 
 /** What files of a format are called unless the configuration says otherwise. */

@@ -133,7 +133,7 @@ const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
   'xml-writer': /^encoders\/xml\/xml-library/,
   '@bokuweb/zstd-wasm': /^zstd\.js$/,
   fzstd: /^verify\//,
-  zod: /^(config|baseline|history|publish|state|daemon)\//,
+  zod: /^(config|baseline|history|publish|state|daemon|run\/sliced)\//,
   fastify: /^daemon\/api\/app/,
   yaml: /^(config|cli)\//,
   commander: /^cli\//,

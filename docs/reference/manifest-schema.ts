@@ -52,6 +52,7 @@ const described = z.object({
   params: shape.params,
   counts: shape.counts,
   changeDetection: shape.changeDetection,
+  slices: shape.slices,
   warnings: shape.warnings,
 });
 true satisfies SameShape<typeof described, Omit<Manifest, 'format'>>;

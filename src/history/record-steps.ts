@@ -1,7 +1,15 @@
 import type { SluiceError } from '../errors.ts';
 import type { ChangeSample } from '../transforms/change-sampler.ts';
 import { toRunError } from './new-record.ts';
-import type { ChangeDetection, HeldReason, Readers, RunCounts, RunRecord, RunWarning } from './run-record.ts';
+import type {
+  ChangeDetection,
+  HeldReason,
+  Readers,
+  RunCounts,
+  RunRecord,
+  RunWarning,
+  SlicedReading,
+} from './run-record.ts';
 
 /**
  * How the record of a run changes on its way, in this order. Whoever makes the run keeps
@@ -19,6 +27,11 @@ export function planned(
   const { full, generation, previousGeneration, snapshotTime } = plan;
   const known = { full, generation, previousGeneration, snapshotTime, ...(readers && { readers }) };
   return { ...warned(record, plan.warnings), ...known };
+}
+
+/** Its rows are read in slices. */
+export function sliced(record: RunRecord, slices: SlicedReading): RunRecord {
+  return { ...record, slices };
 }
 
 /** Nothing was written, since the run's files are there already. */

@@ -1,5 +1,5 @@
 import type { ErrorCategory, ErrorCode, ErrorStage } from '../errors.ts';
-import type { Checksums } from '../sinks/sink.ts';
+import type { ChecksumName, Checksums } from '../sinks/sink.ts';
 import type { ChangeSample } from '../transforms/change-sampler.ts';
 import type { RunState } from './run-state.ts';
 
@@ -36,6 +36,8 @@ export interface RunRecord {
   readonly changeDetection?: ChangeDetection;
   /** How the source was read, where `parallel` asks for more than one reader. */
   readonly readers?: Readers;
+  /** How the source was read, where that was done by `sluice slice`. */
+  readonly slices?: SlicedReading;
   readonly counts: RunCounts;
   readonly files: readonly RunFile[];
   /** Names of the completion files that were written after them. */
@@ -84,6 +86,19 @@ export interface Readers {
   /** Bytes that each of these has at the source, about. */
   readonly sliceBytes?: number;
   /** Why there is one, although more were asked for. */
+  readonly reason?: string;
+}
+
+/** Slices of the source that were read and staged apart. */
+export interface SlicedReading {
+  readonly count: number;
+  /** Each of several was read in a snapshot of its own, so not at one instant. */
+  readonly consistency?: 'slice';
+  /** Bytes that each of several has at the source, about. */
+  readonly sliceBytes?: number;
+  /** Those that files have otherwise; they do not follow from those of slices. */
+  readonly withoutChecksums?: readonly ChecksumName[];
+  /** Why there is one. */
   readonly reason?: string;
 }
 

@@ -45,6 +45,8 @@ export interface Manifest {
    * How changes were found, where the activation has it that not every row need be read.
    */
   readonly changeDetection?: ChangeDetection;
+  /** How the source was read, where that was not done at once. */
+  readonly slices?: NonNullable<RunRecord['slices']>;
   readonly warnings: RunRecord['warnings'];
 }
 
@@ -134,7 +136,7 @@ export function manifestOf(
   // One by one: a record may hold more, such as how a daemon came to make the run, which
   // is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
-  const { startedAt, counts, changeDetection, params, files, completion, warnings } = record;
+  const { startedAt, counts, changeDetection, slices, params, files, completion, warnings } = record;
   return {
     version: 1,
     run,
@@ -149,6 +151,7 @@ export function manifestOf(
     startedAt,
     ...(params && { params }),
     ...(changeDetection && { changeDetection }),
+    ...(slices && { slices }),
     counts,
     files,
     ...(completion && { completion }),

@@ -8,7 +8,7 @@ import type { Journal } from './journal.ts';
  * What is acted on of a decision. Its checksum shows that it was written so; this, that
  * this version can act on it.
  */
-const keptDecision = z.looseObject({
+export const keptDecision = z.looseObject({
   version: z.literal(1),
   target: z.string(),
   record: z.looseObject({ run: z.string(), files: z.array(z.unknown()), warnings: z.array(z.unknown()) }),

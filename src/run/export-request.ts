@@ -3,6 +3,7 @@ import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { ProtocolParts } from '../publish/protocol.ts';
 import type { RunProgress } from './run-progress.ts';
+import type { FinishedSlices } from './sliced/finished-slices.ts';
 
 export interface ExportRequest {
   readonly activation: ResolvedActivation;
@@ -33,6 +34,8 @@ export interface ExportRequest {
    * to record that is the caller's.
    */
   readonly record?: RunRecord;
+  /** Take the place of the source: all rows have been read and staged. */
+  readonly slices?: FinishedSlices;
   /** Is given a function that tells the progress at any moment. */
   readonly observe?: (progress: () => RunProgress) => void;
   /** Wraps what the protocol speaks to, for fault injection and instrumentation. */

@@ -14,6 +14,7 @@ import {
   planned,
   sampled,
   skipped,
+  sliced,
   succeeded,
   warned,
 } from '../history/record-steps.ts';
@@ -142,6 +143,9 @@ class ExportRun {
     const opened = await this.#connect();
     const { parts } = opened;
     const { baseline } = parts;
+    const { slices } = this.#request;
+    if (slices && (await opened.workspace.recall(run)) === undefined)
+      await slices.recall(this.#activation, parts);
     const protocol = await RunProtocol.open(parts, {
       baseline: this.#fullAsked ? replaceable(baseline) : baseline,
     });
@@ -159,8 +163,10 @@ class ExportRun {
     if (prepared instanceof Held) return prepared;
     const { plan, files, readers } = prepared;
     this.#record = planned(this.#record, plan, readers?.readers);
+    if (slices) this.#record = sliced(this.#record, slices.readingOf(activation));
     if (!knowsNames && (await this.#isSkipped(store, files))) return this.#succeed(connected);
     const { full, previousGeneration } = plan;
+    await slices?.checkUnchanged(plan, store);
     await refuseBeforeReading(store, files.firstNames, { activation, run, full, previousGeneration });
 
     const open = await protocol.begin({ run, activation, contentType, plan, latest });
@@ -178,7 +184,7 @@ class ExportRun {
       if (taken !== undefined) return new Taken(taken);
       const made = await open.decide(this.#record, sealed);
       this.#cancellation.close();
-      return made;
+      return slices ? slices.decide(made) : made;
     });
     if (decision instanceof Held || decision instanceof Taken) await open.drop();
     if (decision instanceof Held) return decision;
@@ -204,10 +210,10 @@ class ExportRun {
     this.#progress.connecting('destination');
     const { onRetry, onRetried } = this.#progress;
     const { signal } = this.#cancellation;
-    const { plans = false } = this.#request;
+    const { plans = false, slices } = this.#request;
     const assembled = await assemble(activation, { signal, onRetry, onRetried });
     const store = plans ? lookingDestination(assembled.store) : assembled.store;
-    const assembly = { ...assembled, store };
+    const assembly = { ...assembled, store, ...(slices && { source: slices.source }) };
     store.patienceMs = PATIENCE_BEFORE_READING_MS;
     const workspace = await (plans ? openToLook : Workspace.open)(activation.dataDirectory, activation.name, {
       holder: plans ? 'a plan' : asHolder(this.#record),
@@ -306,6 +312,12 @@ class ExportRun {
 
   async #stream({ assembly, workspace, parts }: Connected, opened: PlannedExport): Promise<StreamedRun> {
     const { store } = assembly;
+    const { slices } = this.#request;
+    if (slices) {
+      store.patienceMs = undefined;
+      const { mapping, files } = opened;
+      return slices.stage({ activation: this.#activation, assembly, store: parts.store, mapping, files });
+    }
     const arrived = new ArrivedRows(() => {
       // What was read is worth waiting for.
       store.patienceMs = undefined;
@@ -382,7 +394,7 @@ class ExportRun {
       journal: parts.journal,
       published: own.length > 0 ? [...this.recovered, ...own] : [],
       now: this.#clock.now(),
-      prunesHistory: this.#request.record === undefined,
+      prunesHistory: this.#request.record === undefined || this.#request.slices !== undefined,
     });
     if (warnings.length === 0) return this.#record;
     this.#record = warned(this.#record, warnings);

@@ -170,6 +170,16 @@ export const ACTIVATION_RULES: readonly Rule<ActivationConfig>[] = [
         : undefined,
   },
   {
+    reads: ['consistency', 'runType'],
+    check: ({ consistency, runType }) =>
+      consistency === 'slice' && runType !== 'full_only'
+        ? finding(
+            ['consistency'],
+            'is slice with runType full_then_delta, whose rows are compared in one snapshot; expected snapshot, or runType full_only',
+          )
+        : undefined,
+  },
+  {
     reads: ['changeDetection', 'runType'],
     check: ({ changeDetection, runType }) =>
       changeDetection !== 'full' && runType === 'full_only'

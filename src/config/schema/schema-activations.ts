@@ -311,6 +311,12 @@ export const activation = z
     blockSize: size({ min: KIB, max: 4000 * MIB, bounds: '1KiB to 4000MiB' })
       .exactOptional()
       .describe('Bytes staged at a time; the default follows from `maxFileSize`.'),
+    consistency: z
+      .enum(['snapshot', 'slice'])
+      .default('snapshot')
+      .describe(
+        'What slices of `sluice begin` hold: all rows of one instant, which takes one slice; or each slice its own. `slice` is for `full_only`; other runs are of one instant in any case. See docs/scale.md.',
+      ),
     parallel: z
       .int()
       .min(1)

@@ -6,7 +6,7 @@ import type { LatestManifest } from '../../publish/latest-manifest.ts';
 import { toManifestColumn } from '../../publish/manifest.ts';
 import type { RunPlan } from '../../publish/protocol.ts';
 import type { BlobStore } from '../../sinks/sink.ts';
-import type { RowSource } from '../../sources/source.ts';
+import type { RowSource, SourceDescription } from '../../sources/source.ts';
 import type { Workspace } from '../../state/workspace.ts';
 import { type MappingPlan, planMapping } from '../../transforms/map-columns.ts';
 import { closingOnAbort } from '../close-on-abort.ts';
@@ -39,6 +39,7 @@ export interface PlanRunOptions {
  * writes.
  */
 export interface PlannedExport {
+  readonly description: SourceDescription;
   readonly mapping: MappingPlan;
   readonly files: RunFiles;
   readonly plan: RunPlan;
@@ -85,6 +86,7 @@ export async function planRun(options: PlanRunOptions): Promise<PlannedExport | 
   const files = new RunFiles(activation, record, fileKind(plan.full));
   const expires = sasExpiresWarning(activation, serviceTime);
   return {
+    description,
     mapping,
     files,
     plan: {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { HeldReason, RunRecord, WarningCode } from '../../../history/run-record.ts';
 import { RUN_STATES } from '../../../history/run-state.ts';
 import type { RunProgress } from '../../../run/export-run.ts';
+import { CHECKSUMS } from '../../../sinks/sink.ts';
 import type { ChangeSample } from '../../../transforms/change-sampler.ts';
 import type { RecentRun, RunEvent } from '../../operations.ts';
 import { component, count, instant, openEnum, type SameShape } from './component.ts';
@@ -141,6 +142,25 @@ const readers = component(
     .describe('How a source was read.'),
 );
 
+const slicedReading = component(
+  'SlicedReading',
+  z
+    .object({
+      count: count().describe('How many slices there were.'),
+      consistency: z
+        .literal('slice')
+        .exactOptional()
+        .describe('Each of several was read in a snapshot of its own: the rows are not of one instant.'),
+      sliceBytes: count().exactOptional().describe('Bytes that each of several has at the source, about.'),
+      withoutChecksums: z
+        .array(z.enum(CHECKSUMS))
+        .exactOptional()
+        .describe('Checksums that files have otherwise, and that cannot be computed from those of slices.'),
+      reason: z.string().exactOptional().describe('Why there is one.'),
+    })
+    .describe('How a source was read by `sluice slice`.'),
+);
+
 const runAttempt = component(
   'RunAttempt',
   z
@@ -222,6 +242,7 @@ export const runSchema = component(
       changeDetection: changeDetection
         .exactOptional()
         .describe('Present where the activation has it that not every row need be read.'),
+      slices: slicedReading.exactOptional().describe('Present where `sluice slice` read the source.'),
       readers: readers
         .exactOptional()
         .describe('Present where `parallel` of the activation asks for more than one reader.'),

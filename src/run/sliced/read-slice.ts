@@ -1,0 +1,173 @@
+import { type Assembly, assemble } from '../../assemble.ts';
+import { SYSTEM_CLOCK } from '../../clock.ts';
+import type { ResolvedActivation } from '../../config/activation.ts';
+import { RowsEncoder } from '../../encoders/rows-encoder.ts';
+import { SluiceError } from '../../errors.ts';
+import { ArrivedRows, flow, type Pipeline } from '../../pipeline.ts';
+import type { Column } from '../../row-batch.ts';
+import type { KeyRange } from '../../sources/source.ts';
+import { planMapping } from '../../transforms/map-columns.ts';
+import { closingOnAbort } from '../close-on-abort.ts';
+import { concealed } from '../concealed.ts';
+import { NOTHING_TO_APPEND_TO } from '../planning/append.ts';
+import { keyOf } from '../planning/model-key.ts';
+import { toSluiceError } from '../run-failure.ts';
+import { RunFiles } from '../run-files.ts';
+import { ProgressReport, type RunProgress } from '../run-progress.ts';
+import { createSink, type FileShare } from '../streaming/create-sink.ts';
+import type { PlanFiles } from './plan-files.ts';
+import {
+  BEGIN_AGAIN,
+  blocksOfSlice,
+  checkConfiguration,
+  recordOf,
+  type SlicedPlan,
+  type SliceFailure,
+  type SliceResult,
+} from './sliced-plan.ts';
+
+export interface SliceRequest {
+  readonly activation: ResolvedActivation;
+  readonly files: PlanFiles;
+  readonly plan: SlicedPlan;
+  /** Counted from 0. */
+  readonly slice: number;
+  readonly signal: AbortSignal;
+  readonly observe?: ((progress: () => RunProgress) => void) | undefined;
+}
+
+/**
+ * The second verb: reads one slice in a snapshot of its own, encodes and stages its rows,
+ * and leaves behind what was staged. Where there is a result it stays, and is the result;
+ * of several at once the last one stays, and any of them will do. `undefined` where the
+ * plan has no such slice.
+ */
+export async function readSlice(request: SliceRequest): Promise<SliceResult | undefined> {
+  const { activation, files, plan, slice, signal } = request;
+  checkConfiguration(plan, activation);
+  if (slice >= plan.slices.length) return undefined;
+  const earlier = await files.readResult(plan, slice).catch(damaged);
+  if (earlier !== undefined) return earlier;
+  try {
+    const result = await stageSlice(request);
+    await files.writeResult(result);
+    return result;
+  } catch (cause) {
+    const told = concealed(toSluiceError(cause, signal.aborted), activation);
+    const error = plan.slices.length === 1 ? told : inSlice(told, slice);
+    if (error.code !== 'CANCELLED') await files.noteFailure(failureOf(error, plan, slice)).catch(() => {});
+    throw error;
+  }
+}
+
+/** A result that is damaged is made again. */
+function damaged(error: unknown): undefined {
+  if (error instanceof SluiceError && error.code === 'STATE_DAMAGED') return undefined;
+  throw error;
+}
+
+async function stageSlice({
+  activation,
+  files,
+  plan,
+  slice,
+  signal,
+  observe,
+}: SliceRequest): Promise<SliceResult> {
+  const progress = new ProgressReport(observe, SYSTEM_CLOCK);
+  progress.connecting('destination');
+  const { onRetry, onRetried } = progress;
+  const assembly = await assemble(activation, { signal, onRetry, onRetried });
+  const { source, store } = assembly;
+  await store.checkAccess();
+  const attempt = await files.claimAttempt(plan, slice);
+  try {
+    progress.connecting('source');
+    const description = await closingOnAbort(source, signal, () => source.describe());
+    checkColumns(plan, description.columns);
+    const { columns, snapshotTime } = description;
+    const primaryKey = keyOf(activation, description);
+    const mapping = planMapping({ ...activation, modelName: activation.model.name, columns, primaryKey });
+    const isShared = plan.slices.length > 1;
+    const record = recordOf(plan, activation);
+    const sink = createSink({
+      activation,
+      record: { run: plan.run, attempt: attempt + 1 },
+      store,
+      createEncoder: isShared ? rowsOnly(assembly) : assembly.createEncoder,
+      columns: mapping.written,
+      files: new RunFiles(activation, record, 'full'),
+      append: NOTHING_TO_APPEND_TO,
+      partitionNames: undefined,
+      share: isShared ? shareOf(plan, slice) : undefined,
+    });
+    const arrived = new ArrivedRows();
+    progress.reading(arrived, sink);
+    const end = await flow({ source: sliceOf(assembly, plan, slice), mapping, sink, signal, arrived });
+    if (isShared && sink.files.length > 1) throw tooManyBlocks(plan);
+    return {
+      version: 1,
+      run: plan.run,
+      slice,
+      attempt,
+      snapshotTime: snapshotTime.toISOString(),
+      rows: end.rows,
+      files: sink.files.map(({ name, part, blockIds, rows, bytes, checksums }) => ({
+        name,
+        part,
+        blockIds,
+        rows,
+        bytes,
+        checksums,
+      })),
+      coerced: [...sink.coerced],
+      refusesCrc64: store.refusesCrc64,
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+function rowsOnly({ createEncoder }: Assembly): (columns: readonly Column[]) => RowsEncoder {
+  return columns => new RowsEncoder(createEncoder(columns));
+}
+
+/** Blocks are numbered by slices, and the file has room for those of all. */
+function shareOf({ slices, blockBytes }: SlicedPlan, slice: number): FileShare {
+  return { index: slice + 1, maxBlocks: blocksOfSlice(slices.length), blockBytes };
+}
+
+function sliceOf({ source }: Assembly, { slices }: SlicedPlan, slice: number): Pipeline['source'] {
+  const range = slices[slice]!;
+  if (range.key === undefined) return source;
+  return {
+    read: columns => source.keyRanges!.readRange(columns, range as KeyRange),
+    finish: () => source.finish(),
+    changes: undefined,
+  };
+}
+
+/** Rejects where the table has other columns than it had at `begin`. */
+function checkColumns({ description, run }: SlicedPlan, columns: readonly Column[]): void {
+  if (JSON.stringify(description.columns) === JSON.stringify(columns)) return;
+  const message = `the columns of the model have changed since run ${run} was begun`;
+  throw new SluiceError('SCHEMA_CHANGED', message, { stage: 'source', hint: BEGIN_AGAIN });
+}
+
+function tooManyBlocks({ slices }: SlicedPlan): SluiceError {
+  const message = `the slice takes more than ${blocksOfSlice(slices.length)} blocks, its share of the blocks that a file may have`;
+  return new SluiceError('ROW_TOO_LARGE', message, {
+    stage: 'destination',
+    hint: 'raise blockSize of the activation, and begin again',
+  });
+}
+
+function inSlice({ code, message, stage, hint, retryable, cause }: SluiceError, slice: number): SluiceError {
+  const told = { cause, hint, retryable, ...(stage && { stage }) };
+  return new SluiceError(code, `slice ${slice}: ${message}`, told);
+}
+
+function failureOf(error: SluiceError, { run }: SlicedPlan, slice: number): SliceFailure {
+  const { code, message, hint, retryable } = error;
+  return { version: 1, run, slice, error: { code, message, hint, retryable } };
+}
