@@ -6,6 +6,7 @@ import type { Act } from './definitions/definition.ts';
 import { defineLooking } from './definitions/looking.ts';
 import { defineRunning } from './definitions/running.ts';
 import { defineSettingUp } from './definitions/setting-up.ts';
+import { defineSlicing } from './definitions/slicing.ts';
 import { defineState } from './definitions/state.ts';
 import { exitCodeOfError } from './exit-code.ts';
 import { noteFailure } from './failure.ts';
@@ -69,6 +70,7 @@ function buildProgram(terminal: Terminal, onExit: (code: number) => void): Comma
   const act: Act = async command => onExit(await command(context()));
   defineSettingUp(program, act);
   defineRunning(program, act);
+  defineSlicing(program, act);
   defineLooking(program, act);
   defineState(program, act);
 

@@ -32,6 +32,21 @@ export function parseSampledRows(text: string): number {
   return rows;
 }
 
+/** The number of a slice. */
+export function parseSlice(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('Expected a number from 0 on.');
+  return Number(text);
+}
+
+const MAX_SLICES = 10_000;
+
+export function parseSlices(text: string): number {
+  const slices = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (slices < 1 || slices > MAX_SLICES)
+    throw new InvalidArgumentError(`Expected a number from 1 to ${MAX_SLICES}.`);
+  return slices;
+}
+
 export const PARAM = ['--param <name=value>', 'value of a parameter of the query; may be repeated'] as const;
 
 /** Gathers what was given; the last one of a name counts. */

@@ -1,4 +1,4 @@
-import type { ChangeDetection, Readers, RunRecord } from '../../history/run-record.ts';
+import type { ChangeDetection, Readers, RunRecord, SlicedReading } from '../../history/run-record.ts';
 import { formatBytes, formatCount } from './quantities.ts';
 import { runSummary } from './run-summary.ts';
 import { sampleLines } from './sample-lines.ts';
@@ -7,7 +7,7 @@ import { escaped, type Terminal } from './terminal.ts';
 /** A run, for people: outcome, counts, files, times, and what went wrong. */
 export function runDescription(record: RunRecord, terminal: Terminal): string {
   const { trigger, startedAt, endedAt, retryAt, snapshotTime, previousGeneration } = record;
-  const { changeDetection, readers, warnings, error, reason, release } = record;
+  const { changeDetection, readers, slices, warnings, error, reason, release } = record;
   const text = (value: string): string => escaped(terminal.clean(value));
   const lines = [runSummary(record, terminal)];
   const times = [
@@ -20,6 +20,7 @@ export function runDescription(record: RunRecord, terminal: Terminal): string {
   if (record.params !== undefined) lines.push(`  ${text(parameterText(record.params))}`);
   if (changeDetection !== undefined) lines.push(`  ${text(describeDetection(changeDetection))}`);
   if (readers !== undefined) lines.push(`  ${text(describeReaders(readers))}`);
+  if (slices !== undefined) lines.push(`  ${text(describeSlices(slices))}`);
   if (previousGeneration > 0) lines.push(`  against generation ${previousGeneration}`);
   for (const { code, message } of warnings)
     lines.push(`  ${terminal.paint('yellow', `warning ${code}`)}: ${text(message)}`);
@@ -48,4 +49,9 @@ function describeDetection({ mode, reason, candidates = 0 }: ChangeDetection): s
 function describeReaders({ count, slices = 1, sliceBytes = 0, reason }: Readers): string {
   if (reason !== undefined) return `read by one reader: ${reason}`;
   return `read by ${count} readers, in ${formatCount(slices)} slices of about ${formatBytes(sliceBytes)} of table`;
+}
+
+function describeSlices({ count, consistency, reason }: SlicedReading): string {
+  if (consistency === undefined) return `read as one slice${reason === undefined ? '' : `: ${reason}`}`;
+  return `read in ${formatCount(count)} slices, each in a snapshot of its own`;
 }
