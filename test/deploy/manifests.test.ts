@@ -110,6 +110,31 @@ test('the workflow for Argo repeats pods that are lost, after however long, and 
   assert.ok(spec.workflowSpec.activeDeadlineSeconds > 0);
 });
 
+test('the jobs of slices on Kubernetes share one plan, and the index of a pod is its slice', () => {
+  const documents = parseAllDocuments(read(`${EXAMPLES}kubernetes-slices.yaml`));
+  assert.deepEqual(
+    documents.flatMap(({ errors }) => errors),
+    [],
+  );
+  // biome-ignore lint/suspicious/noExplicitAny: the shape of another program's documents
+  const jobs = documents.map(each => each.toJS() as any);
+  const commands = jobs.map(({ spec }) => spec.template.spec.containers[0].args as string[]);
+  const [[, , , plan, , slices], [, ofSlice, number], [, ofEnd]] = commands as [string[], string[], string[]];
+  assert.deepEqual([ofSlice, ofEnd], [plan, plan]);
+  assert.equal(number, '$(JOB_COMPLETION_INDEX)');
+  assert.equal(jobs[1].spec.completions, Number(slices));
+  for (const { spec } of jobs)
+    for (const rule of spec.podFailurePolicy?.rules ?? [])
+      assert.ok(!rule.onExitCodes?.values.includes(EXIT.retry));
+});
+
+test('the workflow of slices for Argo makes a pod for each, and repeats what is worth another try', () => {
+  const { spec } = document(`${EXAMPLES}argo-slices.yaml`, 'Workflow');
+  const [, [slice]] = spec.templates[0].steps;
+  assert.equal(slice.withSequence.count, '{{steps.begin.outputs.parameters.slices}}');
+  assert.match(spec.templateDefaults.retryStrategy.expression, new RegExp(`\\b${EXIT.retry}\\b`));
+});
+
 test('the pipeline for Data Factory waits by itself, for less long than proxies do', () => {
   const { activities } = JSON.parse(read(`${EXAMPLES}data-factory-pipeline.json`)).properties;
   // biome-ignore lint/suspicious/noExplicitAny: the shape of another program's documents
@@ -127,7 +152,7 @@ test('the pipeline for Data Factory waits by itself, for less long than proxies 
 test('the Python of the examples is well-formed', { skip: !hasPython() && 'python3 not found' }, () => {
   const program =
     'import ast, sys\nfor path in sys.argv[1:]: ast.parse(open(path).read(), path, feature_version=(3, 9))';
-  const paths = ['airflow_dag.py', 'dagster_job.py', 'sluice_client.py'].map(name =>
+  const paths = ['airflow_dag.py', 'airflow_slices.py', 'dagster_job.py', 'sluice_client.py'].map(name =>
     fileURLToPath(new URL(EXAMPLES + name, REPOSITORY)),
   );
   const { status, stderr } = spawnSync('python3', ['-c', program, ...paths], { encoding: 'utf8' });

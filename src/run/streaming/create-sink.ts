@@ -21,8 +21,8 @@ export interface SinkOptions {
   readonly columns: readonly Column[];
   readonly files: RunFiles;
   readonly append: AppendPlan;
-  /** Where the rows of a partition go on. */
-  readonly appendTo: (partition: Partition) => Promise<AppendPlan>;
+  /** Where the rows of a partition go on; absent where nothing is appended to. */
+  readonly appendTo?: (partition: Partition) => Promise<AppendPlan>;
   /** Present where files are partitioned. */
   readonly partitionNames: PartitionNames | undefined;
   /** Present where the rows go into one file together with those of others. */
