@@ -136,11 +136,12 @@ class History {
           create table ${t}_other (like ${t} including all); insert into ${t}_other select i, 'other', 99 from generate_series(20, 22) i`
       : '';
     const key = this.#isPartitioned ? 'primary key (id, n)' : 'primary key (id)';
-    await this.#admin(
-      `create table ${t} (id int, v text, n int ${this.#isPartitioned ? '' : 'default 5'}, ${key})${parts}`,
-    );
     const rows = this.#rows ?? this.#chance.below(KEYS);
-    await this.#admin(`insert into ${t} select i, 'v' || i, i % 7 from generate_series(1, ${rows}) i`);
+    const create = `create table ${t} (id int, v text, n int ${this.#isPartitioned ? '' : 'default 5'}, ${key})${parts};
+      insert into ${t} select i, 'v' || i, i % 7 from generate_series(1, ${rows}) i`;
+    this.told.push(create);
+    // Others may have a lock on the catalogue for a moment.
+    await this.#sessions.admin.query(`set lock_timeout = 0; ${create}; set lock_timeout = '1ms'`);
   }
 
   async #step(): Promise<void> {

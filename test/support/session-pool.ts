@@ -52,11 +52,13 @@ export async function startSessionPool(target: string): Promise<SessionPool> {
       server.write(isDone ? chunk.subarray(0, -TERMINATE.length) : chunk);
       if (isDone) client.end();
     });
-    client.once('close', async () => {
+    client.once('close', () => {
       server.off('data', toClient).off('close', onLost);
-      if (!isDone) return server.destroy();
-      await answers(server, ['rollback', 'discard all'].map(query).join(''), 2);
-      idle.set(kind, [...(idle.get(kind) ?? []), session]);
+      if (!isDone) return void server.destroy();
+      answers(server, ['rollback', 'discard all'].map(query).join(''), 2).then(
+        () => idle.set(kind, [...(idle.get(kind) ?? []), session]),
+        () => {}, // a session that has ended serves nobody
+      );
     });
   };
 
