@@ -144,6 +144,7 @@ const TRIGGERS: Readonly<Record<string, string>> = {
   command: 'the command',
   schedule: 'its schedule',
   http: 'a request',
+  library: 'a program',
   demo: 'the demo',
 };
 

@@ -28,21 +28,31 @@ export interface Assembly {
   createEncoder(columns: readonly Column[]): Encoder;
 }
 
+/** Parts of the caller's own, in the place of those that an activation names. */
+export interface OwnParts {
+  /** For one run, which closes it. */
+  readonly source?: RowSource;
+  /** Called for each file that begins, with the columns that are written. */
+  readonly createEncoder?: (columns: readonly Column[]) => Encoder;
+  readonly destination?: Destination;
+}
+
 /**
- * Looks every part of an activation up in the registry. The signal stops what the
- * destination does.
+ * Looks every part of an activation up in the registry, but for the caller's own. The
+ * signal stops what the destination does.
  */
 export async function assemble(
   activation: ResolvedActivation,
   options: DestinationOptions,
+  own: OwnParts = {},
 ): Promise<Assembly> {
   const { destination, format } = activation;
   return {
-    source: await createSource(activation),
-    store: await openDestination(destination, options),
+    source: own.source ?? (await createSource(activation)),
+    store: own.destination ?? (await openDestination(destination, options)),
     target: targetOf(destination),
     contentType: contentTypeOf(format),
-    createEncoder: await loadEncoder(activation),
+    createEncoder: own.createEncoder ?? (await loadEncoder(activation)),
   };
 }
 

@@ -43,7 +43,7 @@ const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['state', /^state\//],
   ['verify', /^verify\//],
   ['run', /^run\//],
-  ['faces', /^(index\.ts$|cli\/|daemon\/)/],
+  ['faces', /^(index\.ts$|library\/|cli\/|daemon\/)/],
 ];
 const layerOf = (path: string): number => LAYERS.findIndex(([, pattern]) => pattern.test(path));
 

@@ -15,7 +15,7 @@ import { Schedules } from './schedule/schedules.ts';
 import type { ActivationWarnings } from './warnings/activation-warnings.ts';
 import { createWarnings } from './warnings/create-warnings.ts';
 
-export interface ServeOptions extends Pick<DaemonOptions, 'clock' | 'program'> {
+export interface ServeOptions {
   /** Reads the configuration; at the start and at each reload. */
   readonly load: () => LoadedConfig;
   /** In the place of those of the configuration. */
@@ -50,7 +50,9 @@ export interface ServingDaemon {
  * Rejects with CONFIG_INVALID, STATE_LOCKED, STATE_DAMAGED or LISTEN_FAILED, and with
  * SHUTTING_DOWN when `signal` aborts, and has then begun no run.
  */
-export async function serveDaemon(options: ServeOptions): Promise<ServingDaemon> {
+export async function serveDaemon(
+  options: ServeOptions & Pick<DaemonOptions, 'clock' | 'program'>,
+): Promise<ServingDaemon> {
   const { signal, clock } = options;
   const version = sluiceVersion();
   // Secrets of an earlier configuration stay known: runs that are under way may still

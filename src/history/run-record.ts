@@ -9,7 +9,7 @@ import type { RunState } from './run-state.ts';
 export interface RunRecord {
   readonly run: string;
   readonly activation: string;
-  readonly trigger: 'command' | 'schedule' | 'http' | 'demo';
+  readonly trigger: 'command' | 'schedule' | 'http' | 'library' | 'demo';
   readonly state: RunState;
   readonly runType: 'full_only' | 'full_then_delta';
   readonly syncMode: 'snapshot' | 'upsert' | 'insert' | 'difference';

@@ -1,3 +1,4 @@
+import type { OwnParts } from '../assemble.ts';
 import type { Clock } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import type { RunRecord } from '../history/run-record.ts';
@@ -26,6 +27,8 @@ export interface ExportRequest {
    * Aborting before the run is decided drops it; afterwards it is finished all the same.
    */
   readonly signal: AbortSignal;
+  /** Stand in for those that the activation names. */
+  readonly parts?: OwnParts;
   readonly clock?: Clock;
   /**
    * The run as whoever keeps it knows it: its id, its start and its attempt stay. Making

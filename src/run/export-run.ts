@@ -105,9 +105,10 @@ class ExportRun {
   recovered: readonly RunRecord[] = [];
 
   constructor(request: ExportRequest) {
-    const { activation, record, trigger, full, signal, clock = SYSTEM_CLOCK, observe } = request;
+    const { activation, record, trigger, full, signal, clock = SYSTEM_CLOCK, observe, parts } = request;
     this.#request = request;
-    this.#activation = activation;
+    // Threads that read make encoders by the configuration.
+    this.#activation = parts?.createEncoder ? { ...activation, parallel: 1 } : activation;
     this.#fullAsked = full === true;
     this.#clock = clock;
     this.#beganAt = clock.now();
@@ -210,8 +211,8 @@ class ExportRun {
     this.#progress.connecting('destination');
     const { onRetry, onRetried } = this.#progress;
     const { signal } = this.#cancellation;
-    const { plans = false, slices } = this.#request;
-    const assembled = await assemble(activation, { signal, onRetry, onRetried });
+    const { plans = false, slices, parts: own } = this.#request;
+    const assembled = await assemble(activation, { signal, onRetry, onRetried }, own);
     const store = plans ? lookingDestination(assembled.store) : assembled.store;
     const assembly = { ...assembled, store, ...(slices && { source: slices.source }) };
     store.patienceMs = PATIENCE_BEFORE_READING_MS;
@@ -242,6 +243,7 @@ class ExportRun {
     if (bound.parameters === undefined) return connected;
     this.#activation = bound;
     this.#record = parameterized(this.#record, valuesOf(bound.parameters));
+    if (this.#request.parts?.source) return connected;
     return { ...connected, assembly: { ...assembly, source: await createSource(bound) } };
   }
 

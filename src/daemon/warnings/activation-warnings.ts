@@ -151,7 +151,7 @@ export class ActivationWarnings implements Warnings {
 
   async #tellSuccess(activation: ResolvedActivation, record: RunRecord): Promise<void> {
     const { endedAt, trigger } = record;
-    if (!isSuccess(record) || endedAt === undefined || trigger === 'command') return;
+    if (!isSuccess(record) || endedAt === undefined || trigger === 'command' || trigger === 'library') return;
     const isWanted = activation.notify.some(({ on }) => on.includes('succeeded'));
     if (isWanted) await this.#options.notifications.add([successNotification(record)], activation);
     this.#watch(activation.name).toldUntil = endedAt;

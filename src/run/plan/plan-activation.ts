@@ -1,3 +1,4 @@
+import type { OwnParts } from '../../assemble.ts';
 import type { Clock } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import type {
@@ -23,6 +24,7 @@ export interface PlanRequest {
   /** Rows to show of each change, at most `MAX_SAMPLED_ROWS`. */
   readonly rows: number;
   readonly signal: AbortSignal;
+  readonly parts?: OwnParts;
   readonly clock?: Clock;
   readonly observe?: (progress: () => RunProgress) => void;
   /** Takes secrets out of values. */

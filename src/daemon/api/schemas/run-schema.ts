@@ -215,7 +215,7 @@ export const runSchema = component(
     .object({
       run: z.string().describe('Id of the run. Ids sort by time.'),
       activation: z.string(),
-      trigger: z.enum(['command', 'schedule', 'http', 'demo']).describe('What asked for the run.'),
+      trigger: z.enum(['command', 'schedule', 'http', 'library', 'demo']).describe('What asked for the run.'),
       state: z
         .enum(RUN_STATES)
         .describe(
