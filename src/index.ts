@@ -1,4 +1,4 @@
-/** Sluice as a library: what the command does, as functions. See docs/guide/library.md. */
+/** Sluice as a library: see docs/guide/library.md. */
 
 export type { OwnParts } from './assemble.ts';
 export {

@@ -59,6 +59,8 @@ export interface ParseOptions {
   readonly environment?: Environment;
   /** Folder that relative paths start from; default the current one. */
   readonly directory?: string;
+  /** As for `loadConfig`. */
+  readonly mayBeUnset?: (path: KeyPath) => boolean;
 }
 
 interface ConfigText {
@@ -70,7 +72,8 @@ interface ConfigText {
   readonly problems: readonly ConfigProblem[];
 }
 
-const CONFIG_FILE = /^[^.].*\.(?:ya?ml|json)$/i;
+/** Schemas for editors lie beside them. */
+const CONFIG_FILE = /^[^.].*(?<!\.schema)\.(?:ya?ml|json)$/i;
 
 function readText(path: string, cwd: string): ConfigText {
   const file = relative(cwd, path) || path;
@@ -123,7 +126,8 @@ export function parseConfig(options: ParseOptions): LoadedConfig {
   const file = options.file ?? 'sluice.yaml';
   const directory = resolve(options.directory ?? '.');
   const texts = [{ file, text: options.text, problems: [] }];
-  return fromTexts(texts, [], { directory, environment: options.environment ?? process.env });
+  const { environment = process.env, mayBeUnset } = options;
+  return fromTexts(texts, [], { directory, environment }, mayBeUnset);
 }
 
 function fromTexts(

@@ -72,7 +72,8 @@ export interface RestoreRequest extends Abortable, Pick<Restoring, 'activation' 
 
 /**
  * Puts a backup in the place of the baseline. Rejects with STATE_STALE where the
- * destination or the local state is ahead of it, with STATE_DAMAGED where it is not whole.
+ * destination or the local state is ahead of it, with STATE_DAMAGED where it is not
+ * whole.
  */
 export function restoreState(request: RestoreRequest): Promise<RestoreReport> {
   return restore({ ...request, force: request.force ?? false, signal: signalOf(request) });

@@ -59,8 +59,9 @@ async function* toBatches(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenera
 }
 
 /**
- * The first `count` values of row `row` of a batch, as many as there are columns to write:
- * columns of the key may follow. The bytes are a part of the batch, and not a copy.
+ * The first `count` values of row `row` of a batch, as many as there are columns to
+ * write: columns of the key may follow. The bytes are a part of the batch, and not a
+ * copy.
  */
 export function valuesOf(batch: RowBatch, row: number, count: number): (Buffer | null)[] {
   const { bytes, rowBounds } = batch;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { noPseudoTerminal, PseudoTerminal } from '../support/pseudo-terminal.ts';
 import { commandLine } from './command-line.ts';
 import { createProject } from './support.ts';
 
@@ -44,7 +45,7 @@ test('without a configuration completion offers what it can, and never an error'
   assert.deepEqual([out, err], ['', '']);
 });
 
-test('bash completes by the script that completion prints, and other shells can read theirs', async t => {
+test('bash completes by the script that completion prints', async t => {
   const folder = mkdtempSync(path.join(tmpdir(), 'sluice-completion-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const script = path.join(folder, 'completion.bash');
@@ -55,10 +56,55 @@ test('bash completes by the script that completion prints, and other shells can 
     COMP_WORDS=(sluice ru); COMP_CWORD=1; _sluice; printf '%s|' "\${COMPREPLY[@]}"; complete -p sluice; cat ${folder}/asked`;
   const answered = execFileSync('bash', ['-c', asked], { encoding: 'utf8' });
   assert.equal(answered, 'run|runs|complete -o default -F _sluice sluice\ncomplete\n1\n--\nsluice\nru\n');
-  for (const shell of ['zsh', 'fish'])
-    await t.test(shell, { skip: spawnSync(shell, ['--version']).error !== undefined }, async () => {
-      const file = path.join(folder, shell);
-      writeFileSync(file, (await commandLine(['completion', shell])).out);
-      execFileSync(shell, ['-n', file]);
-    });
+});
+
+const missing = (shell: string): string | false =>
+  spawnSync(shell, ['--version']).error === undefined ? false : `${shell} is not installed`;
+
+async function scriptOf(shell: string, name: string): Promise<{ folder: string; script: string }> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'sluice-completion-'));
+  const script = path.join(folder, name);
+  writeFileSync(script, (await commandLine(['completion', shell])).out);
+  return { folder, script };
+}
+
+test('fish completes by the script that completion prints', { skip: missing('fish') }, async t => {
+  const { folder, script } = await scriptOf('fish', 'sluice.fish');
+  t.after(() => rmSync(folder, { recursive: true }));
+  const asked = `
+    function sluice; printf '%s\\n' $argv > ${folder}/asked; printf 'run\\nruns\\n'; end
+    source ${script}; complete -C 'sluice state ru'`;
+  const answered = execFileSync('fish', ['--no-config', '-c', asked], { encoding: 'utf8' });
+  assert.equal(answered, 'run\nruns\n');
+  assert.equal(readFileSync(`${folder}/asked`, 'utf8'), 'complete\n2\n--\nsluice\nstate\nru\n');
+});
+
+test('zsh completes by the script that completion prints, sourced or as a file of fpath', {
+  skip: missing('zsh') || noPseudoTerminal(),
+}, async t => {
+  const { folder } = await scriptOf('zsh', '_sluice');
+  const terminal = new PseudoTerminal(['zsh', '-f', '-i'], { cwd: folder });
+  t.after(async () => {
+    terminal.type('\u0003exit\r');
+    await terminal.end();
+    rmSync(folder, { recursive: true });
+  });
+  const completes = async (word: string): Promise<void> => {
+    terminal.type(`sluice run ${word}\t`);
+    // What was typed is on the screen already.
+    await terminal.shows('_run');
+    terminal.type('\u0003');
+    const asked = readFileSync(path.join(folder, 'asked'), 'utf8');
+    assert.equal(asked, `complete\n2\n--\nsluice\nrun\n${word}\n`);
+  };
+  const stub = 'sluice() { print -l -- "$@" > asked; print whole_run; }';
+  terminal.type(`autoload -Uz compinit; compinit -u -D; ${stub}; source ./_sluice; PS1=; print rea''dy\r`);
+  await terminal.shows('ready');
+  await completes('who');
+  // As compinit does with a file that begins with #compdef.
+  terminal.type(
+    "unfunction _sluice; fpath=(. $fpath); autoload -Uz _sluice; compdef _sluice sluice; print aga''in\r",
+  );
+  await terminal.shows('again');
+  await completes('wh');
 });

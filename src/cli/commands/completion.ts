@@ -16,13 +16,13 @@ _sluice() {
 }
 complete -o default -F _sluice sluice`,
   zsh: `#compdef sluice
-# Completion of sluice for zsh: source <(sluice completion zsh), after compinit
+# Completion of sluice for zsh: source <(sluice completion zsh), after compinit; or the file _sluice of fpath
 _sluice() {
   local -a found
   found=("\${(@f)$(sluice complete $((CURRENT - 1)) -- "\${words[@]}" 2>/dev/null)}")
   if [[ -n "\${found[1]}" ]]; then compadd -a found; else _files; fi
 }
-compdef _sluice sluice`,
+if [[ "\${funcstack[1]}" == _sluice ]]; then _sluice "$@"; else compdef _sluice sluice; fi`,
   fish: `# Completion of sluice for fish: sluice completion fish | source
 function __sluice_complete
   set -l before (commandline -opc)

@@ -1,110 +1,72 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { configJsonSchema } from '../../config/schema/json-schema.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { CommandContext } from '../command-context.ts';
+import type { AskedConfig } from '../init/ask-for-config.ts';
+import { SCHEMA_FILE } from '../init/modeline.ts';
+import { STARTING_POINT } from '../init/starting-point.ts';
+import { Dialogue } from '../terminal/dialogue.ts';
+import { DEFAULT_CONFIG } from '../terminal/next-command.ts';
 
-/** `sluice init`: a configuration to start from, where there is none yet. */
-export async function init({ terminal, configPath }: CommandContext): Promise<number> {
+/**
+ * `sluice init`: a configuration where there is none yet, of what a person answers at the
+ * terminal, or to start from. Nothing is asked where nobody can answer.
+ */
+export async function init(context: CommandContext): Promise<number> {
+  const { terminal, configPath } = context;
+  if (existsSync(configPath)) throw existsAlready(configPath);
+  const asked = await ask(context);
+  write(configPath, asked?.text ?? STARTING_POINT);
+  const schemaPath = join(dirname(configPath), SCHEMA_FILE);
+  if (!existsSync(schemaPath)) write(schemaPath, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
+  if (!terminal.isQuiet) terminal.print(`${configPath} is written. Next:\n${nextSteps(asked, context)}`, 5);
+  return EXIT.done;
+}
+
+async function ask({ terminal, configPath }: CommandContext): Promise<AskedConfig | undefined> {
+  if (!Dialogue.isPossible) return undefined;
+  const { askForConfig } = await import('../init/ask-for-config.ts');
+  const asked = await askForConfig(terminal, configPath);
+  if (asked?.folder) mkdirSync(resolve(dirname(configPath), asked.folder), { recursive: true });
+  return asked;
+}
+
+function nextSteps(asked: AskedConfig | undefined, { terminal, configPath }: CommandContext): string {
+  const command = configPath === DEFAULT_CONFIG ? 'sluice' : `sluice --config ${configPath}`;
+  const {
+    variables,
+    activations: [first],
+  } = asked ?? EXAMPLE;
+  const names = variables.map(({ name }) => name).join(' and ');
+  const also = asked ? ' in the environment' : ', and put your account, container and query into the file';
+  const set = names === '' ? [] : [`set ${names}${also}`];
+  return [...set, `${command} validate`, `${command} run ${first}`]
+    .map((step, index) => `  ${index + 1}. ${terminal.clean(step)}`)
+    .join('\n');
+}
+
+const EXAMPLE = {
+  variables: [{ name: 'WAREHOUSE_URL' }, { name: 'AZURE_SAS_TOKEN' }],
+  activations: ['customers_to_lake'],
+};
+
+function write(path: string, text: string): void {
   try {
-    writeFileSync(configPath, STARTING_POINT, { flag: 'wx' });
+    writeFileSync(path, text, { flag: 'wx' });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'EEXIST') {
-      throw new SluiceError('USAGE', `${configPath} exists already, and init overwrites nothing`, {
-        cause,
-        hint: 'move it away, or name another file with --config',
-      });
-    }
-    throw new SluiceError('USAGE', `${configPath} cannot be written (${code ?? 'unknown error'})`, {
+    if (code === 'EEXIST') throw existsAlready(path, cause);
+    throw new SluiceError('USAGE', `${path} cannot be written (${code ?? 'unknown error'})`, {
       cause,
       hint: 'name a file in a folder that can be written with --config',
     });
   }
-  if (!terminal.isQuiet)
-    terminal.print(`${configPath} is written. Next:
-  1. set WAREHOUSE_URL and AZURE_SAS_TOKEN, and put your account, container
-     and query into the file
-  2. sluice validate
-  3. sluice run customers_to_lake`);
-  return EXIT.done;
 }
 
-const STARTING_POINT = `# Configuration of Sluice. All keys are in docs/reference/configuration.md.
-# For completion and checks in an editor: sluice schema > sluice.schema.json, and then keep this line:
-# yaml-language-server: $schema=./sluice.schema.json
-version: 1
-
-# State, run journal and history. It belongs to this machine; back it up with the rest.
-dataDirectory: ./.sluice
-
-# Where rows come from. \${NAME} is taken from the environment, \${file:/path} from a file.
-sources:
-  warehouse:
-    type: postgres
-    url: \${WAREHOUSE_URL}              # postgresql://user:password@host:5432/database?sslmode=verify-full
-
-# Where files go. The container must exist.
-destinations:
-  lake:
-    type: azure-blob
-    accountUrl: https://example.blob.core.windows.net
-    container: exports
-    folder: crm/                       # a prefix for every file of this destination; may be left out
-    auth:                              # exactly one of these
-      sasToken: \${AZURE_SAS_TOKEN}     # write (w) and read (r); delete (d) to remove stale parts
-      # connectionString: \${AZURE_STORAGE_CONNECTION_STRING}
-      # accountKey: \${AZURE_STORAGE_KEY}
-      # identity: default              # managed identity, workload identity, az login
-
-# Queries: one statement each, which reads.
-models:
-  customers:
-    source: warehouse
-    sql: |
-      select id, email, first_name, last_name, country, updated_at
-      from customers
-    primaryKey: [id]                   # needed for deltas
-
-# A model with a filter; may be left out.
-segments:
-  french_customers:
-    model: customers
-    where: country = 'FR'
-
-activations:
-  # Every row, every time.
-  customers_to_lake:
-    model: customers
-    destination: lake
-    fileName: "{YYYY}/{MM}/{DD}/customers"    # .csv is added
-    format: { type: csv }
-
-  # Every row once, then what was added, updated and removed, each in a file of its own.
-  french_customers_changes:
-    segment: french_customers
-    destination: lake
-    fileName: "changes/{YYYY}-{MM}-{DD}T{HH}{mm}{ss}/customers"
-    format: { type: csv, delimiter: ";", compression: gzip }
-    runType: full_then_delta
-    syncMode: difference               # or upsert, or insert
-    mapping:                           # left out: every column under its own name
-      - id
-      - email
-      - { from: last_name, to: family_name }
-    maxFileSize: 1GiB                  # a hard limit on each file; past it the next part begins
-    warnings:
-      removedRowsOver: 20%             # more removals than this hold the run until --allow-removals
-      rowsDroppedOver: 50%             # warn when so many rows less come than in the last run
-      sasExpiresWithin: 14d
-    # From here on for the daemon, \`sluice serve\`.
-    schedule:
-      - { cron: "0 7 * * mon-fri", timezone: Europe/Paris }
-      # - { every: 15m }
-    overlap: skip                      # or queue: a scheduled run while another is under way waits
-    # notify:                          # who is notified when a warning begins and ends
-    #   - { webhook: "\${OPS_WEBHOOK_URL}", secret: "\${OPS_WEBHOOK_SECRET}" }
-    #   - { webhook: "\${SLACK_WEBHOOK_URL}", style: slack }
-    #   - { email: [data@example.com] }    # needs daemon.smtp
-
-# daemon:
-#   smtp: { host: mail.example.com, user: sluice, password: "\${SMTP_PASSWORD}", from: sluice@example.com }
-`;
+function existsAlready(path: string, cause?: unknown): SluiceError {
+  return new SluiceError('USAGE', `${path} exists already, and init overwrites nothing`, {
+    cause,
+    hint: 'move it away, or name another file with --config',
+  });
+}

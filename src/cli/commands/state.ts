@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises';
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import type { AbandonedRun } from '../../state/abandon-runs.ts';
@@ -8,6 +7,7 @@ import type { BackupSummary } from '../../state/list-backups.ts';
 import type { RestoreReport } from '../../state/restore-state.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from '../command-context.ts';
 import { watchSignals } from '../interruption.ts';
+import { Dialogue } from '../terminal/dialogue.ts';
 import { formatBytes, formatCount } from '../terminal/quantities.ts';
 import { columnTable, fittedTable } from '../terminal/table.ts';
 import { escaped, type Terminal } from '../terminal/terminal.ts';
@@ -183,15 +183,15 @@ async function interruptible<T>(
 
 /** Asks on the terminal. Where nobody can be asked, only the option says yes. */
 async function isConfirmed(command: string, what: string, terminal: Terminal): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+  if (!Dialogue.isPossible) {
     throw new SluiceError('USAGE', `nothing was done: ${command} ${what}, and asks for that on a terminal`, {
       hint: 'add --yes to do it without being asked',
     });
   }
   terminal.note(`This ${what}.`);
-  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
+  const dialogue = new Dialogue();
   try {
-    return /^y(?:es)?$/i.test((await dialogue.question('Continue? [y/N] ')).trim());
+    return /^y(?:es)?$/i.test(await dialogue.ask('Continue? [y/N]'));
   } finally {
     dialogue.close();
   }

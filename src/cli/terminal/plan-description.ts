@@ -19,7 +19,8 @@ export function planDescription(plan: Plan, terminal: Terminal): string {
   lines.push(...fileLines(files, terminal));
   if (estimated && files.length > 0)
     lines.push(`  ${terminal.paint('dim', 'bytes and parts are estimates: the files are compressed')}`);
-  if (completion !== undefined) lines.push(`  then ${completion.map(terminal.clean).join(', ')}`);
+  if (completion !== undefined)
+    lines.push(`  then ${completion.map(name => terminal.clean(name)).join(', ')}`);
   lines.push(...sampleLines(plan.sample, plan.counts, terminal).map(line => `  ${line}`));
   return lines.join('\n');
 }

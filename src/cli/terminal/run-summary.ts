@@ -17,7 +17,7 @@ export function runSummary(record: RunRecord, terminal: Terminal): string {
   lines.push(`  ${countsLine(record)}`);
   lines.push(...fileLines(files, terminal));
   if (record.completion !== undefined)
-    lines.push(`  then ${record.completion.map(terminal.clean).join(', ')}`);
+    lines.push(`  then ${record.completion.map(name => terminal.clean(name)).join(', ')}`);
   return lines.join('\n');
 }
 
