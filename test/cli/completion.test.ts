@@ -85,8 +85,7 @@ test('zsh completes by the script that completion prints, sourced or as a file o
   const { folder } = await scriptOf('zsh', '_sluice');
   const terminal = new PseudoTerminal(['zsh', '-f', '-i'], { cwd: folder });
   t.after(async () => {
-    terminal.type('\u0003exit\r');
-    await terminal.end();
+    await terminal.hangUp();
     rmSync(folder, { recursive: true });
   });
   const completes = async (word: string): Promise<void> => {

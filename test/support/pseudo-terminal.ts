@@ -77,6 +77,12 @@ export class PseudoTerminal {
     this.type(`${text}\r`);
   }
 
+  /** Takes the terminal away from it. */
+  async hangUp(): Promise<void> {
+    this.#child.kill();
+    await this.#ended;
+  }
+
   /** Its exit code. */
   end(): Promise<number> {
     return this.#ended;
