@@ -38,7 +38,7 @@ function nextSteps(asked: AskedConfig | undefined, { terminal, configPath }: Com
     variables,
     activations: [first],
   } = asked ?? EXAMPLE;
-  const names = variables.map(({ name }) => name).join(' and ');
+  const names = variables.join(' and ');
   const also = asked ? ' in the environment' : ', and put your account, container and query into the file';
   const set = names === '' ? [] : [`set ${names}${also}`];
   return [...set, `${command} validate`, `${command} run ${first}`]
@@ -47,7 +47,7 @@ function nextSteps(asked: AskedConfig | undefined, { terminal, configPath }: Com
 }
 
 const EXAMPLE = {
-  variables: [{ name: 'WAREHOUSE_URL' }, { name: 'AZURE_SAS_TOKEN' }],
+  variables: ['WAREHOUSE_URL', 'AZURE_SAS_TOKEN'],
   activations: ['customers_to_lake'],
 };
 

@@ -21,8 +21,8 @@ import {
 export interface AskedConfig {
   readonly text: string;
   readonly activations: readonly string[];
-  /** Variables that are yet to be set, with what was typed for them. */
-  readonly variables: readonly { readonly name: string; readonly value?: string }[];
+  /** Variables that the file names, and that are not set to what was typed. */
+  readonly variables: readonly string[];
   /** The folder that files go to, where they stay on this machine. */
   readonly folder?: string;
 }
@@ -54,6 +54,7 @@ class Questions {
   readonly #dialogue: Dialogue;
   readonly #terminal: Terminal;
   readonly #file: string;
+  /** What was typed for each, where it was. */
   readonly #variables = new Map<string, string | undefined>();
 
   constructor(dialogue: Dialogue, terminal: Terminal, file: string) {
@@ -71,8 +72,9 @@ class Questions {
     const format = await this.#askForFormat();
     const { text, activations } = this.#checked({ url, models, destination, format });
     const variables = [...this.#variables]
-      .filter(([name]) => process.env[name] === undefined)
-      .map(([name, value]) => ({ name, ...(value !== undefined && { value }) }));
+      .filter(([name]) => text.includes(`\${${name}}`))
+      .filter(([name, typed = process.env[name]]) => typed === undefined || typed !== process.env[name])
+      .map(([name]) => name);
     const folder = destination.type === 'folder' ? { folder: destination.path } : {};
     return { text, activations, variables, ...folder };
   }
