@@ -62,7 +62,9 @@ for (const page of PAGES)
 /** A terminal shows it in one line, which goes away. */
 const PROGRESS = /^\S+: (?:connecting|reading|publishing) {2}.*\n/gm;
 
-/** Runs the lines that begin with `$ `, and compares what follows each; `…` is any text. */
+/**
+ * Runs the lines that begin with `$ `, and compares what follows each; `…` is any text.
+ */
 async function runShown(text: string, config: string): Promise<void> {
   let code = 0;
   for (const shown of text.split(/^\$ /m).slice(1)) {

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Runs a program with a pseudo-terminal as its own, and hands on what is written to it. */
+/**
+ * Runs a program with a pseudo-terminal as its own, and hands on what is written to it.
+ */
 const BRIDGE = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
 /** Far longer than a loaded machine takes. */

@@ -8,6 +8,7 @@ import { SCHEMA_FILE } from '../init/modeline.ts';
 import { STARTING_POINT } from '../init/starting-point.ts';
 import { Dialogue } from '../terminal/dialogue.ts';
 import { DEFAULT_CONFIG } from '../terminal/next-command.ts';
+import { wrapped } from '../terminal/wrap.ts';
 
 /**
  * `sluice init`: a configuration where there is none yet, of what a person answers at the
@@ -20,7 +21,7 @@ export async function init(context: CommandContext): Promise<number> {
   write(configPath, asked?.text ?? STARTING_POINT);
   const schemaPath = join(dirname(configPath), SCHEMA_FILE);
   if (!existsSync(schemaPath)) write(schemaPath, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`);
-  if (!terminal.isQuiet) terminal.print(`${configPath} is written. Next:\n${nextSteps(asked, context)}`, 5);
+  if (!terminal.isQuiet) terminal.print(`${configPath} is written. Next:\n${nextSteps(asked, context)}`);
   return EXIT.done;
 }
 
@@ -42,9 +43,14 @@ function nextSteps(asked: AskedConfig | undefined, { terminal, configPath }: Com
   const also = asked ? ' in the environment' : ', and put your account, container and query into the file';
   const set = names === '' ? [] : [`set ${names}${also}`];
   return [...set, `${command} validate`, `${command} run ${first}`]
-    .map((step, index) => `  ${index + 1}. ${terminal.clean(step)}`)
+    .map((step, index) => wrapped(`  ${index + 1}. ${terminal.clean(step)}`, COLUMNS, HANG))
     .join('\n');
 }
+
+/** Wherever it is printed to. */
+const COLUMNS = 80;
+/** Behind the number of a step. */
+const HANG = 5;
 
 const EXAMPLE = {
   variables: ['WAREHOUSE_URL', 'AZURE_SAS_TOKEN'],

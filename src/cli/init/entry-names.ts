@@ -4,7 +4,9 @@ import type { Relation } from './catalogue.ts';
 /** Leaves room for what stands behind it. */
 const MAX_CHARACTERS = 80;
 
-/** A name for the model of each, that no other has: with the schema where it takes that. */
+/**
+ * A name for the model of each, that no other has: with the schema where it takes that.
+ */
 export function entryNames(relations: readonly Pick<Relation, 'schema' | 'name'>[]): string[] {
   const taken = new Set<string>();
   return relations.map(({ schema, name }, index) => {

@@ -23,8 +23,8 @@ export class Dialogue {
   }
 
   /**
-   * The answer without spaces around it; `fallback`, which the question shows, where it is
-   * empty. Rejects with CANCELLED where there will be none.
+   * The answer without spaces around it; `fallback`, which the question shows, where it
+   * is empty. Rejects with CANCELLED where there will be none.
    */
   async ask(question: string, fallback?: string): Promise<string> {
     const shown = fallback === undefined ? question : `${question} [${fallback}]`;
