@@ -15,6 +15,8 @@ const REPLICATED = {
   max_wal_senders: '4',
   hot_standby: 'on',
   max_prepared_transactions: '4',
+  // A commit is in the log, which a standby is waited for to have read, when it returns.
+  synchronous_commit: 'on',
 };
 const CHANGE = `update t set v = 'changed' where id = 1`;
 
@@ -188,8 +190,8 @@ test('on a standby, and when it takes over, a run finds what has changed, or say
           await writer.query('commit');
           const beside = ['start', 'recovery'] as const;
           const event = async () => ({ url });
-          await playStory({ url: primary.url, without: ['standby'], beside, event, written: [1] });
-          await sql(url, 'select pg_wal_replay_resume()');
+          const story = { url: primary.url, without: ['standby'], beside, event, written: [1] } as const;
+          await playStory(story).finally(() => sql(url, 'select pg_wal_replay_resume()'));
         }),
       );
 
