@@ -11,6 +11,8 @@ import { nearestExisting } from './usable-folder.ts';
  */
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   const there = await nearestExisting(path);
+  // It may be a file.
+  if (there === path) return makeOne(path, mode);
   const missing: string[] = [];
   for (let at = path; at !== there; at = dirname(at)) missing.push(at);
   for (const folder of missing.toReversed()) await makeOne(folder, mode);

@@ -59,6 +59,8 @@ test('a folder under a name that cannot be one is refused at once', async t => {
   await writeFile(join(root, 'file'), '');
   await symlink(join(root, 'nowhere'), join(root, 'dangling'));
   await assert.rejects(makeFolder(join(root, 'file/a')), { code: 'ENOTDIR' });
+  await assert.rejects(makeFolder(join(root, 'file')), { code: 'EEXIST' });
+  await makeFolder(root);
   for (const name of ['dangling', 'dangling/a']) {
     const opened = StateFolder.open(join(root, name), 'a', 'a test');
     await assert.rejects(opened, { code: 'STATE_INACCESSIBLE', hint: /a link that leads nowhere/ });
