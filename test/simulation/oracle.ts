@@ -196,7 +196,7 @@ export class Oracle {
   areAllTaken(subject: string): boolean {
     const chain = this.#chains.get(subject)!;
     if (chain.taken.length === 0 && chain.spoiledStep < 0) return false;
-    return !this.#filesOf(chain).some(file => rowsOf(file).length > 0);
+    return !this.#filesOf(chain).some(file => this.#withoutWaitingRows(file).length > 0);
   }
 
   /**
