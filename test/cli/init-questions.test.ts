@@ -30,7 +30,9 @@ test('init at a terminal asks for database, tables, container and format, and wr
   const sas = project.container.sas('racwdl');
   const person = init(folder);
 
-  await person.answer('URL:', 'postgresql://user:canary-word@127.0.0.1:1/nothing');
+  await person.shows('URL:');
+  assert.doesNotMatch(person.text, /hidden/);
+  person.type('postgresql://user:canary-word@127.0.0.1:1/nothing\r');
   await person.shows('connect');
   await person.answer('URL:', withPassword);
   await person.answer('[WAREHOUSE_URL]', '');

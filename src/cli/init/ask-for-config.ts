@@ -40,13 +40,17 @@ export async function askForConfig(terminal: Terminal, file: string): Promise<As
   }
 }
 
+// None looks like a URL with a password, which the terminal would conceal.
 const WHERE_FROM = `Where do rows come from? The URL of a PostgreSQL database, such as
-postgresql://user:password@host:5432/database, or \${NAME} of an environment variable that holds it.
+postgresql://USER@HOST:5432/DATABASE, with a colon and the password behind
+USER; or \${NAME} of an environment variable that holds it.
 Enter alone writes a commented example instead, and asks nothing more.`;
-const WHERE_TO = `Where do files go? The URL of a container (https://ACCOUNT.blob.core.windows.net/CONTAINER, its SAS
-token may follow), a connection string of a storage account, or a folder of this machine.`;
-const HOW_IN = `How does Sluice sign in there? A SAS token, an account key, \${NAME} of a variable that holds a SAS
-token, or the word identity (managed identity, workload identity, az login).`;
+const WHERE_TO = `Where do files go? The URL of a container, whose SAS token may follow
+(https://ACCOUNT.blob.core.windows.net/CONTAINER); a connection string of a
+storage account; or a folder of this machine.`;
+const HOW_IN = `How does Sluice sign in there? A SAS token, an account key, \${NAME} of a variable
+that holds a SAS token, or the word identity (managed identity, workload
+identity, az login).`;
 
 const SAS_VARIABLE = 'AZURE_SAS_TOKEN';
 
