@@ -161,6 +161,21 @@ function resolvedModel(
   };
 }
 
+/** A destination, and the properties that its files have. */
+export function resolveDestination(
+  { destinations, proxies = NO_PROXIES }: ResolvableConfig,
+  name: string,
+): { readonly destination: ResolvedDestination; readonly blob: BlobProperties | undefined } {
+  const { blob, ...destination } = {
+    blob: undefined,
+    ...lookUp(destinations, 'destination', name),
+  };
+  return {
+    destination: { ...destination, name, folder: normalizeFolder(destination.folder), proxies },
+    blob,
+  };
+}
+
 function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const activation = lookUp(config.activations, 'activation', name);
   const { model: ownModel, segment: segmentName, destination: destinationName, ...own } = activation;
@@ -168,22 +183,14 @@ function lookUpAll(config: ResolvableConfig, name: string): ResolvedActivation {
   const modelName = segment?.model ?? ownModel ?? '';
   const model = lookUp(config.models, 'model', modelName);
   const source = lookUp(config.sources, 'source', model.source);
-  const { blob: destinationBlob, ...destination } = {
-    blob: undefined,
-    ...lookUp(config.destinations, 'destination', destinationName),
-  };
+  const { destination, blob: destinationBlob } = resolveDestination(config, destinationName);
   const { proxies = NO_PROXIES, queryValues } = config;
 
   return {
     ...withUnits(own),
     name,
     source: { ...withUnits(source), name: model.source },
-    destination: {
-      ...destination,
-      name: destinationName,
-      folder: normalizeFolder(destination.folder),
-      proxies,
-    },
+    destination,
     model: resolvedModel(modelName, model),
     ...(segment === undefined ? {} : { where: segment.where, segmentName: segmentName as string }),
     blob: blobProperties(destinationBlob, own.blob),

@@ -13,6 +13,7 @@ import { deepFreeze } from './deep-freeze.ts';
 import { locatedDestination } from './destinations/destinations.ts';
 import { postgresAddress } from './postgres/postgres-address.ts';
 import { type Config, configSchema, type ParsedConfig } from './schema/schema.ts';
+import type { StateConfig } from './schema/schema-state.ts';
 import { Redactor, Secret } from './secrets.ts';
 import {
   type ConfigProblem,
@@ -154,6 +155,7 @@ function completed(
   return {
     ...config,
     dataDirectory: resolve(context.directory, config.dataDirectory),
+    ...(config.state && { state: locatedState(config.state, context.directory) }),
     sources: Object.fromEntries(sources) as Config['sources'],
     destinations: Object.fromEntries(
       Object.entries(config.destinations).map(([name, destination]) => [
@@ -162,6 +164,12 @@ function completed(
       ]),
     ),
   };
+}
+
+function locatedState(state: StateConfig, directory: string): StateConfig {
+  const { destination, folder } = state;
+  if (destination !== undefined || folder === undefined) return state;
+  return { ...state, folder: resolve(directory, folder) };
 }
 
 /** Throws CONFIG_INVALID (a `ConfigInvalidError`) with every problem. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { RunRecord } from '../../src/history/run-record.ts';
 import { isSuccess } from '../../src/history/run-state.ts';
 import { everyNth } from '../support/all-cases.ts';
@@ -11,15 +11,31 @@ import { createProject } from './support.ts';
 /** Whether the request at which the process is killed still does its work. */
 const SIDES = ['reset', 'reset-after-apply'] as const satisfies readonly BlobAction[];
 const SLICES = 2;
+/** Variable that names the data directory of a host. */
+const HOST = 'SLUICE_TEST_HOST';
 
-test('verbs that are killed at any of their requests are done once they are called again', async t => {
+for (const isInState of [false, true]) {
+  const where = isInState ? 'state, each on a host of its own' : 'a file';
+  test(`verbs that are killed at any of their requests are done once they are called again, with a plan in ${where}`, t =>
+    killVerbs(t, isInState));
+}
+
+async function killVerbs(t: TestContext, isInState: boolean): Promise<void> {
   const project = await createProject();
   t.after(() => project.remove());
   const { database, container } = project;
   const proxy = await startBlobProxy(container.accountUrl);
   t.after(() => proxy.close());
   const settings = `model: customers, destination: lake, format: { type: json }, consistency: slice`;
+  // Verbs that follow one that was killed find nothing but what is in blobs.
+  let hosts = 0;
+  const onNewHost = (): void => {
+    if (isInState) process.env[HOST] = `./host-${++hosts}`;
+  };
+  t.after(() => delete process.env[HOST]);
   project.configure(`version: 1
+dataDirectory: "\${${HOST}:-./.sluice}"
+state: { destination: lake }
 sources: { warehouse: { type: postgres, url: "${database.url}" } }
 destinations:
   lake:
@@ -37,6 +53,7 @@ activations: { sliced: { ${settings}, fileName: "sliced-{run}" } }`);
   ];
   // Only what is killed needs a process of its own.
   const succeed = async (verb: readonly string[]): Promise<Printed> => {
+    onNewHost();
     const printed = await commandLine(['--config', join(project.cwd, 'sluice.yaml'), ...verb]);
     assert.equal(printed.code, 0, printed.err);
     return printed;
@@ -46,7 +63,8 @@ activations: { sliced: { ${settings}, fileName: "sliced-{run}" } }`);
 
   // Which requests there are.
   const counts: number[] = [];
-  for (const verb of verbsOf(join(project.cwd, 'counted.json'))) {
+  const planOf = (name: string): string => (isInState ? `state:${name}` : join(project.cwd, `${name}.json`));
+  for (const verb of verbsOf(planOf('counted'))) {
     const before = proxy.requests.length;
     await succeed(verb);
     counts.push(proxy.requests.length - before);
@@ -55,12 +73,13 @@ activations: { sliced: { ${settings}, fileName: "sliced-{run}" } }`);
     Array.from({ length: count }, (_, request) => SIDES.map(side => ({ place, request, side }))).flat(),
   );
   let killed = 0;
-  const points = everyNth(12, all);
+  const points = everyNth(isInState ? 30 : 12, all);
   for (const [index, { place, request, side }] of points.entries()) {
-    const plan = join(project.cwd, `plan-${index}.json`);
+    const plan = planOf(`plan-${index}`);
     const before = (await filesNow()).length;
     for (const [at, verb] of verbsOf(plan).entries()) {
       if (at === place) {
+        onNewHost();
         const command = project.start(...verb);
         let seen = 0;
         proxy.setHook(() => {
@@ -85,4 +104,4 @@ activations: { sliced: { ${settings}, fileName: "sliced-{run}" } }`);
   }
   t.diagnostic(`${all.length} requests, ${killed} of ${points.length} commands killed`);
   assert.ok(killed > points.length * 0.8);
-});
+}

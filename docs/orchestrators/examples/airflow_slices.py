@@ -1,6 +1,6 @@
 """
-Airflow 2 or 3: one export by many workers, each of which has `sluice` with its configuration, and /plans, which all of them
-may write. A slice, or the end, that is tried again or cleared goes on with the run of the DAG run.
+Airflow 2 or 3: one export by many workers, each of which has `sluice` with its configuration, whose `state` holds the plan.
+A slice, or the end, that is tried again or cleared goes on with the run of the DAG run.
 """
 
 import json
@@ -27,7 +27,7 @@ def sluice(*args: str) -> dict:
 
 
 def plan_of(run_id: str) -> str:
-    return "/plans/orders-" + "".join(c if c.isalnum() else "-" for c in run_id) + ".json"
+    return f"state:orders-{run_id}"
 
 
 @dag(schedule="0 7 * * *", start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"), catchup=False, max_active_runs=1)

@@ -11,6 +11,7 @@ import { FILE } from '../completion.ts';
 import { destinationRules, placeOf } from '../destinations/destinations.ts';
 import { fileKinds, normalizeFolder, parseTemplate } from '../file-name.ts';
 import { extensionOf } from '../format-kinds.ts';
+import { STATE_FOLDER } from '../plan-name.ts';
 import { addressFaults } from '../postgres/postgres-address.ts';
 import {
   type ActivationConfig,
@@ -21,6 +22,7 @@ import {
   type ParsedConfig,
 } from '../schema/schema.ts';
 import { postgresAddressKeys } from '../schema/schema-postgres.ts';
+import type { StateConfig } from '../schema/schema-state.ts';
 import {
   type ConfigProblem,
   childOf,
@@ -36,6 +38,8 @@ import { parameterFindings } from './parameter-checks.ts';
 import type { ProblemWriter } from './problems.ts';
 import { type Finding, nameFault, type Rule } from './rule.ts';
 import { ACTIVATION_RULES, DAEMON_RULES, fileNameFault, MODEL_RULES } from './rules.ts';
+import { planPatterns } from './state-patterns.ts';
+import { STATE_RULES } from './state-rules.ts';
 
 class Checker {
   readonly problems: ConfigProblem[] = [];
@@ -43,6 +47,7 @@ class Checker {
   readonly #writer: ProblemWriter;
   readonly #whole: ParsedConfig | undefined;
   readonly #sections: Sections;
+  #state: Entry<StateConfig> | undefined;
 
   constructor(root: LocatedMap, writer: ProblemWriter, whole: ParsedConfig | undefined) {
     this.#root = root;
@@ -64,12 +69,11 @@ class Checker {
     }
     for (const entry of this.#sections.models.values()) this.#apply(MODEL_RULES, entry);
     for (const entry of this.#sections.activations.values()) this.#apply(ACTIVATION_RULES, entry);
-    const daemonNode = this.#root.entries.get('daemon');
-    if (daemonNode?.kind === 'map') {
-      const schema = configSchema.shape.daemon.def.innerType;
-      const daemon = entryOf<z.output<typeof schema>>(schema, daemonNode, ['daemon'], this.#whole?.daemon);
-      if (daemon !== undefined) this.#apply(DAEMON_RULES, daemon);
-    }
+    const { daemon, state } = configSchema.shape;
+    const daemonEntry = this.#entry('daemon', daemon.def.innerType, this.#whole?.daemon);
+    if (daemonEntry !== undefined) this.#apply(DAEMON_RULES, daemonEntry);
+    this.#state = this.#entry('state', state.def.innerType, this.#whole?.state);
+    if (this.#state !== undefined) this.#checkState(this.#state);
     this.#checkNames();
     this.#checkModels();
     for (const { path, message } of parameterFindings(this.#sections)) this.#report(path, message);
@@ -90,6 +94,24 @@ class Checker {
       if (entry !== undefined) entries.set(name, entry);
     }
     return entries;
+  }
+
+  /** A section that is one entry, where it is there. */
+  #entry<T>(section: string, schema: z.ZodObject, whole: T | undefined): Entry<T> | undefined {
+    const node = this.#root.entries.get(section);
+    return node?.kind === 'map' ? entryOf<T>(schema, node, [section], whole) : undefined;
+  }
+
+  #checkState(state: Entry<StateConfig>): void {
+    this.#apply(STATE_RULES, state);
+    const { path, value } = state;
+    this.#checkName(path, 'destination', value.destination, 'destinations');
+    const destination = this.#sections.destinations.get(value.destination ?? '')?.value;
+    if (destination?.type !== 'folder') return;
+    this.#report(
+      [...path, 'destination'],
+      'is a folder; expected one that every machine reaches, such as a container of azure-blob, or folder with shared: true',
+    );
   }
 
   #nodes(section: NamedSection): LocatedMap['entries'] {
@@ -259,6 +281,7 @@ class Checker {
 
   #checkFileNames(): void {
     const named = [...this.#sections.activations].flatMap(([name, entry]) => this.#filesOf(name, entry));
+    if (this.#state !== undefined) named.unshift(...this.#filesOfState(this.#state));
     for (const { first, second, example } of meetings(named)) this.#reportMeeting(first, second, example);
   }
 
@@ -304,6 +327,20 @@ class Checker {
     return named;
   }
 
+  /** Blobs of `state`, with which files must not meet. */
+  #filesOfState({ path, value, sound }: Entry<StateConfig>): WrittenFiles[] {
+    const destination = this.#sections.destinations.get(value.destination ?? '');
+    const place = destination && isWhole(destination) ? placeOf(destination.value) : undefined;
+    const folder = value.folder ?? STATE_FOLDER;
+    if (destination === undefined || place === undefined || !sound.has('folder')) return [];
+    if (nameFault(() => normalizeFolder(folder)) !== undefined) return [];
+    const base = normalizeFolder(this.#soundFolder(destination));
+    const patterns = planPatterns(`${base}${normalizeFolder(folder)}`);
+    const folderPath = [...destination.path, 'folder'];
+    const key = value.folder === undefined ? 'destination' : 'folder';
+    return [{ container: place, folderPath, path: [...path, key], patterns }];
+  }
+
   #soundFolder(destination: Entry<DestinationConfig> | undefined): string {
     const folder = destination?.value.folder ?? '';
     return nameFault(() => normalizeFolder(folder)) === undefined ? folder : '';
@@ -345,6 +382,9 @@ const OPTIONAL_KEYS: ReadonlySet<string> = new Set([
   'table',
   'columns',
   'where',
+  'destination',
+  'folder',
+  'shared',
 ]);
 
 function isWhole<T>(entry: Entry<T>): entry is Entry<T> & { value: T } {

@@ -10,6 +10,7 @@ import { activation } from './schema-activations.ts';
 import { daemon } from './schema-daemon.ts';
 import { notes } from './schema-notes.ts';
 import { model, segment, source } from './schema-sources.ts';
+import { state } from './schema-state.ts';
 import { entryName, text } from './values.ts';
 
 export type { DestinationAuth } from '../destinations/azure-blob.ts';
@@ -39,6 +40,7 @@ export const configSchema = z
     models: z.record(entryName, model).default({}).describe('Queries, by name.'),
     segments: z.record(entryName, segment).default({}).describe('Models with a filter, by name.'),
     activations: z.record(entryName, activation).default({}).describe('Exports, by name.'),
+    state: state.exactOptional(),
     notes: notes.prefault({}).describe('Which notes of `validate` are given, for every activation.'),
     daemon: daemon.prefault({}).describe('Settings of `sluice serve`.'),
   })

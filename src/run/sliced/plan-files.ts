@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, readFile, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { describeMisfit } from '../../config/tree/describe-misfit.ts';
 import { withChecksum, withoutChecksum } from '../../disk/checksum.ts';
-import { makeFolder, writeDurably } from '../../disk/durable-file.ts';
-import { syncFolder } from '../../disk/sync-folder.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Decision } from '../../publish/decision.ts';
 import { keptDecision } from '../../publish/read-decision.ts';
 import { ATTEMPTS_TOLD_APART } from '../../sinks/block-ids.ts';
-import { readError, stateError } from '../../system-errors.ts';
+import { PLAN, type PlanPlace } from './places/plan-place.ts';
 import {
   BEGIN_AGAIN,
   type SlicedPlan,
@@ -21,48 +17,40 @@ import {
   sliceResult,
 } from './sliced-plan.ts';
 
-/** What file systems without links answer, as some that are shared over a network. */
-const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+const DECISION = 'decision.json';
 
 /**
- * The plan of a run and, in the folder `PLAN.slices` beside it, what its slices leave
- * behind:
+ * The plan of a run and, beside it, what its slices leave behind:
  *
  *   00003.attempt-01   slice 3 was attempted; it tells apart what attempts stage
  *   00003.json         the result of slice 3; of several the last one
  *   00003.failed.json  why its last attempt failed
  *   decision.json      what the run publishes; the first one stays
  *
- * Each is there whole or not at all, and carries a checksum. Several machines share them
- * where the file system is shared.
+ * Each carries a checksum.
  */
 export class PlanFiles {
-  readonly path: string;
-  readonly #folder: string;
+  readonly #place: PlanPlace;
 
-  constructor(path: string) {
-    this.path = resolve(path);
-    this.#folder = `${this.path}.slices`;
+  constructor(place: PlanPlace) {
+    this.#place = place;
   }
 
   /** Keeps the plan, unless there is one already. Returns the one that holds. */
   async begin(plan: SlicedPlan): Promise<SlicedPlan> {
-    await this.#writing(async () => {
-      await makeFolder(this.#folder);
-      await this.#create(this.path, plan);
-    });
+    await this.#place.create(PLAN, textOf(plan));
     return this.readPlan();
   }
 
   /** `undefined` where there is none. */
   async findPlan(): Promise<SlicedPlan | undefined> {
-    return this.#read(this.path, slicedPlan, BEGIN_AGAIN);
+    return this.#read(PLAN, slicedPlan, BEGIN_AGAIN);
   }
 
   async readPlan(): Promise<SlicedPlan> {
     const plan = await this.findPlan();
     if (plan !== undefined) return plan;
-    throw new SluiceError('USAGE', `there is no plan ${this.path}`, {
+    throw new SluiceError('USAGE', `there is no plan ${this.#place.plan}`, {
       hint: 'make one: `sluice begin NAME --out PLAN`',
       // It may come.
       retryable: true,
@@ -73,92 +61,56 @@ export class PlanFiles {
   async claimAttempt({ run }: SlicedPlan, slice: number): Promise<number> {
     for (let attempt = 1; attempt < ATTEMPTS_TOLD_APART; attempt++) {
       const number = String(attempt).padStart(2, '0');
-      const path = this.#pathOf(slice, `attempt-${number}`);
-      const isFirst = await this.#writing(async () => {
-        await makeFolder(this.#folder);
-        return openNew(path);
-      });
-      if (isFirst) return attempt;
+      const document = documentOf(slice, `attempt-${number}`);
+      if (await this.#place.create(document, randomUUID())) return attempt;
     }
     const message = `slice ${slice} of run ${run} was attempted ${ATTEMPTS_TOLD_APART - 1} times`;
     throw new SluiceError('STATE_STALE', message, { stage: 'run', hint: BEGIN_AGAIN });
   }
 
   async writeResult(result: SliceResult): Promise<void> {
-    await this.#replace(this.#pathOf(result.slice, 'json'), result);
+    await this.#place.replace(documentOf(result.slice, 'json'), textOf(result));
   }
 
   /** `undefined` where there is none. Rejects with STATE_DAMAGED. */
   async readResult(plan: SlicedPlan, slice: number): Promise<SliceResult | undefined> {
     const hint = `remove it and repeat: \`sluice slice PLAN ${slice}\``;
-    const path = this.#pathOf(slice, 'json');
-    const result = await this.#read(path, sliceResult, hint);
+    const document = documentOf(slice, 'json');
+    const result = await this.#read(document, sliceResult, hint);
     if (result === undefined || (result.run === plan.run && result.slice === slice)) return result;
-    throw new SluiceError('STATE_DAMAGED', `${path} belongs to another run`, { stage: 'state', hint });
+    const message = `${this.#place.nameOf(document)} belongs to another run`;
+    throw new SluiceError('STATE_DAMAGED', message, { stage: 'state', hint });
   }
 
   async noteFailure(failure: SliceFailure): Promise<void> {
-    await this.#replace(this.#pathOf(failure.slice, 'failed.json'), failure);
+    await this.#place.replace(documentOf(failure.slice, 'failed.json'), textOf(failure));
   }
 
   /** Why the last attempt of a slice failed, if it did and said so. */
   async readFailure(slice: number): Promise<SliceFailure | undefined> {
-    return this.#read(this.#pathOf(slice, 'failed.json'), sliceFailure, '').catch(() => undefined);
+    return this.#read(documentOf(slice, 'failed.json'), sliceFailure, '').catch(() => undefined);
   }
 
   /** Keeps the decision, unless there is one already. Returns the one that holds. */
   async decide(decision: Decision): Promise<Decision> {
-    await this.#writing(() => this.#create(this.#decisionPath, decision));
+    await this.#place.create(DECISION, textOf(decision));
     return (await this.readDecision())!;
   }
 
   async readDecision(): Promise<Decision | undefined> {
-    const decision = await this.#read(this.#decisionPath, keptDecision, BEGIN_AGAIN);
+    const decision = await this.#read(DECISION, keptDecision, BEGIN_AGAIN);
     return decision as Decision | undefined;
   }
 
-  get #decisionPath(): string {
-    return join(this.#folder, 'decision.json');
-  }
-
-  #pathOf(slice: number, ending: string): string {
-    return join(this.#folder, `${String(slice).padStart(5, '0')}.${ending}`);
-  }
-
-  async #replace(path: string, content: object): Promise<void> {
-    await this.#writing(() =>
-      writeDurably(path, textOf(content), { temporary: `${path}.${randomUUID()}.tmp` }),
-    );
-  }
-
-  /** Whether it was not there. */
-  async #create(path: string, content: object): Promise<boolean> {
-    const temporary = `${path}.${randomUUID()}.tmp`;
-    try {
-      await writeDurably(temporary, textOf(content));
-      await link(temporary, path);
-      await syncFolder(dirname(path));
-      return true;
-    } catch (error) {
-      const { code = '' } = error as NodeJS.ErrnoException;
-      if (code === 'EEXIST') return false;
-      if (NO_LINKS.has(code)) return openNew(path, textOf(content));
-      throw error;
-    } finally {
-      await rm(temporary, { force: true });
-    }
-  }
-
-  async #read<T>(path: string, schema: z.ZodType<T>, hint: string): Promise<T | undefined> {
+  async #read<T>(document: string, schema: z.ZodType<T>, hint: string): Promise<T | undefined> {
     const damaged = (how: string, cause?: unknown): SluiceError =>
-      new SluiceError('STATE_DAMAGED', `${path} ${how}`, { cause, stage: 'state', hint });
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw readError(cause, `${path} cannot be read`, () => damaged('cannot be read', cause));
-    }
+      new SluiceError('STATE_DAMAGED', `${this.#place.nameOf(document)} ${how}`, {
+        cause,
+        stage: 'state',
+        hint,
+      });
+    const text = await this.#place.read(document);
+    if (text === undefined) return undefined;
     let content: unknown;
     try {
       content = JSON.parse(text);
@@ -172,33 +124,12 @@ export class PlanFiles {
     if (error === undefined) return data;
     throw damaged(`is not a document of this version: ${describeMisfit(error)}`);
   }
+}
 
-  async #writing<T>(act: () => Promise<T>): Promise<T> {
-    try {
-      return await act();
-    } catch (cause) {
-      throw stateError(cause, `writing beside the plan ${this.path} failed`);
-    }
-  }
+function documentOf(slice: number, ending: string): string {
+  return `${String(slice).padStart(5, '0')}.${ending}`;
 }
 
 function textOf(content: object): string {
   return `${JSON.stringify(withChecksum(content), undefined, 2)}\n`;
-}
-
-async function openNew(path: string, text = ''): Promise<boolean> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'wx', 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-  try {
-    await file.writeFile(text);
-    await file.sync();
-    return true;
-  } finally {
-    await file.close();
-  }
 }

@@ -151,4 +151,4 @@ export function checkConfiguration(plan: SlicedPlan, activation: ResolvedActivat
   throw new SluiceError('STATE_STALE', message, { stage: 'run', hint: BEGIN_AGAIN });
 }
 
-export const BEGIN_AGAIN = 'begin again: `sluice begin NAME --out PLAN`, with another file for PLAN';
+export const BEGIN_AGAIN = 'begin again: `sluice begin NAME --out PLAN`, with another PLAN';

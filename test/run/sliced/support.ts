@@ -5,6 +5,7 @@ import type { ResolvedActivation } from '../../../src/config/activation.ts';
 import type { ExportResult } from '../../../src/run/export-run.ts';
 import { beginRun } from '../../../src/run/sliced/begin-run.ts';
 import { type FinaliseRequest, finaliseRun } from '../../../src/run/sliced/finalise-run.ts';
+import { FolderPlace } from '../../../src/run/sliced/places/folder-place.ts';
 import { PlanFiles } from '../../../src/run/sliced/plan-files.ts';
 import { readSlice } from '../../../src/run/sliced/read-slice.ts';
 import type { SlicedPlan, SliceResult } from '../../../src/run/sliced/sliced-plan.ts';
@@ -31,9 +32,13 @@ export class Verbs {
     return this.exporter.activation({ consistency: 'slice', ...settings });
   }
 
-  /** Files for a plan of a run that nobody has begun. */
+  /** Where a plan lies that nobody has begun. */
+  place(): FolderPlace {
+    return new FolderPlace(join(this.#folder, `plan-${++this.#plans}.json`));
+  }
+
   files(): PlanFiles {
-    return new PlanFiles(join(this.#folder, `plan-${++this.#plans}.json`));
+    return new PlanFiles(this.place());
   }
 
   begin(activation: ResolvedActivation, files: PlanFiles, wanted = 4): Promise<SlicedPlan> {

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import type { ResolvedActivation } from '../../../src/config/activation.ts';
 import { SluiceError } from '../../../src/errors.ts';
 import type { ProtocolParts } from '../../../src/publish/protocol.ts';
-import type { PlanFiles } from '../../../src/run/sliced/plan-files.ts';
+import { PlanFiles } from '../../../src/run/sliced/plan-files.ts';
 import { interceptSteps, type Moment } from '../../faults/protocol-steps.ts';
 import { everyNth, someOf } from '../../support/all-cases.ts';
 import { Verbs } from './support.ts';
@@ -159,7 +159,8 @@ test('a run that was published is done, for a machine that comes after a later r
 
 test('a slice that was cut off, or whose result is damaged, is made again', async () => {
   const activation = exported('cut');
-  const files = verbs.files();
+  const place = verbs.place();
+  const files = new PlanFiles(place);
   const plan = await verbs.begin(activation, files, SLICES);
   // As one that was killed leaves it.
   await files.claimAttempt(plan, 0);
@@ -168,7 +169,7 @@ test('a slice that was cut off, or whose result is damaged, is made again', asyn
   assert.deepEqual(await verbs.slice(activation, files, 0), again);
   assert.equal(await verbs.slice(activation, files, SLICES), undefined);
   for (const slice of [1, 2, 3]) await verbs.slice(activation, files, slice);
-  const result = join(`${files.path}.slices`, '00001.json');
+  const result = place.nameOf('00001.json');
   await writeFile(result, (await readFile(result, 'utf8')).replace('"rows": 100', '"rows": 900'));
   await assert.rejects(verbs.finalise(activation, files), { code: 'STATE_DAMAGED' });
   await verbs.slice(activation, files, 1);

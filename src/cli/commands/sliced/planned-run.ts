@@ -1,5 +1,10 @@
-import { type ResolvedActivation, resolveActivation } from '../../../config/activation.ts';
+import {
+  type ResolvableConfig,
+  type ResolvedActivation,
+  resolveActivation,
+} from '../../../config/activation.ts';
 import { SluiceError } from '../../../errors.ts';
+import { placeOfPlan } from '../../../run/sliced/places/shared-plans.ts';
 import { PlanFiles } from '../../../run/sliced/plan-files.ts';
 import type { SlicedPlan } from '../../../run/sliced/sliced-plan.ts';
 import { type CommandContext, openConfig } from '../../command-context.ts';
@@ -16,16 +21,16 @@ export interface PlannedRun {
 }
 
 /** An activation as the verbs make it: each of them reads with one reader. */
-export async function activationOf(name: string, context: CommandContext): Promise<ResolvedActivation> {
-  const { config } = await openConfig(context);
+export function slicedActivation(config: ResolvableConfig, name: string): ResolvedActivation {
   return { ...resolveActivation(config, name), parallel: 1 };
 }
 
 /** The run of a plan that `begin` has written. */
-export async function openPlan(path: string, context: CommandContext): Promise<PlannedRun> {
-  const files = new PlanFiles(path);
+export async function openPlan(name: string, context: CommandContext): Promise<PlannedRun> {
+  const { config } = await openConfig(context);
+  const files = new PlanFiles(await placeOfPlan(name, config));
   const plan = await files.readPlan();
-  return { activation: await activationOf(plan.activation, context), files, plan };
+  return { activation: slicedActivation(config, plan.activation), files, plan };
 }
 
 /** Returns the exit code. Never rejects. */
