@@ -100,6 +100,8 @@ export class Oracle {
       noted: false,
       forgotten: false,
       committed: new Map(),
+      completeStep: undefined,
+      takenBackStep: undefined,
       replaced: new Set(),
       seen,
     });
@@ -366,7 +368,7 @@ export class Oracle {
     const facts = this.#runs.get(after.metadata['run'] ?? '');
     if (facts === undefined) this.violate(`${after.name} was written by a run that nobody started`);
     // Nobody can stop a late request of a run that is over.
-    else if (!this.cameLate(after)) {
+    else if (!this.cameLate(after) && !wasComplete(facts, after.sentStep)) {
       const missing = facts.names.find(name => !facts.committed.has(name));
       if (missing) this.violate(`${after.name} says that ${facts.run} is complete, without ${missing}`);
     }
@@ -384,6 +386,7 @@ export class Oracle {
 
   #committed(facts: RunFacts, after: Version): void {
     facts.committed.set(after.name, after);
+    if (facts.names.every(name => facts.committed.has(name))) facts.completeStep ??= after.step;
     this.#checkIncomplete(facts);
     const staged = facts.staged.get(after.name);
     if (staged === undefined) this.violate(`${facts.run} wrote ${after.name}, which is none of its files`);
@@ -404,6 +407,7 @@ export class Oracle {
   /** The file again without what the run had added to it. */
   #takenBack(facts: RunFacts, { name }: Version): void {
     facts.committed.delete(name);
+    facts.takenBackStep ??= this.#world.step;
     if (!facts.chain.subject.appends) this.violate(`${name} of ${facts.run} is not what was staged`);
     else if (facts.published && !this.#mayBeDropped(facts))
       this.violate(`${facts.run} is published, and takes ${name} back`);
@@ -661,4 +665,9 @@ function runOfName(name: string): string {
 
 function changeOf(name: string): string | undefined {
   return /_(added|updated|removed)(?:_part\d+)?\.csv$/.exec(name)?.[1];
+}
+
+/** Whether all files of a run were in place then; one of them may be taken back later. */
+function wasComplete({ completeStep, takenBackStep }: RunFacts, step: number): boolean {
+  return completeStep !== undefined && step >= completeStep && step < (takenBackStep ?? Infinity);
 }

@@ -117,6 +117,9 @@ export interface RunFacts {
   /** The disk may know nothing of the run any more. */
   forgotten: boolean;
   readonly committed: Map<string, Version>;
+  /** Since when all files were committed, and since when one of them is taken back. */
+  completeStep: number | undefined;
+  takenBackStep: number | undefined;
   /** Names under which it replaced what a consumer may not have read. */
   readonly replaced: Set<string>;
   /** ETags that the run was shown before it was decided. */

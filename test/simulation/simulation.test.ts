@@ -71,6 +71,7 @@ const REGRESSIONS: readonly (readonly [defect: string, seeds: readonly number[]]
   ['the person ended a lease for one of two runs, and not for the other', [186733, 687506]],
   ['the oracle knew of no late latest.json that a lost state meets', [826621]],
   ['the oracle took a part that came late for one that is left of a reset file', [45296]],
+  ['the oracle knew of no late completion file of a run that is taken back', [131368]],
 ];
 
 for (const [defect, seeds] of REGRESSIONS) {

@@ -16,6 +16,8 @@ export interface Version {
   readonly blocks: ReadonlyMap<string, Uint8Array>;
   readonly by: Writer;
   readonly step: number;
+  /** Of the request that wrote it. */
+  readonly sentStep: number;
   /** Nothing of it can be read, but that it is there. */
   isArchived?: boolean;
 }
@@ -128,7 +130,8 @@ export class VirtualContainer {
   #write(name: string, content: Pick<Version, 'bytes' | 'metadata' | 'blocks' | 'by'>): string {
     const before = this.blobs.get(name);
     const etag = `"${++this.#etags}"`;
-    const after: Version = { name, etag, step: this.#world.step, ...content };
+    const { step, sentStep } = this.#world;
+    const after: Version = { name, etag, step, sentStep, ...content };
     this.blobs.set(name, after);
     this.versions.set(etag, after);
     this.#uncommitted.delete(name);

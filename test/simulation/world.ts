@@ -1,6 +1,13 @@
 import type { Clock } from '../../src/clock.ts';
 import type { Random } from './random.ts';
 
+/** What happens by itself at a step. */
+interface Later {
+  readonly step: number;
+  readonly sentStep: number;
+  readonly act: () => void;
+}
+
 /**
  * What all virtual parts share: one clock, one source of chance, one list of things that
  * happen later. Time passes only by steps, and a step is one interaction of a process
@@ -12,11 +19,17 @@ export class World implements Clock {
   readonly trace: string[] | undefined;
   step = 0;
   #now = Date.UTC(2025, 0, 1);
-  #later: { readonly step: number; readonly act: () => void }[] = [];
+  #later: Later[] = [];
+  #sentStep: number | undefined;
 
   constructor(random: Random, trace: string[] | undefined) {
     this.random = random;
     this.trace = trace;
+  }
+
+  /** Of what happens now: it may have been sent long ago. */
+  get sentStep(): number {
+    return this.#sentStep ?? this.step;
   }
 
   now(): Date {
@@ -47,7 +60,7 @@ export class World implements Clock {
     const due = this.#later.filter(({ step }) => step <= this.step);
     if (due.length === 0) return;
     this.#later = this.#later.filter(({ step }) => step > this.step);
-    for (const { act } of due) act();
+    this.#happen(due);
   }
 
   /**
@@ -55,14 +68,22 @@ export class World implements Clock {
    * caused it.
    */
   later(steps: number, act: () => void): void {
-    this.#later.push({ step: this.step + steps, act });
+    this.#later.push({ step: this.step + steps, sentStep: this.step, act });
   }
 
   /** Everything that is still to come happens now. */
   settle(): void {
     const due = this.#later.sort((a, b) => a.step - b.step);
     this.#later = [];
-    for (const { act } of due) act();
+    this.#happen(due);
+  }
+
+  #happen(due: readonly Later[]): void {
+    for (const { sentStep, act } of due) {
+      this.#sentStep = sentStep;
+      act();
+    }
+    this.#sentStep = undefined;
   }
 }
 
