@@ -16,7 +16,7 @@ export interface Version {
   readonly blocks: ReadonlyMap<string, Uint8Array>;
   readonly by: Writer;
   readonly step: number;
-  /** Of the request that wrote it. */
+  /** When the request was sent that wrote it. */
   readonly sentStep: number;
   /** Nothing of it can be read, but that it is there. */
   isArchived?: boolean;

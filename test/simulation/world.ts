@@ -27,7 +27,7 @@ export class World implements Clock {
     this.trace = trace;
   }
 
-  /** Of what happens now: it may have been sent long ago. */
+  /** When what happens now was sent, which may be long ago. */
   get sentStep(): number {
     return this.#sentStep ?? this.step;
   }

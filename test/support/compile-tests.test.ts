@@ -27,7 +27,7 @@ test('a file leaves no variable of the environment behind for one that shares it
   const files = ['leaving.test.ts', 'finding.test.ts'].map(name => join(folder, name));
   await writeFile(files[0]!, LEAVING);
   await writeFile(files[1]!, FINDING);
-  const compiled = await compileTests([{ name: 'several 1', files, seconds: 1 }]);
+  const compiled = await compileTests([{ name: 'several 1', files, allCases: false, seconds: 1 }]);
   try {
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
     const env = { ...inherited, CHANGED: 'as it was', GONE: 'there' };

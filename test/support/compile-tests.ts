@@ -82,12 +82,13 @@ const PROGRAM = 'program of tests:';
 function programs(processes: readonly TestProcess[]): Plugin {
   const usage = JSON.stringify(path.join(import.meta.dirname, 'usage.ts'));
   const environment = JSON.stringify(path.join(import.meta.dirname, 'kept-environment.ts'));
-  const programOf = ({ files }: TestProcess): string => {
+  const cases = JSON.stringify(path.join(import.meta.dirname, 'all-cases.ts'));
+  const programOf = ({ files, allCases }: TestProcess): string => {
     const lines = files.map(file => {
       const place = JSON.stringify(path.resolve(file));
       const name = JSON.stringify(file);
       return files.length === 1
-        ? `process.once('exit', () => noteUsage(${name})); import ${place};`
+        ? `process.once('exit', () => noteUsage(${name})); ${allCases ? 'takeAllCases();' : ''} await import(${place});`
         : `describe(${name}, async () => {
              let restore;
              before(() => (restore = keepEnvironment()));
@@ -98,6 +99,7 @@ function programs(processes: readonly TestProcess[]): Plugin {
     return [
       `import { after, before, describe } from 'node:test';`,
       `import { keepEnvironment } from ${environment}; import { noteUsage } from ${usage};`,
+      `import { takeAllCases } from ${cases};`,
       ...lines,
     ].join('\n');
   };

@@ -36,6 +36,23 @@ test('a file that looks at its whole process has one of its own', () => {
   ]);
 });
 
+test('a file that has all of its cases has a process of its own, which begins early', () => {
+  const files = ['test/run/a.test.ts', 'test/faults/b.test.ts', 'test/run/c.test.ts'];
+  const planned = planProcesses(
+    files,
+    new Durations({}),
+    () => '',
+    file => file.includes('faults'),
+  );
+  assert.deepEqual(
+    planned.map(({ files, allCases }) => [files, allCases]),
+    [
+      [['test/faults/b.test.ts'], true],
+      [['test/run/a.test.ts', 'test/run/c.test.ts'], false],
+    ],
+  );
+});
+
 test('a file that was moved is known by its name, and one that is new takes as long as most', () => {
   const durations = new Durations({
     'test/run/state.test.ts': 9,

@@ -11,6 +11,8 @@ export interface TestProcess {
   readonly files: readonly string[];
   /** What it is expected to take. */
   readonly seconds: number;
+  /** Its file has all of its cases. */
+  readonly allCases: boolean;
 }
 
 /**
@@ -23,18 +25,20 @@ const SHARED_SECONDS = 40;
 const CONCERNS_PROCESS =
   /\bprocess\.(?:memoryUsage|getActiveResourcesInfo|on|once)\(|\bError\.stackTraceLimit/;
 
-/** `textOf` gives what stands in a file. */
+/** `textOf` gives what stands in a file; one that has all of its cases runs alone. */
 export function planProcesses(
   files: readonly string[],
   durations: Durations,
   textOf: (file: string) => string,
+  hasAllCases: (file: string) => boolean = () => false,
 ): TestProcess[] {
   const processes: TestProcess[] = [];
   const shared: string[] = [];
   for (const file of files) {
-    const seconds = durations.secondsOf(file);
+    const allCases = hasAllCases(file);
+    const seconds = durations.secondsOf(file) + (allCases ? SHARED_SECONDS : 0);
     if (seconds >= SHARED_SECONDS || CONCERNS_PROCESS.test(textOf(file))) {
-      processes.push({ name: nameOf(file), files: [file], seconds });
+      processes.push({ name: nameOf(file), files: [file], seconds, allCases });
     } else {
       shared.push(file);
     }
@@ -42,7 +46,7 @@ export function planProcesses(
   for (const [index, share] of shareOut(shared, file => durations.secondsOf(file)).entries()) {
     const name = share.length === 1 ? nameOf(share[0]!) : `several ${index + 1}`;
     const seconds = share.reduce((sum, file) => sum + durations.secondsOf(file), 0);
-    processes.push({ name, files: share, seconds });
+    processes.push({ name, files: share, seconds, allCases: false });
   }
   return processes.sort((a, b) => b.seconds - a.seconds);
 }

@@ -6,6 +6,7 @@
  *   tsx test/support/run-tests.ts [flags of node --test] [files, folders, globs; default test/**\/*.test.ts]
  *     --changed[=COMMIT]    of these, the files that a change since COMMIT (default HEAD) concerns
  *     --all-cases           of these, the files that have more cases than usual, with all of them
+ *     --all-cases=FOLDER    all of these, and those below FOLDER with all of their cases
  *     --keep-durations      keeps what the files took, for the order of later runs
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -14,7 +15,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import path from 'node:path';
 import { startAzurite } from '../../src/embedded/azurite.ts';
-import { ALL_CASES_VARIABLE } from './all-cases.ts';
+import { takeAllCases } from './all-cases.ts';
 import { AZURITE_URL_VARIABLE } from './azurite.ts';
 import { concernedBy, withMoreCases } from './changed-tests.ts';
 import { type CompiledTests, compileTests } from './compile-tests.ts';
@@ -35,20 +36,23 @@ const LIMITS = ['--test-timeout=1200000', '--test-force-exit'];
 process.exitCode = await runTests(process.argv.slice(2));
 
 async function runTests(args: readonly string[]): Promise<number> {
-  const { flags, files, unmatched, changedSince, keepsDurations, allCases } = parseTestArguments(args);
+  const { flags, files, unmatched, changedSince, keepsDurations, allCases, allCasesBelow } =
+    parseTestArguments(args);
   if (unmatched.length > 0 || files.length === 0) {
     process.stderr.write(`no test file matches ${unmatched.join(', ') || 'test/**/*.test.ts'}\n`);
     return 1;
   }
   const whole = allCases ? await withMoreCases(files) : files;
-  if (allCases) process.env[ALL_CASES_VARIABLE] = 'all';
+  if (allCases) takeAllCases();
+  const hasAllCases = (file: string): boolean =>
+    allCasesBelow !== undefined && path.normalize(file).startsWith(allCasesBelow);
   const chosen = changedSince === undefined ? whole : await concernedBy(changedSince, whole);
   if (chosen.length === 0) {
     process.stderr.write(`no test file is concerned by what changed since ${changedSince}\n`);
     return 0;
   }
   const compiled = await compileTests(
-    planProcesses(chosen, Durations.kept(), file => readFileSync(file, 'utf8')),
+    planProcesses(chosen, Durations.kept(), file => readFileSync(file, 'utf8'), hasAllCases),
   );
   try {
     const usage = path.join(compiled.folder, 'usage');

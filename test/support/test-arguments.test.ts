@@ -28,6 +28,7 @@ test('hands flags through with their values and does not take these for files', 
     changedSince: undefined,
     keepsDurations: false,
     allCases: false,
+    allCasesBelow: undefined,
   });
 });
 
@@ -38,6 +39,8 @@ test('keeps our own flags from node', () => {
   assert.equal(changedSince, 'HEAD');
   assert.ok(keepsDurations && allCases);
   assert.equal(parseTestArguments(['--changed=main', self]).changedSince, 'main');
+  const below = parseTestArguments(['--all-cases=test/faults', self]);
+  assert.deepEqual([below.allCases, below.allCasesBelow, below.flags], [false, 'test/faults/', []]);
 });
 
 test('names what matches no file instead of running nothing', () => {

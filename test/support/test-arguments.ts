@@ -13,6 +13,8 @@ export interface TestArguments {
   readonly keepsDurations: boolean;
   /** Only the files that have more cases than usual, with all of them. */
   readonly allCases: boolean;
+  /** Files below this folder have all of their cases, the others those of usual. */
+  readonly allCasesBelow: string | undefined;
 }
 
 const DEFAULT_GLOB = 'test/**/*.test.ts';
@@ -42,12 +44,14 @@ export function parseTestArguments(args: readonly string[], folder = process.cwd
   let changedSince: string | undefined;
   let keepsDurations = false;
   let allCases = false;
+  let allCasesBelow: string | undefined;
   for (let i = 0; i < args.length; i += 1) {
     const arg = args[i] ?? '';
     if (!arg.startsWith('-')) patterns.push(arg);
     else if (/^--changed(=.|$)/.test(arg)) changedSince = arg.split('=')[1] ?? 'HEAD';
     else if (arg === '--keep-durations') keepsDurations = true;
     else if (arg === '--all-cases') allCases = true;
+    else if (/^--all-cases=./.test(arg)) allCasesBelow = path.normalize(`${arg.split('=')[1]}/`);
     else if (VALUED.has(arg)) flags.push(`${arg}=${args[++i] ?? ''}`);
     else flags.push(arg);
   }
@@ -58,7 +62,15 @@ export function parseTestArguments(args: readonly string[], folder = process.cwd
     if (matches.length === 0) unmatched.push(pattern);
     for (const match of matches) files.add(match);
   }
-  return { flags, files: [...files].sort(), unmatched, changedSince, keepsDurations, allCases };
+  return {
+    flags,
+    files: [...files].sort(),
+    unmatched,
+    changedSince,
+    keepsDurations,
+    allCases,
+    allCasesBelow,
+  };
 }
 
 function expand(pattern: string, folder: string): string[] {
