@@ -75,6 +75,14 @@ export interface RowPlaces {
  */
 export interface BufferingEncoder extends Encoder {
   flush(): Promise<FlushedRows>;
+  /**
+   * Takes the rows of a flush of another encoder of the same columns and options for its
+   * own: their bytes come next in the file. Absent where a document cannot be made of the
+   * flushes of several encoders.
+   */
+  adopt?(rowGroup: RowGroup): void;
+  /** How many flushes a document may have, where others can be adopted. */
+  readonly maxRowGroups?: number | undefined;
 }
 
 export interface FlushedRows {
@@ -82,8 +90,25 @@ export interface FlushedRows {
   readonly bytes: Uint8Array;
   /** What `end` takes as things stand after these bytes. */
   readonly endBytes: number;
+  /** Present where another encoder can adopt them. */
+  readonly rowGroup?: RowGroup | undefined;
+}
+
+/** The rows of one flush, as the end of their document speaks of them. */
+export interface RowGroup {
+  readonly rowCount: number;
+  /** How many bytes they take. */
+  readonly bytes: number;
+  /** Where these begin, as far as `metadata` says. */
+  readonly offset: number;
+  readonly metadata: Uint8Array;
 }
 
 export function isBuffering(encoder: Encoder): encoder is BufferingEncoder {
   return 'flush' in encoder;
+}
+
+/** Whether a document can be made of rows that several encoders have written. */
+export function isJoinable(encoder: Encoder): boolean {
+  return isBuffering(encoder) ? encoder.adopt !== undefined : encoder.separator !== undefined;
 }

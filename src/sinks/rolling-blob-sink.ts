@@ -7,11 +7,9 @@ import { BlockStager } from './block-stager.ts';
 import { BufferedBody } from './bodies/buffered-body.ts';
 import { ChunkPool } from './bodies/chunk-pool.ts';
 import { CompressedBody } from './bodies/compressed-body.ts';
-import { GZIP_CHUNK_BYTES, GzipFile } from './bodies/gzip-file.ts';
+import { COMPRESSIONS, type CompressionName } from './bodies/compressions.ts';
 import type { PartBody } from './bodies/part-body.ts';
 import { PlainBody } from './bodies/plain-body.ts';
-import { ZSTD_CHUNK_BYTES, ZstdFile } from './bodies/zstd-file.ts';
-import { allocateForZstd } from './bodies/zstd-threads.ts';
 import { PartWriter } from './part-writer.ts';
 import { type RollOptions, type RollPolicy, rollPolicy } from './roll-policy.ts';
 import { changeBits, RowSelector } from './row-selection.ts';
@@ -35,22 +33,6 @@ export interface Series {
   readonly wants: readonly Change[];
 }
 
-/** Compressions of a file as a whole. */
-const COMPRESSIONS = {
-  gzip: {
-    chunkBytes: GZIP_CHUNK_BYTES,
-    allocate: (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes),
-    open: (level: number | undefined) => new GzipFile(level),
-  },
-  zstd: {
-    chunkBytes: ZSTD_CHUNK_BYTES,
-    allocate: allocateForZstd,
-    open: (level: number | undefined) => new ZstdFile(level),
-  },
-} as const;
-
-type CompressionName = keyof typeof COMPRESSIONS;
-
 export interface RollingBlobSinkOptions extends RollOptions {
   readonly store: Pick<BlobStore, 'stageBlock'>;
   /** Each partition has them, where batches are of one. */
@@ -69,6 +51,11 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly level?: number | undefined;
   /** What each file has; default CRC64 and SHA-256. */
   readonly checksums?: readonly ChecksumName[] | undefined;
+  /**
+   * The number of each part of the only series, where others number parts as well. Asked
+   * when a part has its first row, or is to be written without any.
+   */
+  readonly nextPart?: (() => Promise<number>) | undefined;
   /** Default 4. */
   readonly blocksInFlight?: number | undefined;
   /**
@@ -281,7 +268,7 @@ export class RollingBlobSink extends Writable {
   async #openPart(series: OpenSeries): Promise<PartWriter> {
     const { change, partition } = series;
     const resumed = series.isBegun ? undefined : series.resume;
-    const part = resumed?.part ?? series.parts + 1;
+    const part = resumed?.part ?? (await this.#options.nextPart?.()) ?? series.parts + 1;
     series.parts = part;
     series.isBegun = true;
     this.#part = Math.max(this.#part, part);

@@ -6,6 +6,7 @@ import {
   type FlushedRows,
   isBuffering,
   type OutputBuffer,
+  type RowGroup,
 } from '../encoder.ts';
 import type { ConversionOptions } from './conversion-options.ts';
 import { type HoldingOf, textHolding } from './holding.ts';
@@ -220,11 +221,15 @@ class ConvertingEncoder implements Encoder {
 
 /** For a format whose bytes come later. */
 class ConvertingBufferingEncoder extends ConvertingEncoder implements BufferingEncoder {
+  readonly adopt?: (rowGroup: RowGroup) => void;
+  readonly maxRowGroups: number | undefined;
   readonly #buffering: BufferingEncoder;
 
   constructor(encoder: BufferingEncoder, columns: ConvertedColumns) {
     super(encoder, columns);
     this.#buffering = encoder;
+    this.maxRowGroups = encoder.maxRowGroups;
+    if (encoder.adopt) this.adopt = rowGroup => encoder.adopt!(rowGroup);
   }
 
   flush(): Promise<FlushedRows> {

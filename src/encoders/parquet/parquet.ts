@@ -1,5 +1,5 @@
 import type { Column, RowBatch } from '../../row-batch.ts';
-import type { BufferingEncoder, FlushedRows, OutputBuffer } from '../encoder.ts';
+import type { BufferingEncoder, FlushedRows, OutputBuffer, RowGroup } from '../encoder.ts';
 import { MAX_ROW_GROUPS, ParquetFile } from './file/parquet-file.ts';
 import { physicalWidth } from './file/parquet-schema.ts';
 import { rowGroupMetadata } from './file/row-group-metadata.ts';
@@ -29,6 +29,7 @@ const MAX_ROWS_AT_A_TIME = 4096;
  */
 export class ParquetEncoder implements BufferingEncoder {
   readonly beginBytes: number;
+  readonly maxRowGroups = MAX_ROW_GROUPS;
 
   readonly #columns: readonly ParquetColumn[];
   readonly #options: ParquetOptions;
@@ -119,17 +120,23 @@ export class ParquetEncoder implements BufferingEncoder {
         filled,
         written: written.chunks[index]!,
       }));
-      this.#file.appendRowGroup(
+      const rowGroup = this.#file.appendRowGroup(
         rowGroupMetadata(chunks, rowCount, compression, 0),
         rowCount,
         0,
         bytes.length,
       );
-      return { bytes, endBytes: this.#file.tailBytes };
+      return { bytes, endBytes: this.#file.tailBytes, rowGroup };
     };
     const appended = append(this.#appended);
     this.#appended = appended;
     return appended;
+  }
+
+  adopt(rowGroup: RowGroup): void {
+    this.#file.adopt(rowGroup);
+    this.#rowGroups++;
+    this.#rowsBefore += rowGroup.rowCount;
   }
 
   #refuseTooLarge(bytes: number, most: number): void {

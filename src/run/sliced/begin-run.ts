@@ -17,7 +17,7 @@ import { planRun } from '../planning/plan-run.ts';
 import { protocolParts } from '../protocol-parts.ts';
 import type { PlanFiles } from './plan-files.ts';
 import { type PlannedSlices, planSlices, refuseUnfit } from './plan-slices.ts';
-import { BEGIN_AGAIN, blocksOfSlice, configurationOf, type SlicedPlan } from './sliced-plan.ts';
+import { BEGIN_AGAIN, blocksOfSlice, configurationOf, type SlicedPlan, writesParts } from './sliced-plan.ts';
 
 export interface BeginRequest {
   readonly activation: ResolvedActivation;
@@ -95,10 +95,11 @@ const MOST_OF_SLICE = 3;
 
 function sizesOf(
   { slices, sliceBytes }: Extract<PlannedSlices, { sliceBytes: number }>,
-  { blockBytes }: ResolvedActivation,
+  activation: ResolvedActivation,
 ): Pick<SlicedPlan, 'sliceBytes' | 'blockBytes'> {
+  if (writesParts(activation)) return { sliceBytes };
   const needed = Math.ceil((MOST_OF_SLICE * sliceBytes) / blocksOfSlice(slices.length));
-  const isUsual = blockBytes !== undefined || needed <= DEFAULT_BLOCK_BYTES;
+  const isUsual = activation.blockBytes !== undefined || needed <= DEFAULT_BLOCK_BYTES;
   return { sliceBytes, ...(!isUsual && { blockBytes: Math.min(needed, MAX_BLOCK_BYTES) }) };
 }
 

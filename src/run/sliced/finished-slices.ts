@@ -1,5 +1,5 @@
-import type { Assembly } from '../../assemble.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { fileCompression } from '../../config/format-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { succeeded } from '../../history/record-steps.ts';
 import { NO_COUNTS, type RunCounts, type SlicedReading } from '../../history/run-record.ts';
@@ -8,24 +8,16 @@ import { readLatest } from '../../publish/latest-manifest.ts';
 import { parseManifest } from '../../publish/manifest.ts';
 import type { ProtocolParts, RunPlan } from '../../publish/protocol.ts';
 import { atOnce } from '../../sinks/at-once.ts';
+import { COMPRESSIONS } from '../../sinks/bodies/compressions.ts';
 import { type BlobStore, DEFAULT_CHECKSUMS, type StagedFile } from '../../sinks/sink.ts';
 import type { RowSource, SourceDescription } from '../../sources/source.ts';
-import type { MappingPlan } from '../../transforms/map-columns.ts';
-import type { RunFiles } from '../run-files.ts';
 import type { StreamedRun } from '../streaming/stream-run.ts';
 import { emptyResultWarning } from '../warnings/outcome-warnings.ts';
 import { CRC64_REFUSED, coercionWarnings } from '../warnings/run-warnings.ts';
 import { joinSlices } from './join-slices.ts';
+import { numberedParts, type SlicesToStage } from './numbered-parts.ts';
 import type { PlanFiles } from './plan-files.ts';
-import { BEGIN_AGAIN, describedBy, type SlicedPlan, type SliceResult } from './sliced-plan.ts';
-
-export interface SlicesToStage {
-  readonly activation: ResolvedActivation;
-  readonly assembly: Pick<Assembly, 'createEncoder'>;
-  readonly store: BlobStore;
-  readonly mapping: MappingPlan;
-  readonly files: RunFiles;
-}
+import { BEGIN_AGAIN, describedBy, type SlicedPlan, type SliceResult, writesParts } from './sliced-plan.ts';
 
 /**
  * Slices that have been read, in the place of a source and of the stream of its rows: a
@@ -57,10 +49,13 @@ export class FinishedSlices {
   }
 
   /** As the record and the manifest have it. */
-  readingOf({ format }: Pick<ResolvedActivation, 'format'>): SlicedReading {
+  readingOf(activation: ResolvedActivation): SlicedReading {
+    const { format } = activation;
     const { slices, sliceBytes, reason } = this.#plan;
     const count = slices.length;
     if (count === 1) return { count, ...(reason !== undefined && { reason }) };
+    if (writesParts(activation))
+      return { count, consistency: 'slice', ...(sliceBytes !== undefined && { sliceBytes }) };
     const withoutChecksums = (format.checksums ?? DEFAULT_CHECKSUMS).filter(name => name !== 'crc64');
     return {
       count,
@@ -141,13 +136,17 @@ export class FinishedSlices {
     return this.#files.decide(decision);
   }
 
-  #staged({ activation, assembly, store, mapping, files }: SlicesToStage): Promise<readonly StagedFile[]> {
+  #staged(stage: SlicesToStage): Promise<readonly StagedFile[]> {
+    const { activation, assembly, store, mapping, files } = stage;
     if (this.#plan.slices.length === 1) return Promise.resolve(this.#results[0]!.files);
+    if (writesParts(activation)) return numberedParts(this.#results, this.#plan, stage);
+    const compression = fileCompression(activation.format);
     return joinSlices({
       results: this.#results,
       run: this.#plan.run,
       name: files.nameOf(undefined, 1),
       encoder: assembly.createEncoder(mapping.written),
+      compression: compression && COMPRESSIONS[compression].open(undefined),
       store,
       checksums: activation.format.checksums ?? DEFAULT_CHECKSUMS,
       writesEmpty: activation.onEmpty === 'write',

@@ -1,7 +1,8 @@
-import type { Encoder } from '../../encoders/encoder.ts';
+import { type Encoder, isBuffering, type RowGroup } from '../../encoders/encoder.ts';
 import { SluiceError } from '../../errors.ts';
 import { atOnce } from '../../sinks/at-once.ts';
 import { blockIds } from '../../sinks/block-ids.ts';
+import type { FileCompression } from '../../sinks/bodies/file-compression.ts';
 import { crc64 } from '../../sinks/checksums/crc64-module.ts';
 import { MAX_BLOCKS_PER_FILE } from '../../sinks/roll-policy.ts';
 import type { BlobStore, ChecksumName, StagedFile } from '../../sinks/sink.ts';
@@ -12,8 +13,10 @@ export interface JoinOptions {
   readonly results: readonly SliceResult[];
   readonly run: string;
   readonly name: string;
-  /** One with a `separator`, which nothing was written by. */
+  /** One whose rows can be joined, which nothing was written by. */
   readonly encoder: Encoder;
+  /** Present where the rows are compressed. */
+  readonly compression: FileCompression | undefined;
   readonly store: Pick<BlobStore, 'stageBlock'>;
   readonly checksums: readonly ChecksumName[];
   readonly writesEmpty: boolean;
@@ -32,21 +35,24 @@ interface Piece {
  * is staged here. Its blocks have the same ids and bytes whoever joins.
  */
 export async function joinSlices(options: JoinOptions): Promise<readonly StagedFile[]> {
-  const { results, name, encoder, checksums, writesEmpty } = options;
+  const { results, name, encoder, compression, checksums, writesEmpty } = options;
   const rows = results.reduce((sum, result) => sum + result.rows, 0);
   if (rows === 0 && !writesEmpty) return [];
   const texts: Uint8Array[] = [];
   const places: (number | SliceResult)[] = [];
   const write = (text: Uint8Array): void => {
-    if (text.length > 0) places.push(texts.push(text) - 1);
+    if (text.length > 0) places.push(texts.push(compression?.apart(Buffer.from(text)) ?? text) - 1);
   };
   write(written(encoder.beginBytes, out => encoder.begin(out)));
   for (const result of results.filter(({ files }) => files.length > 0)) {
-    if (places.some(place => typeof place === 'object')) write(encoder.separator!);
+    if (isBuffering(encoder)) for (const rowGroup of rowGroupsOf(result)) encoder.adopt!(rowGroup);
+    else if (places.some(place => typeof place === 'object')) write(encoder.separator!);
     places.push(result);
   }
-  encoder.resume!(rows);
+  encoder.resume?.(rows);
   write(written(encoder.endBytes, out => encoder.end(out)));
+  // A file of no text is not a compressed one.
+  if (places.length === 0 && compression) places.push(texts.push(compression.apart(Buffer.alloc(0))) - 1);
 
   const own = await stageTexts(texts, options);
   const pieces = places.map(place => (typeof place === 'number' ? own[place]! : pieceOf(place)));
@@ -67,6 +73,13 @@ export async function joinSlices(options: JoinOptions): Promise<readonly StagedF
       checksums: checksums.includes('crc64') ? { crc64: sum.toString(16).padStart(16, '0') } : {},
     },
   ];
+}
+
+function rowGroupsOf({ files: [file] }: SliceResult): RowGroup[] {
+  return file!.rowGroups!.map(({ metadata, ...rowGroup }) => ({
+    ...rowGroup,
+    metadata: Buffer.from(metadata, 'base64'),
+  }));
 }
 
 function pieceOf({ files: [file] }: SliceResult): Piece {

@@ -9,6 +9,7 @@ import { ATTEMPTS_TOLD_APART } from '../../sinks/block-ids.ts';
 import { PLAN, type PlanPlace } from './places/plan-place.ts';
 import {
   BEGIN_AGAIN,
+  partOwner,
   type SlicedPlan,
   type SliceFailure,
   type SliceResult,
@@ -25,6 +26,7 @@ const DECISION = 'decision.json';
  *   00003.attempt-01   slice 3 was attempted; it tells apart what attempts stage
  *   00003.json         the result of slice 3; of several the last one
  *   00003.failed.json  why its last attempt failed
+ *   part-000007        whose part 7 of the file is
  *   decision.json      what the run publishes; the first one stays
  *
  * Each carries a checksum.
@@ -66,6 +68,25 @@ export class PlanFiles {
     }
     const message = `slice ${slice} of run ${run} was attempted ${ATTEMPTS_TOLD_APART - 1} times`;
     throw new SluiceError('STATE_STALE', message, { stage: 'run', hint: BEGIN_AGAIN });
+  }
+
+  /**
+   * The number of the next part of a slice behind `after`, one that it has already or one
+   * that nobody has: attempts of a slice write the same parts, so that what one leaves
+   * behind is used by the next.
+   */
+  async claimPart({ run }: SlicedPlan, slice: number, after: number): Promise<number> {
+    for (let part = after + 1; ; part++) {
+      const path = join(this.#folder, `part-${String(part).padStart(6, '0')}`);
+      const claim = { run, slice, claim: randomUUID() };
+      const owner = (await this.#read(path, partOwner, BEGIN_AGAIN)) ?? (await this.#claim(path, claim));
+      if (owner.slice === slice && owner.run === run) return part;
+    }
+  }
+
+  async #claim(path: string, claim: z.output<typeof partOwner>): Promise<z.output<typeof partOwner>> {
+    const isOwn = await this.#writing(() => this.#create(path, claim));
+    return isOwn ? claim : (await this.#read(path, partOwner, BEGIN_AGAIN))!;
   }
 
   async writeResult(result: SliceResult): Promise<void> {

@@ -1,10 +1,10 @@
 import type { ResolvedActivation } from '../../config/activation.ts';
-import { fileCompression } from '../../config/format-kinds.ts';
-import type { Encoder } from '../../encoders/encoder.ts';
+import { type Encoder, isJoinable } from '../../encoders/encoder.ts';
 import { SluiceError } from '../../errors.ts';
 import type { Column } from '../../row-batch.ts';
 import type { KeyRange, RowSource } from '../../sources/source.ts';
 import type { MappingPlan } from '../../transforms/map-columns.ts';
+import { writesParts } from './sliced-plan.ts';
 
 /** How a run is sliced: by ranges of keys, or, with a reason, not at all. */
 export type PlannedSlices =
@@ -39,7 +39,7 @@ export async function planSlices(
 ): Promise<PlannedSlices> {
   const reason = wanted === 1 ? 'one slice was asked for' : whyOneSlice(activation);
   if (reason !== undefined) return { reason };
-  if (createEncoder(mapping.written).separator === undefined)
+  if (!writesParts(activation) && !isJoinable(createEncoder(mapping.written)))
     return { reason: 'files of this format and engine cannot be joined from slices' };
   if (source.keyRanges === undefined)
     return { reason: 'the model is a query, and only a `table` of PostgreSQL is divided' };
@@ -51,17 +51,11 @@ export async function planSlices(
 }
 
 /** What the configuration tells. */
-function whyOneSlice({
-  consistency,
-  format,
-  maxFileBytes,
-  maxFileRows,
-}: ResolvedActivation): string | undefined {
+function whyOneSlice(activation: ResolvedActivation): string | undefined {
+  const { consistency, format } = activation;
   if (consistency === 'snapshot')
     return 'consistency is snapshot: slices that are read at different instants need consistency: slice';
-  if (maxFileBytes !== undefined || maxFileRows !== undefined)
-    return 'with maxFileSize or maxFileRows only who has all rows knows where a part ends';
-  if (fileCompression(format) !== undefined) return 'a compressed file cannot be joined from slices';
+  if (writesParts(activation)) return undefined;
   const whole = format.checksums?.find(name => name !== 'crc64');
   return whole && `the ${whole} that format.checksums asks for is one of all bytes in order`;
 }

@@ -1,10 +1,13 @@
 import { type Assembly, assemble } from '../../assemble.ts';
 import { SYSTEM_CLOCK } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
+import { type Encoder, isBuffering } from '../../encoders/encoder.ts';
+import { RowGroupsEncoder } from '../../encoders/row-groups-encoder.ts';
 import { RowsEncoder } from '../../encoders/rows-encoder.ts';
 import { SluiceError } from '../../errors.ts';
 import { ArrivedRows, flow, type Pipeline } from '../../pipeline.ts';
 import type { Column } from '../../row-batch.ts';
+import type { StagedFile } from '../../sinks/sink.ts';
 import type { KeyRange } from '../../sources/source.ts';
 import { planMapping } from '../../transforms/map-columns.ts';
 import { closingOnAbort } from '../close-on-abort.ts';
@@ -24,6 +27,7 @@ import {
   type SlicedPlan,
   type SliceFailure,
   type SliceResult,
+  writesParts,
 } from './sliced-plan.ts';
 
 export interface SliceRequest {
@@ -88,23 +92,26 @@ async function stageSlice({
     const { columns, snapshotTime } = description;
     const primaryKey = keyOf(activation, description);
     const mapping = planMapping({ ...activation, modelName: activation.model.name, columns, primaryKey });
-    const isShared = plan.slices.length > 1;
+    const isOneOfMany = plan.slices.length > 1;
+    const ownParts = isOneOfMany && writesParts(activation);
+    const apart = isOneOfMany && !ownParts ? new RowsApart(assembly, plan) : undefined;
     const record = recordOf(plan, activation);
     const sink = createSink({
       activation,
       record: { run: plan.run, attempt: attempt + 1 },
       store,
-      createEncoder: isShared ? rowsOnly(assembly) : assembly.createEncoder,
+      createEncoder: apart?.createEncoder ?? assembly.createEncoder,
       columns: mapping.written,
       files: new RunFiles(activation, record, 'full'),
       append: NOTHING_TO_APPEND_TO,
       partitionNames: undefined,
-      share: isShared ? shareOf(plan, slice) : undefined,
+      share: apart && shareOf(plan, slice),
+      nextPart: ownParts ? numbering(files, plan, slice) : undefined,
     });
     const arrived = new ArrivedRows();
     progress.reading(arrived, sink);
     const end = await flow({ source: sliceOf(assembly, plan, slice), mapping, sink, signal, arrived });
-    if (isShared && sink.files.length > 1) throw tooManyBlocks(plan);
+    if (apart && sink.files.length > 1) throw tooMuch(plan, apart);
     return {
       version: 1,
       run: plan.run,
@@ -112,14 +119,7 @@ async function stageSlice({
       attempt,
       snapshotTime: snapshotTime.toISOString(),
       rows: end.rows,
-      files: sink.files.map(({ name, part, blockIds, rows, bytes, checksums }) => ({
-        name,
-        part,
-        blockIds,
-        rows,
-        bytes,
-        checksums,
-      })),
+      files: sink.files.map(file => resultOf(file, apart)),
       coerced: [...sink.coerced],
       refusesCrc64: store.refusesCrc64,
     };
@@ -128,8 +128,41 @@ async function stageSlice({
   }
 }
 
-function rowsOnly({ createEncoder }: Assembly): (columns: readonly Column[]) => RowsEncoder {
-  return columns => new RowsEncoder(createEncoder(columns));
+/** Encoders of rows that are joined with those of other slices. */
+class RowsApart {
+  /** Present where the end of the file is to speak of its rows. */
+  rowGroups: RowGroupsEncoder['rowGroups'] | undefined;
+  readonly createEncoder: (columns: readonly Column[]) => Encoder;
+  /** How many a slice may have; each has the same share of those of a file. */
+  maxRowGroups: number | undefined;
+
+  constructor({ createEncoder }: Pick<Assembly, 'createEncoder'>, { slices }: SlicedPlan) {
+    this.createEncoder = columns => {
+      const encoder = createEncoder(columns);
+      if (!isBuffering(encoder)) return new RowsEncoder(encoder);
+      this.maxRowGroups = Math.max(1, Math.floor(encoder.maxRowGroups! / slices.length));
+      const apart = new RowGroupsEncoder(encoder, this.maxRowGroups);
+      this.rowGroups = apart.rowGroups;
+      return apart;
+    };
+  }
+}
+
+function resultOf(
+  { name, part, blockIds, rows, bytes, checksums }: StagedFile,
+  apart: RowsApart | undefined,
+): SliceResult['files'][number] {
+  const rowGroups = apart?.rowGroups?.map(({ metadata, ...rowGroup }) => ({
+    ...rowGroup,
+    metadata: Buffer.from(metadata).toString('base64'),
+  }));
+  return { name, part, blockIds, rows, bytes, checksums, ...(rowGroups && { rowGroups }) };
+}
+
+/** Parts have the numbers that the slice has, in their order. */
+function numbering(files: PlanFiles, plan: SlicedPlan, slice: number): () => Promise<number> {
+  let last = 0;
+  return async () => (last = await files.claimPart(plan, slice, last));
 }
 
 /** Blocks are numbered by slices, and the file has room for those of all. */
@@ -154,11 +187,14 @@ function checkColumns({ description, run }: SlicedPlan, columns: readonly Column
   throw new SluiceError('SCHEMA_CHANGED', message, { stage: 'source', hint: BEGIN_AGAIN });
 }
 
-function tooManyBlocks({ slices }: SlicedPlan): SluiceError {
-  const message = `the slice takes more than ${blocksOfSlice(slices.length)} blocks, its share of the blocks that a file may have`;
+function tooMuch({ slices }: SlicedPlan, { maxRowGroups }: RowsApart): SluiceError {
+  const blocks = `${blocksOfSlice(slices.length)} blocks`;
+  const share = maxRowGroups === undefined ? blocks : `${blocks} or ${maxRowGroups} row groups`;
+  const message = `the slice takes more than ${share}, its share of what a file may have`;
+  const larger = maxRowGroups === undefined ? 'blockSize' : 'blockSize or format.rowGroupRows';
   return new SluiceError('ROW_TOO_LARGE', message, {
     stage: 'destination',
-    hint: 'raise blockSize of the activation, and begin again',
+    hint: `raise ${larger} of the activation, or set maxFileSize, and begin again`,
   });
 }
 

@@ -77,6 +77,17 @@ export const sliceResult = z.strictObject({
       rows: z.int().min(0),
       bytes: z.int().min(0),
       checksums,
+      /** Where the file has an end that speaks of them. */
+      rowGroups: z
+        .array(
+          z.strictObject({
+            rowCount: z.int().min(0),
+            bytes: z.int().min(0),
+            offset: z.int().min(0),
+            metadata: z.base64(),
+          }),
+        )
+        .exactOptional(),
     }),
   ),
   /** Values that were written as something else, by the name of their column. */
@@ -85,6 +96,14 @@ export const sliceResult = z.strictObject({
   refusesCrc64: z.boolean(),
 });
 export type SliceResult = DeepReadonly<z.output<typeof sliceResult>>;
+
+/** Which slice writes a part, where several write parts of one file. */
+export const partOwner = z.strictObject({
+  run: z.string(),
+  slice: z.int().min(0),
+  /** Tells claims of one slice apart. */
+  claim: z.string(),
+});
 
 /** Why the last attempt of a slice failed. */
 export const sliceFailure = z.strictObject({
@@ -125,6 +144,17 @@ export function configurationOf({
     [consistency, targetOf(destination)],
   ];
   return createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 16);
+}
+
+/**
+ * Whether each slice writes parts of its own, which are whole documents, and not rows of
+ * one file that is joined: what a part is to hold at most is known only to who writes it.
+ */
+export function writesParts({
+  maxFileBytes,
+  maxFileRows,
+}: Pick<ResolvedActivation, 'maxFileBytes' | 'maxFileRows'>): boolean {
+  return maxFileBytes !== undefined || maxFileRows !== undefined;
 }
 
 /** How many blocks of the file each slice may stage. */

@@ -27,6 +27,8 @@ export interface SinkOptions {
   readonly partitionNames: PartitionNames | undefined;
   /** Present where the rows go into one file together with those of others. */
   readonly share?: FileShare | undefined;
+  /** Present where others write parts of the file; see `RollingBlobSinkOptions`. */
+  readonly nextPart?: (() => Promise<number>) | undefined;
 }
 
 /** What one of those has who stage blocks of one file. */
@@ -41,7 +43,8 @@ export interface FileShare {
 export function createSink(options: SinkOptions): RollingBlobSink {
   const { activation, record, store, createEncoder, columns, files, append, appendTo, partitionNames } =
     options;
-  const { share } = options;
+  const { share, nextPart } = options;
+  const isWhole = share === undefined && nextPart === undefined;
   const { format, onEmpty, maxFileBytes, maxFileRows, blockBytes } = activation;
   const { resume, firstPart, mustWrite } = append;
   return new RollingBlobSink({
@@ -61,10 +64,11 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     maxFileRows,
     blockBytes: share?.blockBytes ?? blockBytes,
     // Behind parts that were published, a file without rows would be one more.
-    emptyFiles: !share && ((onEmpty === 'write' && firstPart === 1) || mustWrite) ? 'write' : 'skip',
+    emptyFiles: isWhole && ((onEmpty === 'write' && firstPart === 1) || mustWrite) ? 'write' : 'skip',
     encryptionScope: activation.blob.encryptionScope,
     endInBlockOfItsOwn: activation.ifExists === 'append',
     start: { resume, firstPart },
+    nextPart,
     startOf: appendTo,
   });
 }

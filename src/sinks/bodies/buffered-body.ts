@@ -33,7 +33,7 @@ export class BufferedBody implements PartBody {
    */
   readonly #worthwhileBytes: number;
 
-  #begun = false;
+  #begun: boolean;
   #storedBytes = 0;
   /** What the end takes after what is stored. */
   #endBytes: number;
@@ -58,6 +58,7 @@ export class BufferedBody implements PartBody {
     // Room for what precedes the rows, which is written; rows are taken from `makeRoom`
     // on.
     const { beginBytes } = encoder;
+    this.#begun = beginBytes === 0;
     this.out = { bytes: Buffer.alloc(beginBytes), position: 0, limit: Math.min(beginBytes, this.#room()) };
   }
 

@@ -1,4 +1,5 @@
 import { SluiceError } from '../../../errors.ts';
+import type { RowGroup as FlushedRowGroup } from '../../encoder.ts';
 import type { ParquetColumn } from '../parquet-column.ts';
 import { schemaElements } from './parquet-schema.ts';
 import { ColumnChunk, ColumnMetaData, RowGroup } from './row-group-metadata.ts';
@@ -80,22 +81,27 @@ export class ParquetFile {
    *   columns, whatever their names
    * @returns what follows the row groups before it
    */
-  append(file: Buffer, rowCount: number): Buffer {
+  append(file: Buffer, rowCount: number): { readonly bytes: Buffer; readonly rowGroup: FlushedRowGroup } {
     const rowGroup = rowGroupOf(file);
     const end = Math.max(
       MAGIC.length,
       ...structsOf(rowGroup, RowGroup.columns).map(chunk => endOf(metaDataOf(chunk))),
     );
     const bytes = file.subarray(MAGIC.length, end);
-    this.appendRowGroup(rowGroup, rowCount, MAGIC.length, bytes.length);
-    return bytes;
+    return { bytes, rowGroup: this.appendRowGroup(rowGroup, rowCount, MAGIC.length, bytes.length) };
+  }
+
+  /** Takes over a row group of another file of the same columns. */
+  adopt({ rowCount, bytes, offset, metadata }: FlushedRowGroup): void {
+    this.appendRowGroup(readStruct(Buffer.from(metadata)), rowCount, offset, bytes);
   }
 
   /**
    * @param rowGroup of `bytes` bytes, whose first one is at `offset` as far as the row
    *   group says
+   * @returns what another file can adopt
    */
-  appendRowGroup(rowGroup: ThriftStruct, rowCount: number, offset: number, bytes: number): void {
+  appendRowGroup(rowGroup: ThriftStruct, rowCount: number, offset: number, bytes: number): FlushedRowGroup {
     const chunks = structsOf(rowGroup, RowGroup.columns);
     if (integerOf(rowGroup, RowGroup.rowCount) !== rowCount || chunks.length !== this.#columns.length) {
       throw unexpected(`${rowCount} rows of ${this.#columns.length} columns are not what it holds`);
@@ -120,12 +126,14 @@ export class ParquetFile {
     });
     rowGroup.set(RowGroup.fileOffset, i64(this.#at));
     rowGroup.set(RowGroup.ordinal, i16(this.#rowGroups.length));
-    const written = writeStruct(rowGroup);
-    this.#rowGroups.push(written);
-    this.#rowGroupsBytes += written.length;
+    const metadata = writeStruct(rowGroup);
+    const appended = { rowCount, bytes, offset: this.#at, metadata };
+    this.#rowGroups.push(metadata);
+    this.#rowGroupsBytes += metadata.length;
     this.#rowCount += rowCount;
     this.#around = undefined;
     this.#at += bytes;
+    return appended;
   }
 
   #footerAround(): { readonly before: Buffer; readonly after: Buffer } {

@@ -4,7 +4,7 @@ import { ParquetSchema, ParquetWriter } from '@dsnp/parquetjs';
 import { SluiceError } from '../../../errors.ts';
 import type { Column, RowBatch } from '../../../row-batch.ts';
 import { limitOf } from '../../../system-errors.ts';
-import type { BufferingEncoder, FlushedRows, OutputBuffer } from '../../encoder.ts';
+import type { BufferingEncoder, FlushedRows, OutputBuffer, RowGroup } from '../../encoder.ts';
 import { MAX_ROW_GROUPS, ParquetFile } from '../file/parquet-file.ts';
 import { Physical, storedType } from '../file/parquet-schema.ts';
 import { type ParquetColumn, parquetColumns } from '../parquet-column.ts';
@@ -38,6 +38,7 @@ type StoredRow = Record<string, PhysicalValue>;
  */
 export class ParquetLibraryEncoder implements BufferingEncoder {
   readonly beginBytes: number;
+  readonly maxRowGroups = MAX_ROW_GROUPS;
   readonly #columns: readonly ParquetColumn[];
   readonly #schema: ParquetSchema;
   readonly #file: ParquetFile;
@@ -109,12 +110,18 @@ export class ParquetLibraryEncoder implements BufferingEncoder {
     this.#room.clear();
     const append = async (preceding: Promise<unknown>): Promise<FlushedRows> => {
       await preceding;
-      const bytes = this.#file.append(await writeRowGroup(this.#schema, rows), rows.length);
-      return { bytes, endBytes: this.#file.tailBytes };
+      const written = this.#file.append(await writeRowGroup(this.#schema, rows), rows.length);
+      return { ...written, endBytes: this.#file.tailBytes };
     };
     const appended = append(this.#appended);
     this.#appended = appended;
     return appended;
+  }
+
+  adopt(rowGroup: RowGroup): void {
+    this.#file.adopt(rowGroup);
+    this.#rowGroups++;
+    this.#rowsBefore += rowGroup.rowCount;
   }
 
   /** @returns `undefined` where the file cannot hold a value of the row */
