@@ -9,6 +9,7 @@ import { ATTEMPTS_TOLD_APART } from '../../sinks/block-ids.ts';
 import { PLAN, type PlanPlace } from './places/plan-place.ts';
 import {
   BEGIN_AGAIN,
+  type PartOwner,
   partOwner,
   type SlicedPlan,
   type SliceFailure,
@@ -77,16 +78,14 @@ export class PlanFiles {
    */
   async claimPart({ run }: SlicedPlan, slice: number, after: number): Promise<number> {
     for (let part = after + 1; ; part++) {
-      const path = join(this.#folder, `part-${String(part).padStart(6, '0')}`);
-      const claim = { run, slice, claim: randomUUID() };
-      const owner = (await this.#read(path, partOwner, BEGIN_AGAIN)) ?? (await this.#claim(path, claim));
-      if (owner.slice === slice && owner.run === run) return part;
+      const document = `part-${String(part).padStart(6, '0')}`;
+      const read = (): Promise<PartOwner | undefined> => this.#read(document, partOwner, BEGIN_AGAIN);
+      const claim = textOf({ run, slice, claim: randomUUID() });
+      let owner = await read();
+      if (owner === undefined && (await this.#place.create(document, claim))) return part;
+      owner ??= await read();
+      if (owner?.slice === slice && owner.run === run) return part;
     }
-  }
-
-  async #claim(path: string, claim: z.output<typeof partOwner>): Promise<z.output<typeof partOwner>> {
-    const isOwn = await this.#writing(() => this.#create(path, claim));
-    return isOwn ? claim : (await this.#read(path, partOwner, BEGIN_AGAIN))!;
   }
 
   async writeResult(result: SliceResult): Promise<void> {

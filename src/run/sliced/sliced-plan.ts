@@ -104,6 +104,7 @@ export const partOwner = z.strictObject({
   /** Tells claims of one slice apart. */
   claim: z.string(),
 });
+export type PartOwner = z.output<typeof partOwner>;
 
 /** Why the last attempt of a slice failed. */
 export const sliceFailure = z.strictObject({
