@@ -42,7 +42,7 @@ async function idsOf(file: RunFile, format: Record<string, unknown>): Promise<nu
   return lines.map(line => Number.parseInt(line, 10));
 }
 
-/** Parts are complete, within the limits, and numbered without a gap; all rows are there once. */
+/** Parts are complete, within limits, numbered without a gap, and have all rows once. */
 async function assertParts(
   files: readonly RunFile[],
   { format, maxFileRows = Infinity, maxBytes = Infinity, ids = ALL_IDS }: Expected,
