@@ -160,6 +160,10 @@ export const ERROR_KINDS = {
     500,
   ),
 
+  PARAMETER_SETS_EXCEEDED: permanent(
+    'configuration',
+    'give up a set that is no longer wanted (`sluice state show NAME` lists them, `sluice state reset NAME --param …` removes one), or raise maxParameterSets',
+  ),
   PARTITIONS_EXCEEDED: permanent(
     'configuration',
     'partition by columns with fewer values, or raise maxPartitions',

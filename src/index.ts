@@ -97,10 +97,11 @@ export type { BackupReport } from './state/back-up-state.ts';
 export {
   type BaselineDescription,
   describeState,
-  type ResetReport,
+  type SetDescription,
   type StateDescription,
 } from './state/describe-state.ts';
 export type { BackupList, BackupSummary } from './state/list-backups.ts';
+export type { ResetReport } from './state/reset-state.ts';
 export type { RestoreReport } from './state/restore-state.ts';
 export type { Finding, FindingCode } from './verify/finding.ts';
 export type { FileVerification } from './verify/verify-file.ts';

@@ -50,6 +50,12 @@ const described = z.object({
   files: shape.files,
   completion: shape.completion,
   params: shape.params,
+  set: z
+    .string()
+    .exactOptional()
+    .describe(
+      'Names the values of `params`, where each set of them has a baseline and a series of generations: the newest manifest of it is `sets/SET/latest.json`.',
+    ),
   counts: shape.counts,
   changeDetection: shape.changeDetection,
   slices: shape.slices,

@@ -8,6 +8,7 @@ import { NO_PROXIES, type Proxies } from '../addresses/proxies.ts';
 import { unknownNameError } from './checks/nearest-name.ts';
 import { type DeepReadonly, deepFreeze } from './deep-freeze.ts';
 import { normalizeFolder } from './file-name.ts';
+import type { ParameterSet } from './parameters/parameter-set.ts';
 import type { BoundParameters } from './parameters/parameter-types.ts';
 import { parseTableName, type TableName } from './postgres/table-name.ts';
 import type {
@@ -107,6 +108,8 @@ export type ResolvedActivation = DeepReadonly<Omit<WithUnits<ActivationConfig>, 
   readonly dataDirectory: string;
   /** Values of the query's parameters in this one run; absent where it has none. */
   readonly parameters?: BoundParameters;
+  /** The same values, where there is a baseline for each set of them. */
+  readonly parameterSet?: ParameterSet;
   /** The local folder that this one run exports to, in the place of the destination. */
   readonly to?: string;
   /** What notifications go by; the destination has the same. */

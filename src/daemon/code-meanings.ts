@@ -46,6 +46,8 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
     'Rows have changed that `changeDetection: xmin` did not find, as a comparison of every row or their number has shown.',
   SOURCE_EMPTY: 'There is nothing to write, and `onEmpty` is `fail`.',
 
+  PARAMETER_SETS_EXCEEDED:
+    'There are baselines for as many sets of parameter values as `maxParameterSets` allows, and the run has another set.',
   PARTITIONS_EXCEEDED: 'The columns of `partitionBy` have more values than `maxPartitions` allows.',
   PARTITION_NAMES_MEET: 'Two partitions would give a file the same name. The message names both.',
 

@@ -7,6 +7,8 @@ import { join } from 'node:path';
  *   activations/NAME/history/RUN.json       records of runs
  *   activations/NAME/lock/                  the process that has it open owns the folder NAME
  *   activations/NAME/runs/RUN/commit.json   what a run decided, until all of it is published
+ *   activations/NAME/sets/SET/              a baseline for each set of parameter values, where
+ *                                           there is more than one
  */
 
 export function activationsFolder(dataDirectory: string): string {
@@ -18,7 +20,14 @@ export function activationFolder(dataDirectory: string, activation: string): str
 }
 
 export function baselineFolder(dataDirectory: string, activation: string): string {
-  return join(activationFolder(dataDirectory, activation), 'baseline');
+  return join(activationFolder(dataDirectory, activation), BASELINE);
+}
+
+/** The name of the folder of a baseline, in that of its activation or set. */
+export const BASELINE = 'baseline';
+
+export function setsFolder(dataDirectory: string, activation: string): string {
+  return join(activationFolder(dataDirectory, activation), 'sets');
 }
 
 export function historyFolder(dataDirectory: string, activation: string): string {

@@ -7,15 +7,15 @@ import {
   backupState as backUp,
 } from '../state/back-up-state.ts';
 import {
-  type ResetReport,
-  type ResetRequest as Resetting,
-  resetState as reset,
-} from '../state/describe-state.ts';
-import {
   type BackupList,
   listBackups as backups,
   type BackupListRequest as Listing,
 } from '../state/list-backups.ts';
+import {
+  type ResetReport,
+  type ResetRequest as Resetting,
+  resetState as reset,
+} from '../state/reset-state.ts';
 import {
   type RestoreReport,
   type RestoreRequest as Restoring,
@@ -35,7 +35,7 @@ export function listRuns(request: RunsRequest): Promise<RunList> {
   return list({ ...request, limit: request.limit ?? LISTED_RUNS });
 }
 
-export interface ResetRequest extends Pick<Resetting, 'activation'> {
+export interface ResetRequest extends Pick<Resetting, 'activation' | 'params' | 'allSets'> {
   /** Give up runs that are decided and not finished, and keep the baseline. */
   readonly abandonDecided?: boolean;
 }
@@ -48,7 +48,7 @@ export function resetState(request: ResetRequest): Promise<ResetReport> {
   return reset({ ...request, abandonDecided: request.abandonDecided ?? false });
 }
 
-export interface BackupRequest extends Abortable, Pick<BackingUp, 'activation'> {
+export interface BackupRequest extends Abortable, Pick<BackingUp, 'activation' | 'params'> {
   /** Make this the latest backup, though there is one of a later generation. */
   readonly force?: boolean;
 }
@@ -58,14 +58,14 @@ export function backupState(request: BackupRequest): Promise<BackupReport> {
   return backUp({ ...request, force: request.force ?? false, signal: signalOf(request) });
 }
 
-export interface BackupListRequest extends Abortable, Pick<Listing, 'activation'> {}
+export interface BackupListRequest extends Abortable, Pick<Listing, 'activation' | 'params'> {}
 
 /** What `restoreState` can restore. */
 export function listBackups(request: BackupListRequest): Promise<BackupList> {
   return backups({ ...request, signal: signalOf(request) });
 }
 
-export interface RestoreRequest extends Abortable, Pick<Restoring, 'activation' | 'backup'> {
+export interface RestoreRequest extends Abortable, Pick<Restoring, 'activation' | 'params' | 'backup'> {
   /** Restore though the destination, or the local state, has moved on since. */
   readonly force?: boolean;
 }

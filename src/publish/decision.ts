@@ -1,7 +1,7 @@
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { BlobWriteProperties, Precondition } from '../sinks/sink.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, ManifestNames } from './manifest.ts';
 
 /**
  * Everything that finishing the run takes: it is read back by another process after a
@@ -17,9 +17,16 @@ export interface Decision {
   readonly manifest: DecidedManifest | undefined;
   readonly completion?: DecidedCompletion | undefined;
   /** The baseline to come, where the activation has one. */
-  readonly baseline: { readonly next: BaselineState; readonly replace: boolean } | undefined;
+  readonly baseline: DecidedBaseline | undefined;
   /** Parts of an earlier run of the same name that this run no longer has. */
   readonly stale: readonly StalePart[];
+}
+
+export interface DecidedBaseline {
+  readonly next: BaselineState;
+  readonly replace: boolean;
+  /** Which it is, where there is one for each set of parameter values. */
+  readonly set?: string;
 }
 
 export interface DecidedFile {
@@ -40,8 +47,8 @@ export interface DecidedFile {
 }
 
 export interface DecidedManifest {
-  readonly names: { readonly run: string; readonly latest: string };
-  /** The precondition of `latest.json`: the ETag that was seen when the run began. */
+  readonly names: ManifestNames;
+  /** The precondition of `latest`: the ETag that was seen when the run began. */
   readonly latest: Precondition;
   /** Complete but for the ETags of files and the end time. */
   readonly content: Manifest;

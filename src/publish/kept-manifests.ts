@@ -78,7 +78,10 @@ export async function dropManifests(
   const gone = new Set<string>();
   let refusal: string | undefined;
   for (const run of surplus.slice(0, AT_ONCE)) {
-    const { isGone, refused } = await deleteManifest(manifestNames(destination.folder, name, run).run, store);
+    const { isGone, refused } = await deleteManifest(
+      manifestNames(destination.folder, name, { run }).run,
+      store,
+    );
     refusal = refused;
     if (!isGone) break;
     gone.add(run);

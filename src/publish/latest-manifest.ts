@@ -18,6 +18,12 @@ export interface LatestManifest {
 
 const ABSENT: LatestManifest = { condition: { ifAbsent: true } };
 
+type Latest = Pick<ResolvedActivation, 'name' | 'destination' | 'parameterSet'>;
+
+export function latestName({ name, destination, parameterSet }: Latest): string {
+  return manifestNames(destination.folder, name, { run: '', set: parameterSet?.name }).latest;
+}
+
 /**
  * Damage is reported, not thrown: a full run replaces the blob. One that the storage does
  * not let anybody read, such as one that a rule has archived, stops only runs that go by
@@ -28,7 +34,7 @@ export async function readLatest(
   store: Pick<BlobStore, 'getBlob' | 'head'>,
 ): Promise<LatestManifest> {
   if (!activation.manifest) return ABSENT;
-  const { latest: name } = manifestNames(activation.destination.folder, activation.name, '');
+  const name = latestName(activation);
   try {
     const there = await store.getBlob(name);
     if (there === undefined) return ABSENT;

@@ -23,6 +23,11 @@ export interface Manifest {
   readonly syncMode: RunRecord['syncMode'];
   /** Values of the query's parameters, where it has some. */
   readonly params?: NonNullable<RunRecord['params']>;
+  /**
+   * Names these values, where there is a baseline, and with it a series of generations, for
+   * each set of them.
+   */
+  readonly set?: string;
   readonly trigger: RunRecord['trigger'];
   readonly startedAt: string;
   readonly endedAt: string;
@@ -65,13 +70,29 @@ export interface ManifestColumn {
   readonly kind: Column['kind'];
 }
 
+export interface ManifestNames {
+  readonly run: string;
+  /** The newest, of the same set where there are sets: what the next run goes by. */
+  readonly latest: string;
+  /** The newest of all sets, where there are sets: for consumers alone. */
+  readonly newest?: string;
+}
+
 export function manifestNames(
   folder: string,
   activation: string,
-  run: string,
-): { run: string; latest: string } {
-  const prefix = `${folder}${MANIFEST_FOLDER}/${activation}/`;
-  return { run: `${prefix}${run}.json`, latest: `${prefix}latest.json` };
+  { run, set }: { readonly run: string; readonly set?: string | undefined },
+): ManifestNames {
+  const names = { run: `${manifestFolder(folder, activation)}${run}.json` };
+  const newest = `${manifestFolder(folder, activation)}latest.json`;
+  if (set === undefined) return { ...names, latest: newest };
+  return { ...names, latest: `${manifestFolder(folder, activation, set)}latest.json`, newest };
+}
+
+/** What Sluice keeps of an activation in its destination, or of a set of it. */
+export function manifestFolder(folder: string, activation: string, set?: string): string {
+  const own = `${folder}${MANIFEST_FOLDER}/${activation}/`;
+  return set === undefined ? own : `${own}sets/${set}/`;
 }
 
 export function toManifestColumn({ name, source, sourceType, kind }: Column): ManifestColumn {
@@ -98,6 +119,7 @@ const keptManifest = z.looseObject({
       etag: z.string().exactOptional(),
     }),
   ),
+  set: z.string().exactOptional(),
   baseline: z
     .looseObject({ generation: z.int().min(0).max(MAX_GENERATION), run: z.string(), keys: z.int().min(0) })
     .exactOptional(),
@@ -120,19 +142,20 @@ export function parseManifest(bytes: Buffer): ParsedManifest {
   return error === undefined ? { manifest: content as Manifest } : { damage: describeMisfit(error) };
 }
 
-export interface ManifestedPlan {
-  readonly columns: readonly ManifestColumn[];
-  readonly snapshotTime: string;
-  readonly position: SourcePosition | undefined;
+export interface Manifested {
+  readonly format: Manifest['format'];
+  readonly plan: {
+    readonly columns: readonly ManifestColumn[];
+    readonly snapshotTime: string;
+    readonly position: SourcePosition | undefined;
+  };
+  readonly baseline: Manifest['baseline'];
+  readonly set: Manifest['set'];
 }
 
 /** What a run publishes, but for the ETags of its files and its end, which come last. */
-export function manifestOf(
-  record: RunRecord,
-  format: Manifest['format'],
-  { columns, snapshotTime, position }: ManifestedPlan,
-  baseline: Manifest['baseline'],
-): Manifest {
+export function manifestOf(record: RunRecord, { format, plan, baseline, set }: Manifested): Manifest {
+  const { columns, snapshotTime, position } = plan;
   // One by one: a record may hold more, such as how a daemon came to make the run, which
   // is not for consumers.
   const { run, activation, trigger, runType, syncMode, full, generation, previousGeneration } = record;
@@ -150,6 +173,7 @@ export function manifestOf(
     previousGeneration,
     startedAt,
     ...(params && { params }),
+    ...(set !== undefined && { set }),
     ...(changeDetection && { changeDetection }),
     ...(slices && { slices }),
     counts,
@@ -165,8 +189,9 @@ export function manifestOf(
   };
 }
 
-/** The baseline that was published last; `undefined` where none ever was. */
-export function publishedBaseline(latest: Manifest): PublishedBaseline | undefined {
+/** The baseline of that set that was published last; `undefined` where none ever was. */
+export function publishedBaseline(latest: Manifest, set: Manifest['set']): PublishedBaseline | undefined {
+  if (latest.set !== set) return undefined;
   const { baseline, runType, generation, run, counts } = latest;
   // Earlier versions did not write it: the rows that were read are the keys that were
   // there.

@@ -41,6 +41,13 @@ import { findStaleParts } from './stale-parts.ts';
  */
 export interface ProtocolParts extends CommitParts {
   readonly baseline: ProtocolBaseline;
+  /** Whose it is, where there is one for each set of parameter values. */
+  readonly set?: string | undefined;
+  /** Gives the baseline of another set, for a decided run of it. */
+  readonly withBaselineOf: <T>(
+    set: string | undefined,
+    act: (baseline: ApplicableBaseline) => Promise<T>,
+  ) => Promise<T>;
   readonly history: KeptRecords;
   /** Where files go; a decision is only ever finished where it was made for. */
   readonly target: string;
@@ -163,6 +170,7 @@ export class OpenRun {
     const { store, baseline: present, target } = this.#parts;
     const { run, activation, contentType, plan, latest } = this.#planned;
     const { generation, previousGeneration, full, fileName } = plan;
+    const { parameterSet: set } = activation;
     const replaced = new ReplacedFiles({ activation, run, full, previousGeneration });
     const files = await decideFiles({
       activation,
@@ -211,21 +219,22 @@ export class OpenRun {
       files,
       manifest: activation.manifest ? this.#manifestOf(published, baseline) : undefined,
       ...(completion && { completion }),
-      baseline: baseline && { next: baseline, replace: plan.replacesBaseline },
+      baseline: baseline && { next: baseline, replace: plan.replacesBaseline, ...(set && { set: set.name }) },
       stale,
     };
   }
 
   #manifestOf(record: RunRecord, baseline: BaselineState | undefined): DecidedManifest {
     const { run, activation, plan, latest } = this.#planned;
-    const { destination, name, format } = activation;
+    const { destination, name, format, parameterSet } = activation;
+    const set = parameterSet?.name;
     const known = baseline
       ? { generation: plan.generation, run, keys: baseline.count }
-      : latest.manifest && publishedBaseline(latest.manifest);
+      : latest.manifest && publishedBaseline(latest.manifest, set);
     return {
-      names: manifestNames(destination.folder, name, run),
+      names: manifestNames(destination.folder, name, { run, set }),
       latest: latest.condition,
-      content: manifestOf(record, format, plan, known),
+      content: manifestOf(record, { format, plan, baseline: known, set }),
     };
   }
 
@@ -279,10 +288,12 @@ async function recover(parts: ProtocolParts): Promise<RunRecord[]> {
     // Its write may have failed after it took effect, before its folder was synced: what
     // is published must outlive it.
     await journal.write(run, 'commit.json', decision);
-    const record: RunRecord = {
-      ...(await rollForward(decision, parts, { looksFirst: true })),
-      state: 'recovered',
-    };
+    const finish = (baseline: ApplicableBaseline): Promise<RunRecord> =>
+      rollForward(decision, { ...parts, baseline }, { looksFirst: true });
+    const set = decision.baseline?.set;
+    const isOwn = decision.baseline === undefined || set === parts.set;
+    const done = await (isOwn ? finish(parts.baseline) : parts.withBaselineOf(set, finish));
+    const record: RunRecord = { ...done, state: 'recovered' };
     await history.remember(record);
     // Must succeed: a decision that is left behind would be taken up again after later
     // runs.

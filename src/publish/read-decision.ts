@@ -36,6 +36,7 @@ export const keptDecision = z.looseObject({
       ),
     })
     .exactOptional(),
+  baseline: z.looseObject({ set: z.string().exactOptional() }).optional(),
   stale: z.array(z.looseObject({ name: z.string(), etag: z.string(), series: z.string() })),
 });
 

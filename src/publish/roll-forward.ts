@@ -390,7 +390,37 @@ async function publishManifest(
     const message = `${names.latest} still names an earlier run: ${error.message}; ${error.hint}`;
     warnings.push({ code: 'RECORD_NOT_KEPT', message });
   }
+  if (names.newest !== undefined)
+    warnings.push(...(await writeNewest(names.newest, content.run, bytes, parts)));
   return warnings;
+}
+
+/**
+ * The newest manifest of all sets. Nothing goes by it, so what another writer does to it
+ * is no matter of the run.
+ */
+async function writeNewest(
+  name: string,
+  run: string,
+  bytes: Buffer,
+  parts: Publishing,
+): Promise<RunWarning[]> {
+  const { store } = parts;
+  const isOurs = async (): Promise<string | undefined> => {
+    const found = await store.getBlob(name);
+    return found && parseManifest(found.bytes).manifest?.run === run ? found.etag : undefined;
+  };
+  try {
+    const there = await store.head(name);
+    const condition: Precondition = there ? { ifMatch: there.etag } : { ifAbsent: true };
+    const options: CommitOptions = { condition, properties: { contentType: 'application/json' } };
+    await writeOnce(() => store.putBlob(name, bytes, options), isOurs, { ...parts, name });
+    return [];
+  } catch (error) {
+    if (!isFinalRefusal(error)) throw error;
+    const message = `${name} still names an earlier run: ${error.message}; ${error.hint}`;
+    return [{ code: 'RECORD_NOT_KEPT', message }];
+  }
 }
 
 function staleError(name: string): SluiceError {

@@ -2,7 +2,7 @@ import { type Assembly, assemble, createSource } from '../assemble.ts';
 import { type Clock, SYSTEM_CLOCK } from '../clock.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
 import { fileKind } from '../config/file-name.ts';
-import { bindParameters, valuesOf } from '../config/parameters/bind-parameters.ts';
+import { bindParameters, bindSet, valuesOf } from '../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../errors.ts';
 import { keptOf, newRecord } from '../history/new-record.ts';
 import {
@@ -140,7 +140,9 @@ class ExportRun {
 
   /** The run, read downwards. Returns what holds it, if anything does. */
   async #export(): Promise<Held | undefined> {
-    const { run } = this.#record;
+    const { run, startedAt } = this.#record;
+    const { params: given } = this.#request;
+    this.#activation = await bindSet(this.#activation, { given, runTime: new Date(startedAt) });
     const opened = await this.#connect();
     const { parts } = opened;
     const { baseline } = parts;
@@ -152,6 +154,7 @@ class ExportRun {
     });
     this.recovered = protocol.recovered;
     if (await this.#wasDone(opened)) return undefined;
+    await opened.workspace.checkRoom(this.#activation.maxParameterSets);
     const connected = await this.#bindParameters(opened);
     const activation = this.#activation;
     const { store, contentType } = connected.assembly;
@@ -219,6 +222,7 @@ class ExportRun {
     const workspace = await (plans ? openToLook : Workspace.open)(activation.dataDirectory, activation.name, {
       holder: plans ? 'a plan' : asHolder(this.#record),
       discardDamaged: this.#fullAsked,
+      set: activation.parameterSet,
     });
     this.#workspace = workspace;
     this.#releases.push(() => workspace.close());
@@ -235,6 +239,10 @@ class ExportRun {
     const { assembly } = connected;
     const { store } = assembly;
     const { params: given } = this.#request;
+    if (activation.parameterSet) {
+      this.#record = parameterized(this.#record, valuesOf(activation.parameterSet.values));
+      return connected;
+    }
     const bound = await bindParameters(activation, {
       given,
       runTime: new Date(this.#record.startedAt),

@@ -20,6 +20,8 @@ export function protocolParts({ activation, assembly, workspace, clock }: Opened
     store,
     journal,
     baseline,
+    set: activation.parameterSet?.name,
+    withBaselineOf: (set, act) => workspace.withBaselineOf(set, act),
     history: workspace,
     clock,
     target,

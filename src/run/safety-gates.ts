@@ -28,8 +28,10 @@ export function passGates(options: GateOptions): RunWarning[] | Held {
   const { activation, counts, known, fullAsked, allowRemovals } = options;
   const { onEmpty, name } = activation;
   const over = removalsOver(activation, { removed: goneOf(options) }, known);
-  // With parameters what is not read was not asked for.
-  if (!allowRemovals && known > 0 && activation.parameters === undefined) {
+  const { parameters, parameterSet } = activation;
+  // Where one baseline is that of all values, what is not read was not asked for.
+  const isComparable = parameters === undefined || parameterSet !== undefined;
+  if (!allowRemovals && known > 0 && isComparable) {
     const hint = `if that is meant, repeat it with ${fullAsked ? '--full ' : ''}--allow-removals`;
     if (counts.read === 0) {
       const message = `the source of ${name} returned no rows, and the baseline has ${known}`;

@@ -39,6 +39,17 @@ export async function abandonRuns(
   return abandoned;
 }
 
+/** Whose `latest.json` would name the run; what cannot be read does not say it. */
+async function setOf(folder: StateFolder, run: string): Promise<Pick<ResolvedActivation, 'parameterSet'>> {
+  try {
+    const name = (await readDecision(folder.journal, run))?.baseline?.set;
+    return name === undefined ? {} : { parameterSet: { name, values: {} } };
+  } catch (error) {
+    if (error instanceof SluiceError) return {};
+    throw error;
+  }
+}
+
 async function lookUp(
   folder: StateFolder,
   run: string,
@@ -46,7 +57,7 @@ async function lookUp(
 ): Promise<Omit<AbandonedRun, 'run'>> {
   try {
     const store = await openDestination(activation.destination, { retryBudgetMs: PATIENCE_MS });
-    const { manifest } = await readLatest(activation, store);
+    const { manifest } = await readLatest({ ...activation, ...(await setOf(folder, run)) }, store);
     const isLatest = manifest?.run === run && { isLatest: true as const };
     if (isLatest) {
       const { files, completion = [] } = manifest;

@@ -3,16 +3,20 @@ import { openDestination } from '../assemble.ts';
 import { Baseline, type BaselineState } from '../baseline/baseline.ts';
 import { hashingText } from '../baseline/row-hashing.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { MANIFEST_FOLDER } from '../config/file-name.ts';
+import { valuesOf } from '../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../errors.ts';
 import { newRunId } from '../history/run-id.ts';
+import type { ParameterValues } from '../history/run-record.ts';
+import { manifestFolder } from '../publish/manifest.ts';
 import { uploadBackup } from './backup-files.ts';
 import { copyBaseline, removeAbandoned, snapshotPath } from './baseline-links.ts';
+import type { BaselinePlace } from './baseline-place.ts';
 import { hexDigest } from './describe-state.ts';
 import { pendingError, StateFolder } from './state-folder.ts';
+import { exists } from './state-io.ts';
+import { boundTo, nameOfBaseline, type StateRequest } from './state-request.ts';
 
-export interface BackupRequest {
-  readonly activation: ResolvedActivation;
+export interface BackupRequest extends StateRequest {
   /** Make this the latest backup, though there is one of a later generation. */
   readonly force: boolean;
   readonly signal: AbortSignal;
@@ -20,6 +24,8 @@ export interface BackupRequest {
 
 export interface BackupReport {
   readonly activation: string;
+  /** Values of the parameters, where there is a baseline for each set of them. */
+  readonly params?: ParameterValues;
   readonly backup: string;
   readonly generation: number;
   readonly run: string;
@@ -36,8 +42,10 @@ export interface BackupReport {
  * files are made; what is checked and sent then is that snapshot, which nobody else knows
  * of.
  */
-export async function backupState({ activation, force, signal }: BackupRequest): Promise<BackupReport> {
-  const { name, destination, blob } = activation;
+export async function backupState(request: BackupRequest): Promise<BackupReport> {
+  const { force, signal } = request;
+  const activation = await boundTo(request);
+  const { name, destination, blob, parameterSet } = activation;
   const store = await openDestination(destination, { signal });
   await store.checkAccess();
   const snapshot = await takeSnapshot(activation);
@@ -60,6 +68,7 @@ export async function backupState({ activation, force, signal }: BackupRequest):
     const { files, backup } = descriptor;
     return {
       activation: name,
+      ...(parameterSet && { params: valuesOf(parameterSet.values) }),
       backup,
       generation: state.generation,
       run: state.run,
@@ -74,8 +83,8 @@ export async function backupState({ activation, force, signal }: BackupRequest):
   }
 }
 
-export function backupPrefix({ name, destination }: ResolvedActivation): string {
-  return `${destination.folder}${MANIFEST_FOLDER}/${name}/state/`;
+export function backupPrefix({ name, destination, parameterSet }: ResolvedActivation): string {
+  return `${manifestFolder(destination.folder, name, parameterSet?.name)}state/`;
 }
 
 interface Snapshot {
@@ -83,29 +92,34 @@ interface Snapshot {
   readonly state: BaselineState;
 }
 
-async function takeSnapshot({ name, dataDirectory }: ResolvedActivation): Promise<Snapshot> {
+async function takeSnapshot({ name, dataDirectory, parameterSet }: ResolvedActivation): Promise<Snapshot> {
   const folder = await StateFolder.open(dataDirectory, name, '`sluice state backup`');
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0) throw pendingError('backed up', name, decided);
-    const baseline = await folder.openBaseline();
-    const { state } = baseline;
-    try {
-      if (state !== undefined) await baseline.flush();
-    } finally {
-      await baseline.close();
-    }
+    const place = folder.placeOf(parameterSet?.name);
+    const state = (await exists(place.baselinePath)) ? await flushed(place) : undefined;
     if (state === undefined) {
-      throw new SluiceError('USAGE', `${name} has no baseline to back up`, {
+      throw new SluiceError('USAGE', `${nameOfBaseline(name, parameterSet)} has no baseline to back up`, {
         hint: 'a run of type full_then_delta makes one',
       });
     }
     await removeAbandoned(folder.path);
     const directory = snapshotPath(folder.path);
-    await copyBaseline(folder.baselinePath, directory);
+    await copyBaseline(place.baselinePath, directory);
     return { directory, state };
   } finally {
     await folder.close();
+  }
+}
+
+async function flushed(place: BaselinePlace): Promise<BaselineState | undefined> {
+  const baseline = await place.openBaseline();
+  try {
+    if (baseline.state !== undefined) await baseline.flush();
+    return baseline.state;
+  } finally {
+    await baseline.close();
   }
 }
 

@@ -2,14 +2,22 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
-import { activationFolder, baselineFolder } from '../disk/data-directory.ts';
+import {
+  type GivenParameters,
+  isSameSet,
+  keepsSets,
+  valuesOf,
+} from '../config/parameters/bind-parameters.ts';
+import { activationFolder, BASELINE, baselineFolder, setsFolder } from '../disk/data-directory.ts';
 import { describeHolder, FolderLockedError } from '../disk/folder-lock.ts';
-import { SluiceError } from '../errors.ts';
 import { findRun, listRuns } from '../history/record-files.ts';
+import type { ParameterValues } from '../history/run-record.ts';
 import type { SourcePosition } from '../sources/source.ts';
 import { parseIdentity } from '../transforms/baseline-identity.ts';
-import { type AbandonedRun, abandonRuns } from './abandon-runs.ts';
-import { exists, pendingError, StateFolder } from './state-folder.ts';
+import type { BaselinePlace } from './baseline-place.ts';
+import { StateFolder, setsIn, valuesOfSet } from './state-folder.ts';
+import { exists } from './state-io.ts';
+import { boundTo } from './state-request.ts';
 
 /** What an activation keeps from run to run, for people and scripts. */
 export interface StateDescription {
@@ -18,6 +26,10 @@ export interface StateDescription {
   readonly syncMode: ResolvedActivation['syncMode'];
   /** Absent before the first successful run, and where none is kept. */
   readonly baseline?: BaselineDescription;
+  /** The values whose baseline it is, where there is one for each set of them. */
+  readonly params?: ParameterValues;
+  /** All of them, where none was asked for by its values. */
+  readonly sets?: readonly SetDescription[];
   /**
    * Who has the state open, such as a run that is under way: then it is `lastKnown` that
    * describes the baseline.
@@ -27,7 +39,19 @@ export interface StateDescription {
   readonly lastKnown?: Pick<BaselineDescription, 'generation' | 'run' | 'savedAt'>;
   /** Decided runs that the next start finishes. */
   readonly pending: readonly string[];
-  /** Size and number of the baseline's files. */
+  /** Size and number of the baseline's files, of all sets where there are sets. */
+  readonly bytes: number;
+  readonly files: number;
+}
+
+/** The baseline of one set of parameter values. */
+export interface SetDescription {
+  /** The name of its folder, in the data directory and in the destination. */
+  readonly set: string;
+  /** Absent where the folder does not say them. */
+  readonly params?: ParameterValues;
+  /** Absent while the state is in use. */
+  readonly baseline?: BaselineDescription;
   readonly bytes: number;
   readonly files: number;
 }
@@ -49,47 +73,108 @@ export interface BaselineDescription {
 
 /**
  * Makes nothing that is not there. While a run is under way it is what the history knows.
+ * Without values all sets are described, where there is a baseline for each.
  */
-export async function describeState(activation: ResolvedActivation): Promise<StateDescription> {
-  const { name, dataDirectory, runType, syncMode } = activation;
-  const told = { activation: name, runType, syncMode };
+export async function describeState(
+  asked: ResolvedActivation,
+  params?: GivenParameters,
+): Promise<StateDescription> {
+  const listsSets = keepsSets(asked) && Object.keys(params ?? {}).length === 0;
+  const activation = listsSets ? asked : await boundTo({ activation: asked, params });
+  const { name, dataDirectory, runType, syncMode, parameterSet } = activation;
+  const told = {
+    activation: name,
+    runType,
+    syncMode,
+    ...(parameterSet && { params: valuesOf(parameterSet.values) }),
+  };
   if (!(await exists(activationFolder(dataDirectory, name))))
-    return { ...told, pending: [], bytes: 0, files: 0 };
+    return { ...told, ...(listsSets && { sets: [] }), pending: [], bytes: 0, files: 0 };
   const opened = await StateFolder.open(dataDirectory, name, '`sluice state show`').catch(
     (error: unknown) => {
       if (error instanceof FolderLockedError) return error;
       throw error;
     },
   );
-  if (opened instanceof FolderLockedError) return { ...told, ...(await describeInUse(activation, opened)) };
+  if (opened instanceof FolderLockedError)
+    return { ...told, ...(await describeInUse(activation, opened, listsSets)) };
   const folder = opened;
   try {
     const pending = await folder.decidedRuns();
-    if (!(await exists(folder.baselinePath))) return { ...told, pending, bytes: 0, files: 0 };
-    const baseline = await folder.openBaseline();
-    try {
-      const { state } = baseline;
-      const size = await sizeOf(folder.baselinePath);
-      if (state === undefined) return { ...told, pending, ...size };
-      const savedAt = (await findRun(dataDirectory, state.run).catch(() => undefined))?.endedAt;
-      return { ...told, baseline: describeBaseline(state, savedAt), pending, ...size };
-    } finally {
-      await baseline.close();
+    if (!listsSets)
+      return {
+        ...told,
+        pending,
+        ...(await describePlace(folder.placeOf(parameterSet?.name), dataDirectory)),
+      };
+    const names = await folder.sets();
+    const sets: SetDescription[] = [];
+    for (const set of names) {
+      const described = await describePlace(folder.placeOf(set), dataDirectory);
+      if (described.baseline) sets.push({ set, ...(await paramsOf(folder.placeOf(set).path)), ...described });
     }
+    return { ...told, sets, pending, ...sumOf(sets) };
   } finally {
     await folder.close();
   }
 }
 
-async function describeInUse(
-  { name, dataDirectory }: ResolvedActivation,
-  { holder }: FolderLockedError,
-): Promise<Omit<StateDescription, 'activation' | 'runType' | 'syncMode' | 'baseline'>> {
-  const { records } = await listRuns({ dataDirectory, activation: name, limit: MAX_LOOKED_AT });
-  const last = records.find(({ state, generation }) => state !== 'failed' && generation > 0);
-  const path = baselineFolder(dataDirectory, name);
-  const size = await sizeOf(path).catch(() => ({ bytes: 0, files: 0 }));
+type Size = Pick<StateDescription, 'bytes' | 'files'>;
+
+async function describePlace(
+  place: BaselinePlace,
+  dataDirectory: string,
+): Promise<Pick<StateDescription, 'baseline'> & Size> {
+  if (!(await exists(place.baselinePath))) return { bytes: 0, files: 0 };
+  const baseline = await place.openBaseline();
+  try {
+    const { state } = baseline;
+    const size = await sizeOf(place.baselinePath);
+    if (state === undefined) return size;
+    const savedAt = (await findRun(dataDirectory, state.run).catch(() => undefined))?.endedAt;
+    return { baseline: describeBaseline(state, savedAt), ...size };
+  } finally {
+    await baseline.close();
+  }
+}
+
+async function paramsOf(path: string): Promise<Pick<SetDescription, 'params'>> {
+  const values = await valuesOfSet(path);
+  return values ? { params: valuesOf(values) } : {};
+}
+
+function sumOf(sets: readonly Size[]): Size {
   return {
+    bytes: sets.reduce((sum, { bytes }) => sum + bytes, 0),
+    files: sets.reduce((sum, { files }) => sum + files, 0),
+  };
+}
+
+async function describeInUse(
+  { name, dataDirectory, parameterSet }: ResolvedActivation,
+  { holder }: FolderLockedError,
+  listsSets: boolean,
+): Promise<Omit<StateDescription, 'activation' | 'runType' | 'syncMode' | 'baseline' | 'params'>> {
+  const { records } = await listRuns({ dataDirectory, activation: name, limit: MAX_LOOKED_AT });
+  const last = records.find(
+    ({ state, generation, params }) =>
+      state !== 'failed' &&
+      generation > 0 &&
+      (parameterSet === undefined || isSameSet(params, valuesOf(parameterSet.values))),
+  );
+  const path = setsFolder(dataDirectory, name);
+  const sets: SetDescription[] = [];
+  for (const set of listsSets ? await setsIn(path) : []) {
+    const size = await sizeOf(join(path, set, BASELINE)).catch(() => undefined);
+    if (size) sets.push({ set, ...(await paramsOf(join(path, set))), ...size });
+  }
+  const own =
+    parameterSet === undefined
+      ? baselineFolder(dataDirectory, name)
+      : join(path, parameterSet.name, BASELINE);
+  const size = listsSets ? sumOf(sets) : await sizeOf(own).catch(() => ({ bytes: 0, files: 0 }));
+  return {
+    ...(listsSets && { sets }),
     inUse: holder === undefined ? 'another process' : describeHolder(holder),
     ...(last && {
       lastKnown: {
@@ -139,65 +224,4 @@ async function sizeOf(directory: string): Promise<{ bytes: number; files: number
   // LevelDB may delete one meanwhile.
   const sizes = await Promise.all(names.map(name => stat(join(directory, name)).catch(() => undefined)));
   return { bytes: sizes.reduce((sum, file) => sum + (file?.size ?? 0), 0), files: names.length };
-}
-
-export interface ResetRequest {
-  readonly activation: ResolvedActivation;
-  /**
-   * Give up runs that are decided and not finished, and keep the baseline, which is that
-   * of the last finished run.
-   */
-  readonly abandonDecided: boolean;
-}
-
-export interface ResetReport {
-  readonly activation: string;
-  /**
-   * What was removed; absent where there was nothing, or nothing that could be opened.
-   */
-  readonly generation?: number;
-  readonly run?: string;
-  readonly keys?: number;
-  readonly abandoned: readonly string[];
-  /** What is published of each abandoned run. */
-  readonly left?: readonly AbandonedRun[];
-}
-
-/**
- * Removes the baseline, also one that is damaged; or gives up decided runs, and leaves it
- * as it is. Rejects with STATE_STALE while a decided run is not finished: its changes are
- * against this baseline, and without it they could never be applied.
- */
-export async function resetState({ activation, abandonDecided }: ResetRequest): Promise<ResetReport> {
-  const { name, dataDirectory } = activation;
-  if (!(await exists(activationFolder(dataDirectory, name)))) return { activation: name, abandoned: [] };
-  const folder = await StateFolder.open(dataDirectory, name, '`sluice state reset`');
-  try {
-    const decided = await folder.decidedRuns();
-    if (decided.length > 0 && !abandonDecided) {
-      const hint = `\`sluice run ${name}\` finishes it first; --abandon gives it up, and keeps the baseline`;
-      throw pendingError('reset', name, decided, { hint });
-    }
-    if (!abandonDecided) return { activation: name, abandoned: [], ...(await clearBaseline(folder)) };
-    const left = await abandonRuns(folder, decided, activation);
-    return { activation: name, abandoned: decided, left };
-  } finally {
-    await folder.close();
-  }
-}
-
-async function clearBaseline(folder: StateFolder): Promise<Partial<ResetReport>> {
-  let removed: Partial<ResetReport> = {};
-  try {
-    const baseline = await folder.openBaseline();
-    const { state } = baseline;
-    if (state !== undefined) removed = { generation: state.generation, run: state.run, keys: state.count };
-    await baseline.close();
-  } catch (error) {
-    if (!(error instanceof SluiceError && error.code === 'STATE_DAMAGED')) throw error;
-  }
-  await folder.noteReset();
-  // The folder's lock keeps others out, so that the files can go as they are.
-  await folder.removeBaseline();
-  return removed;
 }

@@ -1,9 +1,9 @@
 import { openDestination } from '../assemble.ts';
-import type { ResolvedActivation } from '../config/activation.ts';
 import { SluiceError } from '../errors.ts';
 import type { Destination } from '../sinks/sink.ts';
 import { backupPrefix } from './back-up-state.ts';
 import { type BackupDescriptor, backupsAmong, descriptorFolder, findBackup } from './backup-files.ts';
+import { boundTo, type StateRequest } from './state-request.ts';
 
 export interface BackupSummary {
   readonly backup: string;
@@ -22,8 +22,7 @@ export interface BackupList {
   readonly complete: boolean;
 }
 
-export interface BackupListRequest {
-  readonly activation: ResolvedActivation;
+export interface BackupListRequest extends StateRequest {
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +30,9 @@ export interface BackupListRequest {
  * What `state restore --backup` can restore. Rejects with STATE_DAMAGED where the latest
  * is not what was written.
  */
-export async function listBackups({ activation, signal }: BackupListRequest): Promise<BackupList> {
+export async function listBackups(request: BackupListRequest): Promise<BackupList> {
+  const { signal } = request;
+  const activation = await boundTo(request);
   const store = await openDestination(activation.destination, { signal });
   await store.checkAccess();
   const prefix = backupPrefix(activation);

@@ -1,11 +1,13 @@
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Baseline } from '../baseline/baseline.ts';
-import { activationFolder } from '../disk/data-directory.ts';
+import { activationFolder, BASELINE } from '../disk/data-directory.ts';
 import type { Journal } from '../publish/journal.ts';
 import { stateError } from '../system-errors.ts';
 import { copyBaseline, removeAbandoned, snapshotPath } from './baseline-links.ts';
-import { exists, pendingError, StateFolder } from './state-folder.ts';
+import { checkRoomForSet } from './room-for-set.ts';
+import { pendingError, StateFolder } from './state-folder.ts';
+import { exists } from './state-io.ts';
 import { type OpenWorkspace, openBaseline, type WorkspaceOptions } from './workspace.ts';
 
 /**
@@ -31,8 +33,10 @@ export async function openToLook(
       await removeAbandoned(path);
     }
     madeFirst = await makeScratch(scratch);
-    const baselinePath = join(scratch, 'baseline');
-    if (folder && (await exists(folder.baselinePath))) await copyBaseline(folder.baselinePath, baselinePath);
+    const { set } = options;
+    const place = folder?.placeOf(set?.name);
+    const baselinePath = join(scratch, BASELINE);
+    if (place && (await exists(place.baselinePath))) await copyBaseline(place.baselinePath, baselinePath);
     const copy = {
       openBaseline: () => Baseline.open(baselinePath),
       removeBaseline: () => rm(baselinePath, { recursive: true, force: true }),
@@ -41,7 +45,12 @@ export async function openToLook(
     return {
       baseline,
       journal: scratchJournal(scratch),
-      wasReset: baseline.state === undefined && (await folder?.wasReset()) === true,
+      wasReset: baseline.state === undefined && (await place?.wasReset()) === true,
+      checkRoom: async most => {
+        if (folder && set && baseline.state === undefined) await checkRoomForSet(folder, set, most);
+      },
+      // No run is pending.
+      withBaselineOf: (_set, act) => act(baseline),
       remember: async () => {},
       recall: async () => undefined,
       close: async () => {

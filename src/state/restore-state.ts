@@ -2,17 +2,22 @@ import { rm } from 'node:fs/promises';
 import { openDestination } from '../assemble.ts';
 import type { BaselineState } from '../baseline/baseline.ts';
 import type { ResolvedActivation } from '../config/activation.ts';
+import { valuesOf } from '../config/parameters/bind-parameters.ts';
 import { SluiceError } from '../errors.ts';
 import { RUN_ID } from '../history/run-id.ts';
-import { type Manifest, manifestNames, parseManifest } from '../publish/manifest.ts';
+import type { ParameterValues } from '../history/run-record.ts';
+import { latestName } from '../publish/latest-manifest.ts';
+import { type Manifest, parseManifest } from '../publish/manifest.ts';
 import type { Destination } from '../sinks/sink.ts';
 import { backupPrefix, checkSnapshot } from './back-up-state.ts';
 import { type BackupDescriptor, downloadBackup, findBackup } from './backup-files.ts';
+import type { BaselinePlace } from './baseline-place.ts';
 import { backupIds } from './list-backups.ts';
-import { exists, pendingError, StateFolder } from './state-folder.ts';
+import { pendingError, StateFolder } from './state-folder.ts';
+import { exists } from './state-io.ts';
+import { boundTo, nameOfBaseline, type StateRequest } from './state-request.ts';
 
-export interface RestoreRequest {
-  readonly activation: ResolvedActivation;
+export interface RestoreRequest extends StateRequest {
   /** Id of a backup; the latest without it. */
   readonly backup?: string | undefined;
   /** Restore though the destination, or the local state, has moved on since. */
@@ -22,6 +27,8 @@ export interface RestoreRequest {
 
 export interface RestoreReport {
   readonly activation: string;
+  /** Values of the parameters, where there is a baseline for each set of them. */
+  readonly params?: ParameterValues;
   readonly backup: string;
   readonly generation: number;
   readonly run: string;
@@ -45,23 +52,26 @@ export interface RestoreReport {
  * STATE_DAMAGED where the backup is not whole.
  */
 export async function restoreState(request: RestoreRequest): Promise<RestoreReport> {
-  const { activation, backup, force, signal } = request;
-  const { name, destination, dataDirectory } = activation;
+  const { backup, force, signal } = request;
+  const activation = await boundTo(request);
+  const { name, destination, dataDirectory, parameterSet } = activation;
   const store = await openDestination(destination, { signal });
   await store.checkAccess();
   const prefix = backupPrefix(activation);
   const isId = backup === undefined || RUN_ID.test(backup);
   const descriptor = isId ? await findBackup(store, prefix, { activation: name, backup }) : undefined;
-  if (descriptor === undefined) throw await unknownBackup(store, prefix, { name, backup });
+  if (descriptor === undefined) throw await unknownBackup(store, prefix, { activation, backup });
   const folder = await StateFolder.open(dataDirectory, name, '`sluice state restore`');
   try {
     const decided = await folder.decidedRuns();
     if (decided.length > 0) throw pendingError('restored', name, decided);
     const latest = activation.manifest ? await readLatest(store, activation) : undefined;
-    const local = await localState(folder);
+    if (parameterSet) await folder.makeSet(parameterSet);
+    const place = folder.placeOf(parameterSet?.name);
+    const local = await localState(place);
     if (!force) refuseOlder(descriptor, { latest, local, name });
 
-    const { downloadPath } = folder;
+    const { downloadPath } = place;
     try {
       await downloadBackup(store, prefix, { descriptor, directory: downloadPath });
       await checkSnapshot(downloadPath, descriptor.state);
@@ -70,12 +80,13 @@ export async function restoreState(request: RestoreRequest): Promise<RestoreRepo
       await rm(downloadPath, { recursive: true, force: true });
       throw error;
     }
-    await folder.replaceBaseline();
+    await place.replaceBaseline();
 
     const { generation, run, count } = descriptor.state;
     const differs = latest !== undefined && (latest.generation !== generation || latest.run !== run);
     return {
       activation: name,
+      ...(parameterSet && { params: valuesOf(parameterSet.values) }),
       backup: descriptor.backup,
       generation,
       run,
@@ -95,25 +106,27 @@ const MAX_LISTED = 5;
 async function unknownBackup(
   store: Destination,
   prefix: string,
-  { name, backup }: { readonly name: string; readonly backup: string | undefined },
+  { activation, backup }: { readonly activation: ResolvedActivation; readonly backup: string | undefined },
 ): Promise<SluiceError> {
+  const { name, parameterSet } = activation;
   const ids = (await backupIds(store, prefix)) ?? [];
   const which = backup === undefined ? '' : ` ${JSON.stringify(backup)}`;
   const more = ids.length > MAX_LISTED ? ` and ${ids.length - MAX_LISTED} older ones` : '';
   const known = ids.length === 0 ? '' : `; there are ${ids.slice(0, MAX_LISTED).join(', ')}${more}`;
-  return new SluiceError('NAME_UNKNOWN', `there is no backup${which} of ${name} at ${prefix}${known}`, {
-    hint:
-      backup === undefined
-        ? `\`sluice state backup ${name}\` makes one; without one, run with --full`
-        : `\`sluice state backups ${name}\` lists them; without --backup the latest is restored`,
-  });
+  return new SluiceError(
+    'NAME_UNKNOWN',
+    `there is no backup${which} of ${nameOfBaseline(name, parameterSet)} at ${prefix}${known}`,
+    {
+      hint:
+        backup === undefined
+          ? `\`sluice state backup ${name}\` makes one; without one, run with --full`
+          : `\`sluice state backups ${name}\` lists them; without --backup the latest is restored`,
+    },
+  );
 }
 
-async function readLatest(
-  store: Destination,
-  { name, destination }: ResolvedActivation,
-): Promise<Manifest | undefined> {
-  const there = await store.getBlob(manifestNames(destination.folder, name, '').latest);
+async function readLatest(store: Destination, activation: ResolvedActivation): Promise<Manifest | undefined> {
+  const there = await store.getBlob(latestName(activation));
   return there && parseManifest(there.bytes).manifest;
 }
 
@@ -121,10 +134,10 @@ async function readLatest(
  * `undefined` where there is none that could be opened: to fix that is what restoring is
  * for.
  */
-async function localState(folder: StateFolder): Promise<BaselineState | undefined> {
-  if (!(await exists(folder.baselinePath))) return undefined;
+async function localState(place: BaselinePlace): Promise<BaselineState | undefined> {
+  if (!(await exists(place.baselinePath))) return undefined;
   try {
-    const baseline = await folder.openBaseline();
+    const baseline = await place.openBaseline();
     const { state } = baseline;
     await baseline.close();
     return state;

@@ -1,6 +1,7 @@
-import { rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Baseline } from '../baseline/baseline.ts';
+import type { ParameterSet } from '../config/parameters/parameter-set.ts';
+import type { BoundParameters } from '../config/parameters/parameter-types.ts';
 import {
   activationFolder,
   activationsFolder,
@@ -8,6 +9,7 @@ import {
   historyFolder,
   lockPath,
   runsFolder,
+  setsFolder,
 } from '../disk/data-directory.ts';
 import { makeFolder, writeDurably } from '../disk/durable-file.ts';
 import { type FolderLock, lockFolder } from '../disk/folder-lock.ts';
@@ -16,33 +18,29 @@ import { checkFolder, nearestExisting } from '../disk/usable-folder.ts';
 import { SluiceError, type SluiceErrorOptions } from '../errors.ts';
 import { DiskJournal, type Journal } from '../publish/journal.ts';
 import { stateError } from '../system-errors.ts';
+import { BaselinePlace } from './baseline-place.ts';
+import { exists, writing } from './state-io.ts';
 
-const RESET_FILE = 'reset';
+/** The values that a set of parameters has, in its folder. */
+const VALUES_FILE = 'values.json';
 
 /**
- * The folder of one activation, locked: baseline, journal and history belong to whoever
- * has it open. The lock is not the baseline's own, so that it also holds while the
- * baseline is closed, copied or replaced.
- *
- * A baseline is replaced by renames, of which each leaves something that the next `open`
- * goes on from:
- *
- *   baseline.download   being put together; what a crash leaves of it is removed
- *   baseline.restored   complete and checked. From this rename on the replacement is decided
- *   baseline.replaced   the old one, kept until the new one is in its place
+ * The folder of one activation, locked: baselines, journal and history belong to whoever
+ * has it open. The lock is not that of a baseline, so that it also holds while one is
+ * closed, copied or replaced.
  */
 export class StateFolder {
   readonly path: string;
-  readonly baselinePath: string;
   readonly historyPath: string;
   readonly journal: Journal;
+  readonly #setsPath: string;
   readonly #lock: FolderLock;
 
   private constructor(dataDirectory: string, activation: string, lock: FolderLock) {
     this.path = activationFolder(dataDirectory, activation);
-    this.baselinePath = baselineFolder(dataDirectory, activation);
     this.historyPath = historyFolder(dataDirectory, activation);
     this.journal = new DiskJournal(runsFolder(dataDirectory, activation));
+    this.#setsPath = setsFolder(dataDirectory, activation);
     this.#lock = lock;
   }
 
@@ -62,8 +60,8 @@ export class StateFolder {
     const lock = await lockFolder(lockPath(dataDirectory, activation), holder);
     try {
       const folder = new StateFolder(dataDirectory, activation, lock);
-      await folder.#finishReplacement();
-      await rm(folder.downloadPath, { recursive: true, force: true });
+      await folder.placeOf(undefined).finishReplacement();
+      for (const set of await folder.sets()) await folder.placeOf(set).finishReplacement();
       return folder;
     } catch (error) {
       await lock.close();
@@ -71,16 +69,34 @@ export class StateFolder {
     }
   }
 
-  /** Where a baseline is put together that is to replace the present one. */
-  get downloadPath(): string {
-    return join(this.path, 'baseline.download');
+  /** Where the baseline is; that of a set where there is one for each. */
+  placeOf(set: string | undefined): BaselinePlace {
+    return new BaselinePlace(set === undefined ? this.path : join(this.#setsPath, set));
   }
 
-  async openBaseline(): Promise<Baseline> {
-    // LevelDB would make it too, but a power cut could then take it away with all that
-    // was applied to it.
-    await writing('making the folder of the baseline', () => makeFolder(this.baselinePath));
-    return Baseline.open(this.baselinePath);
+  /** Makes the folder of a set, which says what its values are. */
+  async makeSet({ name, values }: ParameterSet): Promise<void> {
+    const path = join(this.#setsPath, name);
+    if (await exists(join(path, VALUES_FILE))) return;
+    await writing('making the folder of the baseline', async () => {
+      await makeFolder(path);
+      await writeDurably(join(path, VALUES_FILE), `${JSON.stringify(values)}\n`);
+    });
+  }
+
+  /** Names of the sets that have a folder. */
+  sets(): Promise<string[]> {
+    return setsIn(this.#setsPath);
+  }
+
+  /** Removes the folder of a set that has no baseline, unless it says that this is meant. */
+  async forgetSet(set: string): Promise<void> {
+    const place = this.placeOf(set);
+    await place.removeBaseline();
+    if (await place.wasReset()) return;
+    await writing('removing the folder of a baseline', () =>
+      rm(place.path, { recursive: true, force: true }),
+    );
   }
 
   /**
@@ -95,76 +111,27 @@ export class StateFolder {
     return decided;
   }
 
-  /**
-   * Puts what is at `downloadPath`, which must be complete, checked and on disk, in the
-   * place of the baseline.
-   */
-  async replaceBaseline(): Promise<void> {
-    await writing('replacing the baseline', async () => {
-      await rename(this.downloadPath, this.#restoredPath);
-      await syncFolder(this.path);
-    });
-    await this.#finishReplacement();
-  }
-
-  /**
-   * Removes the baseline, whether it can be opened or not. A crash leaves it whole or
-   * gone.
-   */
-  async removeBaseline(): Promise<void> {
-    await writing('replacing the baseline', async () => {
-      if (!(await exists(this.baselinePath))) return;
-      await rm(this.#replacedPath, { recursive: true, force: true });
-      await rename(this.baselinePath, this.#replacedPath);
-      await syncFolder(this.path);
-      await rm(this.#replacedPath, { recursive: true, force: true });
-    });
-  }
-
-  /**
-   * That the destination knows a baseline, and this folder has none, is meant from now
-   * on.
-   */
-  async noteReset(): Promise<void> {
-    await writing('noting the reset', () => writeDurably(join(this.path, RESET_FILE), ''));
-  }
-
-  async wasReset(): Promise<boolean> {
-    return exists(join(this.path, RESET_FILE));
-  }
-
-  /** There is a baseline again: should it be lost, that is not meant. */
-  async forgetReset(): Promise<void> {
-    await writing('forgetting a reset', () => rm(join(this.path, RESET_FILE), { force: true }));
-  }
-
   async close(): Promise<void> {
     await this.#lock.close();
   }
+}
 
-  get #restoredPath(): string {
-    return join(this.path, 'baseline.restored');
+/** In order; none where the folder is not there. */
+export async function setsIn(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw stateError(error, `${path} cannot be read`, { access: 'read' });
   }
+}
 
-  get #replacedPath(): string {
-    return join(this.path, 'baseline.replaced');
-  }
-
-  async #finishReplacement(): Promise<void> {
-    const replaced = this.#replacedPath;
-    await writing('replacing the baseline', async () => {
-      if (await exists(this.#restoredPath)) {
-        // Absent where the crash came between the two renames: then the old one is aside
-        // already, and stays there.
-        if (await exists(this.baselinePath)) {
-          await rm(replaced, { recursive: true, force: true });
-          await rename(this.baselinePath, replaced);
-        }
-        await rename(this.#restoredPath, this.baselinePath);
-        await syncFolder(this.path);
-      }
-      await rm(replaced, { recursive: true, force: true });
-    });
+/** The values of a set; `undefined` where its folder does not say them. */
+export async function valuesOfSet(path: string): Promise<BoundParameters | undefined> {
+  try {
+    return JSON.parse(await readFile(join(path, VALUES_FILE), 'utf8')) as BoundParameters;
+  } catch {
+    return undefined;
   }
 }
 
@@ -173,7 +140,7 @@ export class StateFolder {
  * nothing.
  */
 export async function checkDataDirectory(dataDirectory: string, activation: string): Promise<void> {
-  const paths = [activationFolder, runsFolder, historyFolder, lockPath, baselineFolder];
+  const paths = [activationFolder, runsFolder, historyFolder, lockPath, baselineFolder, setsFolder];
   const needed = paths.map(pathOf => pathOf(dataDirectory, activation));
   try {
     await checkFolder(await nearestExisting(dataDirectory));
@@ -197,22 +164,4 @@ export function pendingError(
     hint: `\`sluice run ${name}\` finishes it first`,
     ...options,
   });
-}
-
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw stateError(error, `${path} cannot be read`, { access: 'read' });
-  }
-}
-
-async function writing<T>(doing: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (cause) {
-    throw stateError(cause, `${doing} failed`);
-  }
 }

@@ -1,9 +1,12 @@
 import type { Baseline } from '../baseline/baseline.ts';
+import type { ParameterSet } from '../config/parameters/parameter-set.ts';
 import { SluiceError } from '../errors.ts';
 import { keepRecord, recallRecord } from '../history/record-files.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import type { Journal } from '../publish/journal.ts';
 import type { ProtocolBaseline } from '../publish/protocol.ts';
+import type { BaselinePlace } from './baseline-place.ts';
+import { checkRoomForSet } from './room-for-set.ts';
 import { StateFolder } from './state-folder.ts';
 
 export interface WorkspaceOptions {
@@ -11,38 +14,51 @@ export interface WorkspaceOptions {
   readonly holder: string;
   /** Starts with an empty baseline where the present one is damaged. */
   readonly discardDamaged?: boolean;
+  /** Whose baseline it is, where there is one for each set of parameter values. */
+  readonly set?: ParameterSet | undefined;
 }
 
 /** What a run asks of it. */
 export type OpenWorkspace = Pick<Workspace, keyof Workspace>;
 
-/** What an activation has on local disk. Opening it locks it: one process at a time. */
+/**
+ * What an activation has on local disk, with one of its baselines. Opening it locks it,
+ * whichever baseline it is: one process at a time.
+ */
 export class Workspace {
   readonly baseline: Baseline;
   readonly journal: Journal;
   /** There is no baseline, since somebody has removed it. */
   readonly wasReset: boolean;
   readonly #folder: StateFolder;
+  readonly #set: ParameterSet | undefined;
   readonly #history: string;
 
-  private constructor(baseline: Baseline, folder: StateFolder, wasReset: boolean) {
+  private constructor(
+    baseline: Baseline,
+    folder: StateFolder,
+    { wasReset, set }: { readonly wasReset: boolean; readonly set: ParameterSet | undefined },
+  ) {
     this.baseline = baseline;
     this.wasReset = wasReset;
     this.journal = folder.journal;
     this.#folder = folder;
+    this.#set = set;
     this.#history = folder.historyPath;
   }
 
   static async open(
     dataDirectory: string,
     activation: string,
-    { holder, discardDamaged = false }: WorkspaceOptions,
+    { holder, discardDamaged = false, set }: WorkspaceOptions,
   ): Promise<Workspace> {
     const folder = await StateFolder.open(dataDirectory, activation, holder);
     try {
-      const baseline = await openBaseline(folder, discardDamaged);
-      if (baseline.state !== undefined) await folder.forgetReset();
-      return new Workspace(baseline, folder, await folder.wasReset());
+      if (set) await folder.makeSet(set);
+      const place = folder.placeOf(set?.name);
+      const baseline = await openBaseline(place, discardDamaged);
+      if (baseline.state !== undefined) await place.forgetReset();
+      return new Workspace(baseline, folder, { wasReset: await place.wasReset(), set });
     } catch (error) {
       await folder.close();
       throw error;
@@ -59,11 +75,40 @@ export class Workspace {
     return recallRecord(this.#history, run);
   }
 
+  /** Rejects with PARAMETER_SETS_EXCEEDED where its set would be one too many. */
+  async checkRoom(most: number): Promise<void> {
+    const set = this.#set;
+    if (set && this.baseline.state === undefined) await checkRoomForSet(this.#folder, set, most);
+  }
+
+  /** Opens that of another set for as long as `act` takes. */
+  async withBaselineOf<T>(set: string | undefined, act: (baseline: Baseline) => Promise<T>): Promise<T> {
+    if (set === this.#set?.name) return act(this.baseline);
+    const baseline = await this.#folder.placeOf(set).openBaseline();
+    try {
+      return await act(baseline);
+    } finally {
+      await baseline.close();
+    }
+  }
+
   async close(): Promise<void> {
     try {
       await this.baseline.close();
+      await this.#forgetUnused();
     } finally {
       await this.#folder.close();
+    }
+  }
+
+  /** A run that made no baseline takes no place of another set. */
+  async #forgetUnused(): Promise<void> {
+    if (!this.#set || this.baseline.state !== undefined) return;
+    try {
+      if ((await this.#folder.decidedRuns()).length === 0) await this.#folder.forgetSet(this.#set.name);
+    } catch (error) {
+      // It is left as a crash would leave it.
+      if (!(error instanceof SluiceError)) throw error;
     }
   }
 }
@@ -73,13 +118,13 @@ export function asHolder({ run, trigger }: RunRecord): string {
   return trigger === 'schedule' || trigger === 'http' ? `run ${run} of the daemon` : `run ${run}`;
 }
 
-/** The baseline of a folder, or an empty one in the place of one that is damaged. */
+/** The baseline of a place, or an empty one in the place of one that is damaged. */
 export async function openBaseline(
-  folder: Pick<StateFolder, 'openBaseline' | 'removeBaseline'>,
+  place: Pick<BaselinePlace, 'openBaseline' | 'removeBaseline'>,
   discardDamaged: boolean,
 ): Promise<Baseline> {
   try {
-    const baseline = await folder.openBaseline();
+    const baseline = await place.openBaseline();
     if (!discardDamaged) return baseline;
     try {
       await checkWhole(baseline);
@@ -90,8 +135,8 @@ export async function openBaseline(
     }
   } catch (error) {
     if (!discardDamaged || !isDamage(error)) throw error;
-    await folder.removeBaseline();
-    return folder.openBaseline();
+    await place.removeBaseline();
+    return place.openBaseline();
   }
 }
 

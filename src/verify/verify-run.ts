@@ -104,7 +104,7 @@ async function locate(
   let failure: unknown;
   for (const activation of activations) {
     const { destination } = activation;
-    const { run: name } = manifestNames(destination.folder, activation.name, run);
+    const { run: name } = manifestNames(destination.folder, activation.name, { run });
     try {
       const store = await openDestination(destination, { signal });
       const there = await store.getBlob(name);
@@ -141,7 +141,7 @@ async function verifyWithoutManifest({
       },
     );
   }
-  const { run: name } = manifestNames(activation.destination.folder, activation.name, run);
+  const { run: name } = manifestNames(activation.destination.folder, activation.name, { run });
   const findings: Finding[] = [];
   if (activation.manifest || record === undefined) {
     const known =

@@ -76,7 +76,7 @@ test('the first use of a data directory makes it durable from its own name down 
     const folder = await StateFolder.open(join(root, 'data'), 'a', 'a test');
     await folder.journal.list();
     await folder.journal.create(run);
-    await (await folder.openBaseline()).close();
+    await (await folder.placeOf(undefined).openBaseline()).close();
     await folder.close();
   });
   const own = '…/data/activations/a';

@@ -16,6 +16,7 @@ export interface CrashJob {
   /** Text of the configuration, and the activation to run. */
   readonly config: string;
   readonly activation: string;
+  readonly params?: Readonly<Record<string, string>>;
   readonly kill?: KillPoint;
 }
 
@@ -43,11 +44,12 @@ process.once('message', (job: CrashJob) => {
 });
 tell({ what: 'ready' });
 
-async function run({ config, activation, kill }: CrashJob): Promise<void> {
+async function run({ config, activation, params, kill }: CrashJob): Promise<void> {
   tell({ what: 'started' });
   const { record, recovered, error } = await exportRun({
     activation: resolveActivation(parseConfig({ text: config, environment: {} }).config, activation),
     trigger: 'command',
+    ...(params && { params }),
     signal: new AbortController().signal,
     clock: { ...SYSTEM_CLOCK, sleep: ms => SYSTEM_CLOCK.sleep(ms / PAUSE_DIVISOR) },
     intercept: parts =>

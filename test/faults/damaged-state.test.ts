@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { resetState } from '../../src/state/describe-state.ts';
+import { resetState } from '../../src/state/reset-state.ts';
 import { Random } from '../simulation/random.ts';
 import { everyNth, someOf } from '../support/all-cases.ts';
 import { type CheckedExport, withCheckedExport } from './checked-export.ts';

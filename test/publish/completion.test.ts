@@ -3,7 +3,8 @@ import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { recoverActivation } from '../../src/run/recover-activation.ts';
 import { validateActivation } from '../../src/run/validation/validate.ts';
-import { describeState, resetState } from '../../src/state/describe-state.ts';
+import { describeState } from '../../src/state/describe-state.ts';
+import { resetState } from '../../src/state/reset-state.ts';
 
 import { azureError, type BlobProxy, type BlobRequest, startBlobProxy } from '../support/blob-proxy.ts';
 import { storeWith } from '../support/blob-store-with.ts';

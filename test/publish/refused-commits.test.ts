@@ -3,7 +3,8 @@ import test from 'node:test';
 import type { ResolvedActivation } from '../../src/config/activation.ts';
 import { SluiceError } from '../../src/errors.ts';
 import type { RunRecord } from '../../src/history/run-record.ts';
-import { describeState, resetState } from '../../src/state/describe-state.ts';
+import { describeState } from '../../src/state/describe-state.ts';
+import { resetState } from '../../src/state/reset-state.ts';
 import { everyNth } from '../support/all-cases.ts';
 import {
   azureError,

@@ -1,17 +1,19 @@
 import { type ResolvedActivation, resolveActivation } from '../../config/activation.ts';
+import { bindSet, type GivenParameters, valuesOf } from '../../config/parameters/bind-parameters.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
-import type { AbandonedRun } from '../../state/abandon-runs.ts';
-import type { BackupReport } from '../../state/back-up-state.ts';
-import type { BaselineDescription, StateDescription } from '../../state/describe-state.ts';
-import type { BackupSummary } from '../../state/list-backups.ts';
-import type { RestoreReport } from '../../state/restore-state.ts';
 import { type CommandContext, openConfig, openHistoryConfig } from '../command-context.ts';
 import { watchSignals } from '../interruption.ts';
 import { Dialogue } from '../terminal/dialogue.ts';
-import { formatBytes, formatCount } from '../terminal/quantities.ts';
-import { columnTable, fittedTable } from '../terminal/table.ts';
+import { formatCount } from '../terminal/quantities.ts';
+import {
+  abandonedLines,
+  backupTable,
+  backupText,
+  ofSet,
+  restoreText,
+  stateText,
+} from '../terminal/state-description.ts';
 import { escaped, type Terminal } from '../terminal/terminal.ts';
-import { shortTypeName } from '../terminal/type-name.ts';
 
 /** Where the text behind the labels of `state show` begins. */
 const TEXT_COLUMN = 13;
@@ -19,19 +21,21 @@ const TEXT_COLUMN = 13;
 const FURTHER = 2;
 
 export interface StateShowOptions {
+  /** Values that say which baseline is meant, where there is one for each set of them. */
+  readonly param?: GivenParameters;
   readonly json?: boolean;
 }
 
 /** `sluice state show`: the baseline of an activation. */
 export async function showState(
   name: string,
-  { json }: StateShowOptions,
+  { param, json }: StateShowOptions,
   context: CommandContext,
 ): Promise<number> {
   const { config } = await openHistoryConfig(context);
   const activation = resolveActivation(config, name);
   const { describeState } = await import('../../state/describe-state.ts');
-  const state = await describeState(activation);
+  const state = await describeState(activation, param);
   if (json) context.terminal.printJson(state);
   else context.terminal.print(stateText(state, context.terminal), TEXT_COLUMN);
   return EXIT.done;
@@ -40,25 +44,26 @@ export async function showState(
 export interface StateResetOptions extends StateShowOptions {
   readonly yes?: boolean;
   readonly abandon?: boolean;
+  readonly allSets?: boolean;
 }
 
 /** `sluice state reset`: removes the baseline, once somebody has said so. */
 export async function resetStateOf(
   name: string,
-  { yes, abandon, json }: StateResetOptions,
+  { param: params, yes, abandon, allSets, json }: StateResetOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal } = context;
   const activation = await openActivation(name, context);
   const what = abandon
     ? `gives up runs of ${name} that are decided and not finished; files that they published stay where they are`
-    : `removes the baseline of ${name}; the next run then exports every row`;
+    : await removal(activation, { params, allSets }, terminal);
   if (!yes && !(await isConfirmed('state reset', what, terminal))) {
     terminal.note('nothing was removed');
     return EXIT.cancelled;
   }
-  const { resetState } = await import('../../state/describe-state.ts');
-  const report = await resetState({ activation, abandonDecided: abandon === true });
+  const { resetState } = await import('../../state/reset-state.ts');
+  const report = await resetState({ activation, params, abandonDecided: abandon === true, allSets });
   if (json) {
     terminal.printJson(report);
     return EXIT.done;
@@ -70,11 +75,14 @@ export async function resetStateOf(
     terminal.print(text, FURTHER);
     return EXIT.done;
   }
-  const { generation, keys } = report;
-  if (generation === undefined) terminal.print(`${name} has no baseline now`, FURTHER);
+  const { generation, keys, sets } = report;
+  const told = ofSet(report, terminal);
+  if (sets !== undefined)
+    terminal.print(`${name}: the baselines of ${formatCount(sets)} sets are removed`, FURTHER);
+  else if (generation === undefined) terminal.print(`${told} has no baseline now`, FURTHER);
   else
     terminal.print(
-      `${name}: the baseline of generation ${generation} (${formatCount(keys ?? 0)} keys) is removed`,
+      `${told}: the baseline of generation ${generation} (${formatCount(keys ?? 0)} keys) is removed`,
       FURTHER,
     );
   if (activation.runType === 'full_then_delta')
@@ -85,19 +93,23 @@ export async function resetStateOf(
   return EXIT.done;
 }
 
-function abandonedLines({ run, visible, notLookedUp, isLatest }: AbandonedRun): string[] {
-  if (visible === undefined)
-    return [
-      `run ${run} is given up; which of its files are published could not be looked up: ${notLookedUp}`,
-    ];
-  if (visible.length === 0) return [`run ${run} is given up; none of its files is published`];
-  const next = isLatest
-    ? 'and latest.json names it: the next run must be made with --full'
-    : 'the next run exports its changes again';
-  return [
-    `run ${run} is given up; of its files these are published and stay, ${next}`,
-    ...visible.map(name => `  ${name}`),
-  ];
+async function removal(
+  activation: ResolvedActivation,
+  {
+    params,
+    allSets,
+  }: { readonly params: GivenParameters | undefined; readonly allSets: boolean | undefined },
+  terminal: Terminal,
+): Promise<string> {
+  const { name } = activation;
+  if (allSets)
+    return `removes the baselines of ${name} for all sets of values; each next run then exports every row`;
+  const { parameterSet } = await bindSet(activation, { given: params, runTime: new Date() });
+  const whose = ofSet(
+    { activation: name, ...(parameterSet && { params: valuesOf(parameterSet.values) }) },
+    terminal,
+  );
+  return `removes the baseline of ${whose}; the next run then exports every row`;
 }
 
 export interface StateBackupOptions extends StateShowOptions {
@@ -107,30 +119,30 @@ export interface StateBackupOptions extends StateShowOptions {
 /** `sluice state backup`: to the destination. */
 export async function backupStateOf(
   name: string,
-  { force, json }: StateBackupOptions,
+  { param: params, force, json }: StateBackupOptions,
   context: CommandContext,
 ): Promise<number> {
   const activation = await openActivation(name, context);
   const { backupState } = await import('../../state/back-up-state.ts');
   const report = await interruptible(context, 'the backup', signal =>
-    backupState({ activation, force: force === true, signal }),
+    backupState({ activation, params, force: force === true, signal }),
   );
   if (json) context.terminal.printJson(report);
-  else context.terminal.print(backupText(report), FURTHER);
+  else context.terminal.print(backupText(report, context.terminal), FURTHER);
   return EXIT.done;
 }
 
 /** `sluice state backups`: what can be restored. */
 export async function listBackupsOf(
   name: string,
-  { json }: StateShowOptions,
+  { param: params, json }: StateShowOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal } = context;
   const activation = await openActivation(name, context);
   const { listBackups } = await import('../../state/list-backups.ts');
   const { backups, complete } = await interruptible(context, 'listing backups', signal =>
-    listBackups({ activation, signal }),
+    listBackups({ activation, params, signal }),
   );
   if (json) for (const backup of backups) terminal.printJson(backup);
   else if (backups.length === 0) terminal.print(`${name} has no backup`);
@@ -147,16 +159,16 @@ export interface StateRestoreOptions extends StateBackupOptions {
 /** `sluice state restore`: from the destination. */
 export async function restoreStateOf(
   name: string,
-  { backup, force, json }: StateRestoreOptions,
+  { param: params, backup, force, json }: StateRestoreOptions,
   context: CommandContext,
 ): Promise<number> {
   const activation = await openActivation(name, context);
   const { restoreState } = await import('../../state/restore-state.ts');
   const report = await interruptible(context, 'restoring', signal =>
-    restoreState({ activation, backup, force: force === true, signal }),
+    restoreState({ activation, params, backup, force: force === true, signal }),
   );
   if (json) context.terminal.printJson(report);
-  else context.terminal.print(restoreText(report), FURTHER);
+  else context.terminal.print(restoreText(report, context.terminal), FURTHER);
   return EXIT.done;
 }
 
@@ -195,102 +207,4 @@ async function isConfirmed(command: string, what: string, terminal: Terminal): P
   } finally {
     dialogue.close();
   }
-}
-
-function stateText(state: StateDescription, terminal: Terminal): string {
-  const { activation, runType, syncMode, baseline, pending, bytes, files } = state;
-  const lines: string[] = [];
-  const { inUse, lastKnown } = state;
-  if (inUse !== undefined) {
-    const text = (value: string): string => escaped(terminal.clean(value));
-    const known =
-      lastKnown === undefined
-        ? 'no generation is recorded yet'
-        : `generation ${lastKnown.generation}, made by run ${lastKnown.run}`;
-    lines.push(`${terminal.paint('bold', activation)}: ${known} (${runType}, ${syncMode})`);
-    lines.push(`  in use     by ${text(inUse)}; the rest can be read when that has ended`);
-    lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files`);
-  } else if (baseline === undefined) {
-    const why = runType === 'full_only' ? 'run type full_only keeps none' : 'the next run exports every row';
-    lines.push(`${terminal.paint('bold', activation)}: no baseline (${why})`);
-  } else {
-    const { generation, run, savedAt, keys, digest, retained, position, columns, primaryKey } = baseline;
-    const text = (value: string): string => escaped(terminal.clean(value));
-    lines.push(`${terminal.paint('bold', activation)}: generation ${generation} (${runType}, ${syncMode})`);
-    lines.push(`  made by    run ${run}${savedAt === undefined ? '' : `, ended ${savedAt}`}`);
-    lines.push(`  keys       ${formatCount(keys)}, key ${primaryKey.map(text).join(', ')}`);
-    lines.push(`  digest     ${digest}`);
-    lines.push(`  on disk    ${formatBytes(bytes)} in ${files} files, of each row ${RETAINED[retained]}`);
-    if (position !== undefined) lines.push(`  source     ${text(positionText(position))}`);
-    const rows = columns.map(({ name, type, source }) => ({
-      name: text(name),
-      type: text(shortTypeName(type)),
-      source: text(source),
-    }));
-    lines.push(columnTable(rows, terminal));
-  }
-  for (const run of pending)
-    lines.push(
-      `  ${terminal.paint('yellow', 'pending')}    run ${run} is decided; \`sluice run ${activation}\` finishes it`,
-    );
-  return lines.join('\n');
-}
-
-function positionText({ system, timeline, position }: NonNullable<BaselineDescription['position']>): string {
-  const told = [
-    system && `system ${system}`,
-    timeline !== undefined && `timeline ${timeline}`,
-    position && `at ${position}`,
-  ];
-  return told.filter(Boolean).join(', ');
-}
-
-const RETAINED = {
-  nothing: 'hashes only',
-  key: 'hashes and the key',
-  row: 'hashes and the last values',
-} as const;
-
-function backupTable(backups: readonly BackupSummary[], terminal: Terminal): string {
-  const titles = [
-    { title: 'backup' },
-    { title: 'made' },
-    { title: 'generation', align: 'right' },
-    { title: 'keys', align: 'right' },
-    { title: 'bytes', align: 'right' },
-  ] as const;
-  const rows = backups.map(({ backup, createdAt, generation, keys, bytes }) => [
-    backup,
-    `${createdAt.slice(0, 19)}Z`,
-    formatCount(generation),
-    formatCount(keys),
-    formatBytes(bytes),
-  ]);
-  return fittedTable(titles, rows, terminal);
-}
-
-function backupText(report: BackupReport): string {
-  const { activation, backup, generation, keys, files, bytes, filesUploaded, bytesUploaded } = report;
-  return [
-    `${activation}: generation ${generation} (${formatCount(keys)} keys) is backed up as ${backup}`,
-    `  ${files} files, ${formatBytes(bytes)}; sent ${filesUploaded} of them, ${formatBytes(bytesUploaded)}`,
-  ].join('\n');
-}
-
-function restoreText(report: RestoreReport): string {
-  const { activation, backup, generation, keys, files, bytes, published } = report;
-  const lines = [
-    `${activation}: generation ${generation} (${formatCount(keys)} keys) is restored from backup ${backup}`,
-    `  ${files} files, ${formatBytes(bytes)}; all rows read and their digest compared`,
-  ];
-  if (published === undefined) lines.push('the next run is a delta against it');
-  else if (published.generation >= generation)
-    lines.push(
-      `the destination has generation ${published.generation}: the next run stops with STATE_STALE, unless it is run with --full`,
-    );
-  else
-    lines.push(
-      `the destination is at generation ${published.generation}: the next run does what onDestinationReset says`,
-    );
-  return lines.join('\n');
 }

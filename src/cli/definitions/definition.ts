@@ -49,6 +49,12 @@ export function parseSlices(text: string): number {
 
 export const PARAM = ['--param <name=value>', 'value of a parameter of the query; may be repeated'] as const;
 
+/** Where there is a baseline for each set of values. */
+export const PARAM_OF_SET = [
+  '--param <name=value>',
+  'value of a parameter, where each set of values has a baseline; may be repeated',
+] as const;
+
 /** Gathers what was given; the last one of a name counts. */
 export function parseParam(
   text: string,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type Act, examples } from './definition.ts';
+import { type Act, examples, PARAM_OF_SET, parseParam } from './definition.ts';
 
 /** `sluice state` and its commands. */
 export function defineState(program: Command, act: Act): void {
@@ -11,6 +11,7 @@ export function defineState(program: Command, act: Act): void {
     .command('show')
     .description('show generation, run, keys, columns and size')
     .argument('<NAME>', 'activation')
+    .option(...PARAM_OF_SET, parseParam)
     .option('--json', 'print it as one line of JSON')
     .addHelpText('after', examples('sluice state show customers_changes'))
     .action((name, options) =>
@@ -20,8 +21,10 @@ export function defineState(program: Command, act: Act): void {
     .command('reset')
     .description('remove the baseline: the next run exports every row')
     .argument('<NAME>', 'activation')
+    .option(...PARAM_OF_SET, parseParam)
     .option('--yes', 'do not ask')
     .option('--abandon', 'give up a run that is decided and cannot be finished, and keep the baseline')
+    .option('--all-sets', 'the baselines of all sets of parameter values')
     .option('--json', 'print what was removed as one line of JSON')
     .addHelpText('after', examples('sluice state reset customers_changes --yes'))
     .action((name, options) =>
@@ -31,6 +34,7 @@ export function defineState(program: Command, act: Act): void {
     .command('backup')
     .description('copy the baseline to the destination')
     .argument('<NAME>', 'activation')
+    .option(...PARAM_OF_SET, parseParam)
     .option('--force', 'though there is a backup of a later generation')
     .option('--json', 'print what was done as one line of JSON')
     .addHelpText('after', examples('sluice state backup customers_changes'))
@@ -41,6 +45,7 @@ export function defineState(program: Command, act: Act): void {
     .command('backups')
     .description('list the backups in the destination, the newest first')
     .argument('<NAME>', 'activation')
+    .option(...PARAM_OF_SET, parseParam)
     .option('--json', 'print each as one line of JSON')
     .addHelpText('after', examples('sluice state backups customers_changes'))
     .action((name, options) =>
@@ -50,6 +55,7 @@ export function defineState(program: Command, act: Act): void {
     .command('restore')
     .description('take the baseline back from the destination')
     .argument('<NAME>', 'activation')
+    .option(...PARAM_OF_SET, parseParam)
     .option('--backup <id>', 'which backup, of those that `state backups` lists; the latest without it')
     .option('--force', 'though the destination or the local state is ahead of it')
     .option('--json', 'print what was done as one line of JSON')

@@ -37,7 +37,7 @@ export function parameterFindings(sections: Sections): Finding[] {
     ];
     return modelFindings(path, params, texts);
   });
-  const activations = [...sections.activations.values()].flatMap(({ path, value, sound }) => {
+  const activations = [...sections.activations.values()].flatMap(({ path, value, sound, given }) => {
     const name = modelNameOf(value, sections) ?? '';
     const model = sections.models.get(name);
     const segment = sections.segments.get(value.segment ?? '');
@@ -51,6 +51,7 @@ export function parameterFindings(sections: Sections): Finding[] {
       params,
       texts: [sql, where, segment?.value.where ?? ''],
       model: name,
+      given,
     });
     return found.map(({ path: place, message }) => finding([...path, ...place], message));
   });
@@ -90,7 +91,13 @@ function activationFindings(
     params,
     texts,
     model,
-  }: { readonly params: Params | undefined; readonly texts: readonly string[]; readonly model: string },
+    given,
+  }: {
+    readonly params: Params | undefined;
+    readonly texts: readonly string[];
+    readonly model: string;
+    readonly given: ReadonlySet<string>;
+  },
 ): Finding[] {
   const { runType, syncMode, fileName = '', schedule = [], changeDetection } = activation;
   const found: Finding[] = [];
@@ -105,19 +112,28 @@ function activationFindings(
       finding(['fileName'], `holds {param.${name}}, which is not a parameter of models.${model}; ${there}`),
     );
   }
+  const keeps = runType === 'full_then_delta' && syncMode !== 'insert' && used.length > 0;
+  if (given.has('maxParameterSets') && !keeps)
+    found.push(
+      finding(
+        ['maxParameterSets'],
+        'is set, and there is no baseline for each set of values: that takes parameters, runType full_then_delta, and syncMode upsert or difference',
+      ),
+    );
   if (used.length === 0) return found;
-  if (runType === 'full_then_delta' && syncMode !== 'insert')
+  const builtIn = used.filter(isBuiltIn).map(name => `:${name}`);
+  if (keeps && builtIn.length > 0)
     found.push(
       finding(
         ['syncMode'],
-        `is ${syncMode}, and models.${model} has parameters: rows that a value leaves out would count as removed; expected insert, or runType full_only`,
+        `is ${syncMode}, and models.${model} has ${builtIn.join(' and ')}: rows that it leaves out would count as removed; expected insert, or runType full_only`,
       ),
     );
-  if (changeDetection !== undefined && changeDetection !== 'full')
+  if (changeDetection === 'xmin')
     found.push(
       finding(
         ['changeDetection'],
-        `is ${changeDetection}, and models.${model} has parameters: rows of other values would count as gone; expected full`,
+        `is xmin, and models.${model} has parameters, and the server does not tell what they let through; expected auto, which reads every row then, or full`,
       ),
     );
   const unnamed = own.filter(name => !inName.params.includes(name));

@@ -2,6 +2,7 @@ import { SluiceError } from '../../errors.ts';
 import { parameterNames } from '../../sql/sql-parameters.ts';
 import type { ResolvedActivation } from '../activation.ts';
 import { defaultValue } from './parameter-default.ts';
+import { type ParameterSet, parameterSet } from './parameter-set.ts';
 import { type BoundParameter, type BoundParameters, TYPE_FACTS } from './parameter-types.ts';
 
 /** The parameters that every model with `params` has. */
@@ -14,12 +15,24 @@ export type GivenParameters = Readonly<Record<string, string>>;
 /** Values as a run has them; `null` is NULL. */
 type ParameterValues = Readonly<Record<string, string | null>>;
 
-type Parameterized = Pick<ResolvedActivation, 'name' | 'model' | 'where' | 'timezone'>;
+type Parameterized = Pick<
+  ResolvedActivation,
+  'name' | 'model' | 'where' | 'timezone' | 'runType' | 'syncMode'
+>;
 
 /** Which of its model's parameters an activation uses. */
 export function usedParameters({ model, where }: Pick<Parameterized, 'model' | 'where'>): readonly string[] {
   if (model.params === undefined) return [];
   return parameterNames([model.sql, model.table?.where ?? '', where ?? '']);
+}
+
+/**
+ * Whether there is a baseline for each set of values. `insert` has one of the keys of all
+ * sets: it writes each key once, whichever values brought it.
+ */
+export function keepsSets(activation: Omit<Parameterized, 'name' | 'timezone'>): boolean {
+  const { runType, syncMode } = activation;
+  return runType === 'full_then_delta' && syncMode !== 'insert' && usedParameters(activation).length > 0;
 }
 
 export function isBuiltIn(name: string): name is BuiltIn {
@@ -106,7 +119,7 @@ export interface BindingOptions {
 export async function bindParameters<Activation extends Parameterized>(
   activation: Activation,
   { given, runTime, lastSuccess, mayLack = false }: BindingOptions,
-): Promise<Activation & { readonly parameters?: BoundParameters }> {
+): Promise<Activation & { readonly parameters?: BoundParameters; readonly parameterSet?: ParameterSet }> {
   const { params } = activation.model;
   const checked = checkGiven(activation, given);
   if (params === undefined) return activation;
@@ -131,7 +144,25 @@ export async function bindParameters<Activation extends Parameterized>(
     const value = TYPE_FACTS.timestamp.canonical(runTime.toISOString())!;
     builtIn.push(['run_time', { type, value }]);
   }
-  return { ...activation, parameters: Object.fromEntries([...own, ...builtIn]) };
+  const parameters = Object.fromEntries([...own, ...builtIn]);
+  return {
+    ...activation,
+    parameters,
+    ...(keepsSets(activation) && { parameterSet: parameterSet(parameters) }),
+  };
+}
+
+/**
+ * The activation with its values where they say which baseline is meant; else as it is.
+ * Throws PARAMETER_INVALID.
+ */
+export async function bindSet(
+  activation: ResolvedActivation,
+  { given, runTime }: Pick<BindingOptions, 'given' | 'runTime'>,
+): Promise<ResolvedActivation> {
+  if (!keepsSets(activation)) return activation;
+  // What asks for the last success has no such baseline.
+  return bindParameters(activation, { given, runTime, lastSuccess: async () => null });
 }
 
 /** As records and manifests hold them. */

@@ -196,6 +196,14 @@ export const activation = z
       .max(100_000)
       .default(10_000)
       .describe('More partitions than this in one run are taken for a mistake, and fail it.'),
+    maxParameterSets: z
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(100)
+      .describe(
+        'With parameters, deltas of `upsert` and `difference` have a baseline for each set of values; one more set than this fails its run.',
+      ),
     timezone: timezone().default('UTC').describe('Time zone of the placeholders.'),
     timestampOffset: signedDuration({
       min: -3_660 * 86_400_000,

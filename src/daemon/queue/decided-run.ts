@@ -1,7 +1,7 @@
 import { decisionPath } from '../../disk/data-directory.ts';
 import { SluiceError } from '../../errors.ts';
 import type { RunError, RunRecord } from '../../history/run-record.ts';
-import { exists } from '../../state/state-folder.ts';
+import { exists } from '../../state/state-io.ts';
 
 /**
  * What there is to know and to say of a run that is decided: its files may be visible, so

@@ -23,7 +23,10 @@ export interface Detection {
 }
 
 export interface DetectionOptions {
-  readonly activation: Pick<ResolvedActivation, 'name' | 'changeDetection' | 'fullCompareEvery'>;
+  readonly activation: Pick<
+    ResolvedActivation,
+    'name' | 'changeDetection' | 'fullCompareEvery' | 'parameters'
+  >;
   readonly source: Pick<RowSource, 'changes'>;
   readonly mapping: MappingPlan;
   readonly plan: Pick<BaselinePlan, 'full' | 'keepsState' | 'compares'>;
@@ -63,11 +66,15 @@ export async function planDetection(options: DetectionOptions): Promise<Detectio
 
 /** The mark of the snapshot that is open, or what is in the way in any run. */
 export async function markSnapshot({
+  activation: { parameters },
   source,
   mapping: { fields, keyFields },
-}: Pick<DetectionOptions, 'source' | 'mapping'>): Promise<
+}: Pick<DetectionOptions, 'activation' | 'source' | 'mapping'>): Promise<
   { readonly mark: SnapshotMark } | { readonly unfit: string }
 > {
+  // What a condition looks at is read from a plan of the query, which has no values.
+  if (parameters !== undefined)
+    return { unfit: 'its query has parameters, and the server does not tell what they let through' };
   if (source.changes === undefined) return { unfit: 'the model is not a `table` of PostgreSQL' };
   const marked = await source.changes.mark({ fields, key: keyFields.map(place => fields[place]!) });
   return marked.mark === undefined ? { unfit: marked.unfit } : { mark: marked.mark };

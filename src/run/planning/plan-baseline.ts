@@ -67,7 +67,10 @@ export function planBaseline(options: BaselinePlanOptions): BaselinePlan | Held 
     return compared instanceof Held ? compared : { ...common, ...compared };
   }
 
-  const published = keepsState && !options.wasReset && latest ? publishedBaseline(latest) : undefined;
+  const published =
+    keepsState && !options.wasReset && latest
+      ? publishedBaseline(latest, activation.parameterSet?.name)
+      : undefined;
   const warnings = published ? lostState(published, options) : damageWarning(damage);
   if (warnings instanceof Held) return warnings;
   return {
@@ -156,7 +159,7 @@ function planAgainst(
   }
   // A full run of `insert` starts over: every row is written, and none is ever removed.
   // What is gone since a state that another one has overtaken has been reported in part.
-  const known = overtaken(local, options.latest);
+  const known = overtaken(local, options);
   const compares = isComparable && !(full && (isInsert || known !== undefined));
   const removedPlaces =
     compares && local.retained !== 'nothing'
@@ -180,9 +183,12 @@ function planAgainst(
 }
 
 /** Keys of the baseline that was published last, where that is another one. */
-function overtaken(local: BaselineState, { manifest: latest }: LatestManifest): number | undefined {
+function overtaken(
+  local: BaselineState,
+  { activation, latest: { manifest: latest } }: BaselinePlanOptions,
+): number | undefined {
   if (latest === undefined || latest.generation < local.generation) return undefined;
-  const published = publishedBaseline(latest);
+  const published = publishedBaseline(latest, activation.parameterSet?.name);
   return published?.run === local.run ? undefined : (published?.keys ?? local.count);
 }
 
@@ -213,7 +219,13 @@ function publishedSince(
   local: BaselineState,
   { activation, latest: { manifest: latest, damage }, backup, gone }: BaselinePlanOptions,
 ): RunWarning[] {
-  const { name, manifest, onDestinationReset } = activation;
+  const { name, manifest, onDestinationReset, parameterSet } = activation;
+  // The runs of a set count for themselves: such a baseline is older, and may be of
+  // another query.
+  if (latest !== undefined && latest.set !== parameterSet?.name) {
+    const message = `the last run of ${name} had parameters, and the query has none now: this run is a full one`;
+    return [{ code: 'COLUMNS_CHANGED', message }];
+  }
   const remote = latest?.generation ?? 0;
   // The same number by another run: the destination was reset and built up again since
   // this state was saved.
@@ -222,7 +234,7 @@ function publishedSince(
     (remote > local.generation || (remote === local.generation && latest.run !== local.run))
   ) {
     const message = `the destination has generation ${remote} of ${name}, by run ${latest.run}; the local state is at ${local.generation}, by run ${local.run}`;
-    const published = publishedBaseline(latest);
+    const published = publishedBaseline(latest, activation.parameterSet?.name);
     if (latest.runType === 'full_then_delta' || (published && published.run !== local.run))
       throw new SluiceError('STATE_STALE', message, {
         stage: 'state',

@@ -241,7 +241,7 @@ async function describeDetection(
   source: RowSource,
   mapping: MappingPlan,
 ): Promise<string> {
-  const found = await markSnapshot({ source, mapping });
+  const found = await markSnapshot({ activation, source, mapping });
   if (!('unfit' in found)) return 'found by xmin: a run reads rows that were written since the last success';
   if (activation.changeDetection === 'xmin') throw unfitError(activation, found.unfit);
   return `every run reads and compares all rows: ${found.unfit}`;

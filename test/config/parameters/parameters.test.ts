@@ -4,6 +4,7 @@ import { resolveActivation } from '../../../src/config/activation.ts';
 import { parseConfig } from '../../../src/config/load.ts';
 import { bindParameters, valuesOf } from '../../../src/config/parameters/bind-parameters.ts';
 import { defaultValue } from '../../../src/config/parameters/parameter-default.ts';
+import { parameterSet } from '../../../src/config/parameters/parameter-set.ts';
 import { TYPE_FACTS } from '../../../src/config/parameters/parameter-types.ts';
 
 type Settings = Record<string, unknown>;
@@ -84,18 +85,30 @@ const REFUSED: readonly (readonly [what: string, found: string, expected: RegExp
     problems({ ...DAY, params: { day: { type: 'date', default: '{run_time-104000000d}' } } }),
     /params\.day\.default is not of type date/,
   ],
+  ...(['upsert', 'difference'] as const).flatMap(syncMode =>
+    (['last_success', 'run_time'] as const).map((name): [string, string, RegExp] => [
+      `${name} with ${syncMode}, where rows that it leaves out would be removed`,
+      problems(
+        { sql: `select * from orders where at > :${name}`, params: {} },
+        { runType: 'full_then_delta', syncMode },
+      ),
+      new RegExp(
+        `activations\\.out\\.syncMode is ${syncMode}, and models\\.orders has :${name}: .*; expected insert, or runType full_only`,
+      ),
+    ]),
+  ),
   [
-    'a delta in which rows of other values would be removed',
-    problems(DAY, { runType: 'full_then_delta', syncMode: 'upsert' }),
-    /activations\.out\.syncMode is upsert, and models\.orders has parameters: .*; expected insert, or runType full_only/,
+    'changeDetection xmin',
+    problems(
+      { table: 'public.orders', where: 'day = :day', params: DAY.params },
+      { runType: 'full_then_delta', syncMode: 'upsert', changeDetection: 'xmin' },
+    ),
+    /changeDetection is xmin, and models\.orders has parameters, .*; expected auto/,
   ],
   [
-    'the same for the built-in ones',
-    problems(
-      { sql: 'select * from orders where at > :last_success', params: {} },
-      { runType: 'full_then_delta', syncMode: 'difference' },
-    ),
-    /syncMode is difference, and models\.orders has parameters/,
+    'a limit of sets where there is one baseline',
+    problems(DAY, { runType: 'full_then_delta', syncMode: 'insert', maxParameterSets: 5 }),
+    /maxParameterSets is set, and there is no baseline for each set of values/,
   ],
   [
     'a schedule without a default',
@@ -215,6 +228,24 @@ test('a default may be the time of the run, and so much before it, by the days o
   for (const type of ['date', 'timestamp'] as const)
     for (const shift of ['-104000000d', '-800000d', '-19200001h', '+3000000d'])
       assert.equal(at(type, `{run_time${shift}}`, '2025-04-14T07:00:00Z'), undefined, `${type} ${shift}`);
+});
+
+test('sets of equal values have one name in any order, all others have others, and each is that of a folder', () => {
+  const nameOf = (values: Record<string, string | null>, type: 'text' | 'int' = 'text'): string =>
+    parameterSet(Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { type, value }])))
+      .name;
+  assert.equal(nameOf({ a: 'x', b: 'y' }), nameOf({ b: 'y', a: 'x' }));
+  const values = ['A b', 'a-b', 'a b', '../../x', '', 'null', null, 'é', 'NUL', 'x'.repeat(500)];
+  const names = values.map(value => nameOf({ a: value }));
+  names.push(
+    nameOf({ a: '', b: 'x' }),
+    nameOf({ a: 'x', b: '' }),
+    nameOf({ a: '7' }),
+    nameOf({ a: '7' }, 'int'),
+  );
+  assert.equal(new Set(names).size, names.length);
+  for (const name of names) assert.match(name, /^([a-z0-9][a-z0-9-]{0,39}-)?[0-9a-f]{16}$/);
+  assert.match(nameOf({ day: '2025-04-14', brand: "it's" }), /^it-s-2025-04-14-[0-9a-f]{16}$/);
 });
 
 test('names that JavaScript knows are parameters like others', async () => {

@@ -6,7 +6,7 @@ import { parseConfig } from '../../../src/config/load.ts';
 import type { Daemon } from '../../../src/daemon/daemon.ts';
 import { RequestLog } from '../../../src/daemon/queue/request-log.ts';
 import type { RunRecord } from '../../../src/history/run-record.ts';
-import { resetState } from '../../../src/state/describe-state.ts';
+import { resetState } from '../../../src/state/reset-state.ts';
 import { azureError, type BlobAction, type BlobProxy, type BlobRequest } from '../../support/blob-proxy.ts';
 import {
   type DaemonWorld,

@@ -13,9 +13,13 @@ export class PageExample {
     this.project = project;
   }
 
-  /** A project with these tables and what the first block of YAML configures. */
-  static async open(page: string, sql: string): Promise<PageExample> {
-    const text = readFileSync(new URL(`../../../docs/guide/${page}`, import.meta.url), 'utf8');
+  /**
+   * A project with these tables and what the first block of YAML configures, of the page or
+   * of what is below a heading.
+   */
+  static async open(page: string, sql: string, heading = ''): Promise<PageExample> {
+    const whole = readFileSync(new URL(`../../../docs/guide/${page}`, import.meta.url), 'utf8');
+    const text = whole.slice(whole.indexOf(heading));
     const project = await createProject({ sql });
     const example = new PageExample(text, project);
     const { accountUrl, accountKey, container } = project.container;
