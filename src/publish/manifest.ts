@@ -24,8 +24,8 @@ export interface Manifest {
   /** Values of the query's parameters, where it has some. */
   readonly params?: NonNullable<RunRecord['params']>;
   /**
-   * Names these values, where there is a baseline, and with it a series of generations, for
-   * each set of them.
+   * Names these values, where there is a baseline, and with it a series of generations,
+   * for each set of them.
    */
   readonly set?: string;
   readonly trigger: RunRecord['trigger'];

@@ -24,6 +24,7 @@ import {
   unlistedError,
   withdrawnError,
 } from './refused-commit.ts';
+import { type WriteOptions, type Written, writeOnce } from './write-once.ts';
 
 /**
  * From the decision on, a run is only ever rolled forward. This file is that half of the
@@ -68,17 +69,7 @@ export interface CommitParts {
   readonly completes: boolean;
 }
 
-export interface RollForwardOptions {
-  /** Another process may have published some of it: look before each write. */
-  readonly looksFirst: boolean;
-}
-
 export const DELTA_LOG = 'delta.log';
-
-/** How often an unanswered commit is repeated before the next start continues. */
-const MAX_COMMIT_ATTEMPTS = 8;
-const FIRST_PAUSE_MS = 200;
-const MAX_PAUSE_MS = 10_000;
 
 /**
  * Finishes a decided run, but for the journal's folder, which the caller removes. Rejects
@@ -90,7 +81,7 @@ const MAX_PAUSE_MS = 10_000;
 export async function rollForward(
   decided: Decision,
   parts: CommitParts,
-  { looksFirst }: RollForwardOptions,
+  { looksFirst }: WriteOptions,
 ): Promise<RunRecord> {
   const decision = parts.completes ? decided : withoutCompletion(decided);
   const { store, journal, baseline } = parts;
@@ -192,7 +183,7 @@ async function publishCompletion(
   }
 }
 
-type Publishing = CommitParts & RollForwardOptions;
+type Publishing = CommitParts & WriteOptions;
 
 /** Commits all files or finds them committed; else withdraws the run and rejects. */
 async function publishFiles(decision: Decision, parts: Publishing): Promise<readonly RunFile[]> {
@@ -428,47 +419,6 @@ function staleError(name: string): SluiceError {
     stage: 'destination',
     hint: 'let only one data directory serve an activation; `sluice state reset NAME --abandon` gives up the run that this one has decided, also where files of it are published already',
   });
-}
-
-type Written =
-  | { readonly etag: string; readonly refusal?: undefined }
-  | { readonly etag?: undefined; readonly refusal: Refusal };
-
-/**
- * Sends a conditional write until it is known to have happened or to be refused. Whatever
- * the answer, the blob is looked at before the write is sent again, and it is sent with
- * the same precondition: a delayed first request can never take effect a second time.
- */
-async function writeOnce(
-  attempt: () => Promise<WriteOutcome>,
-  isOurs: () => Promise<string | undefined>,
-  { clock, name, looksFirst }: { readonly clock: Clock; readonly name: string } & RollForwardOptions,
-): Promise<Written> {
-  const there = looksFirst ? await isOurs() : undefined;
-  if (there !== undefined) return { etag: there };
-  for (let attempts = 1; ; attempts++) {
-    let outcome: WriteOutcome;
-    try {
-      outcome = await attempt();
-    } catch (error) {
-      // An attempt before this one may have taken effect.
-      const etag = isFinalRefusal(error) ? await isOurs().catch(() => undefined) : undefined;
-      if (etag !== undefined) return { etag };
-      throw error;
-    }
-    if (outcome.outcome === 'written') return { etag: outcome.etag };
-    const etag = await isOurs();
-    if (etag !== undefined) return { etag };
-    if (outcome.outcome === 'refused') return { refusal: outcome };
-    if (attempts === MAX_COMMIT_ATTEMPTS) {
-      const message = `publishing ${name} was not answered ${attempts} times: ${outcome.message}`;
-      throw new SluiceError('DESTINATION_TIMEOUT', message, {
-        stage: 'destination',
-        hint: 'the run is decided; the next start finishes it',
-      });
-    }
-    await clock.sleep(Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempts - 1)));
-  }
 }
 
 /** Deletes each that nobody has changed. Returns warnings of those left. */

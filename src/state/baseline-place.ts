@@ -85,7 +85,7 @@ export class BaselinePlace {
     await writing('forgetting a reset', () => rm(join(this.path, RESET_FILE), { force: true }));
   }
 
-  /** What a process that ended in between has left: the replacement is whole, or is off. */
+  /** Finishes or drops what a process that ended in between has left. */
   async finishReplacement(): Promise<void> {
     const replaced = this.#replacedPath;
     await writing('replacing the baseline', async () => {

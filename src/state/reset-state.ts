@@ -14,7 +14,7 @@ export interface ResetRequest extends StateRequest {
    * of the last finished run.
    */
   readonly abandonDecided: boolean;
-  /** Of every set of parameter values, where there is a baseline for each. */
+  /** Removes the baselines of all sets of parameter values. */
   readonly allSets?: boolean | undefined;
 }
 

@@ -89,7 +89,7 @@ export class StateFolder {
     return setsIn(this.#setsPath);
   }
 
-  /** Removes the folder of a set that has no baseline, unless it says that this is meant. */
+  /** Removes what there is of a set without a baseline, but for a note of its reset. */
   async forgetSet(set: string): Promise<void> {
     const place = this.placeOf(set);
     await place.removeBaseline();

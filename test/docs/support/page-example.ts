@@ -14,8 +14,8 @@ export class PageExample {
   }
 
   /**
-   * A project with these tables and what the first block of YAML configures, of the page or
-   * of what is below a heading.
+   * A project with these tables and what the first block of YAML configures, of the page
+   * or of what is below a heading.
    */
   static async open(page: string, sql: string, heading = ''): Promise<PageExample> {
     const whole = readFileSync(new URL(`../../../docs/guide/${page}`, import.meta.url), 'utf8');
