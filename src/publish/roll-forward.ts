@@ -17,7 +17,6 @@ import {
   findCommittedNames,
   isFinalRefusal,
   lostError,
-  type Refusal,
   type RefusedFile,
   unfinishedError,
   unknownError,
