@@ -230,6 +230,13 @@ export const ERROR_KINDS = {
     hint: 'nothing was published',
   },
 
+  // the queue
+  QUEUE_CONNECT_FAILED: transient('connection', 'check `queue.url`, and that its PostgreSQL runs'),
+  QUEUE_REFUSED: permanent(
+    'credentials',
+    'let the role of `queue.url` log in and own the schema sluice_queue; docs/guide/workers.md has the statements',
+  ),
+
   // the daemon
   RUN_KILLED: transient('connection', 'the process of the run was ended from outside; run again'),
   RUN_OUT_OF_MEMORY: transient(

@@ -42,6 +42,7 @@ const LAYERS: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['publish', /^publish\//],
   ['state', /^state\//],
   ['verify', /^verify\//],
+  ['queue', /^queue\//],
   ['run', /^run\//],
   ['faces', /^(index\.ts$|library\/|cli\/|daemon\/)/],
 ];
@@ -123,7 +124,7 @@ test('a part knows no part of another kind', () => {
  * does.
  */
 const PACKAGE_HOMES: Readonly<Record<string, RegExp>> = {
-  pg: /^(sources\/postgres\/|embedded\/postgres)/,
+  pg: /^(sources\/postgres\/|embedded\/postgres|queue\/)/,
   'pg-query-stream': /^sources\/postgres\//,
   'http-proxy-agent': /^addresses\/routes/,
   'https-proxy-agent': /^addresses\/routes/,

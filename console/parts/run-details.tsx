@@ -33,6 +33,13 @@ export function Live({ run }: { run: RunRecord }) {
         <Figure name="Staged" value={bytes(told?.bytesStaged ?? 0)} />
         <Figure name="Blocks" value={count(told?.blocksStaged ?? 0)} />
         <Figure name="Part" value={count(told?.part ?? 1)} />
+        {told?.slices && (
+          <>
+            <Figure name="Slices read" value={`${count(told.slices.done)} of ${count(told.slices.count)}`} />
+            <Figure name="Being read" value={count(told.slices.running)} />
+            <Figure name="Workers" value={count(told.slices.workers)} />
+          </>
+        )}
       </dl>
     </section>
   );
@@ -165,6 +172,13 @@ export function Facts({ run }: { run: RunRecord }) {
           <Fact name="Baseline">
             generation {run.generation}
             {run.previousGeneration > 0 && `, taken against ${run.previousGeneration}`}
+          </Fact>
+        )}
+        {run.slices && (
+          <Fact name="Read in">
+            {count(run.slices.count)} {run.slices.count === 1 ? 'slice' : 'slices'}
+            {run.slices.workers &&
+              ` by ${run.slices.workers.map(worker => `${worker.name} (${count(worker.slices)})`).join(', ')}`}
           </Fact>
         )}
         {run.attempt !== undefined && run.attempt > 1 && <Fact name="Attempts">{run.attempt}</Fact>}

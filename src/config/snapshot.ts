@@ -22,10 +22,10 @@ export interface SnapshotContent {
 }
 
 /**
- * An activation needs at most one entry of each other section; settings of the daemon
- * stay with it.
+ * An activation needs at most one entry of each other section, and the destination of
+ * `state`; settings of the daemon stay with it.
  */
-const SHARED_KEYS = ['version', 'dataDirectory', 'notes'];
+const SHARED_KEYS = ['version', 'dataDirectory', 'notes', 'state', 'queue'];
 /**
  * The daemon alone tells people of runs: a process that makes one needs no webhook, and
  * no mail server.
@@ -43,20 +43,24 @@ export function takeSnapshot(
 ): Secret {
   const { segment, model: ownModel, destination } = ownOf(config.activations, activation) ?? {};
   const model = ownOf(config.segments, segment)?.model ?? ownModel;
-  const needed: readonly (readonly [NamedSection, string | undefined])[] = [
+  const needed: readonly (readonly [NamedSection, ...(string | undefined)[]])[] = [
     ['sources', ownOf(config.models, model)?.source],
-    ['destinations', destination],
+    ['destinations', destination, config.state?.destination],
     ['models', model],
     ['segments', segment],
     ['activations', activation],
   ];
   const entries = new Map([...root.entries].filter(([key]) => SHARED_KEYS.includes(key)));
-  for (const [section, name] of needed) {
+  for (const [section, ...names] of needed) {
     const node = root.entries.get(section);
-    const entry = node?.kind === 'map' && name !== undefined ? node.entries.get(name) : undefined;
-    if (node?.kind !== 'map' || name === undefined || entry === undefined) continue;
-    const kept = section === 'activations' ? alone(without(entry, DAEMONS_KEYS)) : entry;
-    entries.set(section, { ...node, entries: new Map([[name, kept]]) });
+    if (node?.kind !== 'map') continue;
+    const kept = new Map<string, LocatedNode>();
+    for (const name of names) {
+      const entry = name === undefined ? undefined : node.entries.get(name);
+      if (name === undefined || entry === undefined) continue;
+      kept.set(name, section === 'activations' ? alone(without(entry, DAEMONS_KEYS)) : entry);
+    }
+    if (kept.size > 0) entries.set(section, { ...node, entries: kept });
   }
   const content: SnapshotContent = { directory, root: { ...root, entries } };
   return new Secret(JSON.stringify(content, (_key, value) => (value instanceof Map ? [...value] : value)));

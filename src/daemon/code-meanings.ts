@@ -75,6 +75,9 @@ export const ERRORS: Readonly<Record<ErrorCode, string>> = {
 
   CANCELLED: 'The run was stopped, by Ctrl-C, a signal or a request.',
 
+  QUEUE_CONNECT_FAILED: 'The PostgreSQL of `queue` does not answer.',
+  QUEUE_REFUSED: 'The PostgreSQL of `queue` refuses the role, or what it is to do there.',
+
   RUN_KILLED: 'The process of a run was ended by something other than the daemon.',
   RUN_OUT_OF_MEMORY: 'The process of a run needed more than `daemon.runMemory`.',
   RUN_OUT_OF_FILES: 'A process may not open as many files as a run needs.',

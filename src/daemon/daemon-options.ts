@@ -1,6 +1,7 @@
 import type { DaemonClock } from '../clock.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { RunRecord } from '../history/run-record.ts';
+import type { RunProgress } from '../run/export-run.ts';
 import type { Configuration } from './configuration.ts';
 import type { DocumentStore, FollowTarget, Log, Scheduler, ScheduleTarget, Warnings } from './parts.ts';
 import type { RunProgram } from './processes/run-process.ts';
@@ -32,6 +33,7 @@ export interface DaemonObserver {
   /** An attempt came to nothing, and another follows. */
   attemptFailed?(record: RunRecord): void;
   runEnded?(record: RunRecord): void;
+  runProgressed?(record: RunRecord, progress: RunProgress): void;
   /** A configuration holds from now on. */
   configured?(configuration: Configuration): void;
 }

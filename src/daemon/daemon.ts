@@ -138,7 +138,10 @@ export class Daemon implements Operations {
       isPaused: name => pauses.get(name) !== undefined && configuration.find(name) !== undefined,
       mayReturn: name => pauses.get(name) === undefined,
       onChange: record => this.#events.emit(record.run, { type: 'state', record }),
-      onProgress: ({ run }, progress) => this.#events.emit(run, { type: 'progress', run, progress }),
+      onProgress: (record, progress) => {
+        options.observer?.runProgressed?.(record, progress);
+        this.#events.emit(record.run, { type: 'progress', run: record.run, progress });
+      },
       onAttemptFailed: record => options.observer?.attemptFailed?.(record),
       onUnfinished: record => this.#inBackground(() => this.#followUp.unfinished(record)),
       onClockSeen: (name, aheadMs) => this.#warnings?.clockSeen(name, aheadMs),

@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { ERROR_CATEGORIES, type ErrorCategory } from '../errors.ts';
 import type { RunRecord } from '../history/run-record.ts';
 import { ENDED_STATES, isSuccess } from '../history/run-state.ts';
+import type { RunProgress } from '../run/export-run.ts';
 import type { DeliveryOutcome } from './notify/outbox.ts';
 import type { ActivationStatus, Health } from './operations.ts';
 
@@ -76,6 +77,16 @@ export const METRICS = {
     labels: ['activation'],
     help: 'Bytes in the files of runs that succeeded, as stored.',
   },
+  sluice_slices_total: {
+    type: 'counter',
+    labels: ['activation'],
+    help: 'Slices that were read by runs that succeeded, where workers of a queue read them.',
+  },
+  sluice_slices: {
+    type: 'gauge',
+    labels: ['activation', 'state'],
+    help: 'Slices of the run under way that workers of a queue have read, read now, or are to read: done, running or waiting; absent without such a run.',
+  },
   sluice_runs_running: { type: 'gauge', labels: [], help: 'Runs under way.' },
   sluice_runs_queued: {
     type: 'gauge',
@@ -125,6 +136,7 @@ type MetricName = keyof typeof METRICS;
 
 const DURATION_BUCKETS = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
 const TIMED_STATES: ReadonlySet<string> = new Set(['succeeded', 'failed', 'held']);
+const SLICE_STATES = ['done', 'running', 'waiting'] as const;
 const CHANGES = ['added', 'updated', 'removed', 'unchanged'] as const;
 
 /**
@@ -178,9 +190,18 @@ export class Metrics {
     this.#counter('sluice_run_retries_total').inc({ activation, category });
   }
 
+  /** How far the run of an activation is. */
+  runProgressed(activation: string, { slices }: Pick<RunProgress, 'slices'>): void {
+    if (slices === undefined || !this.#activations.has(activation)) return;
+    const { count, done, running } = slices;
+    const told = { done, running, waiting: Math.max(0, count - done - running) };
+    for (const state of SLICE_STATES) this.#gauge('sluice_slices').set({ activation, state }, told[state]);
+  }
+
   runEnded(record: RunRecord): void {
-    const { activation, state, startedAt, endedAt, counts } = record;
+    const { activation, state, startedAt, endedAt, counts, slices } = record;
     if (!this.#activations.has(activation)) return;
+    this.#forgetSlices(activation);
     this.#counter('sluice_runs_total').inc({ activation, state });
     this.#counter('sluice_run_attempts_total').inc({ activation });
     if (TIMED_STATES.has(state) && endedAt !== undefined) {
@@ -192,6 +213,7 @@ export class Metrics {
     this.#counter('sluice_rows_written_total').inc({ activation }, counts.written);
     this.#counter('sluice_rows_skipped_total').inc({ activation }, counts.skipped);
     this.#counter('sluice_written_bytes_total').inc({ activation }, counts.bytes);
+    if (slices?.workers) this.#counter('sluice_slices_total').inc({ activation }, slices.count);
     for (const change of CHANGES) {
       this.#counter('sluice_rows_total').inc({ activation, change }, counts[change]);
     }
@@ -244,7 +266,12 @@ export class Metrics {
     this.#duration.zero({ activation });
   }
 
+  #forgetSlices(activation: string): void {
+    for (const state of SLICE_STATES) this.#gauge('sluice_slices').remove({ activation, state });
+  }
+
   #drop(activation: string): void {
+    this.#forgetSlices(activation);
     for (const state of ENDED_STATES) this.#counter('sluice_runs_total').remove({ activation, state });
     for (const change of CHANGES) this.#counter('sluice_rows_total').remove({ activation, change });
     for (const category of ERROR_CATEGORIES) {

@@ -99,6 +99,7 @@ export async function serveDaemon(
     observer: {
       attemptFailed: ({ activation, error }) => error && metrics.runRetried(activation, error.category),
       runEnded: record => metrics.runEnded(record),
+      runProgressed: ({ activation }, progress) => metrics.runProgressed(activation, progress),
       configured: ({ activations, daemon: config, notes }) => {
         for (const { code, message, hint } of notes) log.warn({ code }, `${message}; ${hint}`);
         metrics.setActivations(activations.map(({ name }) => name));

@@ -100,6 +100,14 @@ export interface SlicedReading {
   readonly withoutChecksums?: readonly ChecksumName[];
   /** Why there is one. */
   readonly reason?: string;
+  /** Who has read them, where they came from a queue. */
+  readonly workers?: readonly SliceWorker[];
+}
+
+export interface SliceWorker {
+  /** Its host, and the number of its process there. */
+  readonly name: string;
+  readonly slices: number;
 }
 
 export interface RunOptions {

@@ -15,6 +15,17 @@ export interface RunProgress {
   readonly connectingTo?: 'destination' | 'source';
   /** What does not answer, and until when it is tried again. */
   readonly waiting?: string;
+  /** Where workers of a queue read them. */
+  readonly slices?: SliceProgress;
+}
+
+export interface SliceProgress {
+  readonly count: number;
+  readonly done: number;
+  /** Being read now. */
+  readonly running: number;
+  /** Those that have read one so far. */
+  readonly workers: number;
 }
 
 /** With nothing read, a destination that does not answer is most often a mistake. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, parseDocument } from 'yaml';
 import { apiTokens } from '../../src/config/api-tokens.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { runMemoryBytes } from '../../src/config/machine-memory.ts';
@@ -133,6 +133,43 @@ test('the workflow of slices for Argo makes a pod for each, and repeats what is 
   const [, [slice]] = spec.templates[0].steps;
   assert.equal(slice.withSequence.count, '{{steps.begin.outputs.parameters.slices}}');
   assert.match(spec.templateDefaults.retryStrategy.expression, new RegExp(`\\b${EXIT.retry}\\b`));
+});
+
+test('the workers of the compose example share a configuration with the daemon, and no volume', () => {
+  const parsed = parseDocument(read(`${EXAMPLES}compose-workers.yaml`));
+  assert.deepEqual(parsed.errors, []);
+  const { daemon, worker } = parsed.toJS().services;
+  assert.equal(daemon.command[0], 'serve');
+  assert.equal(worker.command[0], 'worker');
+  assert.deepEqual([worker.image, worker.env_file], [daemon.image, daemon.env_file]);
+  const [configuration] = daemon.volumes;
+  assert.deepEqual(worker.volumes, [configuration]);
+  assert.ok(worker.deploy.replicas > 1);
+  const page = read('docs/guide/workers.md');
+  const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(page)!;
+  const { queue, state } = parseDocument(yaml).toJS();
+  assert.equal(queue.url, '\u0024{QUEUE_URL}');
+  assert.ok(state.destination);
+});
+
+test('the image has the package of the queue with all that it depends on, as the lock file has it', () => {
+  const { packages } = JSON.parse(read('package-lock.json'));
+  const needed = new Set<string>();
+  const add = (name: string): void => {
+    const { dev, version, dependencies = {} } = packages[`node_modules/${name}`];
+    // Others are those of every installation.
+    if (dev !== true || needed.has(name)) return;
+    assert.ok(version);
+    needed.add(name);
+    for (const other of Object.keys(dependencies)) add(other);
+  };
+  add('pg-boss');
+  const [, copied = ''] = /cp -R (.*) \.\.\/queue/.exec(read('deploy/Dockerfile'))!;
+  assert.deepEqual(copied.split(' ').sort(), [...needed].sort());
+  const { peerDependencies, devDependencies } = JSON.parse(read('package.json'));
+  assert.equal(peerDependencies['pg-boss'], devDependencies['pg-boss']);
+  assert.match(read('src/queue/pg-boss-package.ts'), new RegExp(`'${devDependencies['pg-boss']}'`));
+  assert.match(read('docs/guide/workers.md'), new RegExp(`pg-boss@${devDependencies['pg-boss']}`));
 });
 
 test('the pipeline for Data Factory waits by itself, for less long than proxies do', () => {

@@ -81,6 +81,7 @@ test('the schema marks every key that holds a secret', () => {
       'destinations.*.auth.accountKey',
       'destinations.*.auth.connectionString',
       'destinations.*.auth.sasToken',
+      'queue.url',
       'sources.*.password',
       'sources.*.sslpassword',
       'sources.*.url',

@@ -39,6 +39,7 @@ const MINIMAL: Tree = {
 };
 
 const ENVIRONMENT = {
+  QUEUE_URL: 'postgresql://user:password@host/jobs',
   WAREHOUSE_URL: 'postgresql://user:password@host/database',
   AZURE_SAS_TOKEN: SAS_TOKEN,
   DB_PASSWORD: 'password',

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Act, examples, ON_DAEMON, PARAM, parseParam, parsePort } from './definition.ts';
+import { type Act, examples, ON_DAEMON, PARAM, parseParam, parsePort, parseSlices } from './definition.ts';
 
 /** Commands that begin runs, and say when there are none. */
 export function defineRunning(program: Command, act: Act): void {
@@ -48,6 +48,20 @@ export function defineRunning(program: Command, act: Act): void {
     )
     .addHelpText('after', examples('sluice serve', 'sluice serve --port 8080 --log json'))
     .action(options => act(async context => (await import('../commands/serve.ts')).serve(options, context)));
+
+  program
+    .command('worker')
+    .description('read slices of runs that `sluice serve` puts into the queue')
+    .option('--slices <n>', 'slices at one time', parseSlices, 1)
+    .addOption(
+      new Option('--log <format>', 'format of the log')
+        .choices(['pretty', 'json'])
+        .default(undefined, 'pretty on a terminal'),
+    )
+    .addHelpText('after', examples('sluice worker', 'sluice worker --slices 4 --log json'))
+    .action(options =>
+      act(async context => (await import('../commands/sliced/worker.ts')).worker(options, context)),
+    );
 
   program
     .command('pause')

@@ -101,6 +101,7 @@ export function describeProgress(activation: string, progress: RunProgress, pace
     ...moving,
     elapsed,
     `${formatBytes(bytesStaged)} staged`,
+    ...slicesText(progress),
     `${formatCount(rowsWritten)} written`,
     `${formatCount(blocksStaged)} ${blocksStaged === 1 ? 'block' : 'blocks'}`,
     `part ${part}`,
@@ -139,11 +140,19 @@ export function liveLine(
   let line = `${elapsed}  ${cutToWidth(activation, room)}${behind}`;
   const blocks = `${formatCount(blocksStaged)} ${blocksStaged === 1 ? 'block' : 'blocks'}`;
   const why = waiting === undefined ? [] : [waiting];
-  for (const more of [...why, `${formatCount(rowsWritten)} written`, blocks, `part ${part}`]) {
+  const slices = slicesText(progress);
+  for (const more of [...why, ...slices, `${formatCount(rowsWritten)} written`, blocks, `part ${part}`]) {
     if (line.length + 2 + more.length > columns) break;
     line += `  ${more}`;
   }
   return line;
+}
+
+/** Slices that workers read are the pace there is. */
+function slicesText({ slices }: RunProgress): string[] {
+  if (slices === undefined) return [];
+  const { count, done, running } = slices;
+  return [`${formatCount(done)} of ${formatCount(count)} slices, ${formatCount(running)} being read`];
 }
 
 /** `0:07`, `12:30`, `1:02:30` */

@@ -1,4 +1,10 @@
-import type { ChangeDetection, Readers, RunRecord, SlicedReading } from '../../history/run-record.ts';
+import type {
+  ChangeDetection,
+  Readers,
+  RunRecord,
+  SlicedReading,
+  SliceWorker,
+} from '../../history/run-record.ts';
 import { formatBytes, formatCount } from './quantities.ts';
 import { runSummary } from './run-summary.ts';
 import { sampleLines } from './sample-lines.ts';
@@ -51,7 +57,12 @@ function describeReaders({ count, slices = 1, sliceBytes = 0, reason }: Readers)
   return `read by ${count} readers, in ${formatCount(slices)} slices of about ${formatBytes(sliceBytes)} of table`;
 }
 
-function describeSlices({ count, consistency, reason }: SlicedReading): string {
-  if (consistency === undefined) return `read as one slice${reason === undefined ? '' : `: ${reason}`}`;
-  return `read in ${formatCount(count)} slices, each in a snapshot of its own`;
+function describeSlices({ count, consistency, reason, workers }: SlicedReading): string {
+  const by = workers === undefined ? '' : ` by ${workers.map(describeWorker).join(', ')}`;
+  if (consistency === undefined) return `read as one slice${by}${reason === undefined ? '' : `: ${reason}`}`;
+  return `read in ${formatCount(count)} slices, each in a snapshot of its own${by}`;
+}
+
+function describeWorker({ name, slices }: SliceWorker): string {
+  return `${name} (${formatCount(slices)})`;
 }

@@ -36,6 +36,7 @@ import { type Entry, type EntryOf, entryOf, modelNameOf, objectSchema, type Sect
 import { knownNames } from './nearest-name.ts';
 import { parameterFindings } from './parameter-checks.ts';
 import type { ProblemWriter } from './problems.ts';
+import { queueFindings } from './queue-findings.ts';
 import { type Finding, nameFault, type Rule } from './rule.ts';
 import { ACTIVATION_RULES, DAEMON_RULES, fileNameFault, MODEL_RULES } from './rules.ts';
 import { planPatterns } from './state-patterns.ts';
@@ -77,6 +78,9 @@ class Checker {
     this.#checkNames();
     this.#checkModels();
     for (const { path, message } of parameterFindings(this.#sections)) this.#report(path, message);
+    if (this.#root.entries.has('queue'))
+      for (const { path, message } of queueFindings(this.#sections, this.#root.entries.has('state')))
+        this.#report(path, message);
     this.#checkKeys();
     this.#checkDetection();
     this.#checkMail();

@@ -9,6 +9,7 @@ import { destination } from '../destinations/destinations.ts';
 import { activation } from './schema-activations.ts';
 import { daemon } from './schema-daemon.ts';
 import { notes } from './schema-notes.ts';
+import { queue } from './schema-queue.ts';
 import { model, segment, source } from './schema-sources.ts';
 import { state } from './schema-state.ts';
 import { entryName, text } from './values.ts';
@@ -41,6 +42,7 @@ export const configSchema = z
     segments: z.record(entryName, segment).default({}).describe('Models with a filter, by name.'),
     activations: z.record(entryName, activation).default({}).describe('Exports, by name.'),
     state: state.exactOptional(),
+    queue: queue.exactOptional(),
     notes: notes.prefault({}).describe('Which notes of `validate` are given, for every activation.'),
     daemon: daemon.prefault({}).describe('Settings of `sluice serve`.'),
   })

@@ -13,11 +13,22 @@ export type ToRunProcess =
   /** With the snapshot of what the activation needs of the configuration. */
   | { readonly what: 'begin'; readonly job: Job; readonly snapshot: string }
   /** Stop: what is not decided is dropped. */
-  | { readonly what: 'stop' };
+  | { readonly what: 'stop'; readonly why: StopReason };
+
+/** `ending`: whoever made the process ends; what it was made for is made again. */
+export type StopReason = 'cancelled' | 'ending';
 
 /** What a process is made for. */
 export type Job =
   | { readonly kind: 'export'; readonly activation: string; readonly record: RunRecord }
+  /** Reads a slice that the queue gave to this worker. */
+  | {
+      readonly kind: 'slice';
+      readonly activation: string;
+      readonly run: string;
+      readonly slice: number;
+      readonly worker: string;
+    }
   /** Finishes what an earlier process has decided, and makes no run. */
   | { readonly kind: 'recover'; readonly activation: string }
   | { readonly kind: 'validate'; readonly activation: string }
@@ -49,6 +60,7 @@ export type JobResult =
       /** See `ExportResult`. */
       readonly clockAheadMs?: number;
     }
+  | { readonly kind: 'slice'; readonly rows: number; readonly bytes: number }
   | { readonly kind: 'recover'; readonly recovered: readonly RunRecord[] }
   | { readonly kind: 'validate'; readonly validation: PlainValidation }
   | { readonly kind: 'preview'; readonly preview: Preview }

@@ -1,4 +1,8 @@
-import { resolveActivation } from '../../config/activation.ts';
+import {
+  type ResolvableConfig,
+  type ResolvedActivation,
+  resolveActivation,
+} from '../../config/activation.ts';
 import { Redactor } from '../../config/secrets.ts';
 import { loadSnapshot } from '../../config/snapshot.ts';
 import { toPlainError } from '../../plain-error.ts';
@@ -26,6 +30,7 @@ const PROGRESS_EVERY_MS = 500;
 const MAX_CAUSES = 8;
 
 const stop = new AbortController();
+let isCancelled = false;
 let redactor = new Redactor();
 
 // A terminal sends these to the whole group of processes; whether a run ends is the
@@ -33,8 +38,10 @@ let redactor = new Redactor();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => {});
 process.on('disconnect', () => stop.abort());
 process.on('message', (message: ToRunProcess) => {
-  if (message.what === 'stop') stop.abort();
-  else void carryOut(message);
+  if (message.what === 'stop') {
+    isCancelled = message.why === 'cancelled';
+    stop.abort();
+  } else void carryOut(message);
 });
 
 setInterval(() => tell({ what: 'alive', residentBytes: process.memoryUsage.rss() }), ALIVE_EVERY_MS).unref();
@@ -45,7 +52,7 @@ async function carryOut({ job, snapshot }: Extract<ToRunProcess, { what: 'begin'
     const loaded = loadSnapshot(snapshot);
     redactor = loaded.redactor;
     const activation = resolveActivation(loaded.config, job.activation);
-    last = { what: 'done', result: await resultOf(job, activation) };
+    last = { what: 'done', result: await resultOf(job, activation, loaded.config) };
   } catch (error) {
     last = { what: 'failed', error: toPlainError(error) };
   }
@@ -55,23 +62,30 @@ async function carryOut({ job, snapshot }: Extract<ToRunProcess, { what: 'begin'
   process.send(redactor.cleanValue(last), () => process.exit());
 }
 
-async function resultOf(job: Job, activation: ReturnType<typeof resolveActivation>): Promise<JobResult> {
+async function resultOf(
+  job: Job,
+  activation: ResolvedActivation,
+  config: ResolvableConfig,
+): Promise<JobResult> {
   const { signal } = stop;
   switch (job.kind) {
     case 'export': {
       const progress = new ProgressTeller();
       const { asked, trigger } = job.record;
-      const { error, ...made } = await exportRun({
-        activation,
-        trigger,
-        record: job.record,
-        ...asked,
-        signal,
-        clean: text => redactor.clean(text),
-        observe: look => progress.watch(look),
-      });
+      const made = { activation, record: job.record, signal, observe: progress.observe };
+      const { error, ...result } = config.queue
+        ? await (await import('../../run/queued/export-by-queue.ts')).exportByQueue({
+            ...made,
+            config,
+            isCancelled: () => isCancelled,
+          })
+        : await exportRun({ ...made, trigger, ...asked, clean: text => redactor.clean(text) });
       progress.end();
-      return { kind: 'export', ...made, causes: causesOf(error) };
+      return { kind: 'export', ...result, causes: causesOf(error) };
+    }
+    case 'slice': {
+      const { readQueuedSlice } = await import('../../run/queued/read-queued-slice.ts');
+      return { kind: 'slice', ...(await readQueuedSlice({ ...job, activation, config, signal })) };
     }
     case 'recover':
       return { kind: 'recover', recovered: await recoverActivation({ activation, signal }) };
@@ -102,13 +116,13 @@ class ProgressTeller {
   #look: (() => RunProgress) | undefined;
   #told = '';
 
-  watch(look: () => RunProgress): void {
+  readonly observe = (look: () => RunProgress): void => {
     clearInterval(this.#timer);
     this.#look = look;
     this.#timer = setInterval(() => this.#say(), PROGRESS_EVERY_MS);
     this.#timer.unref();
     this.#say();
-  }
+  };
 
   /** Where it got to is told as well: that a run waits is not the last that is heard. */
   end(): void {

@@ -8,7 +8,7 @@ import { SluiceError } from '../../errors.ts';
 import { fromPlainError } from '../../plain-error.ts';
 import type { RunProgress } from '../../run/export-run.ts';
 import type { Log } from '../parts.ts';
-import type { FromRunProcess, Job, JobResult, ToRunProcess } from './run-messages.ts';
+import type { FromRunProcess, Job, JobResult, StopReason, ToRunProcess } from './run-messages.ts';
 
 /** What a process is started as. */
 export interface RunProgram {
@@ -44,6 +44,11 @@ const MAX_LINE = 8_192;
  * are read first.
  */
 const SECOND_LOOK_MS = 1_000;
+
+const STOPPED: Readonly<Record<StopReason, string>> = {
+  cancelled: 'was cancelled',
+  ending: 'was told that the daemon ends',
+};
 
 /** Niceness of run processes: a busy daemon gets nine times the CPU of one of them. */
 const NICENESS = 10;
@@ -104,11 +109,11 @@ export class RunProcess {
    * Tells it to stop, and ends it where it has not after `patienceMs`. What it has
    * decided it finishes.
    */
-  stop(patienceMs: number, why: string): void {
-    this.#send({ what: 'stop' });
+  stop(patienceMs: number, why: StopReason): void {
+    this.#send({ what: 'stop', why });
     this.#after(patienceMs, () =>
       this.kill(
-        new SluiceError('RUN_KILLED', `the process of the run ${why}, did not stop, and was ended`, {
+        new SluiceError('RUN_KILLED', `the process of the run ${STOPPED[why]}, did not stop, and was ended`, {
           stage: 'run',
         }),
       ),

@@ -129,7 +129,7 @@ export class Dispatcher {
     if (run.cancelled || queue.find(id) !== run) return;
     run.cancelled = true;
     if (queue.runningOf(activation) === run) {
-      run.process?.stop(configuration.daemon.gracePeriod, 'was cancelled');
+      run.process?.stop(configuration.daemon.gracePeriod, 'cancelled');
       await requests.put(toAccepted(run));
       return;
     }
@@ -156,8 +156,7 @@ export class Dispatcher {
 
   #force(): void {
     this.#isForcing = true;
-    for (const { process } of this.#options.queue.runs)
-      process?.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
+    for (const { process } of this.#options.queue.runs) process?.stop(LAST_PATIENCE_MS, 'ending');
   }
 
   async #attempt(run: LiveRun): Promise<void> {
@@ -209,8 +208,8 @@ export class Dispatcher {
     run.to({ at: 'running', since, process });
     const { pid } = process;
     log.info({ run: run.record.run, activation, attempt, pid }, 'run begins');
-    if (run.cancelled) process.stop(configuration.daemon.gracePeriod, 'was cancelled');
-    else if (this.#isForcing) process.stop(LAST_PATIENCE_MS, 'was told that the daemon ends');
+    if (run.cancelled) process.stop(configuration.daemon.gracePeriod, 'cancelled');
+    else if (this.#isForcing) process.stop(LAST_PATIENCE_MS, 'ending');
     return process.ended;
   }
 

@@ -3,6 +3,7 @@ import { SYSTEM_CLOCK } from '../../clock.ts';
 import type { ResolvedActivation } from '../../config/activation.ts';
 import { SluiceError } from '../../errors.ts';
 import { newRecord } from '../../history/new-record.ts';
+import type { RunRecord } from '../../history/run-record.ts';
 import { existsError } from '../../publish/decide-files.ts';
 import { lookBeforeStaging } from '../../publish/look-before.ts';
 import { RunProtocol } from '../../publish/protocol.ts';
@@ -24,6 +25,8 @@ export interface BeginRequest {
   readonly files: PlanFiles;
   /** About how many slices; as many as suit the table without it. */
   readonly wanted?: number | undefined;
+  /** The run as whoever keeps it knows it. */
+  readonly record?: RunRecord;
   readonly signal: AbortSignal;
 }
 
@@ -34,11 +37,12 @@ const FIRST_BLOCK = { fileIndex: 0, attempt: 99 };
  * The first verb: looks at both sides as a run does before it reads, and writes down what
  * the others need. Where there is a plan it stays, and is the result.
  */
-export async function beginRun({ activation, files, wanted, signal }: BeginRequest): Promise<SlicedPlan> {
+export async function beginRun(request: BeginRequest): Promise<SlicedPlan> {
+  const { activation, files, wanted, signal } = request;
   refuseUnfit(activation);
   const earlier = await files.findPlan();
   if (earlier !== undefined) return checkedPlan(earlier, activation);
-  const record = newRecord(activation, { trigger: 'command', instant: SYSTEM_CLOCK.now() });
+  const { record = newRecord(activation, { trigger: 'command', instant: SYSTEM_CLOCK.now() }) } = request;
   const assembly = await assemble(activation, { signal });
   const { store, source, createEncoder } = assembly;
   const workspace = await Workspace.open(activation.dataDirectory, activation.name, {

@@ -4,7 +4,7 @@ import { FinishedSlices, resultsOf } from './finished-slices.ts';
 import type { PlanFiles } from './plan-files.ts';
 import { checkConfiguration, recordOf, type SlicedPlan } from './sliced-plan.ts';
 
-export interface FinaliseRequest extends Pick<ExportRequest, 'signal' | 'intercept'> {
+export interface FinaliseRequest extends Pick<ExportRequest, 'signal' | 'intercept' | 'observe' | 'record'> {
   readonly activation: ResolvedActivation;
   readonly files: PlanFiles;
   readonly plan: SlicedPlan;
@@ -16,10 +16,10 @@ export interface FinaliseRequest extends Pick<ExportRequest, 'signal' | 'interce
  * by another machine, is the result.
  */
 export async function finaliseRun(request: FinaliseRequest): Promise<ExportResult> {
-  const { activation, files, plan, ...asked } = request;
+  const { activation, files, plan, record = recordOf(plan, activation), ...asked } = request;
   checkConfiguration(plan, activation);
   const isDecided = (await files.readDecision()) !== undefined;
   const results = isDecided ? [] : await resultsOf(plan, files);
   const slices = new FinishedSlices(plan, files, results);
-  return exportRun({ ...asked, activation, trigger: 'command', record: recordOf(plan, activation), slices });
+  return exportRun({ ...asked, activation, trigger: record.trigger, record, slices });
 }

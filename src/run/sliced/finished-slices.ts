@@ -2,7 +2,7 @@ import type { ResolvedActivation } from '../../config/activation.ts';
 import { fileCompression } from '../../config/format-kinds.ts';
 import { SluiceError } from '../../errors.ts';
 import { succeeded } from '../../history/record-steps.ts';
-import { NO_COUNTS, type RunCounts, type SlicedReading } from '../../history/run-record.ts';
+import { NO_COUNTS, type RunCounts, type SlicedReading, type SliceWorker } from '../../history/run-record.ts';
 import type { Decision } from '../../publish/decision.ts';
 import { readLatest } from '../../publish/latest-manifest.ts';
 import { parseManifest } from '../../publish/manifest.ts';
@@ -53,12 +53,14 @@ export class FinishedSlices {
     const { format } = activation;
     const { slices, sliceBytes, reason } = this.#plan;
     const count = slices.length;
-    if (count === 1) return { count, ...(reason !== undefined && { reason }) };
+    const workers = workersOf(this.#results);
+    const read = { count, ...(workers.length > 0 && { workers }) };
+    if (count === 1) return { ...read, ...(reason !== undefined && { reason }) };
     if (writesParts(activation))
-      return { count, consistency: 'slice', ...(sliceBytes !== undefined && { sliceBytes }) };
+      return { ...read, consistency: 'slice', ...(sliceBytes !== undefined && { sliceBytes }) };
     const withoutChecksums = (format.checksums ?? DEFAULT_CHECKSUMS).filter(name => name !== 'crc64');
     return {
-      count,
+      ...read,
       consistency: 'slice',
       ...(sliceBytes !== undefined && { sliceBytes }),
       ...(withoutChecksums.length > 0 && { withoutChecksums }),
@@ -185,6 +187,16 @@ export async function resultsOf(plan: SlicedPlan, files: PlanFiles): Promise<Sli
     hint: `${hint}; then \`sluice slice PLAN ${final.slice}\``,
     retryable,
   });
+}
+
+/** In the order of their names. */
+function workersOf(results: readonly SliceResult[]): SliceWorker[] {
+  const counts = new Map<string, number>();
+  for (const { worker } of results)
+    if (worker !== undefined) counts.set(worker, (counts.get(worker) ?? 0) + 1);
+  return [...counts]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, slices]) => ({ name, slices }));
 }
 
 function givenUp(run: string): SluiceError {

@@ -36,6 +36,8 @@ export interface SliceRequest {
   readonly plan: SlicedPlan;
   /** Counted from 0. */
   readonly slice: number;
+  /** Who reads it, as the record of the run names it. */
+  readonly worker?: string;
   readonly signal: AbortSignal;
   readonly observe?: ((progress: () => RunProgress) => void) | undefined;
 }
@@ -77,6 +79,7 @@ async function stageSlice({
   slice,
   signal,
   observe,
+  worker,
 }: SliceRequest): Promise<SliceResult> {
   const progress = new ProgressReport(observe, SYSTEM_CLOCK);
   progress.connecting('destination');
@@ -117,6 +120,7 @@ async function stageSlice({
       run: plan.run,
       slice,
       attempt,
+      ...(worker !== undefined && { worker }),
       snapshotTime: snapshotTime.toISOString(),
       rows: end.rows,
       files: sink.files.map(file => resultOf(file, apart)),

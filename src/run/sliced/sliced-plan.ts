@@ -67,6 +67,8 @@ export const sliceResult = z.strictObject({
   run: z.string(),
   slice: z.int().min(0),
   attempt: z.int().min(1),
+  /** Who has read it, where a queue gave it to somebody. */
+  worker: z.string().exactOptional(),
   snapshotTime: z.iso.datetime(),
   rows: z.int().min(0),
   files: z.array(

@@ -157,8 +157,17 @@ const slicedReading = component(
         .exactOptional()
         .describe('Checksums that files have otherwise, and that cannot be computed from those of slices.'),
       reason: z.string().exactOptional().describe('Why there is one.'),
+      workers: z
+        .array(
+          z.object({
+            name: z.string().describe('Its host, and the number of its process there.'),
+            slices: count().describe('How many of the slices it has read.'),
+          }),
+        )
+        .exactOptional()
+        .describe('Who has read them, where they came from a queue.'),
     })
-    .describe('How a source was read by `sluice slice`.'),
+    .describe('How a source was read by `sluice slice`, or by workers of a queue.'),
 );
 
 const runAttempt = component(
@@ -242,7 +251,9 @@ export const runSchema = component(
       changeDetection: changeDetection
         .exactOptional()
         .describe('Present where the activation has it that not every row need be read.'),
-      slices: slicedReading.exactOptional().describe('Present where `sluice slice` read the source.'),
+      slices: slicedReading
+        .exactOptional()
+        .describe('Present where `sluice slice`, or workers of a queue, read the source.'),
       readers: readers
         .exactOptional()
         .describe('Present where `parallel` of the activation asks for more than one reader.'),
@@ -352,6 +363,17 @@ export const runProgressSchema = component(
         .exactOptional()
         .describe('Which side the run waits for, while it connects.'),
       waiting: z.string().exactOptional().describe('What does not answer, and until when it is tried again.'),
+      slices: z
+        .object({
+          count: count().describe('How many there are.'),
+          done: count().describe('Read and staged.'),
+          running: count().describe('Being read now.'),
+          workers: count().describe('Workers that have read one so far.'),
+        })
+        .exactOptional()
+        .describe(
+          'Present where workers of a queue read the source; rows and bytes are of slices that are done.',
+        ),
     })
     .describe('How far a run is.')
     .meta({

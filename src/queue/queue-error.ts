@@ -1,0 +1,16 @@
+import { SluiceError } from '../errors.ts';
+
+/** SQLSTATEs that no repetition changes: rights, passwords, and a database that is not there. */
+const REFUSED = /^(?:28|3D|42501|42704)/;
+
+/** What the PostgreSQL of the queue does not let happen. Its URL is a secret; host names are not in it. */
+export function queueError(cause: unknown): SluiceError {
+  if (cause instanceof SluiceError) return cause;
+  const { code = '', message = String(cause) } = cause as { code?: string; message?: string };
+  const reason = message === '' ? code : message;
+  if (REFUSED.test(code))
+    return new SluiceError('QUEUE_REFUSED', `the database of the queue refuses: ${reason}`, { cause });
+  return new SluiceError('QUEUE_CONNECT_FAILED', `the database of the queue does not answer: ${reason}`, {
+    cause,
+  });
+}
