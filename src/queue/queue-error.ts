@@ -1,9 +1,9 @@
 import { SluiceError } from '../errors.ts';
 
-/** SQLSTATEs that no repetition changes: rights, passwords, and a database that is not there. */
+/** What no repetition changes: rights, passwords, a database that is not there. */
 const REFUSED = /^(?:28|3D|42501|42704)/;
 
-/** What the PostgreSQL of the queue does not let happen. Its URL is a secret; host names are not in it. */
+/** What the PostgreSQL of the queue does not let happen. */
 export function queueError(cause: unknown): SluiceError {
   if (cause instanceof SluiceError) return cause;
   const { code = '', message = String(cause) } = cause as { code?: string; message?: string };

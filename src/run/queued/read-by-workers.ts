@@ -94,7 +94,7 @@ class SlicesInQueue {
     return this.#open.length === 0;
   }
 
-  /** Puts in what is to be read. What ended otherwise in an earlier attempt is put in anew. */
+  /** Puts in what is to be read, anew where it ended otherwise in an earlier attempt. */
   async begin(queue: SliceQueue): Promise<void> {
     const open = new Set(this.#open);
     const ended = (await queue.look(this.#plan.run)).filter(
