@@ -76,3 +76,14 @@ function anchors(text: string): Set<string> {
     ),
   );
 }
+
+test('no package that is installed with the command wants a newer Node.js than the oldest supported one', () => {
+  const { packages } = JSON.parse(readFileSync(new URL('package-lock.json', ROOT), 'utf8')) as {
+    packages: Record<string, { engines?: { node?: string }; dev?: boolean; optional?: boolean }>;
+  };
+  const wantsNewer = Object.entries(packages)
+    .filter(([, { dev, optional }]) => !dev && !optional)
+    .filter(([, { engines }]) => Number(/^>=?\s*v?(\d+)/.exec(engines?.node ?? '')?.[1]) > 20)
+    .map(([path]) => path);
+  assert.deepEqual(wantsNewer, []);
+});

@@ -239,7 +239,7 @@ const DRIVER_FAULTS: readonly DriverFault[] = [
   },
   {
     test: /^timeout expired$/,
-    hint: 'check host and port and that a firewall lets the connection through, or raise connectTimeout of the source, which a password of millions of SCRAM iterations needs too',
+    hint: 'check host and port and that a firewall lets the connection through, or raise connectTimeout of the source',
   },
   {
     test: /^(?:ENOTFOUND|EAI_AGAIN)$/,
@@ -258,6 +258,15 @@ export class WrongSessionError extends Error {
 export class PasswordMissingError extends Error {
   constructor() {
     super('the server asks for a password, and the source has none');
+  }
+}
+
+/** `connectTimeout` ended while what the password is checked with was computed. */
+export class ScramTooSlowError extends Error {
+  constructor(rounds: number) {
+    super(
+      `timeout expired while ${rounds.toLocaleString('en')} SCRAM iterations of the password were computed`,
+    );
   }
 }
 
@@ -339,6 +348,11 @@ function toDriverError(cause: NodeJS.ErrnoException, { doing, connected }: Error
   if (cause instanceof PasswordMissingError) {
     const hint = 'set password of the source, or the environment variable PGPASSWORD';
     return new SluiceError('SOURCE_CREDENTIALS', message, { ...options, hint });
+  }
+  if (cause instanceof ScramTooSlowError) {
+    const hint =
+      'raise connectTimeout of the source, or lower scram_iterations of the server and set the password again';
+    return new SluiceError('SOURCE_CONNECT_FAILED', message, { ...options, hint });
   }
   const fault = DRIVER_FAULTS.find(({ test }) => test.test(cause.code ?? '') || test.test(cause.message));
   const { code = 'SOURCE_CONNECT_FAILED', hint } = fault ?? {};

@@ -33,3 +33,15 @@ export function guardLogin(connection: DriverConnection, address: PostgresAddres
   connection.once('authenticationSASL', asked('scram-sha-256'));
   connection.once('authenticationOk', accept);
 }
+
+/**
+ * The rounds of SCRAM that the server of this connection asked for, once it has. They may
+ * take this machine longer than the network takes for everything else.
+ */
+export function watchScramRounds(connection: DriverConnection): () => number | undefined {
+  let rounds: number | undefined;
+  connection.once('authenticationSASLContinue', ({ data }: { data: string }) => {
+    rounds = Number(/(?:^|,)i=(\d+)/.exec(data)?.[1]) || undefined;
+  });
+  return () => rounds;
+}

@@ -7,11 +7,11 @@ import type { PostgresAddress, PostgresHost } from '../../../addresses/postgres-
 import { isTlsFailure } from '../../../addresses/tls-failure.ts';
 import type { LexerSettings } from '../../../sql/statement-end.ts';
 import type { DriverConnection } from '../data-row-stream.ts';
-import { HostsFailedError, WrongSessionError } from '../postgres-errors.ts';
+import { HostsFailedError, ScramTooSlowError, WrongSessionError } from '../postgres-errors.ts';
 import { type DriverInternals, sendCancelRequest } from './cancel-request.ts';
 import { DirectSocket } from './direct-socket.ts';
 import { IdentityToken } from './identity-token.ts';
-import { guardLogin } from './login-guard.ts';
+import { guardLogin, watchScramRounds } from './login-guard.ts';
 import { passwordOf } from './password-file.ts';
 import { tlsOptions } from './tls-options.ts';
 
@@ -205,6 +205,7 @@ export class PostgresConnection {
       if (this.#connected && this.#client === client) this.#failed ??= error;
     });
     guardLogin(this.wire, address);
+    const scramRounds = watchScramRounds(this.wire);
     this.wire.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
       this.#parameters.set(parameterName, parameterValue);
     });
@@ -212,7 +213,9 @@ export class PostgresConnection {
       await client.connect();
     } catch (error) {
       socket.destroy();
-      throw error;
+      const isTimeout = (error as Error).message === 'timeout expired';
+      const rounds = isTimeout ? scramRounds() : undefined;
+      throw rounds === undefined ? error : new ScramTooSlowError(rounds);
     }
   }
 
