@@ -26,7 +26,7 @@ const FORMATS = { csv: { type: 'csv' }, parquet: { type: 'parquet' } };
 const BESIDE = [1, 2, 4];
 const SLOW = [1, 2, 4, 8];
 /** What each connection to the slow source brings. */
-const SLOW_BYTES_PER_SECOND = 12_000_000;
+const SLOW_BYTES_PER_SECOND = 4_000_000;
 
 const { values: args } = parseArgs({
   options: {

@@ -47,7 +47,8 @@ export interface RowSource {
  * place of `read`; `finish` comes when every reader has finished.
  */
 export interface SliceFinder {
-  divide(columns: readonly Column[]): Promise<Divided>;
+  /** @param readers how many will share them */
+  divide(columns: readonly Column[], readers: number): Promise<Divided>;
   /**
    * Rejects where what the readers rely on is lost: they may read on, but the run is to
    * begin again. Never resolves.
@@ -59,7 +60,7 @@ export type Divided =
   | {
       /** In the order in which `read` sends their rows. At least one. */
       readonly slices: readonly Slice[];
-      /** Bytes that a slice has at the source, about. */
+      /** Bytes that the largest slice has at the source, about. */
       readonly sliceBytes: number;
       /** What a reader is made of, in any thread: plain data, which holds secrets. */
       readonly readerOptions: unknown;

@@ -88,7 +88,7 @@ test('several readers write a Parquet file with the rows of one, in their order'
   };
   const rows = await rowsOf(1);
   assert.equal(rows.length, ROWS);
-  assert.deepEqual(await rowsOf(2), rows);
+  for (const readers of everyNth(3, [2, 3, 7])) assert.deepEqual(await rowsOf(readers), rows);
 });
 
 const LIMITS = [

@@ -45,7 +45,7 @@ export async function planReaders(
   if (parallel === 1) return undefined;
   const known = whyOneReader(activation);
   if (known !== undefined || source.slices === undefined) return { readers: oneReader(known) };
-  const divided = await source.slices.divide(fields);
+  const divided = await source.slices.divide(fields, parallel);
   if (divided.unfit !== undefined) return { readers: oneReader(divided.unfit) };
   const { slices, sliceBytes } = divided;
   if (slices.length === 1)

@@ -49,7 +49,7 @@ async function opened(name: string, options: Options = {}): Promise<PostgresSour
 
 async function divided(name: string, options?: Options): Promise<Divided> {
   const source = await opened(name, options);
-  const found = await source.slices!.divide(COLUMNS);
+  const found = await source.slices!.divide(COLUMNS, 2);
   await source.close();
   return found;
 }
@@ -67,10 +67,10 @@ async function idsOf(reader: PostgresSource, slice: Slice): Promise<number[]> {
 
 test('slices hold the rows of the snapshot once, whatever is written while they are read', async () => {
   const source = await opened('t');
-  const found = await source.slices!.divide(COLUMNS);
+  const found = await source.slices!.divide(COLUMNS, 2);
   assert.ok(found.unfit === undefined);
   const { slices, sliceBytes } = found;
-  assert.ok(slices.length >= 3 && sliceBytes >= 8 * MIB && sliceBytes < 16 * MIB);
+  assert.ok(slices.length >= 3 && sliceBytes >= 4 * MIB && sliceBytes <= 8 * MIB);
 
   await db.sql(`update t set v = 'later' where id % 2 = 0; delete from t where id % 3 = 0`);
   await db.sql(`insert into t select i, 'new', repeat('x', 2300) from generate_series(100001, 104000) i`);
@@ -88,6 +88,20 @@ test('slices hold the rows of the snapshot once, whatever is written while they 
   }
   const expected = Array.from({ length: ROWS }, (_, index) => index + 1).filter(id => id % 10 !== 0);
   assert.deepEqual(ids, expected);
+});
+
+test('slices become smaller towards the end, so that readers end at about the same time', async () => {
+  const source = await opened('t');
+  const found = await source.slices!.divide(COLUMNS, 4);
+  await source.close();
+  assert.ok(found.unfit === undefined);
+  const { slices } = found;
+  const pages = slices.map(({ from, to }) => (to === undefined ? 0 : to - from));
+  assert.ok(slices.every(({ from }, index) => index === 0 || slices[index - 1]!.to === from));
+  assert.equal(slices.at(-1)!.to, undefined);
+  assert.ok(pages.every((count, index) => index === 0 || count <= pages[index - 1]!));
+  assert.ok(pages.at(-2)! * 8192 <= 1.1 * MIB, 'the last ones are small');
+  assert.ok(pages[0]! * 8192 < found.sliceBytes * 1.1);
 });
 
 async function unfit(name: string, options?: Options): Promise<string | undefined> {

@@ -19,6 +19,10 @@ export interface PostgresSlicesParts extends TableLook {
 /** It knows the Tid Range Scan. */
 const FIRST_VERSION = 14;
 const SLICE_BYTES = 8 * 1024 * 1024;
+/** The last slices are smaller, so that no reader has much to read alone in the end. */
+const SMALLEST_BYTES = 1024 * 1024;
+/** What a reader has to read yet, at its turn, is so many slices, down to the smallest. */
+const SLICES_TO_COME = 3;
 const MAX_SLICES = 40_000;
 
 /**
@@ -46,7 +50,7 @@ export class PostgresSlices implements SliceFinder {
     return this.#parts.lost;
   }
 
-  async divide(columns: readonly Column[]): Promise<Divided> {
+  async divide(columns: readonly Column[], readers: number): Promise<Divided> {
     const { version, look, queryOf, readerOptions } = this.#parts;
     if (version < FIRST_VERSION)
       return { unfit: `the server is PostgreSQL ${version}, and ${FIRST_VERSION} or later is needed` };
@@ -54,7 +58,7 @@ export class PostgresSlices implements SliceFinder {
     const size = await tableSize(this.#parts);
     const unfit = unfitTable(size) ?? unfitPages(size) ?? (await unfitQuery(queryOf(columns), this.#parts));
     if (unfit !== undefined) return { unfit };
-    const { slices, sliceBytes } = slicesOf(size);
+    const { slices, sliceBytes } = slicesOf(size, readers);
     const tid = await planOf(queryOf(columns, onPages(slices[0]!)), SLICE_SETTINGS, this.#parts);
     if (tid['Node Type'] !== 'Tid Range Scan' || tid.Plans !== undefined)
       return { unfit: `the server reads a range of its pages by ${planNodeName(tid)}` };
@@ -74,13 +78,20 @@ function unfitPages({ pages, bytes }: TableSize): string | undefined {
   return pages === 1 && bytes >= 2 * SLICE_BYTES ? 'all rows of the table are on one page' : undefined;
 }
 
-/** By pages, so that each has about as many bytes, large values included. */
-function slicesOf({ pages, bytes }: TableSize): { slices: Slice[]; sliceBytes: number } {
-  const count = Math.max(1, Math.min(Math.floor(bytes / SLICE_BYTES), MAX_SLICES, pages));
-  const startOf = (index: number): number => Math.floor((pages * index) / count);
-  const slices = Array.from({ length: count }, (_, index): Slice => {
-    const from = startOf(index);
-    return index === count - 1 ? { from } : { from, to: startOf(index + 1) };
-  });
-  return { slices, sliceBytes: Math.round(bytes / count) };
+/** By pages; large values beside them count. */
+function slicesOf({ pages, bytes }: TableSize, readers: number): { slices: Slice[]; sliceBytes: number } {
+  if (bytes < 2 * SLICE_BYTES) return { slices: [{ from: 0 }], sliceBytes: bytes };
+  const largest = Math.max(SLICE_BYTES, bytes / MAX_SLICES);
+  const pageBytes = bytes / pages;
+  const slices: Slice[] = [];
+  let sliceBytes = 0;
+  for (let from = 0; from < pages; ) {
+    const fair = ((pages - from) * pageBytes) / (SLICES_TO_COME * readers);
+    const wanted = Math.min(largest, Math.max(SMALLEST_BYTES, fair));
+    const to = from + Math.max(1, Math.round(wanted / pageBytes));
+    slices.push(to < pages ? { from, to } : { from });
+    sliceBytes = Math.max(sliceBytes, (Math.min(to, pages) - from) * pageBytes);
+    from = to;
+  }
+  return { slices, sliceBytes: Math.round(sliceBytes) };
 }
