@@ -19,9 +19,9 @@ export interface PostgresSlicesParts extends TableLook {
 /** It knows the Tid Range Scan. */
 const FIRST_VERSION = 14;
 const SLICE_BYTES = 8 * 1024 * 1024;
-/** The last slices are smaller, so that no reader has much to read alone in the end. */
+/** The last slices are smaller, so that no reader reads much alone in the end. */
 const SMALLEST_BYTES = 1024 * 1024;
-/** What a reader has to read yet, at its turn, is so many slices, down to the smallest. */
+/** What is left is so many slices for each reader, down to the smallest. */
 const SLICES_TO_COME = 3;
 const MAX_SLICES = 40_000;
 
