@@ -51,6 +51,9 @@ test('the progress line cuts the name where room is short, and never a number', 
   assert.equal(at(79), `1:02:03  slow_wide_customers_wi…${numbers}`);
   assert.equal(at(79, 'abc'), `1:02:03  abc${numbers}  1,200,000 written`);
   assert.equal(at(61), `1:02:03  slow…${numbers}`);
+  const slices = { count: 16, done: 3, running: 2, workers: 2 };
+  const byWorkers = liveLine('abc', { ...READING, slices }, { ...pace, columns: 200 });
+  assert.ok(byWorkers.startsWith(`1:02:03  abc${numbers}  3 of 16 slices, 2 being read  1,200,000 written`));
   for (let columns = 60; columns < 130; columns++) {
     assert.ok(at(columns).length <= columns, `${columns}: ${at(columns)}`);
     assert.ok(at(columns).includes(numbers));

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { runDescription } from '../../../src/cli/terminal/run-description.ts';
+import { Terminal } from '../../../src/cli/terminal/terminal.ts';
 import { QueueWorld, ROWS, SLICES } from './support/queue-world.ts';
+
+const SILENT = { write: () => true };
 
 let world: QueueWorld;
 before(async () => {
@@ -33,6 +37,11 @@ test('a run of the daemon is read by workers, and is a run like any other', asyn
   const manifest = await world.manifest('first');
   assert.equal(manifest['run'], record.run);
   assert.equal(manifest['trigger'], 'http');
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text();
+  assert.match(metrics, new RegExp(`^sluice_slices_total\\{activation="first"\\} ${SLICES}$`, 'm'));
+  assert.doesNotMatch(metrics, /^sluice_slices\{/m);
+  const text = runDescription(record, new Terminal(SILENT, SILENT));
+  assert.match(text, /read in 2 slices, each in a snapshot of its own by \S+:\d+ \(\d\)/);
   const again = await daemon.trigger('first', 'one');
   assert.equal(again.body.run, accepted.run);
   for (const { command } of workers) {

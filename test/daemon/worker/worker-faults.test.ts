@@ -11,7 +11,17 @@ let folder: string;
 let daemon: ServeProcess;
 /** The one that no case harms. */
 let worker: WorkerProcess;
-const NAMES = ['killed', 'stopped', 'away', 'daemon', 'before', 'after', 'failing'] as const;
+const NAMES = [
+  'killed',
+  'stopped',
+  'away',
+  'link',
+  'daemon',
+  'before',
+  'after',
+  'cancelled',
+  'failing',
+] as const;
 type Name = (typeof NAMES)[number];
 
 before(async () => {
@@ -83,6 +93,19 @@ const CASES: Readonly<Record<string, () => Promise<void>>> = {
     const record = await daemon.ended(run);
     assert.deepEqual(record.slices?.workers, [{ name: worker.name, slices: SLICES }]);
     assert.equal(record.attempt, 1);
+  },
+
+  'a link to the queue that is cut keeps nobody from finishing': async () => {
+    const { held, letGo } = world.holdBlocks('link.json');
+    const run = await begin('link');
+    await held;
+    // Nothing comes back, and nothing says so.
+    world.link.blackHole();
+    await daemon.command.until(new RegExp(`"run":"${run}"[^\\n]*run waits: the database of the queue`));
+    letGo();
+    world.link.resume();
+    world.link.cut();
+    await assertPublished('link', run);
   },
 
   'a slice that fails for good calls off the others, and fails the run with its reason': async () => {
@@ -161,6 +184,22 @@ const CASES: Readonly<Record<string, () => Promise<void>>> = {
     await assertPublished('after', run);
   },
 
+  'a run that is cancelled calls off its slices, and another one begins anew': async () => {
+    const { held, letGo } = world.holdBlocks('cancelled.json');
+    const run = await begin('cancelled');
+    await held;
+    const { status } = await daemon.call('POST', `/v1/runs/${run}/cancel`);
+    assert.equal(status, 200);
+    assert.equal((await daemon.ended(run)).state, 'cancelled');
+    const left = await world.queue.sql(
+      `select from sluice_queue.job where data ->> 'run' = $1 and state in ('created', 'retry', 'active')`,
+      [run],
+    );
+    assert.deepEqual(left, []);
+    letGo();
+    await assertPublished('cancelled', await begin('cancelled', 'twice'));
+  },
+
   'a daemon that is killed while workers read goes on with the same run': async () => {
     const { held, letGo } = world.holdBlocks('daemon.json');
     const run = await begin('daemon');
@@ -173,7 +212,7 @@ const CASES: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-for (const [name, act] of everyNth(3, Object.entries(CASES))) {
+for (const [name, act] of everyNth(4, Object.entries(CASES))) {
   test(name, async () => {
     try {
       await act();

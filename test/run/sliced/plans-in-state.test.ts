@@ -16,7 +16,7 @@ import type { SliceResult } from '../../../src/run/sliced/sliced-plan.ts';
 import { AzureBlobStore } from '../../../src/sinks/azure/azure-blob-store.ts';
 import { someOf } from '../../support/all-cases.ts';
 import { type BlobHook, startBlobProxy } from '../../support/blob-proxy.ts';
-import { Verbs } from './support.ts';
+import { EARLY, randomBy, Verbs } from './support.ts';
 
 const SLICES = 4;
 const ROWS = 400;
@@ -62,18 +62,6 @@ async function assertPublished(name: string): Promise<void> {
   const manifest = await verbs.exporter.manifest(name);
   assert.deepEqual({ run: manifest['run'], generation: manifest['generation'] }, { run, generation: 1 });
 }
-
-/** Numbers below 1 that are the same for the same seed. */
-function randomBy(seed: number): () => number {
-  let state = seed * 7919;
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** What a verb ends with that comes too early, or beside another one. */
-const EARLY: readonly unknown[] = ['USAGE', 'SOURCE_INCOMPLETE', 'STATE_LOCKED'];
 
 for (let seed = 1; seed <= someOf(20); seed++) {
   test(`three hosts that share nothing but blobs publish one run, by verbs in any order: seed ${seed}`, async () => {

@@ -76,3 +76,15 @@ export class Verbs {
     await rm(this.#folder, { recursive: true });
   }
 }
+
+/** Numbers below 1 that are the same for the same seed. */
+export function randomBy(seed: number): () => number {
+  let state = seed * 7919;
+  return () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** What a verb ends with that comes too early, or beside another one. */
+export const EARLY: readonly unknown[] = ['USAGE', 'SOURCE_INCOMPLETE', 'STATE_LOCKED'];

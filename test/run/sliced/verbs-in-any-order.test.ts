@@ -9,7 +9,7 @@ import type { ProtocolParts } from '../../../src/publish/protocol.ts';
 import { PlanFiles } from '../../../src/run/sliced/plan-files.ts';
 import { interceptSteps, type Moment } from '../../faults/protocol-steps.ts';
 import { everyNth, someOf } from '../../support/all-cases.ts';
-import { Verbs } from './support.ts';
+import { EARLY, randomBy, Verbs } from './support.ts';
 
 const SLICES = 4;
 const ROWS = 400;
@@ -63,18 +63,6 @@ async function assertPublished(name: string, files: PlanFiles): Promise<void> {
 function codeOf(error: unknown): string | undefined {
   return error instanceof SluiceError ? error.code : undefined;
 }
-
-/** Numbers below 1 that are the same for the same seed. */
-function randomBy(seed: number): () => number {
-  let state = seed * 7919;
-  return () => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** What a verb ends with that comes too early, or beside another one. */
-const EARLY: readonly unknown[] = ['USAGE', 'SOURCE_INCOMPLETE', 'STATE_LOCKED'];
 
 for (let seed = 1; seed <= someOf(20); seed++) {
   test(`verbs in a shuffled order, repeated and at once, publish one run: seed ${seed}`, async () => {
