@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as passed } from 'node:timers/promises';
@@ -68,8 +68,7 @@ test('a second signal ends the daemon at once, and its runs with it', () =>
     const daemon = await ServeProcess.start(project.cwd);
     try {
       await daemon.trigger('whole', 'one');
-      await daemon.command.until(/run begins/);
-      const pid = Number(/"pid":(\d+)/.exec(daemon.command.printed().stdout)![1]);
+      const pid = await runPid(daemon);
       daemon.command.kill('SIGTERM');
       await daemon.command.until(/"message":"stopping"/);
       daemon.command.kill('SIGTERM');
@@ -84,6 +83,37 @@ test('a second signal ends the daemon at once, and its runs with it', () =>
       daemon.command.kill('SIGKILL');
     }
   }));
+
+test('runs have their memory in large pages, unless the daemon was told how its memory is to be', t => {
+  if (!existsSync('/proc/self/environ')) return t.skip('no /proc here');
+  return withProject(async project => {
+    const blocker = await project.database.connect();
+    await blocker.query('begin; lock table customers in access exclusive mode');
+    try {
+      for (const own of [undefined, 'glibc.malloc.check=0']) {
+        const daemon = await ServeProcess.start(
+          project.cwd,
+          own === undefined ? {} : { GLIBC_TUNABLES: own },
+        );
+        try {
+          await daemon.trigger('whole', 'one');
+          const pid = await runPid(daemon);
+          const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+          assert.ok(variables.includes(`GLIBC_TUNABLES=${own ?? 'glibc.malloc.hugetlb=1'}`));
+        } finally {
+          daemon.command.kill('SIGKILL');
+        }
+      }
+    } finally {
+      await blocker.end();
+    }
+  });
+});
+
+async function runPid({ command }: ServeProcess): Promise<number> {
+  await command.until(/run begins/);
+  return Number(/"pid":(\d+)/.exec(command.printed().stdout)![1]);
+}
 
 test('serve refuses a bad configuration, and an address that others reach without a token', () =>
   withProject(async project => {

@@ -3,6 +3,7 @@ import type { LoadedConfig } from '../../config/load.ts';
 import type { ServingDaemon } from '../../daemon/serve-daemon.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
+import { takeLargePages } from '../large-pages.ts';
 
 export interface ServeCommandOptions {
   readonly host?: string;
@@ -33,6 +34,7 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
   // a handler is nothing.
   for (const name of STOPPING) process.on(name, stop);
   process.on('SIGHUP', reload);
+  takeLargePages();
   try {
     serving = await start(options, context, stopping.signal);
     if (isReloadWanted) await serving.reload();

@@ -22,13 +22,16 @@ export class ServeProcess {
   }
 
   /** The folder holds sluice.yaml. Rejects where the command ends before it listens. */
-  static start(cwd: string): Promise<ServeProcess> {
-    return ServeProcess.begin(cwd).ready;
+  static start(cwd: string, env: Readonly<Record<string, string>> = {}): Promise<ServeProcess> {
+    return ServeProcess.begin(cwd, env).ready;
   }
 
   /** For those who do not wait until it serves. */
-  static begin(cwd: string): { readonly command: RunningCommand; readonly ready: Promise<ServeProcess> } {
-    const command = startSluice(['serve', '--port', '0', '--log', 'json'], { cwd });
+  static begin(
+    cwd: string,
+    env: Readonly<Record<string, string>> = {},
+  ): { readonly command: RunningCommand; readonly ready: Promise<ServeProcess> } {
+    const command = startSluice(['serve', '--port', '0', '--log', 'json'], { cwd, env });
     const ready = command.until(/"message":"ready"/).then(() => {
       const url = /"url":"([^"]+)"/.exec(command.printed().stdout)![1]!;
       return new ServeProcess(command, url);

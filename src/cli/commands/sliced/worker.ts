@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { SYSTEM_CLOCK } from '../../../clock.ts';
 import { EXIT } from '../../../errors.ts';
 import { type CommandContext, openConfig } from '../../command-context.ts';
+import { takeLargePages } from '../../large-pages.ts';
 
 export interface WorkerCommandOptions {
   readonly slices: number;
@@ -25,6 +26,7 @@ export async function worker(
     stopping.abort();
   };
   for (const name of STOPPING) process.on(name, stop);
+  takeLargePages();
   try {
     const loaded = await openConfig(context);
     const { SliceWorker } = await import('../../../daemon/worker/slice-worker.ts');
