@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { parquetReadObjects } from 'hyparquet';
 import type { ResolvedActivation } from '../../../src/config/activation.ts';
 import { SluiceError } from '../../../src/errors.ts';
 import type { ProtocolParts } from '../../../src/publish/protocol.ts';
@@ -43,9 +44,25 @@ async function sliceAll(activation: ResolvedActivation, files: PlanFiles): Promi
   for (const slice of plan.slices.keys()) await verbs.slice(activation, files, slice);
 }
 
+/** Of a file, or of its parts, whose numbers have no gap. */
 async function publishedIds(name: string): Promise<number[]> {
-  const rows: unknown = JSON.parse((await verbs.exporter.container.download(`${name}.json`)).toString());
-  return (rows as { id: number }[]).map(({ id }) => id).sort((one, other) => one - other);
+  const files = (await verbs.exporter.files()).filter(file => /^[^._]+/.exec(file)![0] === name).sort();
+  const ending = files[0]!.slice(name.length);
+  const part = (index: number): string => (index === 0 ? '' : `_part${String(index + 1).padStart(5, '0')}`);
+  assert.deepEqual(
+    files,
+    files.map((_, index) => `${name}${part(index)}${ending}`),
+  );
+  const contents = await Promise.all(files.map(file => verbs.exporter.container.download(file)));
+  const rows = await Promise.all(
+    contents.map(bytes =>
+      ending === '.json'
+        ? JSON.parse(bytes.toString())
+        : parquetReadObjects({ file: Uint8Array.from(bytes).buffer }),
+    ),
+  );
+  const ids = (rows.flat() as { id: number }[]).map(({ id }) => id);
+  return ids.sort((one, other) => one - other);
 }
 
 /** All rows once, by one run, which is the first generation. */
@@ -64,10 +81,17 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof SluiceError ? error.code : undefined;
 }
 
+const SHUFFLED: readonly Record<string, unknown>[] = [
+  { maxFileRows: 30 },
+  { format: { type: 'parquet', rowGroupRows: 40 } },
+  {},
+];
 for (let seed = 1; seed <= someOf(20); seed++) {
-  test(`verbs in a shuffled order, repeated and at once, publish one run: seed ${seed}`, async () => {
+  const settings = SHUFFLED[(seed - 1) % SHUFFLED.length]!;
+  const how = JSON.stringify(settings);
+  test(`verbs in a shuffled order, repeated and at once, publish one run: seed ${seed}, ${how}`, async () => {
     const name = `shuffled-${seed}`;
-    const activation = exported(name);
+    const activation = exported(name, settings);
     const files = verbs.files();
     const random = randomBy(seed);
     const hosts = [activation, await onAnotherHost(activation)];
