@@ -44,7 +44,7 @@ async function sliceAll(activation: ResolvedActivation, files: PlanFiles): Promi
   for (const slice of plan.slices.keys()) await verbs.slice(activation, files, slice);
 }
 
-/** Of a file, or of its parts, whose numbers have no gap. */
+/** Ids in a file, or in its parts, whose numbers have no gap. */
 async function publishedIds(name: string): Promise<number[]> {
   const files = (await verbs.exporter.files()).filter(file => /^[^._]+/.exec(file)![0] === name).sort();
   const ending = files[0]!.slice(name.length);
