@@ -3,14 +3,14 @@
  * that were removed: by `changeDetection: xmin`, by comparing all rows, and beside `psql
  * \copy` of the table, in the same round. Writes bench/results/changes.md.
  *
- *   npm run build && npx tsx bench/changes.ts [--rows 5000000] [--rounds 3] [--only unchanged,updated_1]
+ *   npm run build && npx tsx bench/changes.ts [--rows 2000000] [--rounds 5] [--only unchanged,updated_1]
  *     [--url postgresql://… --folder DIR]
  *
  * With `--url` (a server on this machine) and `--folder` a later call goes on from where
  * the one before it was, and adds its rounds to those.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,13 +20,14 @@ import { startDiscardServer } from './support/discard-server.ts';
 import { markdownTable } from './support/markdown-table.ts';
 import { measureSuccess } from './support/measure.ts';
 import { writeResult } from './support/results.ts';
+import { watchServerCpu } from './support/server-cpu.ts';
 import { spread } from './support/statistics.ts';
 import { generatedRows, makeTable } from './support/tables.ts';
 
 const { values: args } = parseArgs({
   options: {
-    rows: { type: 'string', default: '5000000' },
-    rounds: { type: 'string', default: '3' },
+    rows: { type: 'string', default: '2000000' },
+    rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
     url: { type: 'string' },
     folder: { type: 'string' },
@@ -60,12 +61,13 @@ interface Took {
   readonly clientMs: number;
   /** CPU of the server's sessions. */
   readonly serverMs: number;
+  /** CPU of the endpoint that takes the files. */
+  readonly endpointMs: number;
 }
 type Round = Readonly<Record<'psql' | 'full' | 'xmin', Took>>;
 
 const SLUICE = fileURLToPath(new URL('../dist/bin/sluice.js', import.meta.url));
 const PSQL_COPY = fileURLToPath(new URL('./peers/psql-copy.sh', import.meta.url));
-const TICKS_PER_SECOND = 100;
 
 const folder = args.folder ?? mkdtempSync(join(tmpdir(), 'sluice-bench-'));
 mkdirSync(folder, { recursive: true });
@@ -81,14 +83,9 @@ const server =
 const url = args.url ?? server!.url;
 const discard = await startDiscardServer();
 const client = new pg.Client({ connectionString: url });
-let postmaster = 0;
-/** Its processes while nobody but the client here is connected. */
-let present = 0;
+await client.connect();
+const serverCpu = await watchServerCpu(url);
 try {
-  await client.connect();
-  const { rows: found } = await client.query(`select pg_read_file('postmaster.pid') as pid`);
-  postmaster = Number.parseInt(found[0].pid, 10);
-  present = childrenOf(postmaster);
   await makeTable(url, 'customers', generatedRows(rows), rows);
   writeConfig();
   await bringUpToDate();
@@ -103,8 +100,9 @@ try {
       );
     }
   }
-  if (Object.keys(rounds).length > 0) report();
+  if (Object.keys(rounds).length > 0) await report();
 } finally {
+  await serverCpu.stop();
   await client.end();
   await discard.stop();
   await server?.dispose();
@@ -145,29 +143,19 @@ function run(activation: string): Promise<Took> {
 }
 
 async function measured(command: string, parts: readonly string[]): Promise<Took> {
-  const before = await serverMs();
+  const before = [await serverCpu.endedMs(), await endpointMs()] as const;
   const { wallMs, userMs, systemMs } = await measureSuccess(command, parts);
-  return { wallMs, clientMs: userMs + systemMs, serverMs: (await serverMs()) - before };
+  return {
+    wallMs,
+    clientMs: userMs + systemMs,
+    serverMs: (await serverCpu.endedMs()) - before[0],
+    endpointMs: (await endpointMs()) - before[1],
+  };
 }
 
-/** CPU time of the server's processes that have ended: the sessions of a run have. */
-async function serverMs(): Promise<number> {
-  await untilAlone();
-  const stat = readFileSync(`/proc/${postmaster}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // Fields 16 and 17 of proc(5), of which the first two are cut off.
-  return ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS_PER_SECOND;
-}
-
-/** The server counts a session once it has taken note of its end. */
-async function untilAlone(): Promise<void> {
-  while (childrenOf(postmaster) > present) await client.query('select pg_sleep(0.01)');
-}
-
-/** Processes that have ended and were not taken note of are among them. */
-function childrenOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return children.split(' ').filter(child => child !== '').length;
+async function endpointMs(): Promise<number> {
+  const { userMs, systemMs } = await discard.counts();
+  return userMs + systemMs;
 }
 
 function shown({ wallMs, clientMs, serverMs }: Took): string {
@@ -175,7 +163,8 @@ function shown({ wallMs, clientMs, serverMs }: Took): string {
   return `${seconds[0]} s (CPU ${seconds[1]} + ${seconds[2]})`;
 }
 
-function report(): void {
+async function report(): Promise<void> {
+  const { rows: versions } = await client.query('show server_version');
   const right = (title: string) => ({ title, align: 'right' as const });
   const table = markdownTable(
     [
@@ -187,6 +176,7 @@ function report(): void {
       right('bar'),
       right('client CPU s'),
       right('server CPU s'),
+      right('endpoint CPU s'),
     ],
     CASES.flatMap(({ name, title, bar }) => {
       const found = rounds[name] ?? [];
@@ -200,13 +190,15 @@ function report(): void {
         how === 'xmin' && bar !== undefined ? bar.toFixed(1) : '',
         ranged(found.map(round => round[how].clientMs / 1000)),
         ranged(found.map(round => round[how].serverMs / 1000)),
+        ranged(found.map(round => round[how].endpointMs / 1000)),
       ]);
     }),
   );
   const text = `# Deltas that read what was written
 
-${rows} rows of 12 columns, CSV, \`syncMode: difference\`; medians (lowest-highest), ratios within each round; Node ${process.version}, ${availableParallelism()} processors
-shared with the server and the endpoint, ${new Date().toISOString().slice(0, 10)}. CPU of the server is that of its sessions.
+${rows} rows of 12 columns, CSV, \`syncMode: difference\`; medians (lowest-highest), ratios within each round.
+${availableParallelism()} × ${cpus()[0]?.model}, which server, endpoint and command share; PostgreSQL ${versions[0].server_version}, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}.
+CPU of the server is that of its sessions, CPU of the client that of \`psql\` or \`sluice run\` from start to end.
 
 ${table}`;
   writeResult('changes.md', text);
