@@ -13,7 +13,14 @@ const CREATE = `
   create table parent (id int primary key); create table child () inherits (parent);
   create table bare (id int primary key) partition by list (id);
   create table parts (id int primary key) partition by list (id); create table part partition of parts for values in (1, 2);
-  create function own(int) returns int immutable language plpgsql as 'begin return $1; end';`;
+  create function own(int) returns int immutable language plpgsql as 'begin return $1; end';
+  create function same(int, int) returns boolean immutable language plpgsql as 'begin return $1 = $2; end';
+  create operator === (leftarg = int, rightarg = int, function = same);
+  create function as_uuid(int) returns uuid immutable language plpgsql as 'begin return md5($1::text)::uuid; end';
+  create cast (int as uuid) with function as_uuid(int);
+  create table keys (a int not null, b int unique, c int not null, d int not null, e int not null);
+  create unique index on keys (a) include (e); create unique index on keys (c) where c > 0; create unique index on keys (d, abs(e));
+  create access method other type table handler heap_tableam_handler; create table kept (id int primary key) using other;`;
 
 /** What `validate` says of the activation, with `auto`. */
 async function verdict(exporter: Exporter, model: Record<string, unknown>, more = {}): Promise<string> {
@@ -54,6 +61,8 @@ test('a filter qualifies where it is proven to look at the row alone, else valid
       ['day = current_date', /CURRENT_DATE/],
       ['at > day', /t\.at > t\.day/],
       ['own(n) = 1', /own\(t\.n\)/],
+      ['n === 1', /===/],
+      [`n::uuid = '00000000-0000-0000-0000-000000000000'`, /uuid/],
       ['random() < 0.5', /random/],
       [`at::date = '2024-01-01'`, /date/],
       [`day::text = '2024-01-01'`, /text/],
@@ -95,6 +104,13 @@ test('tables, keys and columns qualify where rows of them are told apart, and ch
     );
     await says({ primaryKey: ['n'] }, /the key \(n\) has no unique index of columns that are not null/);
     await says({ table: 'public.free', primaryKey: ['id'] }, /has no unique index/);
+    const byKey = (key: string, expected: RegExp): Promise<void> =>
+      says({ table: 'public.keys', primaryKey: [key] }, expected, { mapping: ['a', 'b', 'c', 'd'] });
+    // A column that an index has beside its key.
+    await byKey('a', /^found by xmin/);
+    // One that can be null; one of some rows; one beside an expression.
+    for (const key of ['b', 'c', 'd']) await byKey(key, /has no unique index of columns that are not null/);
+    await says({ table: 'public.kept' }, /public\.kept is kept by the access method other/);
     await says({ table: 'public.bare' }, /^found by xmin/);
     await says({ table: 'public.parts', where: 'id = 9' }, /^found by xmin/);
     await says({ table: 'public.parts', where: 'id < 5' }, /^found by xmin/);
