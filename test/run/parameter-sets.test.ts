@@ -122,6 +122,8 @@ test('one set more than maxParameterSets fails before the source is read, known 
     // What never succeeded takes no place.
     const wrong = byBrand(exporter, { maxParameterSets: 2, mapping: ['absent'] });
     assert.equal(await failed(exporter, wrong, 'wrong'), 'COLUMN_UNKNOWN');
+    const folders = await readdir(join(exporter.dataDirectory, 'activations/exported/sets'));
+    assert.equal(folders.length, 1);
     await run(exporter, activation, 'b');
     const { record } = await exporter.run(activation, { params: { brand: 'c' } });
     assert.equal(record.error?.code, 'PARAMETER_SETS_EXCEEDED');

@@ -37,16 +37,19 @@ async function planWithoutATrace(exporter: Exporter, activation: ResolvedActivat
   return planned;
 }
 
-const MODES = [
+const MODES: readonly (readonly [string, string, Record<string, unknown>?])[] = [
   ['full_only', 'snapshot'],
   ['full_only', 'insert'],
   ['full_then_delta', 'upsert'],
   ['full_then_delta', 'insert'],
   ['full_then_delta', 'difference'],
-] as const;
+  ['full_then_delta', 'difference', { partitionBy: ['name'] }],
+  ['full_then_delta', 'insert', { ifExists: 'append' }],
+];
 
-for (const [runType, syncMode] of MODES) {
-  test(`a run of ${runType} with ${syncMode} publishes what the plan before it says, and the plan leaves no trace`, () =>
+for (const [runType, syncMode, more] of MODES) {
+  const what = `${runType} with ${syncMode}${more ? ` and ${Object.keys(more).join()}` : ''}`;
+  test(`a run of ${what} publishes what the plan before it says, and the plan leaves no trace`, () =>
     withExporter(async exporter => {
       const { database } = exporter;
       await database.sql('create table t (id int primary key, name text, n int)');
@@ -58,6 +61,7 @@ for (const [runType, syncMode] of MODES) {
         ...(runType === 'full_then_delta' &&
           syncMode !== 'insert' && { warnings: { removedRowsOver: '60%' } }),
         maxFileRows: 5,
+        ...more,
       });
       for (let round = 0; round < 6; round++) {
         for (let change = chance.below(8); change > 0; change--) {
