@@ -13,6 +13,7 @@ export const MODULES = {
   'row-writer': join(here, '../src/encoders/text/row-writer-code.ts'),
   'row-hasher': join(here, '../src/transforms/row-hasher-code.ts'),
   'binary-fields': join(here, '../src/sources/postgres/values/binary-fields-code.ts'),
+  deflate: join(here, '../src/sinks/bodies/deflate/deflate-code.ts'),
   crc64: join(here, '../src/sinks/checksums/crc64-code.ts'),
   'parquet-columns': join(here, '../src/encoders/parquet/fill/parquet-columns-code.ts'),
   'parquet-pages': join(here, '../src/encoders/parquet/pages/parquet-pages-code.ts'),

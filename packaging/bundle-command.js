@@ -74,6 +74,7 @@ await build({
   entryPoints: [
     'dist/cli/sluice.js',
     'dist/sinks/checksums/checksum-worker.js',
+    'dist/sinks/bodies/deflate/deflate-worker.js',
     'dist/sinks/bodies/zstd-worker.js',
     'dist/encoders/parquet/pages/row-group-worker.js',
     'dist/run/streaming/parallel/reader-thread-entry.js',

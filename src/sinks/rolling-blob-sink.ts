@@ -49,6 +49,8 @@ export interface RollingBlobSinkOptions extends RollOptions {
   readonly compression: 'none' | CompressionName;
   /** 1 to 9 for gzip, default 6; 1 to 19 for zstd, default 3. */
   readonly level?: number | undefined;
+  /** What compresses with gzip, zlib for `library`; default `fast`. */
+  readonly engine?: 'fast' | 'library' | undefined;
   /** What each file has; default CRC64 and SHA-256. */
   readonly checksums?: readonly ChecksumName[] | undefined;
   /**
@@ -288,10 +290,10 @@ export class RollingBlobSink extends Writable {
 
   #openBody(blob: StagedBlob, encoder: Encoder): Promise<PartBody> {
     if (isBuffering(encoder)) return BufferedBody.open(blob, this.#policy, encoder);
-    const { compression, level } = this.#options;
+    const { compression, level, engine = 'fast' } = this.#options;
     const pool = this.#chunkPool;
     if (compression === 'none' || pool === undefined) return PlainBody.open(blob, this.#policy, encoder);
-    const open = COMPRESSIONS[compression].open(level);
+    const open = COMPRESSIONS[compression].open(level, engine);
     return CompressedBody.open(blob, this.#policy, encoder, { pool, compression: open });
   }
 

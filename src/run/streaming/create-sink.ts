@@ -57,6 +57,7 @@ export function createSink(options: SinkOptions): RollingBlobSink {
     attempt: ((record.attempt ?? 1) - 1) % ATTEMPTS_TOLD_APART,
     compression: fileCompression(format) ?? 'none',
     level: 'level' in format ? format.level : undefined,
+    engine: format.engine,
     checksums: share ? JOINED_CHECKSUMS : format.checksums,
     firstFileIndex: share?.index,
     maxBlocks: share?.maxBlocks,

@@ -13,9 +13,10 @@ interface Compressing {
 
 /**
  * A compressed file: the text goes to the compression in chunks, and the results are
- * joined. The size is exact for chunks whose compressed bytes are known and an upper
- * bound for the others, so the limit of the file is never passed; near the limit it waits
- * for the exact sizes and goes on in smaller and smaller chunks.
+ * joined. The size is an upper bound for chunks whose compressed bytes were not waited
+ * for, so the limit of the file is never passed; near the limit it waits for the exact
+ * sizes and goes on in smaller and smaller chunks. What is decided depends on the rows
+ * alone, not on time, so the same rows give the same bytes.
  *
  * Where a later run may continue the file, what ends its document is a text by itself in
  * a block of its own, so that the block can be left out.
@@ -31,9 +32,11 @@ export class CompressedBody implements PartBody {
   /** What the encoder's end may take. */
   readonly #endBound: number;
 
-  /** Bytes whose compressed form is known. */
+  /** Bytes in blocks. */
   #storedBytes = 0;
-  /** Bound of the chunks that are being compressed. */
+  /** How many they were when it was waited for them last. */
+  #settledBytes = 0;
+  /** Bound of the chunks that were handed over since. */
   #pendingBound = 0;
   /** Settles when everything handed over so far is in a block. */
   #appended: Promise<void> = Promise.resolve();
@@ -50,7 +53,7 @@ export class CompressedBody implements PartBody {
     const chunk = await pool.acquire(encoder.beginBytes);
     const body = new CompressedBody(blob, policy, encoder, { pool, compression, chunk });
     await body.#store(compression.head);
-    body.#limitOutput();
+    await body.#settle();
     return body;
   }
 
@@ -90,8 +93,7 @@ export class CompressedBody implements PartBody {
     }
     if (position === 0 && this.#pendingBound === 0) return false;
     if (position > 0) await this.#turn();
-    await this.#appended;
-    this.#limitOutput();
+    await this.#settle();
     return isWorthFilling(this.#policy, this.#room());
   }
 
@@ -111,8 +113,7 @@ export class CompressedBody implements PartBody {
 
   async fits(): Promise<boolean> {
     await this.#turn();
-    await this.#appended;
-    this.#limitOutput();
+    await this.#settle();
     return this.#storedBytes + this.#endBound + this.#compression.tailBytes <= this.#maxBytes;
   }
 
@@ -151,8 +152,16 @@ export class CompressedBody implements PartBody {
    * compress to.
    */
   #room(): number {
-    const used = this.#storedBytes + this.#pendingBound + this.#endBound + this.#compression.tailBytes;
+    const used = this.#settledBytes + this.#pendingBound + this.#endBound + this.#compression.tailBytes;
     return this.#compression.plainBytesWithin(this.#maxBytes - used);
+  }
+
+  /** Waits for the exact size of all that was handed over. */
+  async #settle(): Promise<void> {
+    await this.#appended;
+    this.#settledBytes = this.#storedBytes;
+    this.#pendingBound = 0;
+    this.#limitOutput();
   }
 
   #limitOutput(): void {
@@ -168,19 +177,17 @@ export class CompressedBody implements PartBody {
   #compress(): void {
     const chunk = this.out.bytes;
     const plain = chunk.subarray(0, this.out.position);
-    const bound = this.#compression.bound(plain.length);
-    this.#pendingBound += bound;
+    this.#pendingBound += this.#compression.bound(plain.length);
     const compressed = this.#pool.reading(this.#compression.compress(plain));
-    this.#appended = this.#append(this.#appended, compressed, bound).finally(() => this.#pool.release(chunk));
+    this.#appended = this.#append(this.#appended, compressed).finally(() => this.#pool.release(chunk));
     // Whoever awaits it next gets the failure; until then it is not unhandled.
     this.#appended.catch(() => {});
   }
 
-  async #append(preceding: Promise<void>, compressing: Promise<Buffer>, bound: number): Promise<void> {
+  async #append(preceding: Promise<void>, compressing: Promise<Buffer>): Promise<void> {
     const compressed = await compressing;
     await preceding;
     await this.#store(compressed);
-    this.#pendingBound -= bound;
   }
 
   /** Appends compressed bytes to the blocks; each is filled before it is staged. */

@@ -7,15 +7,16 @@ interface Compression {
   readonly chunkBytes: number;
   /** Memory for a chunk. */
   allocate(bytes: number): Buffer;
-  open(level: number | undefined): FileCompression;
+  /** An engine of `library` compresses with gzip by zlib; default `fast`. */
+  open(level: number | undefined, engine?: 'fast' | 'library'): FileCompression;
 }
 
 /** Compressions of a file as a whole. */
 export const COMPRESSIONS = {
   gzip: {
     chunkBytes: GZIP_CHUNK_BYTES,
-    allocate: (bytes: number): Buffer => Buffer.allocUnsafeSlow(bytes),
-    open: (level: number | undefined) => new GzipFile(level),
+    allocate: (bytes: number): Buffer => Buffer.from(new SharedArrayBuffer(bytes)),
+    open: (level: number | undefined, engine: 'fast' | 'library' = 'fast') => new GzipFile(level, engine),
   },
   zstd: {
     chunkBytes: ZSTD_CHUNK_BYTES,

@@ -4,7 +4,7 @@ export interface FileCompression {
   readonly head: Buffer;
   /**
    * Compresses the text that comes next, which must not change until then. The result
-   * takes at most `bound` of its length.
+   * takes at most `bound` of its length, and may lie where the text was.
    */
   compress(plain: Buffer): Promise<Buffer>;
   /** What ends the text. */

@@ -1,9 +1,11 @@
-import { constants, crc32, deflateRaw, type ZlibOptions } from 'node:zlib';
+import { constants, crc32, deflateRaw } from 'node:zlib';
+import { deflateInPlace } from './deflate/deflate-threads.ts';
 import type { FileCompression } from './file-compression.ts';
-import { deflatedBytesBound, plainBytesWithin, storedBlocks } from './stored-deflate.ts';
+import { deflatedBytesBound, MAX_STORED_BYTES, plainBytesWithin, storedBlocks } from './stored-deflate.ts';
 
-/** See `ChunkPool`. */
-export const GZIP_CHUNK_BYTES = 256 * 1024;
+/** See `ChunkPool`. Whole stored blocks, so that pieces have the bound of their sum. */
+export const GZIP_CHUNK_BYTES = 4 * MAX_STORED_BYTES;
+const DEFAULT_LEVEL = 6;
 
 /**
  * RFC 1952: deflate, no name, no time, unknown system. The same rows give the same bytes.
@@ -17,42 +19,49 @@ const WINDOW_BYTES = 32 * 1024;
 
 /**
  * One gzip member, made as pigz makes it: each piece is compressed on its own, with the
- * end of the preceding text as its dictionary, and the results are joined. What follows
+ * end of the preceding text before it, and the results are joined. What follows
  * the end is a second member: members that follow each other are one text (RFC 1952,
  * 2.2).
  */
 export class GzipFile implements FileCompression {
   readonly head = HEADER;
   readonly tailBytes = TAIL_BYTES;
-  readonly #options: ZlibOptions;
+  readonly #level: number;
+  readonly #byZlib: boolean;
   readonly #window = Buffer.allocUnsafe(WINDOW_BYTES);
   #windowBytes = 0;
   #crc = 0;
   #plainBytes = 0;
 
-  /** `level` is 1 to 9; default 6. */
-  constructor(level: number | undefined) {
-    this.#options = {
-      level: level ?? constants.Z_DEFAULT_COMPRESSION,
-      // The output ends at a byte, with nothing held back: what the next piece gives is
-      // appended to it.
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: GZIP_CHUNK_BYTES / 2,
-    };
+  /**
+   * `level` is 1 to 9; default 6.
+   * @param engine `fast` compresses with assembly/deflate.ts, `library` with zlib
+   */
+  constructor(level: number | undefined, engine: 'fast' | 'library') {
+    this.#level = level ?? DEFAULT_LEVEL;
+    this.#byZlib = engine === 'library';
   }
 
   async compress(plain: Buffer): Promise<Buffer> {
+    // Node's checksum of no bytes forgets what came before.
+    if (plain.length === 0) return plain;
     this.#crc = crc32(plain, this.#crc);
     this.#plainBytes += plain.length;
-    // It is copied before the window moves on.
-    const dictionary = this.#window.subarray(0, this.#windowBytes);
-    const options = dictionary.length > 0 ? { ...this.#options, dictionary } : this.#options;
-    const compressing = new Promise<Buffer>((resolve, reject) => {
-      deflateRaw(plain, options, (error, compressed) => (error ? reject(error) : resolve(compressed)));
-    });
+    const pieces: Promise<Buffer>[] = [];
+    for (let at = 0; at < plain.length; at += GZIP_CHUNK_BYTES) {
+      pieces.push(this.#compressPiece(plain.subarray(at, at + GZIP_CHUNK_BYTES)));
+    }
+    const compressed = await Promise.all(pieces);
+    return compressed.length === 1 ? compressed[0]! : Buffer.concat(compressed);
+  }
+
+  async #compressPiece(plain: Buffer): Promise<Buffer> {
+    const before = Buffer.from(this.#window.subarray(0, this.#windowBytes));
+    // Before the text makes room for what it compresses to.
     this.#remember(plain);
-    const compressed = await compressing;
-    return compressed.length <= deflatedBytesBound(plain.length) ? compressed : storedBlocks(plain);
+    const deflate = this.#byZlib ? deflateByZlib : deflateInPlace;
+    const compressed = await deflate(plain, before, this.#level);
+    return compressed && compressed.length <= plain.length ? compressed : storedBlocks(plain);
   }
 
   tail(): Buffer {
@@ -84,6 +93,20 @@ export class GzipFile implements FileCompression {
     plain.copy(window, kept, plain.length - added);
     this.#windowBytes = kept + added;
   }
+}
+
+function deflateByZlib(plain: Buffer, before: Buffer, level: number): Promise<Buffer> {
+  const options = {
+    level,
+    // The output ends at a byte, with nothing held back: what the next piece gives is
+    // appended to it.
+    finishFlush: constants.Z_SYNC_FLUSH,
+    chunkSize: GZIP_CHUNK_BYTES / 2,
+    ...(before.length > 0 && { dictionary: before }),
+  };
+  return new Promise((resolve, reject) => {
+    deflateRaw(plain, options, (error, compressed) => (error ? reject(error) : resolve(compressed)));
+  });
 }
 
 /** What follows the deflated text of a member: its end, its checksum and its length. */

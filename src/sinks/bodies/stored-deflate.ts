@@ -3,7 +3,7 @@
  * zlib would make larger is stored, so that the bound holds by construction.
  */
 
-const MAX_STORED_BYTES = 65_535;
+export const MAX_STORED_BYTES = 65_535;
 const STORED_HEADER_BYTES = 5;
 const STORED_BLOCK_BYTES = MAX_STORED_BYTES + STORED_HEADER_BYTES;
 
