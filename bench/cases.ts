@@ -75,8 +75,13 @@ export const CASES: readonly BenchCase[] = [
 
 /** A program that one would use instead, and how much faster than it a case has to be. */
 export interface PeerCase {
-  /** Also the name of its script in bench/peers/. */
+  /** Also the name of its script in bench/peers/, unless that is said. */
   readonly name: string;
+  readonly script?: string;
+  /** Of a script that writes a file: what it is to write. */
+  readonly options?: readonly string[];
+  /** Without it the peer is left out. */
+  readonly needs?: 'chdb' | 'pigz';
   readonly title: string;
   /** The case that does the same. */
   readonly against: string;
@@ -100,6 +105,27 @@ const chain = (format: string, against: string, bar: number): PeerCase => ({
   share: 0.1,
 });
 
+const clickhouse = (title: string, against: string, options: readonly string[], bar?: number): PeerCase => ({
+  name: `chdb-${against}`,
+  script: 'chdb',
+  options,
+  needs: 'chdb',
+  title: `chdb, ${title} file`,
+  against,
+  ...(bar !== undefined && { bar }),
+  share: 1,
+});
+
+const piped = (into: string, title: string, against: string): PeerCase => ({
+  name: `psql-${into.replaceAll(' ', '')}`,
+  script: 'psql-pipe',
+  options: ['--into', into],
+  ...(into.startsWith('pigz') && { needs: 'pigz' }),
+  title: `\`psql \\copy | ${title}\``,
+  against,
+  share: 1,
+});
+
 export const PEERS: readonly PeerCase[] = [
   { name: 'psql-copy-upload', title: '`psql \\copy` into uploadStream, CSV', against: 'csv', share: 0.1 },
   chain('CSV', 'csv', 8),
@@ -107,4 +133,11 @@ export const PEERS: readonly PeerCase[] = [
   chain('XML', 'xml', 8),
   chain('Parquet', 'parquet', 12),
   { name: 'duckdb-parquet', title: 'DuckDB, CSV file to Parquet file', against: 'parquet', share: 1 },
+  clickhouse('CSV', 'csv', ['--format', 'CSV']),
+  clickhouse('Parquet snappy', 'parquet', ['--format', 'Parquet'], 2),
+  clickhouse('Parquet zstd', 'parquet_zstd', ['--format', 'Parquet', '--compression', 'zstd'], 2),
+  piped('duckdb', 'DuckDB to Parquet', 'parquet'),
+  piped('gzip -1', 'gzip -1', 'csv_gzip'),
+  piped('gzip', 'gzip', 'csv_gzip'),
+  piped('pigz', 'pigz', 'csv_gzip'),
 ];
