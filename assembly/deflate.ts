@@ -75,8 +75,8 @@ function countLiteral(at: usize): void {
 }
 
 /**
- * Compresses what is in the memory from `textAt` on, up to PIECE_BYTES. The output ends at
- * a byte, and is not the end of the stream.
+ * Compresses what is in the memory from `textAt` on, up to PIECE_BYTES. The output ends
+ * at a byte, and is not the end of the stream.
  * @param before bytes in front of it that it may refer to, up to WINDOW_BYTES
  * @param level 1 to 9
  * @returns how many bytes it gives, from `outputAt` on

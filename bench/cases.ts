@@ -78,7 +78,7 @@ export interface PeerCase {
   /** Also the name of its script in bench/peers/, unless that is said. */
   readonly name: string;
   readonly script?: string;
-  /** Of a script that writes a file: what it is to write. */
+  /** What a script that writes a file is to write. */
   readonly options?: readonly string[];
   /** Without it the peer is left out. */
   readonly needs?: 'chdb' | 'pigz';

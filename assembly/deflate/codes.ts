@@ -85,9 +85,9 @@ function setLeaf(index: u32, value: u32): void {
 }
 
 /**
- * Counts in LENGTHS_USED how many symbols get each length: Moffat and Katajainen, In-place
- * calculation of minimum-redundancy codes. Of LEAVES, which has the counts in ascending
- * order, first the tree's inner nodes are made, then their depths.
+ * Counts in LENGTHS_USED how many symbols get each length: Moffat and Katajainen,
+ * In-place calculation of minimum-redundancy codes. LEAVES has the counts in ascending
+ * order; the tree's inner nodes take their place, and then the depths of those.
  */
 function depths(length: u32): void {
   setLeaf(0, leaf(0) + leaf(1));

@@ -1,6 +1,6 @@
 /**
- * Finds where bytes came before, by hash chains over the last 32 KiB. Five bytes are hashed:
- * shorter matches hardly pay in rows of text, and their chains are longer.
+ * Finds where bytes came before, by hash chains over the last 32 KiB. Five bytes are
+ * hashed: shorter matches hardly pay in rows of text, and their chains are longer.
  */
 import { BEFORE, HASH_BITS, HEADS, WINDOW_BYTES } from './memory';
 

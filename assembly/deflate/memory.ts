@@ -48,10 +48,10 @@ export const SEEN_LATELY: usize = SEEN + 16 * 4;
 export const LITERAL_COSTS: usize = SEEN_LATELY + 16 * 4;
 export const OFFSET_COSTS: usize = LITERAL_COSTS + LITERAL_SYMBOLS * 4;
 
-/** Where four bytes that give this hash were last. */
+/** Where five bytes that give this hash were last. */
 export const HASH_BITS: u32 = 16;
 export const HEADS: usize = 64 * 1024;
-/** By the place modulo the window: where four bytes of the same hash were before. */
+/** By the place modulo the window: where five of the same hash were before. */
 export const BEFORE: usize = HEADS + (4 << HASH_BITS);
 
 /** The matches of a block: how many literals come before, then length and distance. */
