@@ -1,5 +1,5 @@
-// A thread of deflate-threads.ts. JavaScript, because Node loads a thread's file by itself,
-// also while the other sources are run uncompiled.
+// A thread of deflate-threads.ts. JavaScript, because Node loads a thread's file by
+// itself, also while the other sources are run uncompiled.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Deflater } from './deflater.js';
 
