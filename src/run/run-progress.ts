@@ -88,6 +88,11 @@ export class ProgressReport {
   #described(): Pick<RunProgress, 'waiting'> {
     if (this.#waiting === undefined) return {};
     const { reason, until } = this.#waiting;
-    return { waiting: `${reason}; trying again until ${until.toISOString().slice(11, 19)} UTC` };
+    return { waiting: triedAgain(reason, until) };
   }
+}
+
+/** What does not answer, as `waiting` has it. */
+export function triedAgain(reason: string, until: Date): string {
+  return `${reason}; trying again until ${until.toISOString().slice(11, 19)} UTC`;
 }

@@ -11,6 +11,7 @@ import { finaliseRun } from '../sliced/finalise-run.ts';
 import { FinishedSlices } from '../sliced/finished-slices.ts';
 import { plansOf } from '../sliced/places/shared-plans.ts';
 import { PlanFiles } from '../sliced/plan-files.ts';
+import { withOneReader } from '../sliced/sliced-plan.ts';
 import { readByWorkers } from './read-by-workers.ts';
 
 export interface QueuedRequest extends Pick<ExportRequest, 'signal' | 'observe'> {
@@ -32,8 +33,7 @@ export interface QueuedRequest extends Pick<ExportRequest, 'signal' | 'observe'>
  */
 export async function exportByQueue(request: QueuedRequest): Promise<ExportResult> {
   const { config, signal, observe } = request;
-  // Each slice has one reader.
-  const activation: ResolvedActivation = { ...request.activation, parallel: 1 };
+  const activation = withOneReader(request.activation);
   let record: RunRecord = { ...request.record, state: 'reading' };
   try {
     const plans = await plansOf(config);

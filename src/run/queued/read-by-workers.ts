@@ -3,9 +3,9 @@ import type { ResolvableConfig, ResolvedActivation } from '../../config/activati
 import { SluiceError } from '../../errors.ts';
 import { failureOf, type QueuedSlice, SliceQueue, type SliceTask } from '../../queue/slice-queue.ts';
 import { atOnce } from '../../sinks/at-once.ts';
-import type { RunProgress } from '../run-progress.ts';
+import { type RunProgress, triedAgain } from '../run-progress.ts';
 import type { PlanFiles } from '../sliced/plan-files.ts';
-import type { SlicedPlan } from '../sliced/sliced-plan.ts';
+import { type SlicedPlan, stagedBytes } from '../sliced/sliced-plan.ts';
 
 export interface WorkersRequest {
   readonly config: ResolvableConfig;
@@ -84,8 +84,8 @@ class SlicesInQueue {
     this.#source = activation.source.name;
     for (const [slice, result] of results.entries()) {
       if (result === undefined) continue;
-      const bytes = result.files.reduce((sum, file) => sum + file.bytes, 0);
-      this.#done.set(slice, { rows: result.rows, bytes, worker: result.worker });
+      const { rows, worker } = result;
+      this.#done.set(slice, { rows, bytes: stagedBytes(result), worker });
     }
     observe?.(() => this.#progress);
   }
@@ -138,7 +138,7 @@ class SlicesInQueue {
   }
 
   waits(reason: string, until: Date): void {
-    this.#waiting = `${reason}; trying again until ${until.toISOString().slice(11, 19)} UTC`;
+    this.#waiting = triedAgain(reason, until);
   }
 
   answers(): void {

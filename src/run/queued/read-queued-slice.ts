@@ -3,6 +3,7 @@ import { SluiceError } from '../../errors.ts';
 import { plansOf } from '../sliced/places/shared-plans.ts';
 import { PlanFiles } from '../sliced/plan-files.ts';
 import { readSlice } from '../sliced/read-slice.ts';
+import { stagedBytes, withOneReader } from '../sliced/sliced-plan.ts';
 
 export interface QueuedSliceRequest {
   /** With `state`. */
@@ -19,10 +20,10 @@ export async function readQueuedSlice(
   request: QueuedSliceRequest,
 ): Promise<{ readonly rows: number; readonly bytes: number }> {
   const { config, run, slice, ...asked } = request;
-  const activation: ResolvedActivation = { ...request.activation, parallel: 1 };
+  const activation = withOneReader(request.activation);
   const files = new PlanFiles((await plansOf(config)).placeOf(run));
   const plan = await files.readPlan();
   const result = await readSlice({ ...asked, activation, files, plan, slice });
   if (result === undefined) throw new SluiceError('STATE_STALE', `run ${run} has no slice ${slice}`);
-  return { rows: result.rows, bytes: result.files.reduce((sum, { bytes }) => sum + bytes, 0) };
+  return { rows: result.rows, bytes: stagedBytes(result) };
 }

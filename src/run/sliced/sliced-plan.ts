@@ -160,6 +160,16 @@ export function writesParts({
   return maxFileBytes !== undefined || maxFileRows !== undefined;
 }
 
+/** Bytes of all files of a slice, as stored. */
+export function stagedBytes({ files }: Pick<SliceResult, 'files'>): number {
+  return files.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** An activation as its slices are read: each by one reader. */
+export function withOneReader(activation: ResolvedActivation): ResolvedActivation {
+  return { ...activation, parallel: 1 };
+}
+
 /** How many blocks of the file each slice may stage. */
 export function blocksOfSlice(slices: number): number {
   return Math.max(1, Math.floor(MAX_BLOCKS_PER_FILE / slices));

@@ -6,7 +6,7 @@ import {
 import { SluiceError } from '../../../errors.ts';
 import { placeOfPlan } from '../../../run/sliced/places/shared-plans.ts';
 import { PlanFiles } from '../../../run/sliced/plan-files.ts';
-import type { SlicedPlan } from '../../../run/sliced/sliced-plan.ts';
+import { type SlicedPlan, withOneReader } from '../../../run/sliced/sliced-plan.ts';
 import { type CommandContext, openConfig } from '../../command-context.ts';
 import { exitCodeOfError } from '../../exit-code.ts';
 import { noteFailure } from '../../failure.ts';
@@ -22,7 +22,7 @@ export interface PlannedRun {
 
 /** An activation as the verbs make it: each of them reads with one reader. */
 export function slicedActivation(config: ResolvableConfig, name: string): ResolvedActivation {
-  return { ...resolveActivation(config, name), parallel: 1 };
+  return withOneReader(resolveActivation(config, name));
 }
 
 /** The run of a plan that `begin` has written. */

@@ -1,5 +1,6 @@
 import { EXIT } from '../../../errors.ts';
 import { readSlice } from '../../../run/sliced/read-slice.ts';
+import { stagedBytes } from '../../../run/sliced/sliced-plan.ts';
 import type { CommandContext } from '../../command-context.ts';
 import { displayProgress } from '../../terminal/progress.ts';
 import { formatBytes, formatCount } from '../../terminal/quantities.ts';
@@ -20,7 +21,7 @@ export async function slice(
     const asked = { activation, files, plan, slice: number, signal, observe: display?.observe };
     const result = await readSlice(asked).finally(() => display?.stop());
     const { run } = plan;
-    const bytes = result?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
+    const bytes = result === undefined ? 0 : stagedBytes(result);
     const rows = result?.rows ?? 0;
     const done =
       result === undefined
