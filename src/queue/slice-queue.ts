@@ -5,6 +5,7 @@ import type { Secret } from '../config/secrets.ts';
 import type { SluiceError } from '../errors.ts';
 import { fromPlainError, type PlainError } from '../plain-error.ts';
 import { type Boss, type BossJobWithMetadata, type JobState, loadPgBoss } from './pg-boss-package.ts';
+import { openQueueDatabase, type QueueDatabase } from './queue-database.ts';
 import { queueError } from './queue-error.ts';
 
 /** A schema of its own, so that pg-boss may be used for other things beside it. */
@@ -22,6 +23,7 @@ const HEARTBEAT_REFRESH_SECONDS = 10;
 /** How often it is looked whether one has. */
 const SUPERVISED_EVERY_SECONDS = 5;
 const POLLED_EVERY_SECONDS = 1;
+const CONNECT_TIMEOUT_MS = 10_000;
 const QUERY_TIMEOUT_MS = 20_000;
 const HOURS = 3600;
 
@@ -74,9 +76,11 @@ export interface SliceQueueOptions {
 /** The queue of slices, in a PostgreSQL that all hosts reach. */
 export class SliceQueue {
   readonly #boss: Boss;
+  readonly #database: QueueDatabase;
 
-  private constructor(boss: Boss) {
+  private constructor(boss: Boss, database: QueueDatabase) {
     this.#boss = boss;
+    this.#database = database;
   }
 
   /** Rejects with NOT_AVAILABLE, QUEUE_CONNECT_FAILED or QUEUE_REFUSED. */
@@ -84,30 +88,40 @@ export class SliceQueue {
     const { PgBoss } = await loadPgBoss();
     const connectionString = compatible(url.reveal());
     return asked(async () => {
+      const createSchema = !(await hasSchema(connectionString));
+      const tell = (cause: unknown): void => onError(queueError(cause));
+      const database = openQueueDatabase(
+        {
+          connectionString,
+          application_name: 'sluice',
+          max: 4,
+          connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+          // A link that is cut says nothing.
+          query_timeout: QUERY_TIMEOUT_MS,
+          keepAlive: true,
+        },
+        tell,
+      );
       const boss = new PgBoss({
-        connectionString,
+        db: database,
         schema: QUEUE_SCHEMA,
-        createSchema: !(await hasSchema(connectionString)),
-        application_name: 'sluice',
-        max: 4,
-        // A link that is cut says nothing.
-        query_timeout: QUERY_TIMEOUT_MS,
-        keepAlive: true,
+        createSchema,
         schedule: false,
         superviseIntervalSeconds: SUPERVISED_EVERY_SECONDS,
         monitorIntervalSeconds: SUPERVISED_EVERY_SECONDS,
         openTelemetry: { enabled: false },
       });
-      boss.on('error', cause => onError(queueError(cause)));
+      boss.on('error', tell);
       try {
         await boss.start();
         await boss.createQueue(FAILED, { deleteAfterSeconds: OPTIONS.retentionSeconds });
         await boss.createQueue(SLICES, OPTIONS);
       } catch (error) {
         await boss.stop({ graceful: false }).catch(() => {});
+        await database.close().catch(() => {});
         throw error;
       }
-      return new SliceQueue(boss);
+      return new SliceQueue(boss, database);
     });
   }
 
@@ -185,6 +199,7 @@ export class SliceQueue {
   /** Takes no more slices, and waits for those that are being read. Never rejects. */
   async close(patienceMs = 0): Promise<void> {
     await this.#boss.stop({ graceful: patienceMs > 0, timeout: patienceMs });
+    await this.#database.close().catch(() => {});
   }
 }
 
@@ -226,7 +241,7 @@ function compatible(url: string): string {
 
 /** Where it is there its owner need not be allowed to make schemas. */
 async function hasSchema(connectionString: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on('error', () => {});
   try {
     await client.connect();
