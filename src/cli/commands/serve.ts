@@ -4,6 +4,7 @@ import type { ServingDaemon } from '../../daemon/serve-daemon.ts';
 import { EXIT, SluiceError } from '../../errors.ts';
 import { type CommandContext, openConfig } from '../command-context.ts';
 import { takeLargePages } from '../large-pages.ts';
+import { watchStopping } from '../stopping.ts';
 
 export interface ServeCommandOptions {
   readonly host?: string;
@@ -11,28 +12,20 @@ export interface ServeCommandOptions {
   readonly log?: 'pretty' | 'json';
 }
 
-const STOPPING = ['SIGINT', 'SIGTERM'] as const;
-
 /**
  * `sluice serve`: until a signal ends it. The first lets runs end, a second one ends the
  * process at once.
  */
 export async function serve(options: ServeCommandOptions, context: CommandContext): Promise<number> {
-  const stopping = new AbortController();
   let serving: ServingDaemon | undefined;
   let isReloadWanted = false;
-  const stop = (): void => {
-    // The processes of runs notice, and end by themselves.
-    if (stopping.signal.aborted) process.exit(EXIT.cancelled);
-    stopping.abort();
-  };
   const reload = (): void => {
     if (serving) void serving.reload();
     else isReloadWanted = true;
   };
   // Before anything that takes time: to the first process of a container, SIGTERM without
   // a handler is nothing.
-  for (const name of STOPPING) process.on(name, stop);
+  const stopping = watchStopping();
   process.on('SIGHUP', reload);
   takeLargePages();
   try {
@@ -44,7 +37,7 @@ export async function serve(options: ServeCommandOptions, context: CommandContex
     const isStopped = error instanceof SluiceError && error.code === 'SHUTTING_DOWN';
     if (!(isStopped && stopping.signal.aborted)) throw error;
   } finally {
-    for (const name of STOPPING) process.off(name, stop);
+    stopping.release();
     process.off('SIGHUP', reload);
   }
   return EXIT.done;

@@ -1,6 +1,12 @@
 import { type Command, Option } from 'commander';
 import { type Act, examples, ON_DAEMON, PARAM, parseParam, parsePort, parseSlices } from './definition.ts';
 
+function logOption(): Option {
+  return new Option('--log <format>', 'format of the log')
+    .choices(['pretty', 'json'])
+    .default(undefined, 'pretty on a terminal');
+}
+
 /** Commands that begin runs, and say when there are none. */
 export function defineRunning(program: Command, act: Act): void {
   program
@@ -41,11 +47,7 @@ export function defineRunning(program: Command, act: Act): void {
     .description('run the daemon: HTTP API, schedules, notifications')
     .option('--host <address>', 'address to listen on; default daemon.host of the configuration')
     .option('--port <port>', 'port to listen on, 0 for a free one; default daemon.port', parsePort)
-    .addOption(
-      new Option('--log <format>', 'format of the log')
-        .choices(['pretty', 'json'])
-        .default(undefined, 'pretty on a terminal'),
-    )
+    .addOption(logOption())
     .addHelpText('after', examples('sluice serve', 'sluice serve --port 8080 --log json'))
     .action(options => act(async context => (await import('../commands/serve.ts')).serve(options, context)));
 
@@ -53,11 +55,7 @@ export function defineRunning(program: Command, act: Act): void {
     .command('worker')
     .description('read slices of runs that `sluice serve` puts into the queue')
     .option('--slices <n>', 'slices at one time', parseSlices, 1)
-    .addOption(
-      new Option('--log <format>', 'format of the log')
-        .choices(['pretty', 'json'])
-        .default(undefined, 'pretty on a terminal'),
-    )
+    .addOption(logOption())
     .addHelpText('after', examples('sluice worker', 'sluice worker --slices 4 --log json'))
     .action(options =>
       act(async context => (await import('../commands/sliced/worker.ts')).worker(options, context)),

@@ -3,13 +3,12 @@ import { SYSTEM_CLOCK } from '../../../clock.ts';
 import { EXIT } from '../../../errors.ts';
 import { type CommandContext, openConfig } from '../../command-context.ts';
 import { takeLargePages } from '../../large-pages.ts';
+import { watchStopping } from '../../stopping.ts';
 
 export interface WorkerCommandOptions {
   readonly slices: number;
   readonly log?: 'pretty' | 'json';
 }
-
-const STOPPING = ['SIGINT', 'SIGTERM'] as const;
 
 /**
  * `sluice worker`: until a signal ends it. The first lets slices end, a second one ends
@@ -19,13 +18,7 @@ export async function worker(
   { slices: atOnce, log: format }: WorkerCommandOptions,
   context: CommandContext,
 ): Promise<number> {
-  const stopping = new AbortController();
-  const stop = (): void => {
-    // The processes of slices notice, and end by themselves.
-    if (stopping.signal.aborted) process.exit(EXIT.cancelled);
-    stopping.abort();
-  };
-  for (const name of STOPPING) process.on(name, stop);
+  const stopping = watchStopping();
   takeLargePages();
   try {
     const loaded = await openConfig(context);
@@ -50,7 +43,7 @@ export async function worker(
     log.info({}, 'told to stop; slices that are under way may end');
     await started.stop();
   } finally {
-    for (const name of STOPPING) process.off(name, stop);
+    stopping.release();
   }
   return EXIT.done;
 }
